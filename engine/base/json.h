@@ -1,0 +1,55 @@
+/* JSON documents: parsing with bounds, typed access, building and printing. The only face of cJSON.
+ *
+ * Names are compared exactly (cJSON's default ignores case), a document's depth is bounded, and numbers are
+ * read and written in the "C" locale, which the process never leaves.
+ */
+#ifndef CXRD_ENGINE_BASE_JSON_H
+#define CXRD_ENGINE_BASE_JSON_H
+
+#include "engine/base/memory.h"
+#include "engine/base/status.h"
+
+struct json; /* one value: a document is its root */
+
+/* Parses exactly one value (white space may surround it). Nesting over `max_depth` is refused. Fails with
+ * STATUS_BAD_REQUEST. The caller owns *out. */
+WARN_UNUSED enum status json_parse(struct bytes text, int max_depth, struct failure *failure,
+                                   struct json **out);
+void json_destroy(struct json **value);
+
+/* Access. All accept NULL, which is no value of any kind, so look-ups can be chained. */
+const struct json *json_member(const struct json *object, const char *name); /* NULL when absent */
+const struct json *json_first(const struct json *container);                 /* child of an object or array */
+const struct json *json_next(const struct json *value);                      /* sibling, NULL at the end */
+const char *json_name(const struct json *member);                            /* its name in the object */
+size_t json_length(const struct json *container);
+bool json_is_object(const struct json *value);
+bool json_is_array(const struct json *value);
+bool json_is_null(const struct json *value);
+const char *json_text(const struct json *value);         /* NULL when not a string */
+bool json_number(const struct json *value, double *out); /* false when not a number */
+bool json_boolean(const struct json *value, bool *out);  /* false when not true or false */
+/* A number that is a whole one in [minimum, maximum] (which lie within +-2^53). */
+bool json_integer(const struct json *value, int64_t minimum, int64_t maximum, int64_t *out);
+/* The name that stands twice in an object, or NULL. */
+const char *json_duplicate_name(const struct json *object);
+
+/* Building. A value handed to json_add or json_append belongs to its container from then on. */
+struct json *json_object(void);
+struct json *json_array(void);
+struct json *json_null(void);
+struct json *json_add(struct json *object, const char *name, struct json *value); /* returns value */
+struct json *json_append(struct json *array, struct json *value);                 /* returns value */
+void json_add_text(struct json *object, const char *name, const char *text);
+void json_add_number(struct json *object, const char *name, double number); /* not finite: null */
+void json_add_boolean(struct json *object, const char *name, bool value);
+void json_append_text(struct json *array, const char *text);
+void json_append_number(struct json *array, double number);
+/* An array of `count` floats, each printed with the fewest digits that give the same float back. */
+struct json *json_float_array(const float *values, size_t count);
+struct json *json_copy(const struct json *value);
+
+/* Prints into memory the caller frees with free(). `indented`: for people; else on one line. */
+char *json_print(const struct json *value, bool indented);
+
+#endif

@@ -1,0 +1,79 @@
+#include "engine/base/log.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static _Atomic enum log_level threshold = LOG_WARNING;
+static _Atomic enum log_format shape = LOG_TEXT;
+static const char *const level_names[] = {"error", "warning", "info", "debug"};
+
+enum { LOG_LINE_BYTES = 4096 };
+
+void log_configure(enum log_level level, enum log_format format)
+{
+    atomic_store(&threshold, level);
+    atomic_store(&shape, format);
+}
+
+bool log_enabled(enum log_level level)
+{
+    return level <= atomic_load(&threshold);
+}
+
+/* JSON string escapes into `out`, cut where it would not fit. */
+static void escape(const char *text, char *out, size_t capacity)
+{
+    size_t used = 0;
+    for (const unsigned char *at = (const unsigned char *)text; *at && used + 7 < capacity; at++) {
+        if (*at == '"' || *at == '\\')
+            used += (size_t)snprintf(out + used, capacity - used, "\\%c", *at);
+        else if (*at < 0x20)
+            used += (size_t)snprintf(out + used, capacity - used, "\\u%04x", *at);
+        else
+            out[used++] = (char)*at;
+    }
+    out[used] = '\0';
+}
+
+static void emit(enum log_level level, const char *text, const char *json_members)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    struct tm utc;
+    gmtime_r(&now.tv_sec, &utc);
+    char stamp[32];
+    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
+    /* One write a line, so that lines of several threads never mix. */
+    if (atomic_load(&shape) == LOG_JSON)
+        fprintf(stderr, "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",%s}\n", stamp, now.tv_nsec / 1000000,
+                level_names[level], json_members);
+    else
+        fprintf(stderr, "%s %s\n", level_names[level], text);
+}
+
+void log_message(enum log_level level, const char *format, ...)
+{
+    if (!log_enabled(level))
+        return;
+    char text[LOG_LINE_BYTES / 2], escaped[LOG_LINE_BYTES], members[LOG_LINE_BYTES + 16];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    escape(text, escaped, sizeof escaped);
+    snprintf(members, sizeof members, "\"message\":\"%s\"", escaped);
+    emit(level, text, members);
+}
+
+void log_event(enum log_level level, const char *event, const char *members)
+{
+    if (!log_enabled(level))
+        return;
+    char text[LOG_LINE_BYTES], json[LOG_LINE_BYTES];
+    snprintf(text, sizeof text, "%s %s", event, members);
+    snprintf(json, sizeof json, "\"event\":\"%s\"%s%s", event, *members ? "," : "", members);
+    emit(level, text, json);
+}

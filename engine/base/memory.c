@@ -1,0 +1,149 @@
+#include "engine/base/memory.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void out_of_memory(size_t count, size_t size)
+{
+    fprintf(stderr, "cxrd: out of memory (%zu x %zu bytes)\n", count, size);
+    abort();
+}
+
+void *memory_allocate(size_t count, size_t size)
+{
+    void *memory = calloc(count ? count : 1, size ? size : 1);
+    if (!memory)
+        out_of_memory(count, size);
+    return memory;
+}
+
+void *memory_resize(void *old, size_t count, size_t size)
+{
+    size_t total;
+    if (!checked_multiply(count, size, &total))
+        out_of_memory(count, size);
+    void *memory = realloc(old, total ? total : 1);
+    if (!memory)
+        out_of_memory(count, size);
+    return memory;
+}
+
+char *memory_copy_text(const char *text)
+{
+    size_t length = strlen(text);
+    char *copy = memory_allocate(length + 1, 1);
+    memcpy(copy, text, length);
+    return copy;
+}
+
+bool checked_multiply(size_t a, size_t b, size_t *out)
+{
+    return !__builtin_mul_overflow(a, b, out);
+}
+
+bool checked_add(size_t a, size_t b, size_t *out)
+{
+    return !__builtin_add_overflow(a, b, out);
+}
+
+size_t round_up(size_t value, size_t step)
+{
+    return (value + step - 1) / step * step;
+}
+
+bool buffer_append(struct buffer *buffer, const void *data, size_t size)
+{
+    size_t needed;
+    if (!checked_add(buffer->size, size, &needed) || needed > buffer->maximum)
+        return false;
+    if (needed > buffer->capacity) {
+        size_t capacity = buffer->capacity ? buffer->capacity : 256;
+        while (capacity < needed)
+            capacity *= 2;
+        if (capacity > buffer->maximum)
+            capacity = buffer->maximum;
+        buffer->data = memory_resize(buffer->data, capacity, 1);
+        buffer->capacity = capacity;
+    }
+    if (size)
+        memcpy(buffer->data + buffer->size, data, size);
+    buffer->size = needed;
+    return true;
+}
+
+void buffer_finish(struct buffer *buffer)
+{
+    free(buffer->data);
+    buffer->data = NULL;
+    buffer->size = buffer->capacity = 0;
+}
+
+enum { ARENA_BLOCK_BYTES = 64 * 1024 };
+
+struct arena_block {
+    struct arena_block *next;
+    size_t used, capacity;
+    max_align_t data[];
+};
+
+struct arena {
+    struct arena_block *blocks; /* the newest first: the only one allocated from */
+};
+
+struct arena *arena_create(void)
+{
+    return memory_allocate(1, sizeof(struct arena));
+}
+
+void *arena_allocate(struct arena *arena, size_t count, size_t size)
+{
+    size_t total;
+    if (!checked_multiply(count, size, &total) || total > SIZE_MAX / 2)
+        out_of_memory(count, size);
+    total = round_up(total, sizeof(max_align_t));
+    struct arena_block *block = arena->blocks;
+    if (!block || block->capacity - block->used < total) {
+        size_t capacity = total > ARENA_BLOCK_BYTES ? total : ARENA_BLOCK_BYTES;
+        block = memory_allocate(1, sizeof *block + capacity);
+        block->capacity = capacity;
+        block->next = arena->blocks;
+        arena->blocks = block;
+    }
+    void *memory = (uint8_t *)block->data + block->used;
+    block->used += total;
+    return memory;
+}
+
+char *arena_copy_text(struct arena *arena, const char *text, size_t length)
+{
+    char *copy = arena_allocate(arena, length + 1, 1);
+    memcpy(copy, text, length);
+    return copy;
+}
+
+char *arena_format(struct arena *arena, const char *format, ...)
+{
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    char *text = arena_allocate(arena, (size_t)length + 1, 1);
+    vsnprintf(text, (size_t)length + 1, format, again);
+    va_end(again);
+    va_end(arguments);
+    return text;
+}
+
+void arena_destroy(struct arena **arena)
+{
+    if (!arena || !*arena)
+        return;
+    for (struct arena_block *block = (*arena)->blocks, *next; block; block = next) {
+        next = block->next;
+        free(block);
+    }
+    free(*arena);
+    *arena = NULL;
+}
