@@ -1,0 +1,81 @@
+/* The engine's only public face: image bytes in, predictions out.
+ *
+ * An engine is one model package on one device. It decodes and preprocesses on the caller's thread, then
+ * hands the squares to the device's worker thread, which gathers what waits into a batch. Any number of
+ * threads may call engine_predict at once.
+ */
+#ifndef CXRD_ENGINE_ENGINE_H
+#define CXRD_ENGINE_ENGINE_H
+
+#include "engine/base/memory.h"
+#include "engine/base/status.h"
+#include "engine/image/image.h"
+#include "engine/model/card.h"
+
+enum precision { PRECISION_AUTO, PRECISION_FP16, PRECISION_FP32 };
+
+struct engine_options {
+    const char *model;  /* folder of a model package */
+    const char *device; /* "auto", "cpu", an index, or a UUID as `cxrd devices` prints them; NULL: auto */
+    const char *rung;   /* forces a rung of the kernels by name; NULL: the best the device has */
+    const char *cache_folder;    /* pipeline cache; NULL: the user's cache folder */
+    enum precision precision;    /* of the weights on the device; AUTO: what the rung prefers */
+    uint32_t max_batch;          /* images a batch, 1..64; 0: 8, or 4 on a CPU driver */
+    uint32_t max_queue;          /* images that may wait, 1..4096; 0: 256 */
+    uint32_t max_queue_delay_us; /* how long a batch that is not full waits for more; 0: takes what waits */
+};
+
+/* Fails with INVALID_FILE, NOT_FOUND, NO_DEVICE, DEVICE, OUT_OF_MEMORY. On success the model is loaded, every
+ * pipeline compiled and a self-test passed. The caller owns *out. */
+struct engine;
+WARN_UNUSED enum status engine_create(const struct engine_options *options, struct failure *failure,
+                                      struct engine **out);
+/* Waits for work in flight, answers what still waits with UNAVAILABLE. */
+void engine_destroy(struct engine **engine);
+
+const struct model_card *engine_card(const struct engine *engine);
+const char *engine_device_name(const struct engine *engine); /* "llvmpipe (LLVM 19.1.7, 256 bits)" */
+const char *engine_rung_name(const struct engine *engine);
+bool engine_usable(const struct engine *engine);        /* false once the device is lost */
+size_t engine_queue_depth(const struct engine *engine); /* images waiting now */
+size_t engine_queue_capacity(const struct engine *engine);
+
+/* One head's answer for one image. Arrays are in the order of the head's labels. */
+struct head_prediction {
+    const struct head_card *head;
+    float *logits;        /* [labels] */
+    float *probabilities; /* [labels], sigmoid or calibrated as the label says */
+    float *
+        attention; /* [labels][grid*grid], mean over attention heads, each map sums to 1; NULL: linear head */
+};
+
+struct prediction_timing {
+    double decode_ms, preprocess_ms, queue_ms, inference_ms;
+};
+
+struct prediction {
+    struct failure
+        failure; /* status OK when the rest is valid (image is valid as soon as the header was read) */
+    struct image_info image;
+    struct region region;
+    struct image pixels; /* the decoded image, when asked for with keep_pixels */
+    struct head_prediction *heads;
+    size_t head_count;
+    struct prediction_timing timing;
+};
+
+struct predict_options {
+    bool keep_pixels;     /* keep the decoded images: overlays need them */
+    uint64_t deadline_ns; /* on clock_now_ns; 0: none */
+};
+
+/* Predicts `count` encoded images (PNG, JPEG) and fills out[0..count). A bad image fails alone, in its own
+ * out[i].failure. Returns not OK, with nothing in out, when the request as a whole could not be served:
+ * UNAVAILABLE (queue full, shutting down), TIMEOUT, DEVICE_LOST. Each filled prediction is released with
+ * prediction_finish. */
+WARN_UNUSED enum status engine_predict(struct engine *engine, const struct bytes *images, size_t count,
+                                       const struct predict_options *options, struct failure *failure,
+                                       struct prediction *out);
+void prediction_finish(struct prediction *prediction);
+
+#endif

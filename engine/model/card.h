@@ -1,0 +1,70 @@
+/* The card of a model package: what model.json says, checked, as plain structs.
+ *
+ * Everything here is read-only after package_open and owned by the package.
+ */
+#ifndef CXRD_ENGINE_MODEL_CARD_H
+#define CXRD_ENGINE_MODEL_CARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A concept in a terminology, e.g. {"http://snomed.info/sct", "8186001"}. */
+struct code {
+    const char *system, *code;
+};
+
+struct label {
+    const char *name;
+    double threshold;             /* positive when probability >= threshold */
+    const char *threshold_source; /* "default", or how it was set */
+    bool calibrated;              /* probability = sigmoid(scale * logit + offset); else the plain sigmoid */
+    double scale, offset;
+    const struct code *codes;
+    size_t code_count;
+};
+
+enum head_kind { HEAD_FINDINGS, HEAD_RISK };
+enum head_type { HEAD_GLORI, HEAD_LINEAR };
+
+struct head_card {
+    const char *name;
+    enum head_kind kind;
+    enum head_type type;
+    const char *definition; /* what a risk score means; NULL for findings */
+    const char *weights;    /* file name inside the package */
+    uint32_t blocks;        /* how many of the last blocks feed it */
+    bool average_pool;      /* linear heads: the mean patch token of the last block is appended */
+    const struct label *labels;
+    size_t label_count;
+};
+
+enum ffn_kind { FFN_SWIGLU, FFN_GELU };
+
+struct backbone_card {
+    const char *weights; /* file name inside the package */
+    uint32_t width, depth, heads, patch_size, image_size, registers;
+    enum ffn_kind ffn;
+    uint32_t ffn_hidden;
+    uint32_t position_grid; /* M of pos_embed [1, 1 + M*M, width] */
+    double interpolate_offset;
+};
+
+struct model_card {
+    const char *name, *version, *intended_use, *profile;
+    char weights_sha256[65]; /* over the hashes of all weight files, in the order of their names */
+    struct backbone_card backbone;
+    const struct head_card *heads;
+    size_t head_count;
+};
+
+const char *head_kind_name(enum head_kind kind); /* "findings", "risk" */
+const char *head_type_name(enum head_type type); /* "glori", "linear" */
+
+/* Patches along one side of the input square: attention maps are grid x grid. */
+static inline uint32_t backbone_grid(const struct backbone_card *backbone)
+{
+    return backbone->image_size / backbone->patch_size;
+}
+
+#endif
