@@ -1,0 +1,53 @@
+/* Vulkan devices: what there is, why one is refused, and one opened for compute.
+ *
+ * Choice: "auto" takes the first usable discrete device, then an integrated one, then a virtual one, and a
+ * CPU driver only when there is nothing else; "cpu" a CPU driver; a number is an index in the list of `cxrd
+ * devices`; anything else a UUID or a PCI address as printed there. The same GPU under two drivers is listed
+ * once. Nothing falls back silently: a choice that cannot be met is an error.
+ */
+#ifndef CXRD_ENGINE_GPU_DEVICE_H
+#define CXRD_ENGINE_GPU_DEVICE_H
+
+#include "engine/base/memory.h"
+#include "engine/base/status.h"
+
+enum gpu_kind { GPU_DISCRETE, GPU_INTEGRATED, GPU_VIRTUAL, GPU_CPU, GPU_OTHER };
+const char *gpu_kind_name(enum gpu_kind kind); /* "discrete", ... */
+
+struct gpu_device_info {
+    uint32_t index;
+    char name[256], driver[256], driver_info[256];
+    char uuid[37];        /* 8-4-4-4-12 hexadecimal digits */
+    char pci_address[16]; /* "0000:01:00.0", or "" */
+    enum gpu_kind kind;
+    uint32_t driver_id;      /* VkDriverId */
+    uint32_t driver_version; /* as the driver encodes it; Mesa: VK_MAKE_API_VERSION */
+    uint32_t subgroup_size, subgroup_size_min, subgroup_size_max;
+    bool subgroup_size_control; /* a pipeline can pin its subgroup size and ask for full subgroups */
+    bool int64;                 /* 64-bit integers in shaders */
+    bool half_storage;          /* 16-bit storage behind buffer addresses */
+    bool half_arithmetic;       /* float16 arithmetic */
+    bool cooperative_matrix, cooperative_matrix2;
+    uint32_t shared_memory_bytes, push_constant_bytes, workgroup_invocations_max;
+    uint64_t memory_bytes;         /* of the largest device-local heap */
+    uint64_t allocation_bytes_max; /* maxMemoryAllocationSize */
+    bool usable;
+    char refusal[160]; /* why not, when not usable */
+};
+
+/* Every physical device, sorted by preference. The caller frees *out. NO_DEVICE when the loader finds none.
+ */
+WARN_UNUSED enum status gpu_devices_list(struct failure *failure, struct gpu_device_info **out,
+                                         size_t *count);
+
+/* Opens one. `cache_folder` holds the pipeline cache (NULL: none on disk). The caller owns *out; every object
+ * made from it is destroyed before it. */
+struct gpu_device;
+WARN_UNUSED enum status gpu_device_create(const char *choice, const char *cache_folder,
+                                          struct failure *failure, struct gpu_device **out);
+void gpu_device_destroy(struct gpu_device **device); /* writes the pipeline cache back when it grew */
+
+const struct gpu_device_info *gpu_device_info(const struct gpu_device *device);
+bool gpu_device_lost(const struct gpu_device *device); /* any call has returned VK_ERROR_DEVICE_LOST */
+
+#endif

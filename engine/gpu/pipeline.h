@@ -1,0 +1,37 @@
+/* Compute pipelines: one SPIR-V module, specialisation constants, and one block of push constants.
+ *
+ * There are no descriptors: push constants carry buffer device addresses and sizes (shaders/params/).
+ */
+#ifndef CXRD_ENGINE_GPU_PIPELINE_H
+#define CXRD_ENGINE_GPU_PIPELINE_H
+
+#include "engine/gpu/device.h"
+
+/* A compiled shader of the catalogue; static storage. */
+struct gpu_shader {
+    const char *name; /* "gemm.f32", as the table in shaders/meson.build has it */
+    const uint32_t *words;
+    size_t size_bytes;
+};
+/* NULL when the shader compiler at hand could not build it. */
+const struct gpu_shader *gpu_shader_find(const char *name);
+size_t gpu_shader_count(void);
+const struct gpu_shader *gpu_shader_at(size_t index);
+/* Bytes of the push-constant block that the SPIR-V declares; 0 when it has none. */
+uint32_t gpu_shader_push_bytes(const struct gpu_shader *shader);
+
+struct gpu_pipeline_options {
+    const uint32_t *constants; /* specialisation constants with ids 0..constant_count-1 */
+    uint32_t constant_count;
+    uint32_t push_bytes;    /* at most 128, what every Vulkan device has */
+    uint32_t subgroup_size; /* pins the subgroup size and asks for full subgroups; 0: as the driver likes */
+};
+
+struct gpu_pipeline;
+/* Compiles (or takes from the pipeline cache). Thread-safe: different pipelines may be made side by side. */
+WARN_UNUSED enum status gpu_pipeline_create(struct gpu_device *device, const struct gpu_shader *shader,
+                                            const struct gpu_pipeline_options *options,
+                                            struct failure *failure, struct gpu_pipeline **out);
+void gpu_pipeline_destroy(struct gpu_pipeline **pipeline);
+
+#endif

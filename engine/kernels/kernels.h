@@ -1,0 +1,92 @@
+/* The kernels of one device: for every operation of the network the pipelines of one rung, and how to record
+ * it.
+ *
+ * A rung is a family of variants: it fixes the element types and the shape of the GEMM and attention kernels.
+ *
+ *   portable   Vulkan 1.2, float32 arithmetic and activations; weights float32, or float16 pairs in words
+ *   half       16-bit storage: activations that feed a GEMM are float16, accumulation float32
+ *   cpu        CPU drivers of Mesa 26 and later with subgroups of 8: their own GEMM and attention, float32
+ *
+ * Activations lie in panels (shaders/params/params.h). Every record function takes a filled params struct
+ * whose addresses come from slices; it chooses pipeline and grid and records one dispatch.
+ */
+#ifndef CXRD_ENGINE_KERNELS_KERNELS_H
+#define CXRD_ENGINE_KERNELS_KERNELS_H
+
+#include "engine/gpu/device.h"
+#include "engine/gpu/recorder.h"
+#include "shaders/params/attention.h"
+#include "shaders/params/average.h"
+#include "shaders/params/features.h"
+#include "shaders/params/gemm.h"
+#include "shaders/params/layernorm.h"
+#include "shaders/params/logits.h"
+#include "shaders/params/patchify.h"
+#include "shaders/params/pool.h"
+#include "shaders/params/softmax.h"
+#include "shaders/params/tokens.h"
+
+enum rung { RUNG_PORTABLE, RUNG_HALF, RUNG_CPU, RUNG_COUNT };
+const char *rung_name(enum rung rung);
+/* False, and why not, where the device cannot run it. */
+bool rung_supported(enum rung rung, const struct gpu_device_info *device, const char **why_not);
+/* The fastest supported rung, by what the device reports. */
+enum rung rung_best(const struct gpu_device_info *device);
+
+enum element { ELEMENT_F32, ELEMENT_F16 };
+static inline size_t element_size_bytes(enum element element)
+{
+    return element == ELEMENT_F16 ? 2 : 4;
+}
+
+struct kernels;
+/* Compiles every pipeline. `weights`: how GEMM weights are held; the half rung takes only ELEMENT_F16, the
+ * cpu rung only ELEMENT_F32 (DEVICE error otherwise). The caller owns *out and keeps the device alive longer.
+ */
+WARN_UNUSED enum status kernels_create(struct gpu_device *device, enum rung rung, enum element weights,
+                                       struct failure *failure, struct kernels **out);
+void kernels_destroy(struct kernels **kernels);
+enum rung kernels_rung(const struct kernels *kernels);
+enum element kernels_activations(const struct kernels *kernels);
+enum element kernels_weights(const struct kernels *kernels);
+
+/* What is done with A * B^T + bias before it is stored. */
+enum gemm_epilogue {
+    GEMM_EXACT,  /* float32 panels */
+    GEMM_ADD,    /* + addend, float32 panels; out may be the addend itself */
+    GEMM_RELU,   /* max(x, 0), activations */
+    GEMM_GELU,   /* x/2 * (1 + erf(x/sqrt 2)), activations */
+    GEMM_SWIGLU, /* columns 2i gate and 2i+1 up: silu(gate) * up at column i of n/2, activations */
+    GEMM_HEADS,  /* activations, head-major, for attention */
+    GEMM_EPILOGUE_COUNT
+};
+
+/* Packing of a weight matrix B [n][k] float32 (row stride k_given, zero beyond k_given and n_given) for the
+ * GEMM: n padded to a multiple of 16 and k to one of 64. gemm_packed_size_bytes says how much gemm_pack
+ * writes. */
+size_t gemm_packed_size_bytes(const struct kernels *kernels, size_t n, size_t k);
+void gemm_pack(const struct kernels *kernels, const float *b, size_t n_given, size_t k_given, size_t n,
+               size_t k, void *out);
+
+void gemm_record(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
+                 enum gemm_epilogue epilogue, const struct gemm_params *params);
+void attention_record(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
+                      const struct attention_params *params);
+void patchify_record(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
+                     const struct patchify_params *params);
+void tokens_record(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
+                   const struct tokens_params *params);
+void layernorm_record(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
+                      const struct layernorm_params *params);
+void features_record(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
+                     const struct features_params *params);
+void softmax_record(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
+                    const struct softmax_params *params);
+void pool_record(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
+                 const struct pool_params *params);
+void average_record(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
+                    const struct average_params *params);
+void logits_record(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
+                   const struct logits_params *params);
+
+#endif

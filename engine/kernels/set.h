@@ -1,0 +1,31 @@
+/* Inside kernels/: what a set of kernels is made of. */
+#ifndef CXRD_ENGINE_KERNELS_SET_H
+#define CXRD_ENGINE_KERNELS_SET_H
+
+#include "engine/kernels/kernels.h"
+
+struct kernels {
+    struct gpu_device *device;
+    enum rung rung;
+    enum element activations, weights;
+    struct gpu_pipeline *gemm[GEMM_EPILOGUE_COUNT];
+    struct gpu_pipeline *attention, *patchify, *tokens, *layernorm, *features, *softmax, *pool, *average,
+        *logits;
+};
+
+/* Each operation compiles its own pipelines; kernels_destroy destroys them all. gemm.c and attention.c choose
+ * by rung; the others only by the element type of activations. */
+WARN_UNUSED enum status gemm_create(struct kernels *kernels, struct failure *failure);
+WARN_UNUSED enum status attention_create(struct kernels *kernels, struct failure *failure);
+
+/* The pipeline "<operation>.f32" or "<operation>.f16" by the set's activations, without specialisation
+ * constants. */
+WARN_UNUSED enum status kernel_create(struct kernels *kernels, const char *operation, uint32_t push_bytes,
+                                      struct failure *failure, struct gpu_pipeline **out);
+
+static inline uint32_t divide_up(uint32_t value, uint32_t step)
+{
+    return (value + step - 1) / step;
+}
+
+#endif

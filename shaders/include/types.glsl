@@ -1,0 +1,42 @@
+/* Types and buffer references that every shader shares.
+ *
+ * ACTIVATION_HALF and WEIGHT_HALF choose 16-bit storage; arithmetic is float32 everywhere. A weight in 16 bits is
+ * read as half of a 32-bit word, so that it needs no 16-bit storage; an activation in 16 bits does.
+ */
+#extension GL_EXT_buffer_reference : require
+#extension GL_EXT_buffer_reference_uvec2 : require
+#extension GL_EXT_scalar_block_layout : require
+#extension GL_EXT_control_flow_attributes : require
+#if ACTIVATION_HALF
+#extension GL_EXT_shader_16bit_storage : require
+#define ACTIVATION float16_t
+#else
+#define ACTIVATION float
+#endif
+
+#define PANEL     16
+#define HEAD_SIZE 64
+
+layout(buffer_reference, scalar, buffer_reference_align = 4) buffer FloatBuffer {
+    float v[];
+};
+layout(buffer_reference, scalar, buffer_reference_align = 16) buffer Float4Buffer {
+    vec4 v[];
+};
+layout(buffer_reference, scalar, buffer_reference_align = 4) buffer WordBuffer {
+    uint v[];
+};
+layout(buffer_reference, scalar, buffer_reference_align = 4) buffer ActivationBuffer {
+    ACTIVATION v[];
+};
+
+bool present(uvec2 address)
+{
+    return (address.x | address.y) != 0;
+}
+
+/* Where element (row, column) of a panel matrix lies. */
+uint panel_index(uint rows, uint row, uint column)
+{
+    return (column / PANEL * rows + row) * PANEL + column % PANEL;
+}

@@ -1,0 +1,12 @@
+/* Mean over the patches of each image. */
+#ifndef CXRD_SHADERS_PARAMS_AVERAGE_H
+#define CXRD_SHADERS_PARAMS_AVERAGE_H
+#include "params.h"
+
+PARAMS(average_params)
+    ADDRESS patches; /* activations in panels [width/16][batch*patch_count][16] */
+    ADDRESS out;     /* float32 panels [width/16][batch][16] */
+    UINT batch, patch_count, width;
+END_PARAMS;
+
+#endif

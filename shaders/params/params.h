@@ -1,0 +1,27 @@
+/* What C and GLSL share about push constants: a struct is declared once, between PARAMS and END_PARAMS.
+ *
+ * Addresses are buffer device addresses of 8 bytes. GLSL sees them as uvec2 and turns them into typed references
+ * (GL_EXT_buffer_reference_uvec2), so that no 64-bit integers are needed. Addresses come first, then 32-bit
+ * members: C's layout and GLSL's scalar layout then agree. At most 128 bytes.
+ *
+ * A matrix of activations is stored in panels of 16 columns: [columns/16][rows][16], `rows` being the rows of
+ * all images of the batch. Column counts are multiples of 16; a GEMM's K is a multiple of 64, zero-padded.
+ */
+#ifdef VULKAN
+#define ADDRESS uvec2
+#define PARAMS(name) layout(push_constant, scalar) uniform name##_block {
+#define END_PARAMS } params
+#define UINT  uint
+#define FLOAT float
+#else
+#ifndef CXRD_SHADERS_PARAMS_PARAMS_H
+#define CXRD_SHADERS_PARAMS_PARAMS_H
+#include <stdint.h>
+#define ADDRESS uint64_t
+#define PARAMS(name) struct name {
+#define END_PARAMS }
+#define UINT uint32_t
+#define FLOAT float
+enum { PANEL = 16, K_STEP = 64, HEAD_SIZE = 64, GLORI_HEADS = 8 };
+#endif
+#endif
