@@ -1,0 +1,105 @@
+#include "engine/weights/safetensors.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct json *describe(const struct tensor *tensors, size_t count, const struct json *metadata)
+{
+    struct json *header = json_object();
+    if (metadata)
+        json_add(header, "__metadata__", json_copy(metadata));
+    size_t begin = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct tensor *tensor = &tensors[i];
+        size_t elements = 0;
+        bool fits = tensor_element_count(tensor, &elements);
+        assert(fits && tensor->size_bytes == elements * tensor_type_bytes(tensor->type));
+        (void)fits;
+        struct json *entry = json_add(header, tensor->name, json_object());
+        json_add_text(entry, "dtype", tensor_type_name(tensor->type));
+        struct json *shape = json_add(entry, "shape", json_array());
+        for (size_t k = 0; k < tensor->rank; k++)
+            json_append_number(shape, (double)tensor->shape[k]);
+        struct json *offsets = json_add(entry, "data_offsets", json_array());
+        json_append_number(offsets, (double)begin);
+        json_append_number(offsets, (double)(begin + tensor->size_bytes));
+        begin += tensor->size_bytes;
+    }
+    return header;
+}
+
+/* The header's text, padded with blanks so that the data begins at a multiple of eight. */
+static char *header_text(const struct tensor *tensors, size_t count, const struct json *metadata,
+                         size_t *length)
+{
+    struct json *header = describe(tensors, count, metadata);
+    char *text = json_print(header, false);
+    json_destroy(&header);
+    size_t used = strlen(text);
+    *length = round_up(used, 8);
+    text = memory_resize(text, *length, 1);
+    memset(text + used, ' ', *length - used);
+    return text;
+}
+
+static bool write_header(FILE *stream, const struct tensor *tensors, size_t count,
+                         const struct json *metadata)
+{
+    size_t length;
+    uint8_t prefix[8];
+    char *text = header_text(tensors, count, metadata, &length);
+    for (int i = 0; i < 8; i++)
+        prefix[i] = (uint8_t)((uint64_t)length >> (8 * i));
+    bool done = fwrite(prefix, 1, sizeof prefix, stream) == sizeof prefix &&
+                fwrite(text, 1, length, stream) == length;
+    free(text);
+    return done;
+}
+
+enum status safetensors_write(const char *path, const struct tensor *tensors, size_t count,
+                              const struct json *metadata, safetensors_fetch *fetch, void *context,
+                              struct failure *failure)
+{
+    enum status status = STATUS_OK;
+    size_t length = strlen(path) + 8;
+    char *temporary = memory_allocate(length, 1);
+    snprintf(temporary, length, "%s.XXXXXX", path);
+    int descriptor = mkstemp(temporary);
+    FILE *stream = descriptor < 0 ? NULL : fdopen(descriptor, "wb");
+    if (!stream)
+        goto cannot_write;
+    if (!write_header(stream, tensors, count, metadata))
+        goto cannot_write;
+    for (size_t i = 0; i < count; i++) {
+        const void *data = tensors[i].data;
+        status = fetch ? fetch(context, &tensors[i], failure, &data) : STATUS_OK;
+        if (status)
+            goto remove_file;
+        if (tensors[i].size_bytes && fwrite(data, 1, tensors[i].size_bytes, stream) != tensors[i].size_bytes)
+            goto cannot_write;
+    }
+    mode_t mask = umask(0);
+    umask(mask);
+    if (fflush(stream) || fchmod(descriptor, 0666 & ~mask) || fsync(descriptor) || rename(temporary, path))
+        goto cannot_write;
+    fclose(stream);
+    free(temporary);
+    return STATUS_OK;
+
+cannot_write:
+    status = failure_set(failure, STATUS_INVALID_FILE, "%s: cannot be written: %s.", path, strerror(errno));
+remove_file:
+    if (descriptor >= 0)
+        unlink(temporary);
+    if (stream)
+        fclose(stream);
+    else if (descriptor >= 0)
+        close(descriptor);
+    free(temporary);
+    return status;
+}

@@ -1,0 +1,18 @@
+#include "engine/weights/sha256.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void sha256_hex(struct bytes content, char out[SHA256_HEX_BYTES])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned int size = 0;
+    /* Fails only when OpenSSL cannot allocate its context: treated as every lack of memory is. */
+    if (!EVP_Digest(content.size ? content.data : (const uint8_t *)"", content.size, digest, &size,
+                    EVP_sha256(), NULL) ||
+        size != 32)
+        abort();
+    for (size_t i = 0; i < size; i++)
+        snprintf(out + 2 * i, 3, "%02x", digest[i]);
+}

@@ -1,0 +1,36 @@
+/* SHA-256 against the examples of FIPS 180-4 and the digest of no bytes. */
+#include "engine/weights/sha256.h"
+
+#include <check.h>
+#include <string.h>
+
+static void expect(const char *text, const char *digest)
+{
+    char hex[SHA256_HEX_BYTES];
+    sha256_hex((struct bytes){(const uint8_t *)text, strlen(text)}, hex);
+    ck_assert_str_eq(hex, digest);
+}
+
+START_TEST(known_digests)
+{
+    expect("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    expect("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+           "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+    char hex[SHA256_HEX_BYTES];
+    sha256_hex((struct bytes){NULL, 0}, hex);
+    ck_assert_str_eq(hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("sha256");
+    TCase *all = tcase_create("all");
+    tcase_add_test(all, known_digests);
+    suite_add_tcase(suite, all);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
