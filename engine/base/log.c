@@ -63,6 +63,10 @@ void log_message(enum log_level level, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    if (atomic_load(&shape) == LOG_TEXT)
+        for (char *at = text; *at; at++)
+            if ((unsigned char)*at < 0x20 || *at == 0x7f)
+                *at = ' '; /* one message is one line, whatever it quotes */
     escape(text, escaped, sizeof escaped);
     snprintf(members, sizeof members, "\"message\":\"%s\"", escaped);
     emit(level, text, members);

@@ -39,7 +39,7 @@ enum status {
         STATUS_COUNT
 };
 
-#define WARN_UNUSED __attribute__((warn_unused_result))
+#define WARN_UNUSED              __attribute__((warn_unused_result))
 #define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
 
 enum { FAILURE_SENTENCE_BYTES = 320 };

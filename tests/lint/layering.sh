@@ -1,0 +1,118 @@
+#!/bin/sh
+# Fails on an #include that architecture forbids: a folder may include only the folders below it, and each large
+# third-party library is included in one place.
+#
+#   layering.sh ROOT
+#
+# Prints "file:line: sentence" for each finding.
+set -eu
+root=$1
+. "$(dirname "$0")/files.sh"
+
+cd "$root"
+project_files . | grep -E '\.(c|h|cc|cpp)$' | awk '
+BEGIN {
+    # The house: folder -> prefixes that its files may include by path from the root. A folder may always include
+    # itself. "shaders/params/" is what C and GLSL share; "shaders/catalogue" is generated.
+    may["engine/base"]       = ""
+    may["engine/image"]      = "engine/base/"
+    may["engine/dicom"]      = "engine/base/"
+    may["engine/weights"]    = "engine/base/"
+    may["engine/checkpoint"] = "engine/base/ engine/weights/"
+    may["engine/gpu"]        = "engine/base/"
+    may["engine/reference"]  = "engine/base/ shaders/params/"
+    may["engine/kernels"]    = "engine/base/ engine/gpu/ shaders/"
+    may["engine/model"]      = "engine/base/ engine/weights/ engine/gpu/ engine/kernels/"
+    may["engine"]            = "engine/base/ engine/image/ engine/dicom/ engine/weights/ engine/gpu/ engine/kernels/ engine/model/"
+    may["api"]               = "engine/base/ engine/engine.h"
+    may["server"]            = "engine/base/ engine/engine.h api/"
+    may["cli"]               = "engine/base/ engine/engine.h engine/checkpoint/ engine/weights/ engine/gpu/device.h engine/kernels/ engine/model/ api/ server/"
+    may["shaders"]           = ""
+
+    # Third-party headers -> the only place for them; "T" is the same place in tests/unit/.
+    only["civetweb.h"]       = "server/"
+    only["cJSON.h"]          = "engine/base/json.c"
+    only["stb_image.h"]      = "engine/image/decode.c"
+    only["vulkan"]           = "engine/gpu/"
+    only["yaml.h"]           = "engine/checkpoint/"
+    only["zip.h"]            = "engine/checkpoint/"
+    only["gdcm"]             = "engine/dicom/"
+}
+
+function found(file, line, sentence) {
+    printf "%s:%d: %s\n", file, line, sentence
+    findings++
+}
+
+function starts(text, prefix) {
+    return substr(text, 1, length(prefix)) == prefix
+}
+
+# The longest folder of the table that holds the file, or "".
+function folder_of(file, at, best) {
+    best = ""
+    for (at in may)
+        if (starts(file, at "/") && length(at) > length(best))
+            best = at
+    return best
+}
+
+function allowed(folder, header, list, count, i) {
+    if (starts(header, folder "/") && folder_of(header) == folder)
+        return 1
+    count = split(may[folder], list, " ")
+    for (i = 1; i <= count; i++)
+        if (starts(header, list[i]))
+            return 1
+    return 0
+}
+
+function third_party(header, at) {
+    for (at in only)
+        if (header == at || starts(header, at "/") || starts(header, at "-") ||
+            substr(header, length(header) - length(at)) == "/" at)
+            return at
+    return ""
+}
+
+{
+    file = $0
+    folder = folder_of(file)
+    in_tests = starts(file, "tests/")
+    number = 0
+    while ((getline text < file) > 0) {
+        number++
+        if (text !~ /^[ \t]*#[ \t]*include[ \t]*[<"]/)
+            continue
+        quoted = text ~ /include[ \t]*"/
+        header = text
+        sub(/^[^<"]*[<"]/, "", header)
+        sub(/[>"].*$/, "", header)
+
+        library = third_party(header)
+        if (library != "" && !starts(file, only[library]) && !starts(file, "tests/unit/" only[library]))
+            found(file, number, header " may be included only in " only[library] ".")
+        if (!quoted || library != "")
+            continue
+        if (header ~ /\.\.?\//)
+            found(file, number, header " climbs: include by path from the root.")
+        else if (index(header, "/") == 0)
+            found(file, number, header " has no folder: include by path from the root.")
+        else if (in_tests)
+            continue
+        else if (folder == "")
+            found(file, number, file " is in no folder of the house; add it to tests/lint/layering.sh and CONTRIBUTING.md.")
+        else if (!allowed(folder, header))
+            found(file, number, folder "/ may not include " header ".")
+    }
+    close(file)
+    files++
+}
+
+END {
+    if (!files) {
+        print "layering: no source files found"
+        exit 1
+    }
+    exit findings > 0
+}'
