@@ -1,0 +1,96 @@
+/* Images: encoded bytes to RGB pixels, and pixels to the square the network reads.
+ *
+ * image_decode takes bytes from anyone and trusts none of them: container, size and memory are checked before
+ * the decoder sees a byte. image_prepare reproduces, to the bit, the resize and centre crop the network was
+ * trained with. Nothing here keeps state: every function may be called from any thread.
+ */
+#ifndef CXRD_ENGINE_IMAGE_IMAGE_H
+#define CXRD_ENGINE_IMAGE_IMAGE_H
+
+#include "engine/base/memory.h"
+#include "engine/base/status.h"
+
+enum image_format { IMAGE_UNKNOWN, IMAGE_PNG, IMAGE_JPEG };
+
+enum { IMAGE_SIDE_MIN = 16, IMAGE_SIDE_MAX = 32768 };
+#define IMAGE_PIXELS_MAX 100000000u /* 100 megapixels */
+
+/* Bits of image_info.warnings: what a reader of the result should know about the picture. */
+enum image_warning {
+    IMAGE_WARNING_RESCALED = 1 << 0,  /* 16 bits a sample, stretched to 8 between its minimum and maximum */
+    IMAGE_WARNING_ALPHA = 1 << 1,     /* transparency was dropped, not composited */
+    IMAGE_WARNING_ROTATION = 1 << 2,  /* an EXIF orientation is present and was not applied */
+    IMAGE_WARNING_ANIMATION = 1 << 3, /* an animated PNG: only its default image was read */
+    IMAGE_WARNING_END = 1 << 4
+};
+
+/* RGB interleaved, 3 bytes a pixel, rows from the top; pixels is owned. */
+struct image {
+    uint32_t width, height;
+    uint8_t *pixels;
+};
+
+/* What the header said. */
+struct image_info {
+    enum image_format format;
+    uint32_t width, height;
+    unsigned bits;     /* of a sample as stored: 1, 2, 4, 8 or 16 */
+    unsigned channels; /* as shown: 1 grey, 2 grey + alpha, 3 RGB (palettes too), 4 RGB + alpha */
+    uint32_t warnings; /* of enum image_warning */
+};
+
+/* A rectangle in the pixels of the original image; pixel (0, 0) covers [0, 1) x [0, 1). Fractional, because
+ * the centre crop is cut from the resized image and mapped back. */
+struct region {
+    double x, y, width, height;
+};
+
+/* The network's input before normalisation: side x side RGB pixels and each channel's range over them. */
+struct square {
+    uint32_t side;
+    uint8_t *pixels; /* [side][side][3], owned */
+    uint8_t minimum[3], maximum[3];
+};
+
+/* "png", "jpeg" or "unknown"; static storage. */
+const char *image_format_name(enum image_format format);
+/* One sentence for one bit of enum image_warning; static storage. */
+const char *image_warning_sentence(enum image_warning bit);
+
+/* The format by the file's first bytes, whatever its name says. A file cut off inside its signature still
+ * counts as its format; an empty one is IMAGE_UNKNOWN. */
+enum image_format image_sniff(struct bytes encoded);
+
+/* Decodes a PNG (every colour type, depth and interlacing) or a JPEG (8 bits, grey or colour, baseline or
+ * progressive) to 8-bit RGB. Samples of 16 bits become (v - min) / (max - min) * 255 truncated, min and max
+ * over the whole image and all its colour channels; alpha is dropped; EXIF orientation is not applied.
+ *
+ * *info is always written: as much as was known when decoding ended, zeros for the rest. Fails with
+ * UNSUPPORTED_MEDIA (not a PNG or JPEG, or a kind of JPEG not read), TOO_LARGE (a side over IMAGE_SIDE_MAX or
+ * over IMAGE_PIXELS_MAX), UNPROCESSABLE (empty, truncated, damaged, a side under IMAGE_SIDE_MIN). Release
+ * with image_finish. */
+WARN_UNUSED enum status image_decode(struct bytes encoded, struct failure *failure, struct image *out,
+                                     struct image_info *info);
+void image_finish(struct image *image);
+
+/* Pillow's 8-bit bicubic resize to width x height, of which only the crop_width x crop_height pixels at
+ * (crop_x, crop_y) are computed, into out [crop_height][crop_width][3]. Equal to Pillow's to the bit. */
+struct resize {
+    uint32_t width, height; /* of the whole resized image */
+    uint32_t crop_x, crop_y, crop_width, crop_height;
+};
+void image_resize(const struct image *image, const struct resize *resize, uint8_t *out);
+
+/* Resizes the short side to `side` (the long side to floor(side * long / short)), crops the centre and
+ * measures each channel's range. *region says which part of the original the square shows. Fails with
+ * UNPROCESSABLE when any channel of the crop is constant: its normalisation would divide by zero. Release
+ * with square_finish. */
+WARN_UNUSED enum status image_prepare(const struct image *image, uint32_t side, struct failure *failure,
+                                      struct square *out, struct region *region);
+void square_finish(struct square *square);
+
+/* The network's input: out[3][side][side] = ((p - min) / (max - min) - mean) / deviation with the channel's
+ * range and ImageNet's mean and standard deviation. */
+void square_normalise(const struct square *square, float *out);
+
+#endif
