@@ -50,17 +50,6 @@ enum rung kernels_rung(const struct kernels *kernels);
 enum element kernels_activations(const struct kernels *kernels);
 enum element kernels_weights(const struct kernels *kernels);
 
-/* What is done with A * B^T + bias before it is stored. */
-enum gemm_epilogue {
-    GEMM_EXACT,  /* float32 panels */
-    GEMM_ADD,    /* + addend, float32 panels; out may be the addend itself */
-    GEMM_RELU,   /* max(x, 0), activations */
-    GEMM_GELU,   /* x/2 * (1 + erf(x/sqrt 2)), activations */
-    GEMM_SWIGLU, /* columns 2i gate and 2i+1 up: silu(gate) * up at column i of n/2, activations */
-    GEMM_HEADS,  /* activations, head-major, for attention */
-    GEMM_EPILOGUE_COUNT
-};
-
 /* Packing of a weight matrix B [n][k] float32 (row stride k_given, zero beyond k_given and n_given) for the
  * GEMM: n padded to a multiple of 16 and k to one of 64. gemm_packed_size_bytes says how much gemm_pack
  * writes. */

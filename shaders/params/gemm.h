@@ -3,6 +3,17 @@
 #define CXRD_SHADERS_PARAMS_GEMM_H
 #include "params.h"
 
+/* What is done with A * B^T + bias before it is stored. */
+CHOICES(gemm_epilogue)
+    GEMM_EXACT = 0,  /* float32 panels */
+    GEMM_ADD = 1,    /* + addend, float32 panels; out may be the addend itself */
+    GEMM_RELU = 2,   /* max(x, 0), activations */
+    GEMM_GELU = 3,   /* x/2 * (1 + erf(x/sqrt 2)), activations */
+    GEMM_SWIGLU = 4, /* columns 2i gate and 2i+1 up: silu(gate) * up at column i of n/2, activations; n a multiple of 32 */
+    GEMM_HEADS = 5,  /* activations, head-major, for attention */
+    GEMM_EPILOGUE_COUNT = 6
+END_CHOICES;
+
 PARAMS(gemm_params)
     ADDRESS a;      /* activations [k/16][m][16] */
     ADDRESS b;      /* packed weights */

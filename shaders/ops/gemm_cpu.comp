@@ -1,0 +1,101 @@
+/* GEMM for CPU drivers with subgroups of 8: out = epilogue(A * B^T + bias).
+ *
+ * A subgroup makes 6 rows x 16 columns, held in registers. Each element of A is broadcast; 8 neighbouring elements
+ * of B are one vector load. B is packed [n/16][k][16] with its even columns before its odd ones, so that lane l
+ * owns columns 2l and 2l+1, stores them together, and has a gate beside its up value. The driver makes good code
+ * only of this form: addresses that are plain sums of subgroup-uniform 64-bit values, K unrolled in a
+ * do-while, push constants read before it.
+ */
+#version 460
+#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+#extension GL_KHR_shader_subgroup_basic : require
+#include "types.glsl"
+#include "gemm.h"
+#include "gemm_epilogue.glsl"
+
+layout(constant_id = 0) const uint EPILOGUE = GEMM_EXACT;
+layout(local_size_x = 32) in;
+
+const uint SUBGROUPS = 4, ROWS = 6, K_STEP = 64, PANEL_BYTES = PANEL * 4;
+
+layout(buffer_reference, scalar, buffer_reference_align = 8) buffer PairBuffer {
+    uint64_t v[];
+};
+
+/* Lane l gets element i + l. The driver turns this chain of selects over uniform loads into one vector load. */
+float load_lanes(FloatBuffer from, uint i)
+{
+    float value = from.v[i];
+    [[unroll]] for (uint lane = 1; lane < 8; lane++)
+        value = mix(value, from.v[i + lane], gl_SubgroupInvocationID == lane);
+    return value;
+}
+
+vec2 load_pair(uvec2 address, uint i)
+{
+    return uintBitsToFloat(unpackUint2x32(PairBuffer(address).v[i / 2]));
+}
+
+void store_pair(uvec2 address, uint i, vec2 pair)
+{
+    PairBuffer(address).v[i / 2] = packUint2x32(floatBitsToUint(pair));
+}
+
+void store(uint row, uint column, vec2 value)
+{
+    if (EPILOGUE == GEMM_HEADS) {
+        store_pair(params.out, head_index(row, column), value);
+        return;
+    }
+    const uint to = stored_row(row);
+    if (EPILOGUE == GEMM_SWIGLU) {
+        FloatBuffer(params.out).v[panel_index(params.out_rows, to, column / 2)] = silu(value.x) * value.y;
+        return;
+    }
+    if (EPILOGUE == GEMM_ADD) {
+        const uint from = params.addend_group != 0 ? row % params.addend_group : to;
+        value += load_pair(params.addend, panel_index(params.addend_rows, from, column));
+    }
+    if (EPILOGUE == GEMM_RELU)
+        value = max(value, 0.0);
+    if (EPILOGUE == GEMM_GELU)
+        value = vec2(gelu(value.x), gelu(value.y));
+    store_pair(params.out, panel_index(params.out_rows, to, column), value);
+}
+
+void main()
+{
+    const uint m = params.m, steps = params.k / K_STEP;
+    const uint64_t panel_bytes = uint64_t(m) * PANEL_BYTES;
+    /* The last rows come again with a full block before them, so that no row is read after the last one. */
+    const uint first = (gl_WorkGroupID.x * SUBGROUPS + gl_SubgroupID) * ROWS;
+    const uint base = min(first, max(m, ROWS) - ROWS);
+    const uint column = gl_WorkGroupID.y * PANEL + 2 * gl_SubgroupInvocationID;
+
+    uint64_t a = packUint2x32(params.a) + uint64_t(base) * PANEL_BYTES;
+    uint64_t b = packUint2x32(params.b) + uint64_t(gl_WorkGroupID.y) * (params.k * PANEL_BYTES);
+    vec2 sum[ROWS];
+    [[unroll]] for (uint row = 0; row < ROWS; row++)
+        sum[row] = load_pair(params.bias, column);
+
+    uint step = 0;
+    do {
+        FloatBuffer columns = FloatBuffer(b);
+        [[unroll]] for (uint panel = 0; panel < K_STEP / PANEL; panel++) {
+            FloatBuffer rows = FloatBuffer(a + panel * panel_bytes);
+            [[unroll]] for (uint k = 0; k < PANEL; k++) {
+                const uint at = (panel * PANEL + k) * PANEL;
+                const vec2 factor = vec2(load_lanes(columns, at), load_lanes(columns, at + 8));
+                [[unroll]] for (uint row = 0; row < ROWS; row++)
+                    sum[row] = fma(vec2(rows.v[row * PANEL + k]), factor, sum[row]);
+            }
+        }
+        a += K_STEP / PANEL * panel_bytes;
+        b += K_STEP * PANEL_BYTES;
+        step++;
+    } while (step < steps);
+
+    [[unroll]] for (uint row = 0; row < ROWS; row++)
+        if (base + row >= first && base + row < m)
+            store(base + row, column, sum[row]);
+}
