@@ -1,0 +1,142 @@
+/* kernelcheck: chooses device, rungs and operations, and says in the end how many cases were wrong.
+ *
+ *     kernelcheck [--device CHOICE] [--rung NAME] [--only OPERATION] [--bench] [--corrupt]
+ *
+ * --corrupt damages one element of every case after the run, and counts the cases where that goes unnoticed.
+ * Exit status: 0 all good, 1 not, 2 usage, 77 (skipped) without a device or where it lacks the rung asked
+ * for.
+ */
+#include "tests/kernelcheck/kernelcheck.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXIT_USAGE = 2, EXIT_SKIPPED = 77 };
+
+static const struct operation {
+    const char *name;
+    void (*run)(struct check *check);
+    bool by_weights; /* its kernel depends on how weights are held */
+} operations[] = {
+    {"average", check_average, false},     {"features", check_features, false},
+    {"layernorm", check_layernorm, false}, {"logits", check_logits, false},
+    {"patchify", check_patchify, false},   {"pool", check_pool, false},
+    {"softmax", check_softmax, false},     {"tokens", check_tokens, false},
+};
+enum { OPERATION_COUNT = sizeof operations / sizeof *operations };
+
+struct options {
+    const char *device, *rung, *only;
+    bool bench, corrupt;
+};
+
+static bool options_parse(int argc, char **argv, struct options *options)
+{
+    static const struct option names[] = {
+        {"device", required_argument, NULL, 'd'}, {"rung", required_argument, NULL, 'r'},
+        {"only", required_argument, NULL, 'o'},   {"bench", no_argument, NULL, 'b'},
+        {"corrupt", no_argument, NULL, 'c'},      {0}};
+    int option;
+    while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
+        switch (option) {
+        case 'd':
+            options->device = optarg;
+            break;
+        case 'r':
+            options->rung = optarg;
+            break;
+        case 'o':
+            options->only = optarg;
+            break;
+        case 'b':
+            options->bench = true;
+            break;
+        case 'c':
+            options->corrupt = true;
+            break;
+        default:
+            return false;
+        }
+    }
+    return optind == argc;
+}
+
+/* Every chosen operation on one set of kernels. */
+static void check_set(struct check *check, const struct options *options, bool only_by_weights)
+{
+    for (size_t i = 0; i < OPERATION_COUNT; i++) {
+        if (options->only && strcmp(options->only, operations[i].name) != 0)
+            continue;
+        if (only_by_weights && !operations[i].by_weights)
+            continue;
+        check->operation = operations[i].name;
+        operations[i].run(check);
+    }
+}
+
+/* The rung with every way of holding weights that it takes. */
+static void check_rung(struct check *check, enum rung rung, const struct options *options)
+{
+    struct failure failure = {0};
+    bool first = true;
+    for (int weights = ELEMENT_F32; weights <= ELEMENT_F16; weights++) {
+        struct kernels *kernels;
+        if ((rung == RUNG_HALF && weights == ELEMENT_F32) || (rung == RUNG_CPU && weights == ELEMENT_F16))
+            continue;
+        check_demand(kernels_create(check->device, rung, weights, &failure, &kernels), &failure);
+        check->kernels = kernels;
+        check_set(check, options, !first);
+        kernels_destroy(&kernels);
+        first = false;
+    }
+}
+
+/* How many rungs were checked: those named (or all) that the device supports. */
+static unsigned check_device(struct gpu_device *device, const struct options *options, struct check *check)
+{
+    unsigned checked = 0;
+    check_start(check, device);
+    for (int rung = 0; rung < RUNG_COUNT; rung++) {
+        const char *why_not;
+        if (options->rung && strcmp(options->rung, rung_name(rung)) != 0)
+            continue;
+        if (!rung_supported(rung, gpu_device_info(device), &why_not)) {
+            printf("rung %s skipped: %s\n", rung_name(rung), why_not);
+            continue;
+        }
+        check_rung(check, rung, options);
+        checked++;
+    }
+    check_finish(check);
+    return checked;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {.device = "auto"};
+    struct failure failure = {0};
+    struct gpu_device *device;
+    if (!options_parse(argc, argv, &options)) {
+        fprintf(stderr, "usage: kernelcheck [--device CHOICE] [--rung NAME] [--only OPERATION] [--bench] "
+                        "[--corrupt]\n");
+        return EXIT_USAGE;
+    }
+    enum status status = gpu_device_create(options.device, NULL, &failure, &device);
+    if (status == STATUS_NO_DEVICE) {
+        printf("skipped: %s\n", failure.sentence);
+        return EXIT_SKIPPED;
+    }
+    check_demand(status, &failure);
+    printf("device: %s, %s\n", gpu_device_info(device)->name, gpu_device_info(device)->driver_info);
+    struct check check = {.bench = options.bench, .corrupt = options.corrupt};
+    unsigned rungs = check_device(device, &options, &check);
+    gpu_device_destroy(&device);
+    if (rungs == 0)
+        return EXIT_SKIPPED;
+    printf("%u cases, %u %s\n", check.cases, check.wrong,
+           options.corrupt ? "whose damage went unnoticed" : "wrong");
+    /* A name that selects nothing must not pass for success. */
+    return check.wrong == 0 && check.cases > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,106 @@
+/* kernelcheck: every operation on every rung a device supports, against the plain C reference.
+ *
+ * An operation's file runs cases. A case declares arrays, records its kernel, runs it, and writes what it
+ * expects into each output's `expected`; the rest is done here: guard zones around every array, outputs that
+ * hold nothing but NaN at first, comparison, one printed line an output. An element the reference leaves
+ * unwritten must be left unwritten by the kernel.
+ *
+ *     check_case_begin(check, "%u rows", rows);
+ *     struct check_array *x = check_input(check, ELEMENT_F32, rows * width, 1);
+ *     struct check_array *out = check_output(check, "out", activations, rows * width);
+ *     struct twice_params params = {.x = x->address, .out = out->address, ...};
+ *     twice_record(check->kernels, check->recorder, "twice", &params);
+ *     if (check_run(check, &(struct check_work){.bytes = ...}))
+ *         reference_twice(x->values, out->expected, ...);
+ *     check_case_end(check);
+ *
+ * Any refusal of the device ends the program: there is nothing left to check. Not thread-safe.
+ */
+#ifndef CXRD_TESTS_KERNELCHECK_KERNELCHECK_H
+#define CXRD_TESTS_KERNELCHECK_KERNELCHECK_H
+
+#include "engine/gpu/memory.h"
+#include "engine/kernels/kernels.h"
+
+struct check_array {
+    const char *name; /* of an output; NULL for an input */
+    enum element element;
+    size_t count;
+    uint64_t address; /* on the device */
+    float *values;    /* [count] what the kernel reads; after check_run rounded to `element` */
+    float *expected;  /* [count] outputs only: NaN at first, to be written by the reference */
+    double bound;     /* the largest error allowed, by `element`; a case may set another */
+
+    /* Private: bytes as uploaded and as read back, guard zones included. */
+    size_t content_bytes;
+    struct gpu_slice slice;
+    uint8_t *uploaded, *result;
+};
+
+struct check_work {
+    double bytes, flops; /* moved and computed by the recorded dispatches; 0: not printed */
+};
+
+struct check {
+    const struct kernels *kernels;
+    struct gpu_recorder *recorder; /* of the case */
+    bool bench;                    /* time the large shapes instead of comparing the small ones */
+
+    /* Private. */
+    bool corrupt;
+    struct gpu_device *device;
+    struct gpu_pool *pool;
+    struct gpu_slice memory; /* where the arrays of a case are */
+    size_t memory_used;
+    const char *operation;
+    char name[96]; /* of the case */
+    uint64_t random;
+    struct check_array *arrays[16];
+    size_t array_count;
+    unsigned cases, wrong;
+};
+
+/* Starts a case, its name in printf's way; the seed of its random numbers is made from the name. */
+void check_case_begin(struct check *check, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* An input of normally distributed numbers around 0; the caller may change `values` until check_run. Arrays
+ * belong to the case. */
+struct check_array *check_input(struct check *check, enum element element, size_t count, float deviation);
+/* An input of bytes as they are (packed weights, pixels): copied, `values` is NULL. */
+struct check_array *check_bytes(struct check *check, const void *data, size_t size_bytes);
+struct check_array *check_output(struct check *check, const char *name, enum element element, size_t count);
+/* Read and written: `values` are set as for an input, and `expected` is a copy of them after check_run. */
+struct check_array *check_update(struct check *check, const char *name, enum element element, size_t count,
+                                 float deviation);
+
+/* Uploads, runs what was recorded, reads back. True when outputs are to be compared: write `expected` then.
+ * False in a benchmark, whose time is printed instead. */
+bool check_run(struct check *check, const struct check_work *work);
+
+/* Compares, prints, and frees the arrays. An element's error is |got - expected| / (|expected| + rms of the
+ * expected), so that it is relative for large elements and measured against the array's size for small ones.
+ */
+void check_case_end(struct check *check);
+
+/* A uniformly distributed number below `limit`, from the case's generator. */
+uint32_t check_random_below(struct check *check, uint32_t limit);
+
+/* Takes and gives back memory on the device for the arrays of all cases. */
+void check_start(struct check *check, struct gpu_device *device);
+void check_finish(struct check *check);
+/* Prints the sentence of a failure and ends the program unless status is OK. */
+void check_demand(enum status status, const struct failure *failure);
+
+/* The operations, one file each: all cases of check->kernels, or the benchmark shapes. */
+void check_attention(struct check *check);
+void check_average(struct check *check);
+void check_features(struct check *check);
+void check_gemm(struct check *check);
+void check_layernorm(struct check *check);
+void check_logits(struct check *check);
+void check_patchify(struct check *check);
+void check_pool(struct check *check);
+void check_softmax(struct check *check);
+void check_tokens(struct check *check);
+
+#endif
