@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Sourced by the lint scripts: what to look at.
 
 # Every file of the tree at $1 that belongs to the project: what git tracks or would, or all but build output

@@ -1,0 +1,192 @@
+# shellcheck shell=bash disable=SC2034
+# Sourced by ./serve and ./check: what the machine has, what it lacks, and how to get it.
+#
+# Everything is for Debian 12 and later and Ubuntu 24.04 and later. Elsewhere the packages are left to the reader.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cache=${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}
+cache=${cache:-$root/.cache}/cxrd
+
+# What the build needs. mesa-vulkan-drivers brings AMD, Intel and CPU drivers; NVIDIA's comes with its own package.
+build_packages=(gcc libc6-dev meson ninja-build pkg-config glslc check libvulkan-dev mesa-vulkan-drivers libcivetweb-dev
+    libcjson-dev libstb-dev libyaml-dev libzip-dev zlib1g-dev libssl-dev libseccomp-dev)
+# What the tests need besides.
+test_packages=(clang clang-format shellcheck valgrind vulkan-validationlayers curl jq git python3 python3-yaml python3-jsonschema)
+
+say()
+{
+    printf '%s\n' "$*" >&2
+}
+
+die()
+{
+    say "$*"
+    exit 1
+}
+
+# Installs the named packages that are missing, as root or through sudo.
+install_missing() # PACKAGE...
+{
+    if ! command -v apt-get >/dev/null; then
+        say "This is neither Debian nor Ubuntu; the packages needed are, by Debian's names: $*"
+        return 0
+    fi
+    local missing log sudo=()
+    mapfile -t missing < <(
+        dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null | awk '$2 == "installed" { print $1 }' |
+            sort -u | comm -13 - <(printf '%s\n' "$@" | sort -u))
+    ((${#missing[@]})) || return 0
+    say "Installing ${missing[*]}"
+    if ((EUID)); then
+        command -v sudo >/dev/null || die "These packages need root to install, and there is no sudo: ${missing[*]}"
+        sudo=(sudo)
+    fi
+    log=$(mktemp)
+    if ! { "${sudo[@]}" apt-get update &&
+        "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; } \
+        >"$log" 2>&1; then
+        tail -n 15 "$log" >&2
+        rm -f "$log"
+        die "The packages could not be installed; see apt's words above."
+    fi
+    rm -f "$log"
+}
+
+# The package with clang's sanitizer and fuzzer run-times goes by the version of clang that "clang" stands for.
+clang_runtime_package()
+{
+    local version
+    version=$(apt-cache depends clang 2>/dev/null | sed -n 's/^ *Depends: clang-\([0-9]*\)$/\1/p' | head -n 1)
+    printf 'libclang-rt-%sdev\n' "${version:+$version-}"
+}
+
+# The CPU driver is fast from Mesa 26 on; before that it takes a minute to compile what it then runs slowly.
+system_cpu_driver_is_fast()
+{
+    dpkg --compare-versions "$(dpkg-query -W -f '${Version}' mesa-vulkan-drivers 2>/dev/null || echo 0)" ge 26
+}
+
+compiles_matrices() # GLSLC
+{
+    "$1" --target-env=vulkan1.3 "$root/shaders/probes/cooperative_matrix.comp" -o /dev/null 2>/dev/null
+}
+
+# Sets the suites, components and packages of the private newer userland; false where none is known.
+userland_plan()
+{
+    local ID='' ID_LIKE=''
+    . /etc/os-release
+    userland_packages=glslc,libvulkan1,mesa-vulkan-drivers,vulkan-validationlayers
+    case "$ID $ID_LIKE" in
+    ubuntu*) userland_suite=resolute userland_extra=resolute-updates userland_components='main universe' ;;
+    *debian*) userland_suite=trixie userland_extra=trixie-backports userland_components=main ;;
+    *) return 1 ;;
+    esac
+    userland=$cache/userland-$userland_suite-$(printf '%s' "$userland_packages $userland_extra" | sha256sum | cut -c 1-8)
+}
+
+# The archive's address, out of this machine's own apt configuration.
+archive_address()
+{
+    # shellcheck disable=SC2016 # apt fills these in, not the shell
+    apt-get indextargets --format '$(REPO_URI) $(COMPONENT)' 'Created-By: Packages' 2>/dev/null |
+        awk '$2 == "main" && $1 !~ /security/ && $1 ~ /\/(debian|ubuntu)\/?$/ { print $1; exit }'
+}
+
+# Unpacks the userland into the cache, beside the system: no package of the machine is touched, and its programs run
+# in place through its own loader. Sets $userland, or "" where it cannot be had (and says why in a line).
+userland_ensure()
+{
+    userland_plan || { userland='' && return 0; }
+    [[ -x $userland/run ]] && return 0
+    mkdir -p "$cache"
+    exec {lock}>"$cache/lock"
+    flock "$lock"
+    [[ -x $userland/run ]] || userland_unpack
+    exec {lock}>&-
+}
+
+userland_unpack()
+{
+    local failed=$userland.failed partial=$userland.partial.$$ address log=$userland.log
+    if [[ -n $(find "$failed" -mmin -60 2>/dev/null) ]]; then
+        userland=''
+        return 0 # said so less than an hour ago
+    fi
+    install_missing mmdebstrap
+    say "Unpacking a newer shader compiler and CPU Vulkan driver ($userland_suite) into $userland"
+    address=$(archive_address)
+    if [[ -n $address ]] && mmdebstrap --mode=chrootless --skip=check/chrootless --variant=extract \
+        --include="$userland_packages" --aptopt="APT::Default-Release \"$userland_extra\"" \
+        --aptopt='Acquire::Check-Valid-Until "false"' "$userland_suite" "$partial" \
+        "deb $address $userland_suite $userland_components" "deb $address $userland_extra $userland_components" \
+        >"$log" 2>&1 && userland_finish "$partial" "$userland" && "$partial/glslc" --version >>"$log" 2>&1; then
+        rm -rf "$failed" "$userland"
+        mv "$partial" "$userland"
+        return 0
+    fi
+    rm -rf "$partial"
+    touch "$failed"
+    say "The newer userland could not be unpacked (see $log); going on with the system's shader compiler and drivers:" \
+        "portable kernels only."
+    userland=''
+}
+
+# Writes the two programs that enter the userland: glslc, and run PROGRAM ARGS...
+userland_finish() # FOLDER FINAL_FOLDER
+{
+    local library_path loader
+    rm -rf "${1:?}"/usr/share/{doc,man,locale,info} "${1:?}/var"
+    loader=$(cd "$1" && find usr/lib -name 'ld-linux*.so.*' | sort | head -n 1)
+    library_path=$(cd "$1" && find usr/lib -maxdepth 1 -name '*-linux-gnu*' -type d | head -n 1)
+    [[ -n $loader && -n $library_path && -e $1/usr/share/vulkan/icd.d/lvp_icd.json ]] || return 1
+    cat >"$1/glslc" <<END
+#!/bin/sh
+here=\$(dirname "\$(readlink -f "\$0")")
+exec "\$here/$loader" --library-path "\$here/$library_path" "\$here/usr/bin/glslc" "\$@"
+END
+    cat >"$1/run" <<END
+#!/bin/sh
+# Runs a program of this machine with the newer CPU Vulkan driver. What is no ELF program only gets the environment.
+here=\$(dirname "\$(readlink -f "\$0")")
+program=\$(command -v "\$1") || { echo "\$1: not found" >&2; exit 127; }
+shift
+export VK_DRIVER_FILES="\$here/usr/share/vulkan/icd.d/lvp_icd.json" VK_LAYER_PATH="\$here/usr/share/vulkan/explicit_layer.d"
+if [ "\$(head -c 4 "\$program" | tail -c 3)" = ELF ]; then
+    exec "\$here/$loader" --argv0 "\$program" \\
+        --library-path "\$here/$library_path:\$here/$library_path/llvm" "\$program" "\$@"
+fi
+exec "\$program" "\$@"
+END
+    chmod +x "$1/glslc" "$1/run"
+}
+
+# Decides which glslc builds and whether a newer CPU driver is at hand. Sets $glslc, and $userland ("" when the
+# system's own are new enough, or when there is nothing newer).
+choose_toolchain()
+{
+    userland=''
+    glslc=$(command -v glslc) || die "glslc (the package of that name) is missing."
+    local matrices=1 fast=1
+    compiles_matrices "$glslc" || matrices=0
+    system_cpu_driver_is_fast || fast=0
+    ((matrices && fast)) && return 0
+    userland_ensure
+    [[ -n $userland ]] && ((!matrices)) && glslc=$userland/glslc
+    return 0
+}
+
+# Configures a build folder once, and again when the shader compiler is another one.
+configure() # FOLDER MESON_OPTION...
+{
+    local folder=$root/$1 want
+    shift
+    want="$glslc $*"
+    if [[ ! -f $folder/build.ninja ]]; then
+        rm -rf "$folder"
+        meson setup "$folder" "$root" -Dglslc="$glslc" "$@" || return 1
+    elif [[ $(cat "$folder/.configured" 2>/dev/null) != "$want" ]]; then
+        meson configure "$folder" -Dglslc="$glslc" "$@" || return 1
+    fi
+    printf '%s\n' "$want" >"$folder/.configured"
+}
