@@ -45,7 +45,11 @@ WARN_UNUSED enum status gpu_devices_list(struct failure *failure, struct gpu_dev
 struct gpu_device;
 WARN_UNUSED enum status gpu_device_create(const char *choice, const char *cache_folder,
                                           struct failure *failure, struct gpu_device **out);
-void gpu_device_destroy(struct gpu_device **device); /* writes the pipeline cache back when it grew */
+void gpu_device_destroy(struct gpu_device **device); /* saves the pipelines too */
+
+/* Writes the pipeline cache back to its folder when it grew: worth a call once every pipeline is made, so
+ * that a process that is killed leaves it behind. Trouble is logged. Thread-safe. */
+void gpu_device_save_pipelines(struct gpu_device *device);
 
 const struct gpu_device_info *gpu_device_info(const struct gpu_device *device);
 bool gpu_device_lost(const struct gpu_device *device); /* any call has returned VK_ERROR_DEVICE_LOST */

@@ -1,0 +1,214 @@
+#include "engine/gpu/recorder.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "engine/gpu/vulkan_device.h"
+
+enum { TIMED_DISPATCHES_MAX = 4096 };
+
+struct gpu_recorder {
+    struct gpu_device *device;
+    VkCommandPool pool;
+    VkCommandBuffer commands;
+    VkSemaphore semaphore;
+    uint64_t submissions; /* the semaphore's value when the last is done */
+    bool in_flight, finished;
+    bool barrier_due; /* the next command must see what those before it wrote */
+    bool together;
+    VkQueryPool queries; /* two a dispatch; none when not timed */
+    uint32_t dispatch_count;
+    struct gpu_timing *timings; /* [TIMED_DISPATCHES_MAX] when timed */
+    struct failure failure;     /* the first error while recording */
+};
+
+static enum status queries_create(struct gpu_recorder *recorder, struct failure *failure)
+{
+    if (recorder->device->physical.timestamp_bits == 0)
+        return failure_set(failure, STATUS_DEVICE, "This device has no timestamps: run without timings.");
+    const VkQueryPoolCreateInfo create = {.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
+                                          .queryType = VK_QUERY_TYPE_TIMESTAMP,
+                                          .queryCount = 2 * TIMED_DISPATCHES_MAX};
+    VkResult result = vkCreateQueryPool(recorder->device->handle, &create, NULL, &recorder->queries);
+    if (result != VK_SUCCESS)
+        return gpu_failure(recorder->device, result, "Making a query pool", failure);
+    recorder->timings = memory_allocate(TIMED_DISPATCHES_MAX, sizeof *recorder->timings);
+    return STATUS_OK;
+}
+
+enum status gpu_recorder_create(struct gpu_device *device, bool timed, struct failure *failure,
+                                struct gpu_recorder **out)
+{
+    struct gpu_recorder *recorder = memory_allocate(1, sizeof *recorder);
+    recorder->device = device;
+    recorder->barrier_due = true; /* earlier submissions may have written what is read */
+    enum status status = gpu_semaphore_create(device, failure, &recorder->semaphore);
+    if (status != STATUS_OK)
+        goto destroy;
+    status = gpu_commands_create(device, failure, &recorder->pool, &recorder->commands);
+    if (status != STATUS_OK)
+        goto destroy;
+    status = timed ? queries_create(recorder, failure) : STATUS_OK;
+    if (status != STATUS_OK)
+        goto destroy;
+    const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
+    VkResult result = vkBeginCommandBuffer(recorder->commands, &begin);
+    if (result != VK_SUCCESS) {
+        status = gpu_failure(device, result, "Recording commands", failure);
+        goto destroy;
+    }
+    if (timed)
+        vkCmdResetQueryPool(recorder->commands, recorder->queries, 0, 2 * TIMED_DISPATCHES_MAX);
+    *out = recorder;
+    return STATUS_OK;
+destroy:
+    gpu_recorder_destroy(&recorder);
+    return status;
+}
+
+void gpu_recorder_destroy(struct gpu_recorder **recorder)
+{
+    struct gpu_recorder *old = *recorder;
+    *recorder = NULL;
+    if (!old)
+        return;
+    /* Nothing may be freed under a running device; a lost one runs nothing. */
+    if (old->in_flight && !gpu_device_lost(old->device))
+        (void)!gpu_semaphore_wait(old->device, old->semaphore, old->submissions, UINT64_MAX, NULL);
+    vkDestroyQueryPool(old->device->handle, old->queries, NULL);
+    vkDestroyCommandPool(old->device->handle, old->pool, NULL);
+    vkDestroySemaphore(old->device->handle, old->semaphore, NULL);
+    free(old->timings);
+    free(old);
+}
+
+/* Called before and after each command. Commands between together_begin and _end share one barrier. */
+static void command_begin(struct gpu_recorder *recorder)
+{
+    assert(!recorder->finished);
+    if (recorder->barrier_due)
+        gpu_barrier(recorder->commands, GPU_BARRIER_DEVICE);
+    recorder->barrier_due = false;
+}
+
+static void command_end(struct gpu_recorder *recorder)
+{
+    recorder->barrier_due = !recorder->together;
+}
+
+/* A timestamp once all commands before it are done. */
+static void timestamp_record(struct gpu_recorder *recorder, uint32_t query)
+{
+    if (recorder->queries)
+        vkCmdWriteTimestamp(recorder->commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, recorder->queries,
+                            query);
+}
+
+void gpu_record_dispatch(struct gpu_recorder *recorder, const struct gpu_pipeline *pipeline,
+                         const char *label, const void *push, uint32_t x, uint32_t y, uint32_t z)
+{
+    if (recorder->queries && recorder->dispatch_count == TIMED_DISPATCHES_MAX) {
+        if (recorder->failure.status == STATUS_OK)
+            failure_set(&recorder->failure, STATUS_INTERNAL, "More than %d dispatches are timed at once.",
+                        TIMED_DISPATCHES_MAX);
+        return;
+    }
+    command_begin(recorder);
+    vkCmdBindPipeline(recorder->commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->handle);
+    if (pipeline->push_bytes)
+        vkCmdPushConstants(recorder->commands, pipeline->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0,
+                           pipeline->push_bytes, push);
+    timestamp_record(recorder, 2 * recorder->dispatch_count);
+    vkCmdDispatch(recorder->commands, x, y, z);
+    timestamp_record(recorder, 2 * recorder->dispatch_count + 1);
+    if (recorder->timings)
+        recorder->timings[recorder->dispatch_count].label = label;
+    recorder->dispatch_count++;
+    command_end(recorder);
+}
+
+void gpu_record_copy(struct gpu_recorder *recorder, const struct gpu_slice *from, size_t from_offset,
+                     const struct gpu_slice *to, size_t to_offset, size_t size_bytes)
+{
+    assert(size_bytes > 0);
+    assert(from_offset <= from->size_bytes && size_bytes <= from->size_bytes - from_offset);
+    assert(to_offset <= to->size_bytes && size_bytes <= to->size_bytes - to_offset);
+    const VkBufferCopy copy = {
+        .srcOffset = from->offset + from_offset, .dstOffset = to->offset + to_offset, .size = size_bytes};
+    command_begin(recorder);
+    vkCmdCopyBuffer(recorder->commands, from->region->buffer, to->region->buffer, 1, &copy);
+    command_end(recorder);
+}
+
+void gpu_record_together_begin(struct gpu_recorder *recorder)
+{
+    assert(!recorder->together);
+    recorder->together = true;
+}
+
+void gpu_record_together_end(struct gpu_recorder *recorder)
+{
+    assert(recorder->together);
+    recorder->together = false;
+    recorder->barrier_due = true;
+}
+
+enum status gpu_recorder_finish(struct gpu_recorder *recorder, struct failure *failure)
+{
+    assert(!recorder->finished && !recorder->together);
+    gpu_barrier(recorder->commands, GPU_BARRIER_TO_HOST);
+    VkResult result = vkEndCommandBuffer(recorder->commands);
+    recorder->finished = true;
+    if (result != VK_SUCCESS)
+        return gpu_failure(recorder->device, result, "Recording commands", failure);
+    if (recorder->failure.status != STATUS_OK && failure)
+        *failure = recorder->failure;
+    return recorder->failure.status;
+}
+
+enum status gpu_recorder_submit(struct gpu_recorder *recorder, struct failure *failure)
+{
+    assert(recorder->finished && !recorder->in_flight);
+    enum status status = gpu_queue_submit(recorder->device, recorder->commands, recorder->semaphore,
+                                          recorder->submissions + 1, failure);
+    if (status != STATUS_OK)
+        return status;
+    recorder->submissions++;
+    recorder->in_flight = true;
+    return STATUS_OK;
+}
+
+enum status gpu_recorder_wait(struct gpu_recorder *recorder, uint64_t timeout_ns, struct failure *failure)
+{
+    assert(recorder->submissions > 0);
+    enum status status =
+        gpu_semaphore_wait(recorder->device, recorder->semaphore, recorder->submissions, timeout_ns, failure);
+    if (status == STATUS_OK)
+        recorder->in_flight = false;
+    return status;
+}
+
+enum status gpu_recorder_timings(struct gpu_recorder *recorder, struct failure *failure,
+                                 const struct gpu_timing **out, size_t *count)
+{
+    assert(recorder->queries && recorder->submissions > 0 && !recorder->in_flight);
+    uint32_t query_count = 2 * recorder->dispatch_count;
+    if (query_count > 0) {
+        const struct gpu_physical *physical = &recorder->device->physical;
+        uint64_t *ticks = memory_allocate(query_count, sizeof *ticks);
+        VkResult result = vkGetQueryPoolResults(recorder->device->handle, recorder->queries, 0, query_count,
+                                                query_count * sizeof *ticks, ticks, sizeof *ticks,
+                                                VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT);
+        uint64_t mask =
+            physical->timestamp_bits >= 64 ? UINT64_MAX : (UINT64_C(1) << physical->timestamp_bits) - 1;
+        for (uint32_t i = 0; i < recorder->dispatch_count && result == VK_SUCCESS; i++)
+            recorder->timings[i].milliseconds =
+                (double)((ticks[2 * i + 1] - ticks[2 * i]) & mask) * physical->timestamp_period_ns * 1e-6;
+        free(ticks);
+        if (result != VK_SUCCESS)
+            return gpu_failure(recorder->device, result, "Reading timestamps", failure);
+    }
+    *out = recorder->timings;
+    *count = recorder->dispatch_count;
+    return STATUS_OK;
+}

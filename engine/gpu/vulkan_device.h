@@ -1,0 +1,115 @@
+/* Inside gpu/: what a device is made of, and the few Vulkan idioms its files share. */
+#ifndef CXRD_ENGINE_GPU_VULKAN_DEVICE_H
+#define CXRD_ENGINE_GPU_VULKAN_DEVICE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <vulkan/vulkan.h>
+
+#include "engine/gpu/memory.h"
+
+/* One physical device as the loader reports it. */
+struct gpu_physical {
+    VkPhysicalDevice handle;
+    struct gpu_device_info info;
+    uint32_t vendor_id, device_id, api_version;
+    uint32_t queue_family, timestamp_bits;
+    float timestamp_period_ns;
+    uint8_t cache_uuid[VK_UUID_SIZE];
+    bool subgroup_control_is_extension; /* before Vulkan 1.3 */
+    bool full_subgroups;                /* computeFullSubgroups */
+    bool memory_model;                  /* vulkanMemoryModel and its device scope */
+};
+
+struct gpu_transfer; /* staging of gpu_slice_write and gpu_slice_read, made when first needed */
+
+struct gpu_device {
+    VkInstance instance;
+    struct gpu_physical physical;
+    VkPhysicalDeviceMemoryProperties memory;
+    VkDevice handle;
+    VkQueue queue;
+    pthread_mutex_t queue_mutex; /* vkQueueSubmit wants its queue for itself */
+    pthread_mutex_t transfer_mutex;
+    struct gpu_transfer *transfer;
+    VkPipelineCache pipelines;
+    pthread_mutex_t cache_mutex;
+    char *cache_path;        /* NULL: not kept on disk */
+    size_t cache_size_bytes; /* of the driver's data when last read or written */
+    atomic_bool lost;
+};
+
+/* An instance of Vulkan 1.2 or, where the loader has it, 1.3. NO_DEVICE when there is no such loader. */
+WARN_UNUSED enum status gpu_instance_create(struct failure *failure, VkInstance *out);
+/* Every physical device of the instance, each GPU once, sorted by preference, index filled in. The caller
+ * frees *out. NO_DEVICE when there is none. */
+WARN_UNUSED enum status gpu_physicals_list(VkInstance instance, struct failure *failure,
+                                           struct gpu_physical **out, size_t *count);
+/* Fills everything of *out but handle and index. */
+void gpu_physical_query(VkPhysicalDevice handle, struct gpu_physical *out);
+/* The position in the list that `choice` names; fails with NO_DEVICE. */
+WARN_UNUSED enum status gpu_physical_choose(const struct gpu_physical *list, size_t count, const char *choice,
+                                            struct failure *failure, size_t *out);
+/* Takes away what the device reports but does not do well; see the table. */
+void gpu_workarounds_apply(struct gpu_physical *physical);
+
+/* The status of a Vulkan result other than VK_SUCCESS, with a sentence "<action> failed: VK_..."; notes a
+ * lost device. */
+enum status gpu_failure(struct gpu_device *device, VkResult result, const char *action,
+                        struct failure *failure);
+
+/* Submits one command buffer; `semaphore` (a timeline) becomes `value` when it is done. */
+WARN_UNUSED enum status gpu_queue_submit(struct gpu_device *device, VkCommandBuffer commands,
+                                         VkSemaphore semaphore, uint64_t value, struct failure *failure);
+WARN_UNUSED enum status gpu_semaphore_create(struct gpu_device *device, struct failure *failure,
+                                             VkSemaphore *out);
+WARN_UNUSED enum status gpu_semaphore_wait(struct gpu_device *device, VkSemaphore semaphore, uint64_t value,
+                                           uint64_t timeout_ns, struct failure *failure);
+
+/* A command pool of one primary command buffer. The caller destroys the pool. */
+WARN_UNUSED enum status gpu_commands_create(struct gpu_device *device, struct failure *failure,
+                                            VkCommandPool *pool, VkCommandBuffer *commands);
+enum gpu_barrier {
+    GPU_BARRIER_DEVICE, /* dispatches and copies see the writes of those before, also of earlier submissions
+                         */
+    GPU_BARRIER_TO_HOST /* the host sees the writes of dispatches and copies once the submission is done */
+};
+void gpu_barrier(VkCommandBuffer commands, enum gpu_barrier barrier);
+
+/* Makes the device's VkPipelineCache, from disk when there is a valid one for this device and driver. */
+WARN_UNUSED enum status gpu_cache_open(struct gpu_device *device, const char *folder,
+                                       struct failure *failure);
+void gpu_cache_close(struct gpu_device *device);
+
+struct gpu_region {
+    struct gpu_device *device;
+    VkBuffer buffer;
+    VkDeviceMemory memory;
+    size_t size_bytes;
+    uint64_t address;
+    void *mapped; /* NULL where the host cannot reach it */
+};
+/* One buffer of its own memory, not yet zeroed. */
+WARN_UNUSED enum status gpu_region_init(struct gpu_region *region, struct gpu_device *device,
+                                        enum gpu_memory memory, size_t size_bytes, struct failure *failure);
+void gpu_region_finish(struct gpu_region *region);
+
+/* Copies through staging, or fills a range of a region with zeroes; return when done. Thread-safe. */
+WARN_UNUSED enum status gpu_transfer_write(struct gpu_device *device, const struct gpu_region *region,
+                                           size_t offset, const void *data, size_t size_bytes,
+                                           struct failure *failure);
+WARN_UNUSED enum status gpu_transfer_read(struct gpu_device *device, const struct gpu_region *region,
+                                          size_t offset, void *data, size_t size_bytes,
+                                          struct failure *failure);
+WARN_UNUSED enum status gpu_transfer_zero(struct gpu_device *device, const struct gpu_region *region,
+                                          struct failure *failure);
+void gpu_transfer_finish(struct gpu_device *device);
+
+struct gpu_pipeline {
+    struct gpu_device *device;
+    VkPipelineLayout layout;
+    VkPipeline handle;
+    uint32_t push_bytes;
+};
+
+#endif
