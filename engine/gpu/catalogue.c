@@ -1,9 +1,9 @@
-/* Every compiled shader; catalogue.inc is written by shaders/meson.build from its table of variants. */
+/* Every compiled shader; the included file is written by shaders/meson.build from its table of variants. */
 #include <string.h>
 
 #include "engine/gpu/pipeline.h"
 
-#include "catalogue.inc"
+#include "shaders/catalogue.inc"
 
 static const struct gpu_shader shaders[] = {SHADERS};
 static const size_t shader_count = sizeof shaders / sizeof *shaders;

@@ -19,7 +19,7 @@ BEGIN {
     may["engine/dicom"]      = "engine/base/"
     may["engine/weights"]    = "engine/base/"
     may["engine/checkpoint"] = "engine/base/ engine/weights/"
-    may["engine/gpu"]        = "engine/base/"
+    may["engine/gpu"]        = "engine/base/ shaders/catalogue"
     may["engine/reference"]  = "engine/base/ shaders/params/"
     may["engine/kernels"]    = "engine/base/ engine/gpu/ shaders/"
     may["engine/model"]      = "engine/base/ engine/weights/ engine/gpu/ engine/kernels/"
