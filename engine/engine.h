@@ -10,6 +10,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/status.h"
 #include "engine/image/image.h"
+#include "engine/image/overlay.h"
 #include "engine/model/card.h"
 
 enum precision { PRECISION_AUTO, PRECISION_FP16, PRECISION_FP32 };

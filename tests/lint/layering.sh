@@ -33,6 +33,7 @@ BEGIN {
     only["civetweb.h"]       = "server/"
     only["cJSON.h"]          = "engine/base/json.c"
     only["stb_image.h"]      = "engine/image/decode.c"
+    only["stb_image_write.h"] = "engine/image/png.c"
     only["vulkan"]           = "engine/gpu/"
     only["yaml.h"]           = "engine/checkpoint/"
     only["zip.h"]            = "engine/checkpoint/"

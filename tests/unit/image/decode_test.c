@@ -21,10 +21,10 @@ static const struct {
     {"grey_baseline", 1, 0, 1},
     {"grey_progressive", 1, 0, 1},
     {"grey_rotated", 1, IMAGE_WARNING_ROTATION, 1},
-    {"colour_444", 3, 0, 3},
-    {"colour_422", 3, 0, 4},
-    {"colour_420", 3, 0, 4},
-    {"colour_420_progressive", 3, 0, 4},
+    {"colour_444", 3, 0, 2},
+    {"colour_422", 3, 0, 8}, /* its last pair of columns is interpolated the other way round */
+    {"colour_420", 3, 0, 3},
+    {"colour_420_progressive", 3, 0, 3},
 };
 enum { JPEG_COUNT = sizeof JPEGS / sizeof *JPEGS };
 
