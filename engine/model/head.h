@@ -1,0 +1,41 @@
+/* What every head has in common: where it reads its features and where it leaves its answers.
+ *
+ * B images, N patches, n blocks, D the backbone's width, C classes.
+ */
+#ifndef CXRD_ENGINE_MODEL_HEAD_H
+#define CXRD_ENGINE_MODEL_HEAD_H
+
+#include "engine/model/loader.h"
+#include "engine/model/shape.h"
+#include "engine/model/tap.h"
+
+/* The backbone's features, all feature_blocks of them; a head reads the last ones. */
+struct head_input {
+    const struct shape *shape;
+    struct gpu_slice classes; /* float32 [B][feature_blocks * D] */
+    struct gpu_slice memory;  /* activations [feature_blocks * D/16][B*N][16] */
+};
+
+/* A head's answers, for the host. */
+struct head_output {
+    struct gpu_slice logits;    /* float32 [B][C] */
+    struct gpu_slice attention; /* float32 [B][C][N]: mean over the attention heads; linear heads: unused */
+};
+
+/* Address of the class token features of the last `blocks` blocks of image 0. */
+static inline uint64_t head_classes(const struct head_input *input, uint32_t blocks)
+{
+    return input->classes.address +
+           (input->shape->feature_blocks - blocks) * input->shape->width * sizeof(float);
+}
+
+/* Address of the patch features of the last `blocks` blocks, a panel matrix [blocks * D/16][batch*N][16]. */
+static inline uint64_t head_memory(const struct head_input *input, uint32_t blocks, uint32_t batch,
+                                   enum element element)
+{
+    const struct shape *shape = input->shape;
+    uint64_t slot_bytes = (uint64_t)batch * shape->patches * shape->width * element_size_bytes(element);
+    return input->memory.address + (shape->feature_blocks - blocks) * slot_bytes;
+}
+
+#endif

@@ -1,0 +1,29 @@
+#include "engine/model/shape.h"
+
+#include "engine/base/memory.h"
+#include "shaders/params/params.h"
+
+struct shape shape_of(const struct model_card *card)
+{
+    const struct backbone_card *b = &card->backbone;
+    struct shape shape = {
+        .width = b->width,
+        .depth = b->depth,
+        .heads = b->heads,
+        .patch = b->patch_size,
+        .side = b->image_size,
+        .grid = backbone_grid(b),
+        .prefix = 1 + b->registers,
+        .pixels = (uint32_t)round_up(3 * b->patch_size * b->patch_size, K_STEP),
+        .ffn = b->ffn,
+        .hidden = b->ffn_hidden,
+        .hidden_padded = (uint32_t)round_up(b->ffn_hidden, K_STEP),
+    };
+    shape.patches = shape.grid * shape.grid;
+    shape.tokens = shape.prefix + shape.patches;
+    shape.tokens_padded = (uint32_t)round_up(shape.tokens, 16);
+    for (size_t i = 0; i < card->head_count; i++)
+        if (card->heads[i].blocks > shape.feature_blocks)
+            shape.feature_blocks = card->heads[i].blocks;
+    return shape;
+}

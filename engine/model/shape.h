@@ -1,0 +1,27 @@
+/* The sizes of a backbone that everything else follows from, in the terms of the papers. */
+#ifndef CXRD_ENGINE_MODEL_SHAPE_H
+#define CXRD_ENGINE_MODEL_SHAPE_H
+
+#include "engine/model/card.h"
+
+struct shape {
+    uint32_t width;         /* D */
+    uint32_t depth;         /* blocks */
+    uint32_t heads;         /* D / 64 */
+    uint32_t patch;         /* P, pixels a side */
+    uint32_t side;          /* S, pixels a side of the input square */
+    uint32_t grid;          /* S / P */
+    uint32_t patches;       /* grid * grid */
+    uint32_t prefix;        /* rows before the patches: class token and registers */
+    uint32_t tokens;        /* prefix + patches */
+    uint32_t tokens_padded; /* to a multiple of 16: rows an attention head has in memory */
+    uint32_t pixels;        /* 3*P*P, padded to a multiple of 64: K of the patch embedding */
+    enum ffn_kind ffn;
+    uint32_t hidden;         /* H of the feed-forward */
+    uint32_t hidden_padded;  /* to a multiple of 64 */
+    uint32_t feature_blocks; /* how many of the last blocks the heads read: the most any head wants */
+};
+
+struct shape shape_of(const struct model_card *card);
+
+#endif
