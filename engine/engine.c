@@ -108,7 +108,7 @@ static enum status load_model(struct engine *engine, uint32_t max_batch, struct 
 enum status engine_create(const struct engine_options *options, struct failure *failure, struct engine **out)
 {
     struct engine *engine = memory_allocate(1, sizeof *engine);
-    enum rung rung;
+    enum rung rung = RUNG_PORTABLE;
     enum status status = package_open(options->model, failure, &engine->package);
     if (!status)
         status = gpu_device_create(options->device ? options->device : "auto", options->cache_folder, failure,

@@ -1,0 +1,251 @@
+/* The golden test: every tap of a small network against a float64 reference (make_reference.py).
+ *
+ * golden_test PACKAGE RUNG WEIGHTS runs all images of the package's expected.safetensors as one batch and
+ * alone, compares the taps in the order they are computed and names the first one that diverges. Exit status
+ * 77: the device does not have the rung.
+ */
+#include "engine/base/file.h"
+#include "engine/model/model.h"
+#include "engine/model/package.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXIT_SKIPPED = 77, IMAGES_MAX = 8 };
+
+struct golden {
+    struct package *package;
+    const struct model_card *card;
+    struct safetensors *expected;
+    struct gpu_device *device;
+    struct kernels *kernels;
+    struct model *model;
+    struct model_image images[IMAGES_MAX];
+    uint8_t ranges[IMAGES_MAX][2][3];
+    uint32_t image_count;
+    double bound; /* on the largest difference, relative to the root mean square of what is expected */
+    double worst; /* seen so far */
+};
+
+/* The expected values as float32, which the caller frees; NULL when the reference has no such tap. */
+static float *expected_values(const struct golden *golden, uint32_t image, const char *tap, size_t *count)
+{
+    char name[96];
+    snprintf(name, sizeof name, "%u.%s", image, tap);
+    const struct tensor *tensor = safetensors_find(golden->expected, name);
+    if (!tensor || !tensor_element_count(tensor, count))
+        return NULL;
+    float *values = memory_allocate(*count, sizeof *values);
+    tensor_to_float(tensor, values);
+    return values;
+}
+
+/* Compares one image's values of one tap; says where they part. */
+static bool compare(struct golden *golden, const char *tap, uint32_t image, const float *found, size_t count)
+{
+    size_t expected_count = 0, at = 0;
+    float *expected = expected_values(golden, image, tap, &expected_count);
+    if (!expected || expected_count != count) {
+        printf("FAIL %s of image %u: %zu values, the reference has %zu\n", tap, image, count, expected_count);
+        free(expected);
+        return false;
+    }
+    double square = 0, largest = 0;
+    for (size_t i = 0; i < count; i++) {
+        double difference = fabs((double)found[i] - (double)expected[i]);
+        square += (double)expected[i] * (double)expected[i];
+        if (!(difference <= largest)) { /* NaN counts as the largest */
+            largest = difference;
+            at = i;
+        }
+    }
+    double error = largest / sqrt(square / (double)count);
+    bool good = error <= golden->bound;
+    if (!good)
+        printf("FAIL %s of image %u diverges first: value %zu is %g, expected %g (error %.2g, bound %.2g)\n",
+               tap, image, at, (double)found[at], (double)expected[at], error, golden->bound);
+    if (error > golden->worst)
+        golden->worst = error;
+    free(expected);
+    return good;
+}
+
+/* A head's attention weights lie as [columns][patches] with column = class * 8 + head; the reference has
+ * [8][classes][patches]. */
+static bool compare_attention(struct golden *golden, const struct tap *tap, uint32_t image,
+                              const float *values, size_t per_image)
+{
+    size_t count = 0, patches = model_shape(golden->model)->patches;
+    float *expected = expected_values(golden, image, tap->name, &count);
+    free(expected);
+    if (!expected || count > per_image)
+        return compare(golden, tap->name, image, values, per_image);
+    size_t classes = count / patches / GLORI_HEADS;
+    float *sorted = memory_allocate(count, sizeof *sorted);
+    for (size_t h = 0; h < GLORI_HEADS; h++)
+        for (size_t c = 0; c < classes; c++)
+            memcpy(sorted + (h * classes + c) * patches, values + (c * GLORI_HEADS + h) * patches,
+                   patches * sizeof *sorted);
+    bool good = compare(golden, tap->name, image, sorted, count);
+    free(sorted);
+    return good;
+}
+
+/* One tap of a batch of `count` images starting at `first`. */
+static bool compare_tap(struct golden *golden, const struct tap *tap, uint32_t first, uint32_t count)
+{
+    float *values = tap_values(tap);
+    size_t per_image = (size_t)tap->rows * (tap->columns ? tap->columns : 1) / count;
+    bool good = true;
+    for (uint32_t i = 0; good && i < count; i++) {
+        const float *mine = values + i * per_image;
+        const char *attention = strstr(tap->name, ".attention");
+        if (attention && strncmp(tap->name, "block.", 6))
+            good = compare_attention(golden, tap, first + i, mine, per_image);
+        else
+            good = compare(golden, tap->name, first + i, mine, per_image);
+    }
+    free(values);
+    return good;
+}
+
+static bool compare_answers(struct golden *golden, uint32_t first, uint32_t count)
+{
+    bool good = true;
+    for (size_t head = 0; good && head < golden->card->head_count; head++) {
+        const struct head_card *card = &golden->card->heads[head];
+        size_t patches = model_shape(golden->model)->patches;
+        char name[64];
+        for (uint32_t i = 0; good && i < count; i++) {
+            snprintf(name, sizeof name, "%s.logits", card->name);
+            good = compare(golden, name, first + i, model_logits(golden->model, head, i), card->label_count);
+            snprintf(name, sizeof name, "%s.map", card->name);
+            if (good && model_attention(golden->model, head, i))
+                good = compare(golden, name, first + i, model_attention(golden->model, head, i),
+                               card->label_count * patches);
+        }
+    }
+    return good;
+}
+
+/* Runs images first..first+count-1 with taps and without; the answers must be the same bits. */
+static bool check_batch(struct golden *golden, uint32_t first, uint32_t count)
+{
+    struct failure failure = {0};
+    struct taps *taps = memory_allocate(1, sizeof *taps);
+    bool good = false;
+    if (gpu_pool_create(golden->device, GPU_MEMORY_READBACK, &failure, &taps->pool) ||
+        model_trace(golden->model, golden->images + first, count, taps, &failure))
+        goto done;
+    good = true;
+    for (size_t i = 0; good && i < taps->count; i++)
+        good = compare_tap(golden, &taps->list[i], first, count);
+    good = good && compare_answers(golden, first, count);
+    if (good)
+        good = !model_run(golden->model, golden->images + first, count, &failure) &&
+               compare_answers(golden, first, count);
+done:
+    if (failure.status)
+        printf("FAIL %s\n", failure.sentence);
+    gpu_pool_destroy(&taps->pool);
+    free(taps);
+    return good;
+}
+
+static void find_images(struct golden *golden)
+{
+    for (; golden->image_count < IMAGES_MAX; golden->image_count++) {
+        char name[32];
+        snprintf(name, sizeof name, "%u.pixels", golden->image_count);
+        const struct tensor *tensor = safetensors_find(golden->expected, name);
+        if (!tensor)
+            return;
+        const uint8_t *pixels = tensor->data;
+        uint8_t(*range)[3] = golden->ranges[golden->image_count];
+        memset(range[0], 255, 3);
+        for (size_t i = 0; i < tensor->size_bytes; i++) {
+            if (pixels[i] < range[0][i % 3])
+                range[0][i % 3] = pixels[i];
+            if (pixels[i] > range[1][i % 3])
+                range[1][i % 3] = pixels[i];
+        }
+        golden->images[golden->image_count] = (struct model_image){pixels, range[0], range[1]};
+    }
+}
+
+static enum status open_golden(struct golden *golden, const char *folder, enum rung rung,
+                               enum element weights, struct failure *failure)
+{
+    char *path = file_join(folder, "expected.safetensors");
+    enum status status = safetensors_open(path, failure, &golden->expected);
+    free(path);
+    if (!status)
+        status = package_open(folder, failure, &golden->package);
+    if (status)
+        return status;
+    find_images(golden);
+    golden->card = package_card(golden->package);
+    const struct safetensors *heads[32];
+    for (size_t i = 0; i < golden->card->head_count; i++)
+        heads[i] = package_head(golden->package, i);
+    status = kernels_create(golden->device, rung, weights, failure, &golden->kernels);
+    if (!status)
+        status = model_create(golden->device, golden->kernels, golden->card,
+                              &(struct model_weights){package_backbone(golden->package), heads},
+                              golden->image_count, false, failure, &golden->model);
+    return status;
+}
+
+static void close_golden(struct golden *golden)
+{
+    model_destroy(&golden->model);
+    kernels_destroy(&golden->kernels);
+    package_close(&golden->package);
+    safetensors_close(&golden->expected);
+    gpu_device_destroy(&golden->device);
+}
+
+/* What float32 and float16 allow after some ten layers; measured errors are about a quarter of these. */
+static double bound_of(enum rung rung, enum element weights)
+{
+    if (rung == RUNG_HALF)
+        return 3e-2;
+    return weights == ELEMENT_F16 ? 1e-2 : 1e-4;
+}
+
+int main(int argc, char **argv)
+{
+    struct golden golden = {0};
+    struct failure failure = {0};
+    const char *why_not = "";
+    enum rung rung = 0;
+    if (argc != 4)
+        return 2;
+    while (rung < RUNG_COUNT && strcmp(rung_name(rung), argv[2]))
+        rung++;
+    enum element weights = strcmp(argv[3], "f16") ? ELEMENT_F32 : ELEMENT_F16;
+    if (rung == RUNG_COUNT)
+        return 2;
+    if (gpu_device_create("auto", NULL, &failure, &golden.device)) {
+        printf("skipped: %s\n", failure.sentence);
+        return failure.status == STATUS_NO_DEVICE ? EXIT_SKIPPED : 1;
+    }
+    if (!rung_supported(rung, gpu_device_info(golden.device), &why_not)) {
+        printf("skipped: %s\n", why_not);
+        close_golden(&golden);
+        return EXIT_SKIPPED;
+    }
+    golden.bound = bound_of(rung, weights);
+    bool good = false;
+    if (open_golden(&golden, argv[1], rung, weights, &failure))
+        printf("FAIL %s\n", failure.sentence);
+    else
+        good = golden.image_count > 0 && check_batch(&golden, 0, golden.image_count) &&
+               check_batch(&golden, golden.image_count - 1, 1);
+    printf("%s: %s with %s weights: largest error %.2g, bound %.2g\n", good ? "ok" : "FAIL", argv[2], argv[3],
+           golden.worst, golden.bound);
+    close_golden(&golden);
+    return good ? 0 : 1;
+}

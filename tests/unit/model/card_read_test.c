@@ -1,0 +1,103 @@
+/* model.json to a card: what is read, and each thing that can be wrong with it. */
+#include "engine/model/card_read.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char GOOD[] =
+    "{\"format\":1,\"name\":\"m\",\"version\":\"1\",\"intended_use\":\"None.\","
+    "\"backbone\":{\"weights\":\"b.safetensors\",\"width\":128,\"depth\":4,\"heads\":2,\"patch_size\":16,"
+    "\"image_size\":64,\"registers\":4,\"ffn\":\"swiglu\",\"ffn_hidden\":344,\"position_grid\":4,"
+    "\"interpolate_offset\":0.1},\"preprocessing\":{\"profile\":\"chexfound\"},"
+    "\"heads\":[{\"name\":\"f\",\"kind\":\"findings\",\"type\":\"glori\",\"weights\":\"h.safetensors\","
+    "\"blocks\":4,"
+    "\"labels\":[{\"name\":\"Edema\",\"threshold\":0.25,\"threshold_source\":\"default\","
+    "\"calibration\":{\"scale\":2,\"offset\":-1},"
+    "\"codes\":[{\"system\":\"http://snomed.info/sct\",\"code\":\"19242006\"}]},"
+    "{\"name\":\"Hernia\",\"threshold\":0.5,\"threshold_source\":\"default\"}]}]}";
+
+/* GOOD with `from` replaced by `to`, read. */
+static enum status read_changed(const char *from, const char *to, struct failure *failure,
+                                struct arena *arena, struct model_card *card)
+{
+    char text[4096];
+    const char *at = strstr(GOOD, from);
+    ck_assert_ptr_nonnull(at);
+    snprintf(text, sizeof text, "%.*s%s%s", (int)(at - GOOD), GOOD, to, at + strlen(from));
+    struct json *root = NULL;
+    ck_assert_int_eq(json_parse((struct bytes){(uint8_t *)text, strlen(text)}, 16, failure, &root),
+                     STATUS_OK);
+    enum status status = card_read(root, arena, failure, card);
+    json_destroy(&root);
+    return status;
+}
+
+START_TEST(reads_every_member)
+{
+    struct arena *arena = arena_create();
+    struct model_card card;
+    ck_assert_int_eq(read_changed("None.", "Tests.", NULL, arena, &card), STATUS_OK);
+    ck_assert_str_eq(card.intended_use, "Tests.");
+    ck_assert_uint_eq(card.backbone.ffn_hidden, 344);
+    ck_assert_uint_eq(backbone_grid(&card.backbone), 4);
+    ck_assert_uint_eq(card.head_count, 1);
+    ck_assert_uint_eq(card.heads[0].label_count, 2);
+    const struct label *edema = &card.heads[0].labels[0];
+    ck_assert_double_eq(edema->threshold, 0.25);
+    ck_assert(edema->calibrated && edema->scale == 2 && edema->offset == -1);
+    ck_assert_str_eq(edema->codes[0].code, "19242006");
+    ck_assert(!card.heads[0].labels[1].calibrated);
+    ck_assert_uint_eq(card.heads[0].labels[1].code_count, 0);
+    arena_destroy(&arena);
+}
+END_TEST
+
+static const struct {
+    const char *from, *to, *sentence;
+} BAD[] = {
+    {"\"format\":1", "\"format\":2", "\"format\" of model.json must be a whole number from 1 to 1."},
+    {"\"name\":\"m\",", "", "\"name\" of model.json must be a text."},
+    {"\"width\":128", "\"width\":192", "\"width\" of \"backbone\" must be 64 times \"heads\"."},
+    {"\"depth\":4", "\"depth\":4.5", "\"depth\" of \"backbone\" must be a whole number from 1 to 128."},
+    {"\"image_size\":64", "\"image_size\":60",
+     "\"image_size\" of \"backbone\" must be a multiple of \"patch_size\"."},
+    {"\"ffn\":\"swiglu\"", "\"ffn\":\"relu\"", "\"ffn\" of \"backbone\" must be \"swiglu\" or \"gelu\"."},
+    {"\"ffn\":\"swiglu\"", "\"ffn\":\"gelu\"", "\"ffn_hidden\" of \"backbone\" must be a multiple of 64."},
+    {"b.safetensors", "../b", "\"weights\" of \"backbone\" must be a file name without a folder."},
+    {"\"profile\":\"chexfound\"", "\"profile\":\"x\"",
+     "\"profile\" of \"preprocessing\" must be \"chexfound\"."},
+    {"\"blocks\":4", "\"blocks\":5", "\"blocks\" of f must be a whole number from 1 to 4."},
+    {"\"kind\":\"findings\"", "\"kind\":\"risk\"",
+     "\"definition\" of f must be a text: what the risk score means."},
+    {"\"threshold\":0.25", "\"threshold\":1.5", "\"threshold\" of Edema must be a number in its range."},
+    {"\"name\":\"Hernia\"", "\"name\":\"Edema\"",
+     "\"labels\" of f must be a list without a name that stands twice."},
+    {"\"heads\":[{", "\"other\":[{", "\"heads\" of model.json must be a list of 1 to 32."},
+};
+
+START_TEST(names_what_is_wrong)
+{
+    struct arena *arena = arena_create();
+    struct failure failure;
+    struct model_card card;
+    ck_assert_int_eq(read_changed(BAD[_i].from, BAD[_i].to, &failure, arena, &card), STATUS_INVALID_FILE);
+    ck_assert_str_eq(failure.sentence, BAD[_i].sentence);
+    arena_destroy(&arena);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("card_read");
+    TCase *cases = tcase_create("card");
+    tcase_add_test(cases, reads_every_member);
+    tcase_add_loop_test(cases, names_what_is_wrong, 0, sizeof BAD / sizeof *BAD);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
