@@ -1,0 +1,24 @@
+/* The subcommands of cxrd: one file each, one function each.
+ *
+ * argv[0] is the subcommand's name. Exit codes: 0 done; 1 some inputs failed, each named on standard error; 2
+ * usage.
+ */
+#ifndef CXRD_CLI_COMMAND_H
+#define CXRD_CLI_COMMAND_H
+
+#include "engine/base/status.h"
+
+#include <getopt.h>
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+int command_version(int argc, char **argv);
+
+/* Prints "cxrd NAME: sentence" on standard error and returns `exit_code`. */
+int command_fail(const char *name, const struct failure *failure, int exit_code);
+
+/* As getopt_long for options without short forms but -h; an unknown option or a missing value is reported in
+ * one line with how to see the help. Returns the option's `val`, -1 at the end, '?' after an error. */
+int command_option(int argc, char **argv, const struct option *options);
+
+#endif

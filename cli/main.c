@@ -1,0 +1,40 @@
+/* cxrd SUBCOMMAND [OPTIONS] */
+#include "cli/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+} COMMANDS[] = {
+    {"version", command_version, "what this is and what it was built with"},
+};
+
+static void print_help(FILE *out)
+{
+    fputs("cxrd: chest X-rays in; findings, attention maps and risk scores out.\n\n"
+          "usage: cxrd COMMAND [OPTIONS]   (cxrd COMMAND --help says more)\n\n",
+          out);
+    for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++)
+        fprintf(out, "  %-9s %s\n", COMMANDS[i].name, COMMANDS[i].help);
+    fputs("\nNot a medical device.\n", out);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+        print_help(stdout);
+        return EXIT_DONE;
+    }
+    for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++)
+        if (!strcmp(argv[1], COMMANDS[i].name))
+            return COMMANDS[i].run(argc - 1, argv + 1);
+    fprintf(stderr, "cxrd: there is no command \"%s\"; see cxrd --help.\n", argv[1]);
+    return EXIT_USAGE;
+}
