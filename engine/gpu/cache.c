@@ -87,14 +87,18 @@ static bool folder_create(const char *folder)
     return made;
 }
 
-static char *cache_path(const struct gpu_device *device, const char *folder)
+bool gpu_cache_prepare(const char *folder)
 {
-    if (!folder)
-        return NULL;
     if (!*folder || !folder_create(folder)) {
         log_message(LOG_WARNING, "The cache folder cannot be made: compiled shaders are not kept.");
-        return NULL;
+        return false;
     }
+    setenv("MESA_SHADER_CACHE_DIR", folder, 0);
+    return true;
+}
+
+static char *cache_path(const struct gpu_device *device, const char *folder)
+{
     char name[64];
     snprintf(name, sizeof name, "pipelines-%s.cache", device->physical.info.uuid);
     return file_join(folder, name);
@@ -102,7 +106,7 @@ static char *cache_path(const struct gpu_device *device, const char *folder)
 
 enum status gpu_cache_open(struct gpu_device *device, const char *folder, struct failure *failure)
 {
-    device->cache_path = cache_path(device, folder);
+    device->cache_path = folder ? cache_path(device, folder) : NULL;
     struct bytes content = {0}, data = {0};
     if (device->cache_path && file_read(device->cache_path, CACHE_BYTES_MAX, NULL, &content) == STATUS_OK) {
         data = content_check(device, content);

@@ -1,4 +1,4 @@
-/* Which device of the list a choice means. */
+/* The order of the devices, and which of them a choice means. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +6,56 @@
 
 #include "engine/base/log.h"
 #include "engine/gpu/vulkan_device.h"
+
+static bool uuid_is_zero(const struct gpu_device_info *info)
+{
+    return strspn(info->uuid, "0-") == strlen(info->uuid);
+}
+
+/* One GPU under two drivers shares its PCI address (slices of one GPU do too, but under one driver); one
+ * driver installed twice shares its UUID. */
+static bool same_device(const struct gpu_device_info *a, const struct gpu_device_info *b)
+{
+    if (a->pci_address[0] && strcmp(a->pci_address, b->pci_address) == 0 && a->driver_id != b->driver_id)
+        return true;
+    return !uuid_is_zero(a) && strcmp(a->uuid, b->uuid) == 0;
+}
+
+static int preference(const struct gpu_device_info *info)
+{
+    static const int by_kind[] = {
+        [GPU_DISCRETE] = 0, [GPU_INTEGRATED] = 1, [GPU_VIRTUAL] = 2, [GPU_OTHER] = 3, [GPU_CPU] = 4};
+    return by_kind[info->kind] + (info->usable ? 0 : 8);
+}
+
+/* Insertion sort, which keeps the loader's order among equals. */
+static void sort(struct gpu_physical *list, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        const struct gpu_physical moved = list[i];
+        size_t at = i;
+        for (; at > 0 && preference(&list[at - 1].info) > preference(&moved.info); at--)
+            list[at] = list[at - 1];
+        list[at] = moved;
+    }
+}
+
+size_t gpu_physicals_arrange(struct gpu_physical *list, size_t count)
+{
+    sort(list, count);
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool seen = false;
+        for (size_t j = 0; j < kept; j++)
+            seen = seen || same_device(&list[j].info, &list[i].info);
+        if (seen)
+            continue;
+        list[kept] = list[i];
+        list[kept].info.index = (uint32_t)kept;
+        kept++;
+    }
+    return kept;
+}
 
 static enum status check_usable(const struct gpu_device_info *info, struct failure *failure)
 {

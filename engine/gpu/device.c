@@ -1,12 +1,8 @@
 /* Opening a device, and what every other file does with its queue. */
 #include "engine/gpu/device.h"
 
-#include <assert.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
-#include "engine/base/file.h"
 #include "engine/base/log.h"
 #include "engine/gpu/vulkan_device.h"
 
@@ -58,14 +54,6 @@ enum status gpu_failure(struct gpu_device *device, VkResult result, const char *
     return failure_set(failure, status, "%s failed with %s: %s.", action, result_name(result), advice);
 }
 
-/* Mesa's CPU driver keeps the code it compiles in a cache of its own, in the user's cache folder. A service
- * may have none, so ours is offered, unless the user named one. */
-static void offer_mesa_cache(const char *cache_folder)
-{
-    if (cache_folder)
-        setenv("MESA_SHADER_CACHE_DIR", cache_folder, 0);
-}
-
 static enum status handle_create(struct gpu_device *device, struct failure *failure)
 {
     const struct gpu_physical *physical = &device->physical;
@@ -111,7 +99,7 @@ static enum status handle_create(struct gpu_device *device, struct failure *fail
 enum status gpu_device_create(const char *choice, const char *cache_folder, struct failure *failure,
                               struct gpu_device **out)
 {
-    offer_mesa_cache(cache_folder);
+    bool cached = cache_folder && gpu_cache_prepare(cache_folder);
     struct gpu_device *device = memory_allocate(1, sizeof *device);
     struct gpu_physical *list = NULL;
     size_t count = 0, chosen = 0;
@@ -129,7 +117,7 @@ enum status gpu_device_create(const char *choice, const char *cache_folder, stru
     status = handle_create(device, failure);
     if (status != STATUS_OK)
         goto free_list;
-    status = gpu_cache_open(device, cache_folder, failure);
+    status = gpu_cache_open(device, cached ? cache_folder : NULL, failure);
     if (status != STATUS_OK)
         goto destroy_handle;
     free(list);

@@ -40,8 +40,9 @@ struct gpu_device_info {
 WARN_UNUSED enum status gpu_devices_list(struct failure *failure, struct gpu_device_info **out,
                                          size_t *count);
 
-/* Opens one. `cache_folder` holds the pipeline cache (NULL: none on disk). The caller owns *out; every object
- * made from it is destroyed before it. */
+/* Opens one. `cache_folder` holds the pipeline cache (NULL: none on disk) and is made when it is
+ * not there; Mesa's own cache is put there too, by an environment variable: call it before other threads read
+ * the environment. The caller owns *out; every object made from it is destroyed before it. */
 struct gpu_device;
 WARN_UNUSED enum status gpu_device_create(const char *choice, const char *cache_folder,
                                           struct failure *failure, struct gpu_device **out);

@@ -1,6 +1,5 @@
 /* The instance, and the list of physical devices it shows. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "engine/gpu/vulkan_device.h"
 
@@ -33,52 +32,6 @@ enum status gpu_instance_create(struct failure *failure, VkInstance *out)
     return STATUS_OK;
 }
 
-static bool uuid_is_zero(const struct gpu_device_info *info)
-{
-    return strspn(info->uuid, "0-") == strlen(info->uuid);
-}
-
-/* One GPU under two drivers shares its PCI address (slices of one GPU do too, but under one driver); one
- * driver installed twice shares its UUID. */
-static bool same_device(const struct gpu_device_info *a, const struct gpu_device_info *b)
-{
-    if (a->pci_address[0] && strcmp(a->pci_address, b->pci_address) == 0 && a->driver_id != b->driver_id)
-        return true;
-    return !uuid_is_zero(a) && strcmp(a->uuid, b->uuid) == 0;
-}
-
-static int preference(const struct gpu_device_info *info)
-{
-    static const int by_kind[] = {
-        [GPU_DISCRETE] = 0, [GPU_INTEGRATED] = 1, [GPU_VIRTUAL] = 2, [GPU_OTHER] = 3, [GPU_CPU] = 4};
-    return by_kind[info->kind] + (info->usable ? 0 : 8);
-}
-
-/* Inserts where its preference puts it, after its equals: the loader's order decides among them. */
-static void insert_sorted(struct gpu_physical *list, size_t *count, const struct gpu_physical *physical)
-{
-    size_t at = *count;
-    while (at > 0 && preference(&list[at - 1].info) > preference(&physical->info)) {
-        list[at] = list[at - 1];
-        at--;
-    }
-    list[at] = *physical;
-    ++*count;
-}
-
-static void drop_duplicates(struct gpu_physical *list, size_t *count)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < *count; i++) {
-        bool seen = false;
-        for (size_t j = 0; j < kept; j++)
-            seen = seen || same_device(&list[j].info, &list[i].info);
-        if (!seen)
-            list[kept++] = list[i];
-    }
-    *count = kept;
-}
-
 enum status gpu_physicals_list(VkInstance instance, struct failure *failure, struct gpu_physical **out,
                                size_t *count)
 {
@@ -92,18 +45,12 @@ enum status gpu_physicals_list(VkInstance instance, struct failure *failure, str
                            "There is no Vulkan device: install the GPU's driver, or mesa-vulkan-drivers for "
                            "the CPU driver.");
     struct gpu_physical *list = memory_allocate(found, sizeof *list);
-    size_t filled = 0;
     for (uint32_t i = 0; i < found; i++) {
-        struct gpu_physical physical = {.handle = handles[i]};
-        gpu_physical_query(handles[i], &physical);
-        gpu_workarounds_apply(&physical);
-        insert_sorted(list, &filled, &physical);
+        gpu_physical_query(handles[i], &list[i]);
+        gpu_workarounds_apply(&list[i]);
     }
-    drop_duplicates(list, &filled);
-    for (size_t i = 0; i < filled; i++)
-        list[i].info.index = (uint32_t)i;
+    *count = gpu_physicals_arrange(list, found);
     *out = list;
-    *count = filled;
     return STATUS_OK;
 }
 

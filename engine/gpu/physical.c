@@ -74,17 +74,20 @@ static void memory_query(struct gpu_physical *out)
 /* The first family that computes: it is never worse, and the only one everywhere. */
 static bool queue_query(struct gpu_physical *out)
 {
-    VkQueueFamilyProperties families[32];
-    uint32_t count = 32;
+    uint32_t count = 0;
+    vkGetPhysicalDeviceQueueFamilyProperties(out->handle, &count, NULL);
+    VkQueueFamilyProperties *families = memory_allocate(count, sizeof *families);
     vkGetPhysicalDeviceQueueFamilyProperties(out->handle, &count, families);
-    for (uint32_t i = 0; i < count; i++) {
-        if (families[i].queueCount == 0 || !(families[i].queueFlags & VK_QUEUE_COMPUTE_BIT))
-            continue;
+    uint32_t i = 0;
+    while (i < count && !(families[i].queueFlags & VK_QUEUE_COMPUTE_BIT))
+        i++;
+    bool found = i < count;
+    if (found) {
         out->queue_family = i;
         out->timestamp_bits = families[i].timestampValidBits;
-        return true;
     }
-    return false;
+    free(families);
+    return found;
 }
 
 static void properties_query(struct gpu_physical *out, bool has_pci)

@@ -47,7 +47,9 @@ WARN_UNUSED enum status gpu_physicals_list(VkInstance instance, struct failure *
                                            struct gpu_physical **out, size_t *count);
 /* Fills everything of *out but handle and index. */
 void gpu_physical_query(VkPhysicalDevice handle, struct gpu_physical *out);
-/* The position in the list that `choice` names; fails with NO_DEVICE. */
+/* Sorts by preference, drops a GPU seen before under another driver, numbers the rest; returns how many. */
+size_t gpu_physicals_arrange(struct gpu_physical *list, size_t count);
+/* The position in an arranged list that `choice` names; fails with NO_DEVICE. */
 WARN_UNUSED enum status gpu_physical_choose(const struct gpu_physical *list, size_t count, const char *choice,
                                             struct failure *failure, size_t *out);
 /* Takes away what the device reports but does not do well; see the table. */
@@ -76,6 +78,11 @@ enum gpu_barrier {
 };
 void gpu_barrier(VkCommandBuffer commands, enum gpu_barrier barrier);
 
+/* Makes the cache folder; false, with a warning, when that cannot be. Mesa's CPU driver keeps the machine
+ * code it compiles not in a VkPipelineCache but in a cache of its own, which would lie in the user's home,
+ * and a service may have none: it is pointed here, unless the user has named a place. Comes before the
+ * instance is made. */
+bool gpu_cache_prepare(const char *folder);
 /* Makes the device's VkPipelineCache, from disk when there is a valid one for this device and driver. */
 WARN_UNUSED enum status gpu_cache_open(struct gpu_device *device, const char *folder,
                                        struct failure *failure);
