@@ -29,7 +29,11 @@ static inline struct image picture_draw(uint32_t seed, uint32_t width, uint32_t 
     return image;
 }
 
-/* A file of tests/unit/image/files; free data. */
+#ifndef SAMPLES_FOLDER /* the build gives the absolute path */
+#define SAMPLES_FOLDER "tests/unit/image/files"
+#endif
+
+/* A file of tests/unit/image/files; release with sample_free. */
 static inline struct bytes sample_read(const char *name)
 {
     struct failure failure = {0};

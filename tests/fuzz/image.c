@@ -1,0 +1,79 @@
+/* Fuzzes what a request's image goes through: decode, prepare, overlay. PNG checksums are mended first, or no
+ * mutation would get past them. */
+#include "engine/image/overlay.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* A header may ask for 100 megapixels with no data behind it: that is slow, not a finding. */
+enum { AREA_MAX = 1 << 18 };
+
+static uint32_t read_big(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+static void checksums_mend(uint8_t *png, size_t size)
+{
+    for (size_t at = 8; size - at >= 12;) {
+        size_t length = read_big(png + at);
+        if (length > size - at - 12)
+            return;
+        uLong checksum = crc32_z(0, png + at + 4, length + 4);
+        for (int i = 0; i < 4; i++)
+            png[at + 8 + length + (size_t)i] = (uint8_t)(checksum >> (24 - 8 * i));
+        at += 12 + length;
+    }
+}
+
+/* True when the frame header of a JPEG, or the header of a PNG, is over AREA_MAX; a look, not a parse. */
+static bool is_large(const uint8_t *data, size_t size, enum image_format format)
+{
+    if (format == IMAGE_PNG)
+        return size >= 24 && (uint64_t)read_big(data + 16) * read_big(data + 20) > AREA_MAX;
+    for (size_t at = 2; at + 9 <= size; at++)
+        if (data[at] == 0xFF && data[at + 1] >= 0xC0 && data[at + 1] <= 0xC2 &&
+            (uint64_t)(read_big(data + at + 5) >> 16) * (read_big(data + at + 5) & 0xFFFF) > AREA_MAX)
+            return true;
+    return false;
+}
+
+static void use(const struct image *image)
+{
+    struct failure failure;
+    struct square square;
+    struct region region;
+    if (image_prepare(image, 32, &failure, &square, &region))
+        return;
+    float normalised[3 * 32 * 32], weights[4] = {0.1f, 0.2f, 0.3f, 0.4f};
+    square_normalise(&square, normalised);
+    struct attention_map map = {weights, 2, 2, region};
+    struct buffer png = {.maximum = 1 << 24};
+    if (attention_render(&map, image, &failure, &png))
+        abort();
+    buffer_finish(&png);
+    square_finish(&square);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    uint8_t *copy = memory_allocate(size, 1);
+    if (size)
+        memcpy(copy, data, size);
+    struct bytes encoded = {copy, size};
+    enum image_format format = image_sniff(encoded);
+    if (format == IMAGE_PNG && size > 8)
+        checksums_mend(copy, size);
+    struct failure failure;
+    struct image image;
+    struct image_info info;
+    if (!is_large(copy, size, format) && image_decode(encoded, &failure, &image, &info) == STATUS_OK) {
+        use(&image);
+        image_finish(&image);
+    }
+    free(copy);
+    return 0;
+}
