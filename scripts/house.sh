@@ -11,7 +11,8 @@ cache=${cache:-$root/.cache}/cxrd
 build_packages=(gcc libc6-dev meson ninja-build pkg-config glslc check libvulkan-dev mesa-vulkan-drivers libcivetweb-dev
     libcjson-dev libstb-dev libyaml-dev libzip-dev zlib1g-dev libssl-dev libseccomp-dev)
 # What the tests need besides.
-test_packages=(clang clang-format shellcheck valgrind vulkan-validationlayers curl jq git python3 python3-yaml python3-jsonschema)
+test_packages=(clang libclang-rt-dev clang-format shellcheck valgrind vulkan-validationlayers curl jq git python3
+    python3-yaml python3-jsonschema)
 
 say()
 {
@@ -50,14 +51,6 @@ install_missing() # PACKAGE...
         die "The packages could not be installed; see apt's words above."
     fi
     rm -f "$log"
-}
-
-# The package with clang's sanitizer and fuzzer run-times goes by the version of clang that "clang" stands for.
-clang_runtime_package()
-{
-    local version
-    version=$(apt-cache depends clang 2>/dev/null | sed -n 's/^ *Depends: clang-\([0-9]*\)$/\1/p' | head -n 1)
-    printf 'libclang-rt-%sdev\n' "${version:+$version-}"
 }
 
 # The CPU driver is fast from Mesa 26 on; before that it takes a minute to compile what it then runs slowly.
