@@ -1,0 +1,166 @@
+#include "engine/checkpoint/rebuild.h"
+
+#include <string.h>
+
+static const struct {
+    const char *name;
+    enum tensor_type type;
+} storage_classes[] = {
+    {"torch.FloatStorage", TENSOR_F32},     {"torch.HalfStorage", TENSOR_F16},
+    {"torch.BFloat16Storage", TENSOR_BF16}, {"torch.DoubleStorage", TENSOR_F64},
+    {"torch.LongStorage", TENSOR_I64},      {"torch.IntStorage", TENSOR_I32},
+    {"torch.ShortStorage", TENSOR_I16},     {"torch.CharStorage", TENSOR_I8},
+    {"torch.ByteStorage", TENSOR_U8},       {"torch.BoolStorage", TENSOR_BOOL},
+};
+
+static enum status invalid(struct failure *failure, const char *what)
+{
+    return failure_set(failure, STATUS_INVALID_FILE, "%s.", what);
+}
+
+static bool is_text(const struct value *value, const char *text)
+{
+    return value->kind == VALUE_TEXT && value->text.length == strlen(text) && !strcmp(value->text.data, text);
+}
+
+static bool as_size(const struct value *value, size_t *out)
+{
+    if (value->kind != VALUE_INTEGER || value->integer < 0)
+        return false;
+    *out = (size_t)value->integer;
+    return true;
+}
+
+static struct value inert(const char *name)
+{
+    return (struct value){.kind = VALUE_INERT, .name = name};
+}
+
+enum status rebuild_storage(const struct value *id, struct failure *failure, struct value *out)
+{
+    struct value **items = id->kind == VALUE_TUPLE ? id->sequence.items : NULL;
+    size_t elements;
+    if (!items || id->sequence.count < 5 || !is_text(items[0], "storage") || items[2]->kind != VALUE_TEXT ||
+        strlen(items[2]->text.data) != items[2]->text.length || !as_size(items[4], &elements))
+        return invalid(failure, "A persistent id does not describe a storage");
+    if (items[1]->kind != VALUE_GLOBAL)
+        return invalid(failure, "A storage's class is not a name");
+    for (size_t i = 0; i < sizeof storage_classes / sizeof *storage_classes; i++) {
+        if (!strcmp(items[1]->name, storage_classes[i].name)) {
+            *out = (struct value){.kind = VALUE_STORAGE,
+                                  .storage = {storage_classes[i].type, items[2]->text.data, elements}};
+            return STATUS_OK;
+        }
+    }
+    *out = inert(items[1]->name);
+    return STATUS_OK;
+}
+
+/* The last element a view reaches lies in the storage, and the view is not larger than it: an expanded tensor
+ * (stride 0) could otherwise claim any amount of memory. */
+static enum status check_view(struct stored_tensor *tensor, struct failure *failure)
+{
+    size_t last = tensor->offset, step;
+    tensor->elements = 1;
+    for (size_t i = 0; i < tensor->rank; i++) {
+        if (!checked_multiply(tensor->elements, tensor->shape[i], &tensor->elements))
+            return invalid(failure, "A tensor's shape is too large to exist");
+    }
+    if (tensor->elements == 0)
+        return STATUS_OK;
+    for (size_t i = 0; i < tensor->rank; i++) {
+        if (!checked_multiply(tensor->shape[i] - 1, tensor->strides[i], &step) ||
+            !checked_add(last, step, &last))
+            return invalid(failure, "A tensor's strides are too large to exist");
+    }
+    if (last >= tensor->storage_elements)
+        return invalid(failure, "A tensor reaches past the end of its storage");
+    if (tensor->elements > tensor->storage_elements)
+        return invalid(failure, "A tensor has more elements than its storage (save it with .contiguous())");
+    return STATUS_OK;
+}
+
+/* _rebuild_tensor_v2(storage, storage_offset, size, stride, requires_grad, backward_hooks[, metadata]) */
+static enum status rebuild_tensor(const struct value *arguments, struct arena *arena, struct failure *failure,
+                                  struct value *out)
+{
+    struct value **items = arguments->sequence.items;
+    if (arguments->sequence.count < 4)
+        return invalid(failure, "A tensor is rebuilt from too few values");
+    if (items[0]->kind == VALUE_INERT) {
+        *out = inert(items[0]->name);
+        return STATUS_OK;
+    }
+    struct stored_tensor tensor = {0};
+    const struct value *shape = items[2], *strides = items[3];
+    if (items[0]->kind != VALUE_STORAGE || !as_size(items[1], &tensor.offset) || shape->kind != VALUE_TUPLE ||
+        strides->kind != VALUE_TUPLE || shape->sequence.count != strides->sequence.count)
+        return invalid(failure, "A tensor is not rebuilt from a storage, an offset, a shape and strides");
+    tensor.type = items[0]->storage.type;
+    tensor.storage_key = items[0]->storage.key;
+    tensor.storage_elements = items[0]->storage.elements;
+    tensor.rank = shape->sequence.count;
+    if (tensor.rank > TENSOR_RANK_MAX)
+        return invalid(failure, "A tensor has more than 8 dimensions");
+    for (size_t i = 0; i < tensor.rank; i++) {
+        if (!as_size(shape->sequence.items[i], &tensor.shape[i]) ||
+            !as_size(strides->sequence.items[i], &tensor.strides[i]))
+            return invalid(failure, "A tensor has a negative size or stride");
+    }
+    enum status status = check_view(&tensor, failure);
+    if (status)
+        return status;
+    struct stored_tensor *kept = arena_allocate(arena, 1, sizeof *kept);
+    *kept = tensor;
+    *out = (struct value){.kind = VALUE_TENSOR, .tensor = kept};
+    return STATUS_OK;
+}
+
+/* _rebuild_parameter(data, requires_grad, backward_hooks): the tensor itself. */
+static enum status rebuild_parameter(const struct value *arguments, struct arena *arena,
+                                     struct failure *failure, struct value *out)
+{
+    (void)arena;
+    const struct value *data = arguments->sequence.count ? arguments->sequence.items[0] : NULL;
+    if (!data || (data->kind != VALUE_TENSOR && data->kind != VALUE_INERT))
+        return invalid(failure, "A parameter is not rebuilt from a tensor");
+    *out = *data;
+    return STATUS_OK;
+}
+
+/* OrderedDict(): its items follow by opcodes. */
+static enum status rebuild_dict(const struct value *arguments, struct arena *arena, struct failure *failure,
+                                struct value *out)
+{
+    (void)arena;
+    if (arguments->sequence.count > 0)
+        return invalid(failure, "An OrderedDict is not made empty");
+    *out = (struct value){.kind = VALUE_DICT};
+    return STATUS_OK;
+}
+
+static const struct {
+    const char *name;
+    enum status (*rebuild)(const struct value *arguments, struct arena *arena, struct failure *failure,
+                           struct value *out);
+} callables[] = {
+    {"torch._utils._rebuild_tensor_v2", rebuild_tensor},
+    {"torch._utils._rebuild_parameter", rebuild_parameter},
+    {"torch._utils._rebuild_parameter_with_state", rebuild_parameter},
+    {"collections.OrderedDict", rebuild_dict},
+};
+
+enum status rebuild_call(const struct value *callable, const struct value *arguments, struct arena *arena,
+                         struct failure *failure, struct value *out)
+{
+    if (callable->kind != VALUE_GLOBAL && callable->kind != VALUE_INERT)
+        return invalid(failure, "Something that is not a name is called");
+    if (arguments->kind != VALUE_TUPLE)
+        return invalid(failure, "A call's arguments are not a tuple");
+    for (size_t i = 0; callable->kind == VALUE_GLOBAL && i < sizeof callables / sizeof *callables; i++) {
+        if (!strcmp(callable->name, callables[i].name))
+            return callables[i].rebuild(arguments, arena, failure, out);
+    }
+    *out = inert(callable->name);
+    return STATUS_OK;
+}

@@ -1,0 +1,69 @@
+/* What a pickle may hold here: plain data, tensors, and inert nodes in place of everything else.
+ *
+ * Values live in the arena they were built in and are read-only once built. They may refer to one another in
+ * circles, so whoever walks them bounds the walk.
+ */
+#ifndef CXRD_ENGINE_CHECKPOINT_VALUE_H
+#define CXRD_ENGINE_CHECKPOINT_VALUE_H
+
+#include "engine/weights/tensor.h"
+
+#include <stdint.h>
+
+enum value_kind {
+    VALUE_NONE,
+    VALUE_BOOLEAN,
+    VALUE_INTEGER,
+    VALUE_NUMBER,
+    VALUE_TEXT, /* also bytes */
+    VALUE_TUPLE,
+    VALUE_LIST,
+    VALUE_DICT,
+    VALUE_GLOBAL,  /* a name, not yet called; nothing is ever looked up */
+    VALUE_STORAGE, /* the elements of tensors, in an entry of the archive */
+    VALUE_TENSOR,
+    VALUE_INERT /* stands for an object this program does not build */
+};
+
+/* A view of a storage. Strides and offset count elements; the view was checked to lie in the storage. */
+struct stored_tensor {
+    enum tensor_type type;
+    size_t rank;
+    size_t shape[TENSOR_RANK_MAX], strides[TENSOR_RANK_MAX];
+    size_t offset;
+    size_t elements;         /* product of the shape, at most storage_elements */
+    const char *storage_key; /* the entry "data/<key>" */
+    size_t storage_elements;
+};
+
+struct value {
+    enum value_kind kind;
+    union {
+        bool boolean;
+        int64_t integer;
+        double number;
+        struct {
+            const char *data; /* a zero follows */
+            size_t length;
+        } text;
+        struct {
+            struct value **items; /* of a dict: key, value, key, value... */
+            size_t count, capacity;
+        } sequence;
+        const char *name; /* VALUE_GLOBAL: "module.name"; VALUE_INERT: the global it came from */
+        struct {
+            enum tensor_type type;
+            const char *key;
+            size_t elements;
+        } storage;
+        const struct stored_tensor *tensor;
+    };
+};
+
+/* The dict's value under a text key (the last one, as in Python), or NULL; NULL too when it is no dict. */
+const struct value *value_member(const struct value *dict, const char *key);
+
+/* "a dict", "the result of os.system", ...: for sentences. Writes into `text`, which it also returns. */
+const char *value_describe(const struct value *value, char *text, size_t size);
+
+#endif
