@@ -1,0 +1,29 @@
+/* Label names: the 40 findings of CXR-LT 2024, label files, and the codes of a terminology for a name. */
+#ifndef CXRD_ENGINE_CHECKPOINT_FINDINGS_H
+#define CXRD_ENGINE_CHECKPOINT_FINDINGS_H
+
+#include "engine/base/memory.h"
+#include "engine/base/status.h"
+
+enum { FINDINGS_COUNT = 40, LABEL_BYTES_MAX = 128 };
+
+/* In the order of the published head's outputs. */
+extern const char *const findings_names[FINDINGS_COUNT];
+
+extern const char SNOMED_SYSTEM[];
+/* The SNOMED CT code a standards body confirms for exactly this label, or NULL: never a guess. */
+const char *finding_snomed_code(const char *label);
+
+struct label_list {
+    char **names;
+    size_t count;
+};
+
+/* One label a line; blank lines are skipped. Fails with INVALID_FILE on a label that is too long, holds
+ * control characters, or stands twice. */
+WARN_UNUSED enum status labels_parse(struct bytes text, struct failure *failure, struct label_list *out);
+/* The same of a file; sentences name the path. */
+WARN_UNUSED enum status labels_read(const char *path, struct failure *failure, struct label_list *out);
+void labels_finish(struct label_list *labels);
+
+#endif
