@@ -1,97 +1,11 @@
 #include "engine/checkpoint/pickle.h"
 
+#include "engine/checkpoint/literal.h"
 #include "engine/checkpoint/machine.h"
 #include "engine/checkpoint/opcode.h"
 #include "engine/checkpoint/rebuild.h"
 
 #include <string.h>
-
-static char *copy_text(struct machine *machine, const uint8_t *data, size_t length)
-{
-    char *text = machine_take(machine, length + 1, 1);
-    if (length)
-        memcpy(text, data, length);
-    return text;
-}
-
-/* A text or bytes whose length stands before it in `width` bytes. */
-static enum status push_text(struct machine *machine, size_t width)
-{
-    uint64_t length;
-    const uint8_t *data;
-    enum status status = machine_read_size(machine, width, &length);
-    if (!status)
-        status = machine_read_bytes(machine, length, &data);
-    if (status)
-        return status;
-    struct value *value = machine_make(machine, VALUE_TEXT);
-    value->text.data = copy_text(machine, data, length);
-    value->text.length = length;
-    machine_push(machine, value);
-    return STATUS_OK;
-}
-
-static void push_integer(struct machine *machine, int64_t integer)
-{
-    struct value *value = machine_make(machine, VALUE_INTEGER);
-    value->integer = integer;
-    machine_push(machine, value);
-}
-
-static enum status push_small_integer(struct machine *machine, size_t width, bool is_signed)
-{
-    uint64_t bits;
-    enum status status = machine_read_size(machine, width, &bits);
-    if (!status)
-        push_integer(machine, is_signed ? (int64_t)(int32_t)bits : (int64_t)bits);
-    return status;
-}
-
-/* A two's complement number of any length; one over 64 bits is of no use here, and inert. */
-static enum status push_long(struct machine *machine, size_t width)
-{
-    uint64_t length, bits = 0;
-    const uint8_t *data;
-    enum status status = machine_read_size(machine, width, &length);
-    if (!status)
-        status = machine_read_bytes(machine, length, &data);
-    if (status)
-        return status;
-    if (length > 8) {
-        struct value *value = machine_make(machine, VALUE_INERT);
-        value->name = "int";
-        machine_push(machine, value);
-        return STATUS_OK;
-    }
-    for (size_t i = 0; i < length; i++)
-        bits |= (uint64_t)data[i] << (8 * i);
-    if (length > 0 && length < 8 && data[length - 1] & 0x80)
-        bits |= UINT64_MAX << (8 * length);
-    push_integer(machine, (int64_t)bits);
-    return STATUS_OK;
-}
-
-static enum status push_float(struct machine *machine)
-{
-    const uint8_t *data;
-    enum status status = machine_read_bytes(machine, 8, &data);
-    if (status)
-        return status;
-    uint64_t bits = 0; /* big-endian, unlike all else in a pickle */
-    for (size_t i = 0; i < 8; i++)
-        bits = bits << 8 | data[i];
-    struct value *value = machine_make(machine, VALUE_NUMBER);
-    memcpy(&value->number, &bits, sizeof bits);
-    machine_push(machine, value);
-    return STATUS_OK;
-}
-
-static void push_boolean(struct machine *machine, bool boolean)
-{
-    struct value *value = machine_make(machine, VALUE_BOOLEAN);
-    value->boolean = boolean;
-    machine_push(machine, value);
-}
 
 /* Appends to a list or dict, in place: others may hold it through the memo. An inert node swallows them. */
 static enum status extend(struct machine *machine, struct value *container, enum value_kind kind,
@@ -306,32 +220,32 @@ static enum status step(struct machine *machine, uint8_t opcode)
         return STATUS_OK;
     case OP_NEWTRUE:
     case OP_NEWFALSE:
-        push_boolean(machine, opcode == OP_NEWTRUE);
+        literal_boolean(machine, opcode == OP_NEWTRUE);
         return STATUS_OK;
     case OP_BININT:
-        return push_small_integer(machine, 4, true);
+        return literal_integer(machine, 4, true);
     case OP_BININT1:
-        return push_small_integer(machine, 1, false);
+        return literal_integer(machine, 1, false);
     case OP_BININT2:
-        return push_small_integer(machine, 2, false);
+        return literal_integer(machine, 2, false);
     case OP_LONG1:
-        return push_long(machine, 1);
+        return literal_long(machine, 1);
     case OP_LONG4:
-        return push_long(machine, 4);
+        return literal_long(machine, 4);
     case OP_BINFLOAT:
-        return push_float(machine);
+        return literal_float(machine);
 
     case OP_SHORT_BINUNICODE:
     case OP_SHORT_BINBYTES:
     case OP_SHORT_BINSTRING:
-        return push_text(machine, 1);
+        return literal_text(machine, 1);
     case OP_BINUNICODE:
     case OP_BINBYTES:
     case OP_BINSTRING:
-        return push_text(machine, 4);
+        return literal_text(machine, 4);
     case OP_BINUNICODE8:
     case OP_BINBYTES8:
-        return push_text(machine, 8);
+        return literal_text(machine, 8);
 
     case OP_EMPTY_TUPLE:
         return push_tuple(machine, 0);
