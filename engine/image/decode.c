@@ -3,8 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The decoder's memory: zeroed, because it reads tables and planes a file need not have filled, and counted
- * against the budget the header justifies, because a file can ask for far more than its image needs. */
+/* The decoder's memory: new blocks are zeroed, because it reads tables and planes a file need not have
+ * filled, and all are counted (in sum, not at the peak) against the budget the header justifies, because a
+ * file can ask for far more than its image needs. */
 static _Thread_local struct {
     size_t used, limit;
 } decoder_memory;
