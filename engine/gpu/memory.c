@@ -55,7 +55,7 @@ size_t gpu_pool_size_bytes(const struct gpu_pool *pool)
 
 void gpu_pool_reserve(struct gpu_pool *pool, size_t size_bytes)
 {
-    pool->reserved_bytes = size_bytes;
+    pool->reserved_bytes = size_bytes + size_bytes / 64 + 65536; /* rounding and guards */
 }
 
 static size_t region_maximum(const struct gpu_device *device)

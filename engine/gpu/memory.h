@@ -2,7 +2,8 @@
  *
  * A pool takes regions of at most 1 GiB from the driver and cuts slices off them; slices live as long as
  * their pool. A slice is addressed from shaders by its buffer device address. On devices whose memory the
- * host can reach (CPU drivers, integrated GPUs) slices are written in place; else through bounded staging.
+ * host can reach (CPU drivers, integrated GPUs) slices are written in place; else through bounded staging. A
+ * pool is used by one thread at a time.
  */
 #ifndef CXRD_ENGINE_GPU_MEMORY_H
 #define CXRD_ENGINE_GPU_MEMORY_H
@@ -30,7 +31,8 @@ WARN_UNUSED enum status gpu_pool_create(struct gpu_device *device, enum gpu_memo
 void gpu_pool_destroy(struct gpu_pool **pool);
 size_t gpu_pool_size_bytes(const struct gpu_pool *pool); /* taken from the driver so far */
 
-/* Says how much is about to be allocated, so that the next region has that size (up to the maximum). */
+/* Says how much is about to be allocated, so that the next regions together have that size and a little for
+ * rounding and guards, each up to the maximum. */
 void gpu_pool_reserve(struct gpu_pool *pool, size_t size_bytes);
 
 /* A slice of size_bytes (rounded up to 256) followed by at least 256 bytes that belong to nobody. Contents

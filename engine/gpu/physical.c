@@ -167,6 +167,7 @@ void gpu_physical_query(VkPhysicalDevice handle, struct gpu_physical *out)
     out->device_id = properties.deviceID;
     out->api_version = properties.apiVersion;
     out->timestamp_period_ns = properties.limits.timestampPeriod;
+    memcpy(out->groups_max, properties.limits.maxComputeWorkGroupCount, sizeof out->groups_max);
     memcpy(out->cache_uuid, properties.pipelineCacheUUID, VK_UUID_SIZE);
     snprintf(info->name, sizeof info->name, "%s", properties.deviceName);
     info->kind = kind_of(properties.deviceType);

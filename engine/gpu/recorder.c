@@ -5,7 +5,7 @@
 
 #include "engine/gpu/vulkan_device.h"
 
-enum { TIMED_DISPATCHES_MAX = 4096 };
+enum { TIMED_DISPATCHES_MAX = 4096, QUERIES_RESET_AT_ONCE = 256 };
 
 struct gpu_recorder {
     struct gpu_device *device;
@@ -57,8 +57,6 @@ enum status gpu_recorder_create(struct gpu_device *device, bool timed, struct fa
         status = gpu_failure(device, result, "Recording commands", failure);
         goto destroy;
     }
-    if (timed)
-        vkCmdResetQueryPool(recorder->commands, recorder->queries, 0, 2 * TIMED_DISPATCHES_MAX);
     *out = recorder;
     return STATUS_OK;
 destroy:
@@ -99,20 +97,39 @@ static void command_end(struct gpu_recorder *recorder)
 /* A timestamp once all commands before it are done. */
 static void timestamp_record(struct gpu_recorder *recorder, uint32_t query)
 {
-    if (recorder->queries)
-        vkCmdWriteTimestamp(recorder->commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, recorder->queries,
-                            query);
+    if (!recorder->queries)
+        return;
+    if (query % QUERIES_RESET_AT_ONCE == 0) /* each replay starts afresh */
+        vkCmdResetQueryPool(recorder->commands, recorder->queries, query, QUERIES_RESET_AT_ONCE);
+    vkCmdWriteTimestamp(recorder->commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, recorder->queries, query);
+}
+
+/* Keeps the first error; a broken dispatch is not recorded. */
+static bool dispatch_allowed(struct gpu_recorder *recorder, const char *label, uint32_t x, uint32_t y,
+                             uint32_t z)
+{
+    const uint32_t *limit = recorder->device->physical.groups_max;
+    enum status status = STATUS_OK;
+    struct failure failure = {0};
+    if (recorder->queries && recorder->dispatch_count == TIMED_DISPATCHES_MAX)
+        status = failure_set(&failure, STATUS_INTERNAL, "More than %d dispatches are timed at once.",
+                             TIMED_DISPATCHES_MAX);
+    else if (x > limit[0] || y > limit[1] || z > limit[2])
+        status =
+            failure_set(&failure, STATUS_TOO_LARGE,
+                        "%s needs a grid of %u x %u x %u workgroups, over this device's limit: lower the "
+                        "batch size.",
+                        label, x, y, z);
+    if (status != STATUS_OK && recorder->failure.status == STATUS_OK)
+        recorder->failure = failure;
+    return status == STATUS_OK;
 }
 
 void gpu_record_dispatch(struct gpu_recorder *recorder, const struct gpu_pipeline *pipeline,
                          const char *label, const void *push, uint32_t x, uint32_t y, uint32_t z)
 {
-    if (recorder->queries && recorder->dispatch_count == TIMED_DISPATCHES_MAX) {
-        if (recorder->failure.status == STATUS_OK)
-            failure_set(&recorder->failure, STATUS_INTERNAL, "More than %d dispatches are timed at once.",
-                        TIMED_DISPATCHES_MAX);
+    if (!dispatch_allowed(recorder, label, x, y, z))
         return;
-    }
     command_begin(recorder);
     vkCmdBindPipeline(recorder->commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->handle);
     if (pipeline->push_bytes)

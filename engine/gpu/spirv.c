@@ -47,9 +47,15 @@ static uint32_t instruction_read(struct spirv_id *ids, uint32_t bound, const uin
     switch (at[0] & 0xffff) {
     case OP_TYPE_INT:
     case OP_TYPE_FLOAT:
+        if (words >= 3 && at[1] < bound)
+            ids[at[1]].type = at;
+        return 0;
     case OP_TYPE_VECTOR:
-    case OP_TYPE_STRUCT:
     case OP_TYPE_POINTER:
+        if (words >= 4 && at[1] < bound)
+            ids[at[1]].type = at;
+        return 0;
+    case OP_TYPE_STRUCT:
         if (words >= 2 && at[1] < bound)
             ids[at[1]].type = at;
         return 0;
@@ -60,7 +66,8 @@ static uint32_t instruction_read(struct spirv_id *ids, uint32_t bound, const uin
         }
         return 0;
     case OP_VARIABLE:
-        if (words >= 4 && at[3] == STORAGE_PUSH_CONSTANT && at[1] < bound && ids[at[1]].type)
+        if (words >= 4 && at[3] == STORAGE_PUSH_CONSTANT && at[1] < bound && ids[at[1]].type &&
+            (ids[at[1]].type[0] & 0xffff) == OP_TYPE_POINTER)
             return ids[at[1]].type[3];
         return 0;
     default:
@@ -84,7 +91,7 @@ uint32_t gpu_shader_push_bytes(const struct gpu_shader *shader)
         i += words;
     }
     uint32_t bytes = 0;
-    if (block && block < bound && ids[block].type) {
+    if (block && block < bound && ids[block].type && (ids[block].type[0] & 0xffff) == OP_TYPE_STRUCT) {
         const struct spirv_id *push = &ids[block];
         if (push->last_member < (push->type[0] >> 16) - 2)
             bytes = push->last_offset + type_bytes(ids, bound, push->type[2 + push->last_member]);

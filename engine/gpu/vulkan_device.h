@@ -15,6 +15,7 @@ struct gpu_physical {
     uint32_t vendor_id, device_id, api_version;
     uint32_t queue_family, timestamp_bits;
     float timestamp_period_ns;
+    uint32_t groups_max[3]; /* workgroups of one dispatch */
     uint8_t cache_uuid[VK_UUID_SIZE];
     bool subgroup_control_is_extension; /* before Vulkan 1.3 */
     bool full_subgroups;                /* computeFullSubgroups */

@@ -224,6 +224,43 @@ START_TEST(a_recorder_in_flight_can_be_destroyed)
 }
 END_TEST
 
+START_TEST(a_grid_over_the_limit_fails_when_finished)
+{
+    struct fixture f = fixture_create();
+    struct failure failure = {0};
+    struct gpu_recorder *recorder = recorder_create(f.device, false);
+    struct fill_params params = params_of(&f, 1);
+    gpu_record_dispatch(recorder, f.fill, "fill", &params, GROUPS, UINT32_MAX, 1);
+    ck_assert_int_eq(gpu_recorder_finish(recorder, &failure), STATUS_TOO_LARGE);
+    ck_assert_ptr_nonnull(strstr(failure.sentence, "fill needs a grid of 16 x 4294967295 x 1"));
+    gpu_recorder_destroy(&recorder);
+    fixture_destroy(&f);
+}
+END_TEST
+
+START_TEST(waiting_gives_up_in_time_and_can_go_on)
+{
+    struct fixture f = fixture_create();
+    struct failure failure = {0};
+    struct gpu_recorder *recorder = recorder_create(f.device, true);
+    for (int i = 0; i < 1000; i++) { /* more queries than are reset at once */
+        struct fill_params params = params_of(&f, 1);
+        gpu_record_dispatch(recorder, f.fill, "fill", &params, GROUPS, 1, 1);
+    }
+    finish(recorder);
+    require_ok(gpu_recorder_submit(recorder, &failure), &failure);
+    enum status status = gpu_recorder_wait(recorder, 0, &failure);
+    ck_assert(status == STATUS_TIMEOUT || status == STATUS_OK); /* a fast device may be done */
+    require_ok(gpu_recorder_wait(recorder, UINT64_C(60000000000), &failure), &failure);
+    const struct gpu_timing *timings = NULL;
+    size_t count = 0;
+    require_ok(gpu_recorder_timings(recorder, &failure, &timings, &count), &failure);
+    ck_assert_uint_eq(count, 1000);
+    gpu_recorder_destroy(&recorder);
+    fixture_destroy(&f);
+}
+END_TEST
+
 START_TEST(a_subgroup_size_the_device_lacks_is_refused)
 {
     struct gpu_device *device = open_device(NULL);
@@ -244,5 +281,6 @@ int main(void)
     return RUN_WITHOUT_FORKING(
         "recorder", constants_and_push_constants_arrive_and_replays_repeat, each_command_sees_those_before_it,
         host_memory_is_seen_on_both_sides, timings_name_each_dispatch_and_fit_into_the_time_passed,
-        a_recorder_in_flight_can_be_destroyed, a_subgroup_size_the_device_lacks_is_refused);
+        a_recorder_in_flight_can_be_destroyed, a_grid_over_the_limit_fails_when_finished,
+        waiting_gives_up_in_time_and_can_go_on, a_subgroup_size_the_device_lacks_is_refused);
 }
