@@ -9,9 +9,11 @@
 #extension GL_EXT_control_flow_attributes : require
 #if ACTIVATION_HALF
 #extension GL_EXT_shader_16bit_storage : require
-#define ACTIVATION float16_t
+#define ACTIVATION  float16_t
+#define ACTIVATION4 f16vec4
 #else
-#define ACTIVATION float
+#define ACTIVATION  float
+#define ACTIVATION4 vec4
 #endif
 
 #define PANEL     16
@@ -28,6 +30,9 @@ layout(buffer_reference, scalar, buffer_reference_align = 4) buffer WordBuffer {
 };
 layout(buffer_reference, scalar, buffer_reference_align = 4) buffer ActivationBuffer {
     ACTIVATION v[];
+};
+layout(buffer_reference, scalar, buffer_reference_align = 8) buffer Activation4Buffer {
+    ACTIVATION4 v[];
 };
 
 bool present(uvec2 address)
