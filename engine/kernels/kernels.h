@@ -39,6 +39,9 @@ static inline size_t element_size_bytes(enum element element)
     return element == ELEMENT_F16 ? 2 : 4;
 }
 
+/* The widest row that layernorm and features take; every width is a multiple of 16. */
+enum { NORM_WIDTH_MAX = 2048 };
+
 struct kernels;
 /* Compiles every pipeline. `weights`: how GEMM weights are held; the half rung takes only ELEMENT_F16, the
  * cpu rung only ELEMENT_F32 (DEVICE error otherwise). The caller owns *out and keeps the device alive longer.

@@ -23,6 +23,9 @@ WARN_UNUSED enum status attention_create(struct kernels *kernels, struct failure
 WARN_UNUSED enum status kernel_create(struct kernels *kernels, const char *operation, uint32_t push_bytes,
                                       struct failure *failure, struct gpu_pipeline **out);
 
+/* Rows that a workgroup of layernorm and features takes (shaders/include/rownorm.glsl). */
+enum { NORM_ROWS = 4 };
+
 static inline uint32_t divide_up(uint32_t value, uint32_t step)
 {
     return (value + step - 1) / step;

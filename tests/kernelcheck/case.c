@@ -291,10 +291,12 @@ static double scale_of(const struct check_array *array)
 static void damage(struct check *check)
 {
     enum { WRONG, NOT_A_NUMBER, MISSING, TOO_MANY, AFTER, BEFORE, WAYS };
-    struct check_array *array = check->arrays[check->array_count - 1];
+    size_t last = check->array_count - 1;
+    while (!check->arrays[last]->expected)
+        last--;
+    struct check_array *array = check->arrays[last];
     unsigned way = check->cases % WAYS;
     size_t size_bytes = element_size_bytes(array->element), written = 0, spare = 0;
-    assert(array->expected);
     while (written < array->count && isnan(array->expected[written]))
         written++;
     while (spare < array->count && !isnan(array->expected[spare]))
@@ -304,7 +306,7 @@ static void damage(struct check *check)
     float expected = array->expected[written];
     if (way == WRONG)
         element_put(array, written,
-                    (float)(expected + 4 * array->bound * (fabs(expected) + scale_of(array))));
+                    (float)(expected + 4 * fmax(array->bound, 1e-6) * (fabs(expected) + scale_of(array))));
     else if (way == NOT_A_NUMBER)
         element_put(array, written, NAN);
     else if (way == MISSING)

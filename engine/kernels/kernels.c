@@ -1,0 +1,124 @@
+/* Making and destroying a set of kernels. */
+#include <assert.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/kernels/set.h"
+
+/* The operations that have one pipeline, without specialisation constants. */
+static const struct operation {
+    const char *name;
+    size_t pipeline; /* where in struct kernels */
+    uint32_t push_bytes;
+} operations[] = {
+#define OPERATION(name)                                                     \
+    {                                                                       \
+#name, offsetof(struct kernels, name), sizeof(struct name##_params) \
+    }
+    OPERATION(patchify), OPERATION(tokens), OPERATION(layernorm), OPERATION(features),
+    OPERATION(softmax),  OPERATION(pool),   OPERATION(average),   OPERATION(logits),
+#undef OPERATION
+};
+enum { OPERATION_COUNT = sizeof operations / sizeof *operations };
+
+/* What every Vulkan device takes. */
+#define FITS(name) _Static_assert(sizeof(struct name##_params) <= 128, #name " has too many parameters")
+FITS(gemm);
+FITS(attention);
+FITS(patchify);
+FITS(tokens);
+FITS(layernorm);
+FITS(features);
+FITS(softmax);
+FITS(pool);
+FITS(average);
+FITS(logits);
+#undef FITS
+
+static struct gpu_pipeline **pipeline_at(struct kernels *kernels, const struct operation *operation)
+{
+    return (struct gpu_pipeline **)((char *)kernels + operation->pipeline);
+}
+
+enum status kernel_create(struct kernels *kernels, const char *operation, uint32_t push_bytes,
+                          struct failure *failure, struct gpu_pipeline **out)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s.%s", operation, kernels->activations == ELEMENT_F16 ? "f16" : "f32");
+    const struct gpu_shader *shader = gpu_shader_find(name);
+    if (!shader)
+        return failure_set(failure, STATUS_DEVICE,
+                           "This build has no shader %s: build it with a newer glslc.", name);
+    /* C pads a struct of addresses to 8 bytes, the shader does not. */
+    assert(round_up(gpu_shader_push_bytes(shader), sizeof(uint64_t)) ==
+           round_up(push_bytes, sizeof(uint64_t)));
+    const struct gpu_pipeline_options options = {.push_bytes = push_bytes};
+    return gpu_pipeline_create(kernels->device, shader, &options, failure, out);
+}
+
+static enum status pipelines_create(struct kernels *kernels, struct failure *failure)
+{
+    for (size_t i = 0; i < OPERATION_COUNT; i++) {
+        const struct operation *operation = &operations[i];
+        enum status status = kernel_create(kernels, operation->name, operation->push_bytes, failure,
+                                           pipeline_at(kernels, operation));
+        if (status != STATUS_OK)
+            return status;
+    }
+    enum status status = gemm_create(kernels, failure);
+    return status == STATUS_OK ? attention_create(kernels, failure) : status;
+}
+
+enum status kernels_create(struct gpu_device *device, enum rung rung, enum element weights,
+                           struct failure *failure, struct kernels **out)
+{
+    const char *why_not;
+    if (!rung_supported(rung, gpu_device_info(device), &why_not))
+        return failure_set(failure, STATUS_DEVICE, "The device cannot run the %s kernels: %s.",
+                           rung_name(rung), why_not);
+    if ((rung == RUNG_HALF && weights != ELEMENT_F16) || (rung == RUNG_CPU && weights != ELEMENT_F32))
+        return failure_set(failure, STATUS_DEVICE, "The %s kernels take weights of %s bits only.",
+                           rung_name(rung), rung == RUNG_HALF ? "16" : "32");
+    struct kernels *kernels = memory_allocate(1, sizeof *kernels);
+    kernels->device = device;
+    kernels->rung = rung;
+    kernels->activations = rung == RUNG_HALF ? ELEMENT_F16 : ELEMENT_F32;
+    kernels->weights = weights;
+    enum status status = pipelines_create(kernels, failure);
+    if (status != STATUS_OK) {
+        kernels_destroy(&kernels);
+        return status;
+    }
+    *out = kernels;
+    return STATUS_OK;
+}
+
+void kernels_destroy(struct kernels **kernels)
+{
+    struct kernels *old = *kernels;
+    *kernels = NULL;
+    if (!old)
+        return;
+    for (size_t i = 0; i < OPERATION_COUNT; i++)
+        gpu_pipeline_destroy(pipeline_at(old, &operations[i]));
+    for (size_t i = 0; i < GEMM_EPILOGUE_COUNT; i++)
+        gpu_pipeline_destroy(&old->gemm[i]);
+    gpu_pipeline_destroy(&old->attention);
+    free(old);
+}
+
+enum rung kernels_rung(const struct kernels *kernels)
+{
+    return kernels->rung;
+}
+
+enum element kernels_activations(const struct kernels *kernels)
+{
+    return kernels->activations;
+}
+
+enum element kernels_weights(const struct kernels *kernels)
+{
+    return kernels->weights;
+}

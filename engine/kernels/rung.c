@@ -1,0 +1,82 @@
+/* Which rungs a device can run: by what it reports, never by its name. */
+#include <string.h>
+
+#include "engine/kernels/kernels.h"
+
+enum {
+    DRIVER_ID_MESA_LLVMPIPE = 13, /* VK_DRIVER_ID_MESA_LLVMPIPE */
+    CPU_MESA_MAJOR = 26,
+    CPU_SUBGROUP_SIZE = 8,
+    INVOCATIONS_NEEDED = 256,
+    SHARED_BYTES_NEEDED = 32 << 10,
+};
+
+/* VK_API_VERSION_MAJOR of a version as Mesa encodes it. */
+static uint32_t mesa_major(uint32_t driver_version)
+{
+    return driver_version >> 22 & 0x7f;
+}
+
+static const char *portable_lacks(const struct gpu_device_info *device)
+{
+    if (device->workgroup_invocations_max < INVOCATIONS_NEEDED)
+        return "its workgroups are smaller than 256 invocations";
+    if (device->shared_memory_bytes < SHARED_BYTES_NEEDED)
+        return "it has less than 32 KiB of shared memory";
+    return NULL;
+}
+
+static const char *half_lacks(const struct gpu_device_info *device)
+{
+    return device->half_storage ? portable_lacks(device) : "it has no 16-bit storage";
+}
+
+/* The kernels of this rung are written for the code one compiler makes of them. Mesa 26 turns a select chain
+ * over the lanes of a subgroup into one vector load and keeps the accumulators of a GEMM in registers; Mesa
+ * 25 takes most of a minute to compile the same shader and then runs it 70 times slower. With another
+ * subgroup size than 8 the results would be wrong: a lane owns two of 16 columns. 64-bit integers are needed
+ * for addresses that the shader computes. */
+static const char *cpu_lacks(const struct gpu_device_info *device)
+{
+    if (device->driver_id != DRIVER_ID_MESA_LLVMPIPE)
+        return "it is not Mesa's CPU driver";
+    if (mesa_major(device->driver_version) < CPU_MESA_MAJOR)
+        return "its Mesa is older than 26";
+    if (device->subgroup_size != CPU_SUBGROUP_SIZE)
+        return "its subgroups are not of 8";
+    if (!device->int64)
+        return "it has no 64-bit integers";
+    return portable_lacks(device);
+}
+
+static const struct {
+    const char *name;
+    const char *(*lacks)(const struct gpu_device_info *device); /* NULL, or the first thing missing */
+} rungs[RUNG_COUNT] = {
+    [RUNG_PORTABLE] = {"portable", portable_lacks},
+    [RUNG_HALF] = {"half", half_lacks},
+    [RUNG_CPU] = {"cpu", cpu_lacks},
+};
+
+const char *rung_name(enum rung rung)
+{
+    return rungs[rung].name;
+}
+
+bool rung_supported(enum rung rung, const struct gpu_device_info *device, const char **why_not)
+{
+    const char *lack = rungs[rung].lacks(device);
+    if (lack)
+        *why_not = lack;
+    return !lack;
+}
+
+enum rung rung_best(const struct gpu_device_info *device)
+{
+    if (!cpu_lacks(device))
+        return RUNG_CPU;
+    /* A CPU driver has nothing to gain from 16 bits: it converts in software. */
+    if (device->kind != GPU_CPU && !half_lacks(device))
+        return RUNG_HALF;
+    return RUNG_PORTABLE;
+}

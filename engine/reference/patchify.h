@@ -1,0 +1,11 @@
+/* Patches as rows of a GEMM, as plain loops; shapes as in shaders/params/patchify.h. */
+#ifndef CXRD_ENGINE_REFERENCE_PATCHIFY_H
+#define CXRD_ENGINE_REFERENCE_PATCHIFY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+void reference_patchify(const uint8_t *pixels, const float *normalisation, float *out, size_t batch,
+                        size_t side, size_t patch, size_t columns, size_t image_stride);
+
+#endif

@@ -1,0 +1,48 @@
+#include "tests/kernelcheck/kernelcheck.h"
+
+#include "engine/reference/features.h"
+
+static void features_case(struct check *check, uint32_t batch, uint32_t tokens, uint32_t prefix_rows,
+                          uint32_t width, uint32_t class_offset)
+{
+    const float epsilon = 1e-6f;
+    check_case_begin(check, "batch %u, tokens %u, prefix %u, width %u", batch, tokens, prefix_rows, width);
+    uint32_t rows = batch * tokens, stride = class_offset + width + 16;
+    const struct check_array *x = check_input(check, ELEMENT_F32, (size_t)rows * width, 3);
+    const struct check_array *weight = check_input(check, ELEMENT_F32, width, 1);
+    const struct check_array *bias = check_input(check, ELEMENT_F32, width, 1);
+    struct check_array *classes = check_output(check, "classes", ELEMENT_F32, (size_t)batch * stride);
+    struct check_array *patches = check_output(check, "patches", kernels_activations(check->kernels),
+                                               (size_t)batch * (tokens - prefix_rows) * width);
+    const struct features_params params = {.x = x->address,
+                                           .weight = weight->address,
+                                           .bias = bias->address,
+                                           .classes = classes->address,
+                                           .patches = patches->address,
+                                           .batch = batch,
+                                           .tokens = tokens,
+                                           .prefix_rows = prefix_rows,
+                                           .width = width,
+                                           .class_stride = stride,
+                                           .class_offset = class_offset,
+                                           .epsilon = epsilon};
+    features_record(check->kernels, check->recorder, "features", &params);
+    double bytes = (double)rows * width * (4 + (double)element_size_bytes(patches->element));
+    if (check_run(check, &(struct check_work){.bytes = bytes}))
+        reference_features(x->values, weight->values, bias->values, classes->expected, patches->expected,
+                           batch, tokens, prefix_rows, width, stride, class_offset, epsilon);
+    check_case_end(check);
+}
+
+void check_features(struct check *check)
+{
+    if (check->bench) {
+        features_case(check, 1, 1029, 5, 1024, 0);
+        features_case(check, 8, 1029, 5, 1024, 0);
+        return;
+    }
+    features_case(check, 1, 2, 1, 64, 0);
+    features_case(check, 3, 69, 5, 384, 768);
+    features_case(check, 2, 50, 1, 1536, 1536);
+    features_case(check, 1, 1029, 5, 1024, 3072);
+}
