@@ -20,7 +20,8 @@ static const struct operation {
     void (*run)(struct check *check);
     bool by_weights; /* its kernel depends on how weights are held */
 } operations[] = {
-    {"average", check_average, false},     {"features", check_features, false},
+    {"attention", check_attention, false}, {"average", check_average, false},
+    {"features", check_features, false},   {"gemm", check_gemm, true},
     {"layernorm", check_layernorm, false}, {"logits", check_logits, false},
     {"patchify", check_patchify, false},   {"pool", check_pool, false},
     {"softmax", check_softmax, false},     {"tokens", check_tokens, false},
