@@ -1,0 +1,122 @@
+/* cxrd devices: what there is to run on, and why something is not used. */
+#include "cli/command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/json.h"
+#include "engine/kernels/kernels.h"
+
+static const char help[] = "usage: cxrd devices [--format table|json]\n\n"
+                           "Lists every Vulkan device in order of preference: how --device names it (index, "
+                           "UUID or PCI address), the\n"
+                           "rung of kernels it would run, or why it cannot be used.\n";
+
+/* The rungs that the device can run, as names. */
+static struct json *rungs_json(const struct gpu_device_info *info)
+{
+    struct json *rungs = json_array();
+    for (int rung = 0; rung < RUNG_COUNT; rung++) {
+        const char *why_not = NULL;
+        if (rung_supported((enum rung)rung, info, &why_not))
+            json_append_text(rungs, rung_name((enum rung)rung));
+    }
+    return rungs;
+}
+
+static struct json *device_json(const struct gpu_device_info *info)
+{
+    struct json *device = json_object();
+    json_add_number(device, "index", info->index);
+    json_add_text(device, "name", info->name);
+    json_add_text(device, "kind", gpu_kind_name(info->kind));
+    json_add_boolean(device, "usable", info->usable);
+    if (!info->usable) {
+        json_add_text(device, "refusal", info->refusal);
+        return device;
+    }
+    json_add_text(device, "rung", rung_name(rung_best(info)));
+    json_add(device, "rungs", rungs_json(info));
+    json_add_text(device, "uuid", info->uuid);
+    if (info->pci_address[0])
+        json_add_text(device, "pci_address", info->pci_address);
+    json_add_text(device, "driver", info->driver);
+    json_add_text(device, "driver_info", info->driver_info);
+    json_add_number(device, "memory_bytes", (double)info->memory_bytes);
+    json_add_number(device, "shared_memory_bytes", info->shared_memory_bytes);
+    json_add_number(device, "subgroup_size", info->subgroup_size);
+    json_add_boolean(device, "half_storage", info->half_storage);
+    json_add_boolean(device, "half_arithmetic", info->half_arithmetic);
+    json_add_boolean(device, "cooperative_matrix", info->cooperative_matrix);
+    json_add_boolean(device, "cooperative_matrix2", info->cooperative_matrix2);
+    return device;
+}
+
+static void print_json(const struct gpu_device_info *infos, size_t count)
+{
+    struct json *document = json_object();
+    struct json *devices = json_add(document, "devices", json_array());
+    for (size_t i = 0; i < count; i++)
+        json_append(devices, device_json(&infos[i]));
+    char *text = json_print(document, true);
+    puts(text);
+    free(text);
+    json_destroy(&document);
+}
+
+static void print_table(const struct gpu_device_info *infos, size_t count)
+{
+    size_t width = strlen("NAME");
+    for (size_t i = 0; i < count; i++)
+        if (strlen(infos[i].name) > width)
+            width = strlen(infos[i].name);
+    printf("INDEX  %-*s  KIND        MEMORY     RUNG\n", (int)width, "NAME");
+    for (size_t i = 0; i < count; i++) {
+        const struct gpu_device_info *info = &infos[i];
+        printf("%-5u  %-*s  %-10s  %5.1f GiB  %s\n", info->index, (int)width, info->name,
+               gpu_kind_name(info->kind), (double)info->memory_bytes / (double)(1 << 30),
+               info->usable ? rung_name(rung_best(info)) : "none");
+        if (!info->usable) {
+            printf("       refused: %s\n", info->refusal);
+            continue;
+        }
+        printf("       uuid %s%s%s\n", info->uuid, info->pci_address[0] ? ", PCI " : "", info->pci_address);
+        printf("       driver %s, %s\n", info->driver, info->driver_info);
+    }
+}
+
+int command_devices(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"format", required_argument, NULL, 'f'}, {"help", no_argument, NULL, 'h'}, {0}};
+    bool json = false;
+    for (int option; (option = command_option(argc, argv, options)) != -1;) {
+        if (option == 'h') {
+            fputs(help, stdout);
+            return EXIT_DONE;
+        }
+        if (option == '?')
+            return EXIT_USAGE;
+        json = strcmp(optarg, "json") == 0;
+        if (!json && strcmp(optarg, "table") != 0) {
+            fprintf(stderr, "cxrd devices: --format is table or json, not \"%s\".\n", optarg);
+            return EXIT_USAGE;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "cxrd devices: takes no argument \"%s\".\n", argv[optind]);
+        return EXIT_USAGE;
+    }
+    struct failure failure = {0};
+    struct gpu_device_info *infos = NULL;
+    size_t count = 0;
+    if (gpu_devices_list(&failure, &infos, &count) != STATUS_OK)
+        return command_fail("devices", &failure, EXIT_FAILED);
+    if (json)
+        print_json(infos, count);
+    else
+        print_table(infos, count);
+    free(infos);
+    return EXIT_DONE;
+}
