@@ -133,10 +133,12 @@ enum status archive_read(struct archive *archive, const char *name, size_t maxim
     enum status status = check_entry(archive, &entry, name, maximum, failure);
     if (status)
         return status;
-    uint8_t *data = memory_allocate(entry.size + 1, 1);
+    uint8_t *data = memory_allocate(entry.size, 1), after;
     zip_file_t *file = zip_fopen_index(archive->zip, (zip_uint64_t)index, 0);
-    /* One byte more than there should be: libzip compares the checksum when it meets the end. */
-    zip_int64_t got = file ? zip_fread(file, data, entry.size + 1) : -1;
+    zip_int64_t got = file ? zip_fread(file, data, entry.size) : -1;
+    /* libzip compares the checksum when it is asked for what lies behind the end. */
+    if (got >= 0 && zip_fread(file, &after, 1) != 0)
+        got = -1;
     if (file)
         zip_fclose(file);
     if (got < 0 || (zip_uint64_t)got != entry.size) {

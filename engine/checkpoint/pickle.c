@@ -325,7 +325,7 @@ static enum status run(struct machine *machine)
         if (status)
             return status;
         if (machine->allocated > PICKLE_MEMORY_BYTES_MAX)
-            return machine_invalid(machine, "it takes over 512 MiB of memory");
+            return machine_invalid(machine, "it takes over 256 MiB of memory");
     }
 }
 

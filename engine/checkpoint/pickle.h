@@ -17,7 +17,7 @@ enum {
     PICKLE_BYTES_MAX = 64 << 20,
     PICKLE_STEPS_MAX = 10 * 1000 * 1000,
     PICKLE_MEMO_MAX = 4 * 1000 * 1000,
-    PICKLE_MEMORY_BYTES_MAX = 512 << 20
+    PICKLE_MEMORY_BYTES_MAX = 256 << 20
 };
 
 /* Builds the value the pickle describes, in `arena`. Fails with INVALID_FILE and a sentence that gives the
