@@ -1,0 +1,87 @@
+/* The keys of config.yaml that count, absent, right and wrong. */
+#include "engine/checkpoint/config.h"
+
+#include <check.h>
+#include <string.h>
+
+static struct failure failure;
+
+static enum status parse(const char *text, struct config *out)
+{
+    return config_parse((struct bytes){(const uint8_t *)text, strlen(text)}, &failure, out);
+}
+
+START_TEST(reads_the_keys_of_a_training_run)
+{
+    struct config config;
+    ck_assert_int_eq(parse("MODEL:\n  WEIGHTS: ''\nstudent:\n  arch: vit_large\n  patch_size: 14\n"
+                           "  ffn_layer: swiglufused\n  block_chunks: 4\n  num_register_tokens: 4\n"
+                           "  interpolate_antialias: true\n  interpolate_offset: 0.0\n"
+                           "crops:\n  global_crops_size: 518\n  local_crops_scale:\n  - 0.05\n  - 0.32\n",
+                           &config),
+                     STATUS_OK);
+    ck_assert_int_eq(config.patch_size, 14);
+    ck_assert_int_eq(config.registers, 4);
+    ck_assert_int_eq(config.image_size, 518);
+    ck_assert_str_eq(config.ffn_layer, "swiglufused");
+    ck_assert_double_eq(config.interpolate_offset, 0);
+    ck_assert(config.interpolate_antialias);
+}
+END_TEST
+
+START_TEST(absent_keys_have_their_defaults)
+{
+    static const char *const texts[] = {"", "a: 1\n", "- 1\n",
+                                        "student:\n  patch_size:\n  arch: [x]\ncrops: 3\n"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct config config;
+        ck_assert_int_eq(parse(texts[i], &config), STATUS_OK);
+        ck_assert_int_eq(config.patch_size, -1);
+        ck_assert_int_eq(config.registers, -1);
+        ck_assert_int_eq(config.image_size, -1);
+        ck_assert_str_eq(config.ffn_layer, "");
+        ck_assert_double_eq(config.interpolate_offset, 0.1);
+        ck_assert(!config.interpolate_antialias);
+    }
+}
+END_TEST
+
+START_TEST(wrong_values_are_named)
+{
+    static const struct {
+        const char *text, *sentence;
+    } cases[] = {
+        {"student: {patch_size: big}", "student.patch_size is not a whole number from 0 to 1000000."},
+        {"student: {num_register_tokens: -1}",
+         "student.num_register_tokens is not a whole number from 0 to 1000000."},
+        {"crops: {global_crops_size: 1.5}",
+         "crops.global_crops_size is not a whole number from 0 to 1000000."},
+        {"student: {interpolate_offset: nan}", "student.interpolate_offset is not a number from -1 to 1."},
+        {"student: {interpolate_antialias: maybe}", "student.interpolate_antialias is not true or false."},
+        {"a: 1\nb: [1, 2\n", "It is not valid YAML at line 3."},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct config config = {.patch_size = 77};
+        ck_assert_int_eq(parse(cases[i].text, &config), STATUS_INVALID_FILE);
+        ck_assert_str_eq(failure.sentence, cases[i].sentence);
+        ck_assert_int_eq(config.patch_size, 77);
+    }
+    struct config config;
+    ck_assert_int_eq(config_read("/nonexistent/config.yaml", &failure, &config), STATUS_NOT_FOUND);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("config");
+    TCase *all = tcase_create("all");
+    tcase_add_test(all, reads_the_keys_of_a_training_run);
+    tcase_add_test(all, absent_keys_have_their_defaults);
+    tcase_add_test(all, wrong_values_are_named);
+    suite_add_tcase(suite, all);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

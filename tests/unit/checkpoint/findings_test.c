@@ -1,0 +1,80 @@
+/* Label files, the 40 findings and their codes. */
+#include "engine/checkpoint/findings.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct failure failure;
+
+START_TEST(reads_one_label_a_line)
+{
+    static const char text[] = "Mass\r\n\n  \nPleural Effusion \t\nN\xc3\xb3"
+                               "dulo";
+    struct label_list labels = {0};
+    ck_assert_int_eq(labels_parse((struct bytes){(const uint8_t *)text, strlen(text)}, &failure, &labels),
+                     STATUS_OK);
+    ck_assert_uint_eq(labels.count, 3);
+    ck_assert_str_eq(labels.names[0], "Mass");
+    ck_assert_str_eq(labels.names[1], "Pleural Effusion");
+    ck_assert_str_eq(labels.names[2], "N\xc3\xb3"
+                                      "dulo");
+    labels_finish(&labels);
+    ck_assert_uint_eq(labels.count, 0);
+}
+END_TEST
+
+START_TEST(wrong_labels_are_named)
+{
+    char longest[200] = "a\n", many[20000] = "";
+    memset(longest + 2, 'x', 150);
+    for (size_t i = 0; i < 4097; i++) /* 4097 different labels of three letters */
+        memcpy(many + 4 * i,
+               (char[]){(char)('A' + i % 26), (char)('A' + i / 26 % 26), (char)('A' + i / 676), '\n'}, 4);
+    const struct {
+        const char *text, *sentence;
+    } cases[] = {
+        {"a\nb\na\n", "The label 'a' stands twice."},
+        {"a\nb\x1b[2J\n", "Line 2 holds a control character."},
+        {longest, "Line 2 is over 128 bytes long, too long for a label."},
+        {many, "It holds over 4096 labels."},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct label_list labels = {0};
+        struct bytes text = {(const uint8_t *)cases[i].text, strlen(cases[i].text)};
+        ck_assert_int_eq(labels_parse(text, &failure, &labels), STATUS_INVALID_FILE);
+        ck_assert_str_eq(failure.sentence, cases[i].sentence);
+        ck_assert_uint_eq(labels.count, 0);
+    }
+}
+END_TEST
+
+START_TEST(findings_are_sorted_and_coded)
+{
+    size_t coded = 0;
+    for (size_t i = 0; i < FINDINGS_COUNT; i++) {
+        ck_assert_ptr_nonnull(findings_names[i]);
+        ck_assert(i == 0 || strcmp(findings_names[i - 1], findings_names[i]) < 0);
+        coded += finding_snomed_code(findings_names[i]) != NULL;
+    }
+    ck_assert_uint_eq(coded, 12);
+    ck_assert_str_eq(finding_snomed_code("Cardiomegaly"), "8186001");
+    ck_assert_ptr_null(finding_snomed_code("cardiomegaly"));
+    ck_assert_ptr_null(finding_snomed_code("Nodule"));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("findings");
+    TCase *all = tcase_create("all");
+    tcase_add_test(all, reads_one_label_a_line);
+    tcase_add_test(all, wrong_labels_are_named);
+    tcase_add_test(all, findings_are_sorted_and_coded);
+    suite_add_tcase(suite, all);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
