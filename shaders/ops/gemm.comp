@@ -1,0 +1,149 @@
+/* GEMM: out = epilogue(A * B^T + bias).
+ *
+ * A workgroup makes TILE_M x TILE_N, a thread 8 rows x 8 columns of it. Each step of 16 along K goes through shared
+ * memory, while the next one is already on its way into registers. A thread's rows and columns are spread over the
+ * tile and rows of shared memory are skewed, so that neighbouring threads read different banks.
+ */
+#version 460
+#include "types.glsl"
+#include "gemm.h"
+#include "gemm_epilogue.glsl"
+
+layout(constant_id = 0) const uint EPILOGUE = GEMM_EXACT;
+layout(constant_id = 1) const uint TILE_M = 128;
+layout(constant_id = 2) const uint TILE_N = 64;
+layout(local_size_x_id = 3) in; /* TILE_M / 8 * TILE_N / 8 */
+
+const uint QUADS = PANEL / 4; /* vec4 in a row of a panel */
+const uint ROW_THREADS = TILE_M / 8, COLUMN_THREADS = TILE_N / 8, THREADS = ROW_THREADS * COLUMN_THREADS;
+const uint A_LOADS = TILE_M * QUADS / THREADS, B_LOADS = TILE_N * QUADS / THREADS;
+const uint A_STRIDE = QUADS + 1, B_STRIDE = TILE_N / 4 + 4;
+
+shared vec4 a_tile[TILE_M * A_STRIDE]; /* [row][k / 4] of 4 steps along K */
+shared vec4 b_tile[PANEL * B_STRIDE];  /* [k][column / 4] of 4 columns */
+
+/* 4 neighbouring columns of packed B [n/16][k][16]. */
+#if WEIGHT_HALF
+layout(buffer_reference, scalar, buffer_reference_align = 8) readonly buffer WeightBuffer {
+    uvec2 v[];
+};
+vec4 load_weights(uint i)
+{
+    const uvec2 words = WeightBuffer(params.b).v[i];
+    return vec4(unpackHalf2x16(words.x), unpackHalf2x16(words.y));
+}
+#else
+vec4 load_weights(uint i)
+{
+    return Float4Buffer(params.b).v[i];
+}
+#endif
+
+/* Loads are clamped to the matrix: what is beyond it is computed from its last row or panel, and not stored. */
+vec4 load_a(uint panel, uint slot)
+{
+    const uint row = min(gl_WorkGroupID.x * TILE_M + slot / QUADS, params.m - 1);
+    return vec4(Activation4Buffer(params.a).v[(panel * params.m + row) * QUADS + slot % QUADS]);
+}
+
+vec4 load_b(uint panel, uint slot)
+{
+    const uint columns = min(gl_WorkGroupID.y * (TILE_N / PANEL) + slot / (PANEL * QUADS), params.n / PANEL - 1);
+    return load_weights((columns * params.k + panel * PANEL) * QUADS + slot % (PANEL * QUADS));
+}
+
+uint b_slot(uint slot)
+{
+    const uint columns = slot / (PANEL * QUADS), k = slot / QUADS % PANEL;
+    return k * B_STRIDE + columns * QUADS + slot % QUADS;
+}
+
+/* Stores 4 columns of a row. */
+void store(uint row, uint column, vec4 value)
+{
+    if (EPILOGUE == GEMM_HEADS) {
+        Activation4Buffer(params.out).v[head_index(row, column) / 4] = ACTIVATION4(value);
+        return;
+    }
+    const uint to = stored_row(row);
+    if (EPILOGUE == GEMM_SWIGLU) {
+        const uint i = panel_index(params.out_rows, to, column / 2);
+        ActivationBuffer(params.out).v[i] = ACTIVATION(silu(value.x) * value.y);
+        ActivationBuffer(params.out).v[i + 1] = ACTIVATION(silu(value.z) * value.w);
+        return;
+    }
+    const uint i = panel_index(params.out_rows, to, column) / 4;
+    if (EPILOGUE == GEMM_ADD) {
+        const uint from = params.addend_group != 0 ? row % params.addend_group : to;
+        value += Float4Buffer(params.addend).v[panel_index(params.addend_rows, from, column) / 4];
+    }
+    if (EPILOGUE == GEMM_RELU)
+        value = max(value, 0.0);
+    if (EPILOGUE == GEMM_GELU)
+        value = vec4(gelu(value.x), gelu(value.y), gelu(value.z), gelu(value.w));
+    if (EPILOGUE == GEMM_EXACT || EPILOGUE == GEMM_ADD)
+        Float4Buffer(params.out).v[i] = value;
+    else
+        Activation4Buffer(params.out).v[i] = ACTIVATION4(value);
+}
+
+void main()
+{
+    const uint thread = gl_LocalInvocationIndex;
+    const uint row_thread = thread / COLUMN_THREADS, column_thread = thread % COLUMN_THREADS;
+    const uint panels = params.k / PANEL;
+    const uint column = gl_WorkGroupID.y * TILE_N + column_thread * 4, columns_apart = COLUMN_THREADS * 4;
+
+    vec4 sum[8][2];
+    [[unroll]] for (uint j = 0; j < 2; j++) {
+        const uint first = min(column + j * columns_apart, params.n - 4);
+        const vec4 bias = Float4Buffer(params.bias).v[first / 4];
+        [[unroll]] for (uint i = 0; i < 8; i++)
+            sum[i][j] = bias;
+    }
+
+    vec4 next_a[A_LOADS], next_b[B_LOADS];
+    [[unroll]] for (uint i = 0; i < A_LOADS; i++)
+        next_a[i] = load_a(0, i * THREADS + thread);
+    [[unroll]] for (uint i = 0; i < B_LOADS; i++)
+        next_b[i] = load_b(0, i * THREADS + thread);
+
+    uint panel = 0;
+    do {
+        barrier();
+        [[unroll]] for (uint i = 0; i < A_LOADS; i++) {
+            const uint slot = i * THREADS + thread;
+            a_tile[slot / QUADS * A_STRIDE + slot % QUADS] = next_a[i];
+        }
+        [[unroll]] for (uint i = 0; i < B_LOADS; i++)
+            b_tile[b_slot(i * THREADS + thread)] = next_b[i];
+        barrier();
+
+        panel++;
+        const uint next = min(panel, panels - 1);
+        [[unroll]] for (uint i = 0; i < A_LOADS; i++)
+            next_a[i] = load_a(next, i * THREADS + thread);
+        [[unroll]] for (uint i = 0; i < B_LOADS; i++)
+            next_b[i] = load_b(next, i * THREADS + thread);
+
+        for (uint quad = 0; quad < QUADS; quad++) {
+            vec4 a[8];
+            [[unroll]] for (uint i = 0; i < 8; i++)
+                a[i] = a_tile[(i * ROW_THREADS + row_thread) * A_STRIDE + quad];
+            [[unroll]] for (uint k = 0; k < 4; k++) {
+                [[unroll]] for (uint j = 0; j < 2; j++) {
+                    const vec4 b = b_tile[(quad * 4 + k) * B_STRIDE + j * COLUMN_THREADS + column_thread];
+                    [[unroll]] for (uint i = 0; i < 8; i++)
+                        sum[i][j] = fma(vec4(a[i][k]), b, sum[i][j]);
+                }
+            }
+        }
+    } while (panel < panels);
+
+    [[unroll]] for (uint i = 0; i < 8; i++) {
+        const uint row = gl_WorkGroupID.x * TILE_M + i * ROW_THREADS + row_thread;
+        [[unroll]] for (uint j = 0; j < 2; j++)
+            if (row < params.m && column + j * columns_apart < params.n)
+                store(row, column + j * columns_apart, sum[i][j]);
+    }
+}
