@@ -1,0 +1,37 @@
+/* Attention: the tiled shader, or on the cpu rung the one whose lanes are query rows. */
+#include <assert.h>
+
+#include "engine/kernels/set.h"
+#include "shaders/params/attention_cpu.h"
+
+/* Query rows of a workgroup, as the shaders have them. */
+enum { QUERIES = 64, QUERIES_CPU = 16 };
+
+enum status attention_create(struct kernels *kernels, struct failure *failure)
+{
+    if (kernels->rung == RUNG_CPU)
+        return kernel_create(kernels, "attention_cpu", sizeof(struct attention_cpu_params), failure,
+                             &kernels->attention);
+    return kernel_create(kernels, "attention", sizeof(struct attention_params), failure, &kernels->attention);
+}
+
+void attention_record(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
+                      const struct attention_params *params)
+{
+    assert(params->tokens > 0 && params->tokens <= params->tokens_padded);
+    assert(params->tokens_padded % PANEL == 0);
+    const uint32_t slabs = params->batch * params->heads;
+    if (kernels->rung == RUNG_CPU) {
+        const struct attention_cpu_params cpu = {.qkv = params->qkv,
+                                                 .out = params->out,
+                                                 .batch = params->batch,
+                                                 .heads = params->heads,
+                                                 .tokens = params->tokens,
+                                                 .tokens_padded = params->tokens_padded};
+        gpu_record_dispatch(recorder, kernels->attention, label, &cpu, divide_up(params->tokens, QUERIES_CPU),
+                            slabs, 1);
+        return;
+    }
+    gpu_record_dispatch(recorder, kernels->attention, label, params, divide_up(params->tokens, QUERIES),
+                        slabs, 1);
+}

@@ -1,0 +1,96 @@
+/* GEMM: which shader with which tile, how weights are packed for it, and its dispatch. */
+#include <assert.h>
+
+#include "engine/base/half.h"
+#include "engine/kernels/set.h"
+
+struct tile {
+    uint32_t rows, columns; /* that a workgroup makes */
+};
+
+static struct tile gemm_tile(const struct kernels *kernels)
+{
+    if (kernels->rung == RUNG_CPU)
+        return (struct tile){24, PANEL}; /* fixed in gemm_cpu.comp: 4 subgroups of 6 rows */
+    /* A CPU driver keeps no tile in registers anyway, and small ones waste less on few rows. */
+    if (gpu_device_info(kernels->device)->kind == GPU_CPU)
+        return (struct tile){32, 64};
+    return (struct tile){128, 64};
+}
+
+static const char *gemm_shader_name(const struct kernels *kernels)
+{
+    switch (kernels->rung) {
+    case RUNG_CPU:
+        return "gemm_cpu.f32";
+    case RUNG_HALF:
+        return "gemm.f16";
+    default:
+        return kernels->weights == ELEMENT_F16 ? "gemm.f32_w16" : "gemm.f32";
+    }
+}
+
+enum status gemm_create(struct kernels *kernels, struct failure *failure)
+{
+    const char *name = gemm_shader_name(kernels);
+    const struct gpu_shader *shader = gpu_shader_find(name);
+    if (!shader)
+        return failure_set(failure, STATUS_DEVICE,
+                           "This build has no shader %s: build it with a newer glslc.", name);
+    /* C pads a struct of addresses to 8 bytes, the shader does not. */
+    assert(round_up(gpu_shader_push_bytes(shader), sizeof(uint64_t)) == sizeof(struct gemm_params));
+    const struct tile tile = gemm_tile(kernels);
+    for (uint32_t epilogue = 0; epilogue < GEMM_EPILOGUE_COUNT; epilogue++) {
+        /* As shaders/ops/gemm.comp numbers them; a thread makes 8 x 8. gemm_cpu.comp has only the first. */
+        const uint32_t constants[] = {epilogue, tile.rows, tile.columns, tile.rows / 8 * (tile.columns / 8)};
+        const struct gpu_pipeline_options options = {.constants = constants,
+                                                     .constant_count = kernels->rung == RUNG_CPU ? 1 : 4,
+                                                     .push_bytes = sizeof(struct gemm_params)};
+        enum status status =
+            gpu_pipeline_create(kernels->device, shader, &options, failure, &kernels->gemm[epilogue]);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+size_t gemm_packed_size_bytes(const struct kernels *kernels, size_t n, size_t k)
+{
+    return n * k * element_size_bytes(kernels->weights);
+}
+
+void gemm_pack(const struct kernels *kernels, const float *b, size_t n_given, size_t k_given, size_t n,
+               size_t k, void *out)
+{
+    assert(n % PANEL == 0 && k % K_STEP == 0 && n_given <= n && k_given <= k);
+    float *floats = out;
+    uint16_t *halves = out;
+    size_t to = 0;
+    for (size_t panel = 0; panel < n; panel += PANEL)
+        for (size_t column = 0; column < k; column++)
+            for (size_t i = 0; i < PANEL; i++, to++) {
+                /* The cpu rung takes even rows of B before odd ones: lane l owns 2l and 2l + 1. */
+                const size_t row = panel + (kernels->rung == RUNG_CPU ? i % 8 * 2 + i / 8 : i);
+                const float value = row < n_given && column < k_given ? b[row * k_given + column] : 0;
+                if (kernels->weights == ELEMENT_F16)
+                    halves[to] = half_from_float(value);
+                else
+                    floats[to] = value;
+            }
+}
+
+void gemm_record(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
+                 enum gemm_epilogue epilogue, const struct gemm_params *params)
+{
+    assert(params->m > 0 && params->n > 0 && params->n % PANEL == 0);
+    assert(params->k > 0 && params->k % K_STEP == 0);
+    assert(epilogue == GEMM_HEADS || (params->group > 0 && params->out_rows > 0));
+    assert(epilogue != GEMM_ADD || params->addend_rows > 0);
+    assert(epilogue != GEMM_SWIGLU || params->n % (2 * PANEL) == 0);
+    assert(epilogue != GEMM_HEADS ||
+           (params->n == 3 * params->heads * HEAD_SIZE && params->m == params->batch * params->tokens &&
+            params->tokens <= params->tokens_padded));
+    const struct tile tile = gemm_tile(kernels);
+    gpu_record_dispatch(recorder, kernels->gemm[epilogue], label, params, divide_up(params->m, tile.rows),
+                        divide_up(params->n, tile.columns), 1);
+}

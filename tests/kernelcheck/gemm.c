@@ -1,0 +1,151 @@
+#include "tests/kernelcheck/kernelcheck.h"
+
+#include <math.h>
+
+#include "engine/reference/gemm.h"
+
+static const char *const epilogue_names[GEMM_EPILOGUE_COUNT] = {
+    [GEMM_EXACT] = "exact", [GEMM_ADD] = "add",       [GEMM_RELU] = "relu",
+    [GEMM_GELU] = "gelu",   [GEMM_SWIGLU] = "swiglu", [GEMM_HEADS] = "heads",
+};
+
+static size_t out_count(enum gemm_epilogue epilogue, const struct gemm_params *params)
+{
+    if (epilogue == GEMM_HEADS)
+        return (size_t)3 * params->batch * params->heads * params->tokens_padded * HEAD_SIZE;
+    return (size_t)params->out_rows * params->n / (epilogue == GEMM_SWIGLU ? 2 : 1);
+}
+
+/* Packs B, whose last rows and columns may be padding (n_given, k_given), and uploads it. */
+static uint64_t upload_packed(struct check *check, const struct gemm_params *params, const float *b,
+                              size_t n_given, size_t k_given)
+{
+    float *given = memory_allocate(n_given * k_given, sizeof *given);
+    for (size_t row = 0; row < n_given; row++)
+        for (size_t column = 0; column < k_given; column++)
+            given[row * k_given + column] = b[row * params->k + column];
+    const size_t size_bytes = gemm_packed_size_bytes(check->kernels, params->n, params->k);
+    void *packed = memory_allocate(size_bytes, 1);
+    gemm_pack(check->kernels, given, n_given, k_given, params->n, params->k, packed);
+    const uint64_t address = check_bytes(check, packed, size_bytes)->address;
+    free(packed);
+    free(given);
+    return address;
+}
+
+/* Fills in `params`, from its shape on, and runs one product. B has padding when `padded`. */
+static void run(struct check *check, enum gemm_epilogue epilogue, struct gemm_params params, bool padded)
+{
+    const enum element activations = kernels_activations(check->kernels);
+    const bool exact = epilogue == GEMM_EXACT || epilogue == GEMM_ADD;
+    const size_t n_given = padded ? params.n - 5 : params.n, k_given = padded ? params.k - 20 : params.k;
+    const float deviation = 1 / sqrtf((float)params.k);
+
+    struct check_array *a = check_input(check, activations, (size_t)params.m * params.k, 1);
+    struct check_array *b =
+        check_input(check, kernels_weights(check->kernels), (size_t)params.n * params.k, deviation);
+    for (size_t i = 0; padded && i < b->count; i++)
+        if (i / params.k >= n_given || i % params.k >= k_given)
+            b->values[i] = 0;
+    struct check_array *bias = check_input(check, ELEMENT_F32, params.n, 1);
+    struct check_array *addend = NULL;
+    if (params.addend_group != 0)
+        addend = check_input(check, ELEMENT_F32, (size_t)params.addend_rows * params.n, 1);
+    params.a = a->address;
+    params.b = upload_packed(check, &params, b->values, n_given, k_given);
+    params.bias = bias->address;
+
+    struct check_array *out;
+    const enum element element = exact ? ELEMENT_F32 : activations;
+    if (epilogue == GEMM_ADD && !addend)
+        out = addend = check_update(check, "out", element, out_count(epilogue, &params), 1);
+    else
+        out = check_output(check, "out", element, out_count(epilogue, &params));
+    params.addend = addend ? addend->address : 0;
+    params.out = out->address;
+    gemm_record(check->kernels, check->recorder, "gemm", epilogue, &params);
+
+    const struct check_work work = {.flops = 2.0 * params.m * params.n * params.k};
+    if (check_run(check, &work))
+        reference_gemm(epilogue, &params, a->values, b->values, bias->values, addend ? addend->values : NULL,
+                       out->expected);
+    check_case_end(check);
+}
+
+/* Rows stored where they are computed; GEMM_ADD adds to them in place. */
+static void plain_case(struct check *check, enum gemm_epilogue epilogue, uint32_t m, uint32_t n, uint32_t k)
+{
+    check_case_begin(check, "%s, %u x %u x %u", epilogue_names[epilogue], m, n, k);
+    const struct gemm_params params = {
+        .m = m, .n = n, .k = k, .group = m, .out_group = m, .out_rows = m, .addend_rows = m};
+    run(check, epilogue, params, false);
+}
+
+/* Patches after `prefix` other rows of each image; with GEMM_ADD, each image's are added to the same addend.
+ */
+static void grouped_case(struct check *check, enum gemm_epilogue epilogue, uint32_t batch, uint32_t patches,
+                         uint32_t prefix)
+{
+    check_case_begin(check, "%s, %u images of %u + %u rows, padded weights", epilogue_names[epilogue], batch,
+                     prefix, patches);
+    const struct gemm_params params = {.m = batch * patches,
+                                       .n = 96,
+                                       .k = 128,
+                                       .group = patches,
+                                       .out_group = prefix + patches,
+                                       .out_offset = prefix,
+                                       .out_rows = batch * (prefix + patches),
+                                       .addend_group = epilogue == GEMM_ADD ? patches : 0,
+                                       .addend_rows = patches};
+    run(check, epilogue, params, true);
+}
+
+static void heads_case(struct check *check, uint32_t batch, uint32_t heads, uint32_t tokens, uint32_t k)
+{
+    check_case_begin(check, "heads, batch %u, heads %u, tokens %u, k %u", batch, heads, tokens, k);
+    const struct gemm_params params = {.m = batch * tokens,
+                                       .n = 3 * heads * HEAD_SIZE,
+                                       .k = k,
+                                       .batch = batch,
+                                       .heads = heads,
+                                       .tokens = tokens,
+                                       .tokens_padded = (uint32_t)round_up(tokens, PANEL)};
+    run(check, GEMM_HEADS, params, false);
+}
+
+static void bench(struct check *check)
+{
+    plain_case(check, GEMM_EXACT, 1029, 4096, 1024);
+    plain_case(check, GEMM_EXACT, 1029, 1024, 4096);
+    heads_case(check, 1, 16, 1029, 1024);
+    plain_case(check, GEMM_ADD, 1029, 1024, 1024);
+    plain_case(check, GEMM_SWIGLU, 1029, 5504, 1024);
+    plain_case(check, GEMM_ADD, 1029, 1024, 2752);
+    plain_case(check, GEMM_GELU, 1029, 4096, 1024);
+}
+
+void check_gemm(struct check *check)
+{
+    if (check->bench) {
+        bench(check);
+        return;
+    }
+    static const uint32_t rows[] = {1, 2, 3, 4, 5, 6, 7, 24, 31, 65, 129};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        plain_case(check, GEMM_EXACT, rows[i], 48, 64);
+    plain_case(check, GEMM_EXACT, 1, 16, 704);
+    plain_case(check, GEMM_EXACT, 1029, 48, 704);
+    plain_case(check, GEMM_EXACT, 7, 1024, 128);
+    plain_case(check, GEMM_ADD, 1, 16, 64);
+    plain_case(check, GEMM_ADD, 201, 96, 128);
+    plain_case(check, GEMM_RELU, 5, 352, 192);
+    plain_case(check, GEMM_GELU, 69, 352, 64);
+    plain_case(check, GEMM_SWIGLU, 1, 32, 64);
+    plain_case(check, GEMM_SWIGLU, 201, 352, 64);
+    grouped_case(check, GEMM_EXACT, 3, 23, 1);
+    grouped_case(check, GEMM_ADD, 1, 16, 5);
+    grouped_case(check, GEMM_ADD, 3, 23, 5);
+    heads_case(check, 1, 1, 1, 64);
+    heads_case(check, 3, 2, 69, 128);
+    heads_case(check, 1, 6, 201, 64);
+}
