@@ -1,6 +1,7 @@
 #include "tests/kernelcheck/kernelcheck.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "engine/reference/gemm.h"
 
