@@ -6,7 +6,7 @@
 PARAMS(attention_cpu_params)
     ADDRESS qkv, out;
     UINT batch, heads, tokens, tokens_padded;
-    UINT zero[24]; /* zeros that the compiler does not know to be zeros; see attention_cpu.comp */
+    UINT zero; /* 0, which the compiler does not know; see attention_cpu.comp */
 END_PARAMS;
 
 #endif
