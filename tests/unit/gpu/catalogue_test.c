@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "shaders/params/attention.h"
+#include "shaders/params/attention_cpu.h"
 #include "shaders/params/average.h"
 #include "shaders/params/features.h"
 #include "shaders/params/gemm.h"
@@ -21,7 +22,7 @@ static const struct {
     const char *operation;
     uint32_t bytes;
 } operations[] = {
-    {"attention", sizeof(struct attention_params)}, {"attention_cpu", sizeof(struct attention_params)},
+    {"attention", sizeof(struct attention_params)}, {"attention_cpu", sizeof(struct attention_cpu_params)},
     {"average", sizeof(struct average_params)},     {"features", sizeof(struct features_params)},
     {"gemm", sizeof(struct gemm_params)},           {"gemm_cpu", sizeof(struct gemm_params)},
     {"layernorm", sizeof(struct layernorm_params)}, {"logits", sizeof(struct logits_params)},
