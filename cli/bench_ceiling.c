@@ -1,0 +1,94 @@
+#include "cli/bench_ceiling.h"
+
+#include "engine/base/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { REPEATS = 5, COPY_BYTES = 128 << 20 };
+
+/* Best wall time of several submissions, in seconds. */
+static enum status best_time(struct gpu_recorder *recorder, struct failure *failure, double *seconds)
+{
+    enum status status = gpu_recorder_finish(recorder, failure);
+    *seconds = 1e30;
+    for (int i = 0; !status && i < REPEATS; i++) {
+        uint64_t start_ns = clock_now_ns();
+        status = gpu_recorder_submit(recorder, failure);
+        if (!status)
+            status = gpu_recorder_wait(recorder, UINT64_MAX, failure);
+        double elapsed = clock_elapsed_ms(start_ns) / 1e3;
+        if (elapsed < *seconds)
+            *seconds = elapsed;
+    }
+    return status;
+}
+
+static enum status measure_gemm(struct gpu_device *device, const struct kernels *kernels,
+                                struct gpu_pool *pool, struct failure *failure, double *gflops)
+{
+    uint32_t size = gpu_device_info(device)->kind == GPU_CPU ? 2048 : 8192;
+    size_t element = element_size_bytes(kernels_activations(kernels));
+    struct gpu_slice a, b, bias, out;
+    struct gpu_recorder *recorder = NULL;
+    enum status status = gpu_pool_allocate(pool, (size_t)size * size * element, failure, &a);
+    if (!status)
+        status = gpu_pool_allocate(pool, gemm_packed_size_bytes(kernels, size, size), failure, &b);
+    if (!status)
+        status = gpu_pool_allocate(pool, size * sizeof(float), failure, &bias);
+    if (!status)
+        status = gpu_pool_allocate(pool, (size_t)size * size * sizeof(float), failure, &out);
+    if (!status)
+        status = gpu_recorder_create(device, false, failure, &recorder);
+    if (status)
+        return status;
+    gemm_record(kernels, recorder, "ceiling", GEMM_EXACT,
+                &(struct gemm_params){.a = a.address,
+                                      .b = b.address,
+                                      .bias = bias.address,
+                                      .out = out.address,
+                                      .m = size,
+                                      .n = size,
+                                      .k = size,
+                                      .group = size,
+                                      .out_group = size,
+                                      .out_rows = size});
+    double seconds;
+    status = best_time(recorder, failure, &seconds);
+    gpu_recorder_destroy(&recorder);
+    *gflops = 2.0 * size * size * size / seconds / 1e9;
+    return status;
+}
+
+static enum status measure_copy(struct gpu_device *device, struct gpu_pool *pool, struct failure *failure,
+                                double *gbytes)
+{
+    struct gpu_slice from, to;
+    struct gpu_recorder *recorder = NULL;
+    enum status status = gpu_pool_allocate(pool, COPY_BYTES, failure, &from);
+    if (!status)
+        status = gpu_pool_allocate(pool, COPY_BYTES, failure, &to);
+    if (!status)
+        status = gpu_recorder_create(device, false, failure, &recorder);
+    if (status)
+        return status;
+    gpu_record_copy(recorder, &from, 0, &to, 0, COPY_BYTES);
+    double seconds;
+    status = best_time(recorder, failure, &seconds);
+    gpu_recorder_destroy(&recorder);
+    *gbytes = 2.0 * COPY_BYTES / seconds / 1e9;
+    return status;
+}
+
+enum status ceilings_measure(struct gpu_device *device, const struct kernels *kernels,
+                             struct failure *failure, struct ceilings *out)
+{
+    struct gpu_pool *pool = NULL;
+    enum status status = gpu_pool_create(device, GPU_MEMORY_DEVICE, failure, &pool);
+    if (!status)
+        status = measure_gemm(device, kernels, pool, failure, &out->gemm_gflops);
+    if (!status)
+        status = measure_copy(device, pool, failure, &out->copy_gbytes);
+    gpu_pool_destroy(&pool);
+    return status;
+}
