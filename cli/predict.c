@@ -1,0 +1,216 @@
+/* cxrd predict: files and folders in, predictions out; the same numbers POST /predict gives. */
+#include "cli/command.h"
+#include "cli/inputs.h"
+#include "cli/predict_output.h"
+#include "cli/progress.h"
+
+#include "engine/base/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK_IMAGES = 16, IMAGE_BYTES_MAX = 32 << 20 };
+
+static const char usage[] =
+    "usage: cxrd predict --model DIR [OPTIONS] IMAGE_OR_FOLDER...\n"
+    "\n"
+    "  --model DIR            the model package\n"
+    "  --device CHOICE        auto (default), cpu, an index or a UUID of `cxrd devices`\n"
+    "  --rung NAME            forces a rung of the kernels\n"
+    "  --precision P          auto (default), fp16 or fp32: how weights are held\n"
+    "  --batch N              images a batch\n"
+    "  --format F             table (default), json, jsonl (one prediction a line) or csv\n"
+    "  --heads NAME,...       only these heads\n"
+    "  --attention A          none, grid (default but for tables and csv), png or overlay\n"
+    "  --attention-for WHICH  positive (default), all, top:K or LABEL,...\n"
+    "  --threshold T          instead of each label's own\n"
+    "  --output DIR           one file an image there, pictures beside it, instead of standard output\n";
+
+struct settings {
+    struct engine_options engine;
+    struct predict_output output;
+    struct option_list choices; /* those that POST /predict takes too */
+    struct arena *arena;
+};
+
+static bool read_precision(const char *value, enum precision *out)
+{
+    static const char *const names[] = {"auto", "fp16", "fp32"};
+    for (int i = 0; i < 3; i++)
+        if (!strcmp(value, names[i])) {
+            *out = (enum precision)i;
+            return true;
+        }
+    return false;
+}
+
+static bool read_batch(const char *value, uint32_t *out)
+{
+    char *end;
+    unsigned long number = strtoul(value, &end, 10);
+    *out = (uint32_t)number;
+    return end != value && !*end && number >= 1 && number <= 64;
+}
+
+/* The options that POST /predict takes too are checked where it checks them. */
+static enum status read_choice(struct settings *settings, const char *name, struct failure *failure)
+{
+    return option_add(&settings->choices, settings->arena, name, text_split(settings->arena, optarg),
+                      failure);
+}
+
+static enum status read_option(struct settings *settings, int option, struct failure *failure)
+{
+    bool good = true;
+    switch (option) {
+    case 'm':
+        settings->engine.model = optarg;
+        break;
+    case 'd':
+        settings->engine.device = optarg;
+        break;
+    case 'r':
+        settings->engine.rung = optarg;
+        break;
+    case 'o':
+        settings->output.folder = optarg;
+        break;
+    case 'p':
+        good = read_precision(optarg, &settings->engine.precision);
+        break;
+    case 'b':
+        good = read_batch(optarg, &settings->engine.max_batch);
+        break;
+    case 'f':
+        good = predict_format_read(optarg, &settings->output.format);
+        break;
+    case 'H':
+        return read_choice(settings, "heads", failure);
+    case 'a':
+        return read_choice(settings, "attention", failure);
+    case 'A':
+        return read_choice(settings, "attention_for", failure);
+    default:
+        return read_choice(settings, "threshold", failure);
+    }
+    if (!good)
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "\"%s\" is not a value of that option; see cxrd predict --help.", optarg);
+    return STATUS_OK;
+}
+
+/* -1 to go on, else the exit code. */
+static int read_options(struct settings *settings, int argc, char **argv)
+{
+    static const struct option options[] = {{"model", required_argument, NULL, 'm'},
+                                            {"device", required_argument, NULL, 'd'},
+                                            {"rung", required_argument, NULL, 'r'},
+                                            {"precision", required_argument, NULL, 'p'},
+                                            {"batch", required_argument, NULL, 'b'},
+                                            {"format", required_argument, NULL, 'f'},
+                                            {"heads", required_argument, NULL, 'H'},
+                                            {"attention", required_argument, NULL, 'a'},
+                                            {"attention-for", required_argument, NULL, 'A'},
+                                            {"threshold", required_argument, NULL, 't'},
+                                            {"output", required_argument, NULL, 'o'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    struct failure failure = {0};
+    int option;
+    while ((option = command_option(argc, argv, options)) != -1) {
+        if (option == 'h') {
+            fputs(usage, stdout);
+            return EXIT_DONE;
+        }
+        if (option == '?')
+            return EXIT_USAGE;
+        if (read_option(settings, option, &failure))
+            return command_fail("predict", &failure, EXIT_USAGE);
+    }
+    if (!settings->engine.model || optind == argc) {
+        fprintf(stderr, "cxrd predict: give --model DIR and at least one image; see cxrd predict --help.\n");
+        return EXIT_USAGE;
+    }
+    return -1;
+}
+
+/* Reads and predicts the chunk that starts at paths[0], and writes its answers. Returns how many images
+ * failed. */
+static size_t predict_chunk(struct engine *engine, struct predict_output *output, char **paths, size_t count)
+{
+    struct failure failures[CHUNK_IMAGES] = {0}, failure = {0};
+    struct bytes files[CHUNK_IMAGES], images[CHUNK_IMAGES];
+    struct prediction predictions[CHUNK_IMAGES] = {0};
+    size_t failed = 0, read = 0, places[CHUNK_IMAGES];
+    for (size_t i = 0; i < count; i++)
+        if (!file_read(paths[i], IMAGE_BYTES_MAX, &failures[i], &files[i])) {
+            images[read] = files[i];
+            places[i] = read++;
+        }
+    struct predict_options options = {.keep_pixels = predict_output_needs_pixels(output)};
+    if (read && engine_predict(engine, images, read, &options, &failure, predictions))
+        for (size_t i = 0; i < read; i++)
+            predictions[i].failure = failure;
+    for (size_t i = 0; i < count; i++) {
+        struct prediction unread = {.failure = failures[i]};
+        struct prediction *prediction = failures[i].status ? &unread : &predictions[places[i]];
+        if (!prediction->failure.status)
+            predict_output_write(output, paths[i], prediction, &prediction->failure);
+        if (prediction->failure.status) {
+            progress_clear();
+            fprintf(stderr, "cxrd predict: %s: %s\n", paths[i], prediction->failure.sentence);
+            predict_output_write_failure(output, paths[i], prediction);
+            failed++;
+        }
+    }
+    for (size_t i = 0; i < read; i++) {
+        prediction_finish(&predictions[i]);
+        free((void *)images[i].data);
+    }
+    return failed;
+}
+
+static int predict(struct settings *settings, const struct inputs *inputs)
+{
+    struct failure failure = {0};
+    struct engine *engine = NULL;
+    size_t failed = 0;
+    if (engine_create(&settings->engine, &failure, &engine))
+        return command_fail("predict", &failure, EXIT_FAILED);
+    int exit_code = EXIT_DONE;
+    if (predict_output_begin(&settings->output, settings->arena, engine_card(engine), &settings->choices,
+                             &failure)) {
+        exit_code = command_fail("predict", &failure, EXIT_USAGE);
+        goto destroy_engine;
+    }
+    for (size_t i = 0; i < inputs->count; i += CHUNK_IMAGES) {
+        size_t count = inputs->count - i < CHUNK_IMAGES ? inputs->count - i : CHUNK_IMAGES;
+        progress_show(i, inputs->count, inputs->paths[i]);
+        failed += predict_chunk(engine, &settings->output, inputs->paths + i, count);
+    }
+    progress_clear();
+    predict_output_end(&settings->output);
+    if (failed)
+        exit_code = EXIT_FAILED;
+destroy_engine:
+    engine_destroy(&engine);
+    return exit_code;
+}
+
+int command_predict(int argc, char **argv)
+{
+    struct settings settings = {.arena = arena_create()};
+    struct failure failure = {0};
+    struct inputs inputs = {0};
+    int exit_code = read_options(&settings, argc, argv);
+    if (exit_code < 0) {
+        if (inputs_list(argv + optind, (size_t)(argc - optind), &failure, &inputs))
+            exit_code = command_fail("predict", &failure, EXIT_FAILED);
+        else
+            exit_code = predict(&settings, &inputs);
+    }
+    inputs_finish(&inputs);
+    arena_destroy(&settings.arena);
+    return exit_code;
+}
