@@ -197,14 +197,16 @@ static enum status write_text(struct predict_output *output, const char *image,
 void predict_output_write(struct predict_output *output, const char *path,
                           const struct prediction *prediction, struct failure *failure)
 {
-    struct result_context context = {
-        .options = &output->options, .request_id = path, .picture_bytes_left = PICTURE_BYTES_MAX};
+    struct result_context context = {.card = output->card,
+                                     .options = &output->options,
+                                     .request_id = path,
+                                     .picture_bytes_left = PICTURE_BYTES_MAX};
     struct json *object = NULL;
     enum status status = STATUS_OK;
     bool pictures =
         output->options.attention == ATTENTION_PNG || output->options.attention == ATTENTION_OVERLAY;
     if (is_json(output) || (pictures && output->folder))
-        status = result_prediction(&context, path, output->card->profile, prediction, failure, &object);
+        status = result_prediction(&context, path, prediction, failure, &object);
     const struct json *maps = json_member(object, "attention_maps");
     if (pictures && output->folder)
         for (const struct json *at = json_first(maps); !status && at; at = json_next(at))
@@ -221,13 +223,12 @@ void predict_output_write(struct predict_output *output, const char *path,
 void predict_output_write_failure(struct predict_output *output, const char *path,
                                   const struct prediction *prediction)
 {
-    struct result_context context = {.options = &output->options, .request_id = path};
+    struct result_context context = {.card = output->card, .options = &output->options, .request_id = path};
     struct json *object = NULL;
     struct failure ignored; /* standard error has already named the image */
     if (!is_json(output) || output->folder)
         return;
-    enum status status =
-        result_prediction(&context, path, output->card->profile, prediction, &ignored, &object);
+    enum status status = result_prediction(&context, path, prediction, &ignored, &object);
     if (!status)
         status = write_json(output, path, object, &ignored);
     (void)status;

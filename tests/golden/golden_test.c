@@ -207,7 +207,7 @@ static void close_golden(struct golden *golden)
     gpu_device_destroy(&golden->device);
 }
 
-/* What float32 and float16 allow after some ten layers; measured errors are about a quarter of these. */
+/* What float32 and float16 allow after some ten layers; measured errors are about half of these. */
 static double bound_of(enum rung rung, enum element weights)
 {
     if (rung == RUNG_HALF)
