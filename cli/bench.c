@@ -26,7 +26,8 @@ enum {
 struct bench {
     const char *model, *architecture, *device_choice, *rung_choice, *cache_folder;
     uint32_t batches[BATCHES_MAX], batch_count, runs;
-    bool fp32, json;
+    enum precision precision;
+    bool json;
     struct package *package;
     const struct model_card *card;
     struct gpu_device *device;
@@ -52,7 +53,7 @@ struct result {
 static void print_help(void)
 {
     printf("usage: cxrd bench [--model DIR | --arch NAME] [--batch N,...] [--device auto|cpu|INDEX|UUID]\n"
-           "                  [--rung NAME] [--precision auto|fp32] [--runs N] [--format table|json]\n\n"
+           "                  [--rung NAME] [--precision auto|fp16|fp32] [--runs N] [--format table|json]\n\n"
            "  --arch NAME   random weights made on the spot: %s\n"
            "  --batch N,... batch sizes, 1 to %d each (default 1)\n"
            "  --runs N      timed runs a batch size, after one to warm up (default %d)\n",
@@ -97,8 +98,7 @@ static bool read_option(struct bench *bench, int option, const char *value)
         bench->rung_choice = value;
         return true;
     case 'p':
-        bench->fp32 = !strcmp(value, "fp32");
-        return bench->fp32 || !strcmp(value, "auto");
+        return precision_read(value, &bench->precision);
     case 'f':
         bench->json = !strcmp(value, "json");
         return bench->json || !strcmp(value, "table");
@@ -146,22 +146,11 @@ static int read_options(struct bench *bench, int argc, char **argv)
 
 static enum status choose_kernels(struct bench *bench, struct failure *failure)
 {
-    const struct gpu_device_info *info = gpu_device_info(bench->device);
-    const char *why_not = NULL;
-    enum rung rung = rung_best(info);
-    if (bench->rung_choice) {
-        for (rung = 0; rung < RUNG_COUNT && strcmp(bench->rung_choice, rung_name(rung)); rung++)
-            ;
-        if (rung == RUNG_COUNT)
-            return failure_set(failure, STATUS_BAD_REQUEST, "There is no rung \"%s\".", bench->rung_choice);
-        if (!rung_supported(rung, info, &why_not))
-            return failure_set(failure, STATUS_NO_DEVICE, "%s cannot run rung \"%s\": %s.", info->name,
-                               bench->rung_choice, why_not);
-    }
-    enum element weights = rung == RUNG_CPU || bench->fp32 || (rung == RUNG_PORTABLE && info->kind == GPU_CPU)
-                               ? ELEMENT_F32
-                               : ELEMENT_F16;
-    return kernels_create(bench->device, rung, weights, failure, &bench->kernels);
+    enum rung rung;
+    enum element weights;
+    enum status status = rung_choose(gpu_device_info(bench->device), bench->rung_choice, bench->precision,
+                                     failure, &rung, &weights);
+    return status ? status : kernels_create(bench->device, rung, weights, failure, &bench->kernels);
 }
 
 static enum status open_bench(struct bench *bench, struct failure *failure)

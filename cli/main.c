@@ -9,6 +9,7 @@ static const struct {
     int (*run)(int argc, char **argv);
     const char *help;
 } COMMANDS[] = {
+    {"bench", command_bench, "how fast a model runs here, operation by operation"},
     {"devices", command_devices, "what there is to run on, and why something is not used"},
     {"import", command_import, "make a model package from the authors' checkpoints"},
     {"inspect", command_inspect, "show a package, a .safetensors or a .pth file as tables"},

@@ -5,6 +5,7 @@
 #include "cli/progress.h"
 
 #include "engine/base/file.h"
+#include "engine/kernels/kernels.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,17 +34,6 @@ struct settings {
     struct option_list choices; /* those that POST /predict takes too */
     struct arena *arena;
 };
-
-static bool read_precision(const char *value, enum precision *out)
-{
-    static const char *const names[] = {"auto", "fp16", "fp32"};
-    for (int i = 0; i < 3; i++)
-        if (!strcmp(value, names[i])) {
-            *out = (enum precision)i;
-            return true;
-        }
-    return false;
-}
 
 static bool read_batch(const char *value, uint32_t *out)
 {
@@ -77,7 +67,7 @@ static enum status read_option(struct settings *settings, int option, struct fai
         settings->output.folder = optarg;
         break;
     case 'p':
-        good = read_precision(optarg, &settings->engine.precision);
+        good = precision_read(optarg, &settings->engine.precision);
         break;
     case 'b':
         good = read_batch(optarg, &settings->engine.max_batch);

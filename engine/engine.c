@@ -23,45 +23,6 @@ struct engine {
 
 enum { MAX_BATCH_GPU = 8, MAX_BATCH_CPU = 4, MAX_QUEUE = 256 };
 
-/* The rung by name, or the best one that holds what `precision` asks for. */
-static enum status choose_rung(const struct engine_options *options, const struct gpu_device_info *info,
-                               struct failure *failure, enum rung *out)
-{
-    const char *why_not = NULL;
-    enum rung rung = rung_best(info);
-    if (options->rung) {
-        for (rung = 0; rung < RUNG_COUNT && strcmp(options->rung, rung_name(rung)); rung++)
-            ;
-        if (rung == RUNG_COUNT)
-            return failure_set(failure, STATUS_BAD_REQUEST, "There is no rung \"%s\"; see `cxrd devices`.",
-                               options->rung);
-        if (!rung_supported(rung, info, &why_not))
-            return failure_set(failure, STATUS_NO_DEVICE, "%s cannot run rung \"%s\": %s.", info->name,
-                               options->rung, why_not);
-    } else if (options->precision == PRECISION_FP32 && rung == RUNG_HALF) {
-        rung = RUNG_PORTABLE;
-    } else if (options->precision == PRECISION_FP16 && rung == RUNG_CPU) {
-        rung = RUNG_PORTABLE;
-    }
-    if (options->precision == PRECISION_FP32 && rung == RUNG_HALF)
-        return failure_set(failure, STATUS_BAD_REQUEST,
-                           "Rung \"half\" computes with fp16 operands; drop fp32.");
-    if (options->precision == PRECISION_FP16 && rung == RUNG_CPU)
-        return failure_set(failure, STATUS_BAD_REQUEST, "Rung \"cpu\" holds fp32 weights; drop fp16.");
-    *out = rung;
-    return STATUS_OK;
-}
-
-static enum element choose_weights(const struct engine_options *options, const struct gpu_device_info *info,
-                                   enum rung rung)
-{
-    if (options->precision == PRECISION_FP32 || rung == RUNG_CPU)
-        return ELEMENT_F32;
-    if (options->precision == PRECISION_FP16 || rung == RUNG_HALF)
-        return ELEMENT_F16;
-    return info->kind == GPU_CPU ? ELEMENT_F32 : ELEMENT_F16; /* a CPU driver converts halves slowly */
-}
-
 /* A forward pass on a drawn gradient: every logit finite, every attention map sums to 1. */
 static enum status self_test(struct engine *engine, struct failure *failure)
 {
@@ -109,6 +70,7 @@ enum status engine_create(const struct engine_options *options, struct failure *
 {
     struct engine *engine = memory_allocate(1, sizeof *engine);
     enum rung rung = RUNG_PORTABLE;
+    enum element weights = ELEMENT_F32;
     enum status status = package_open(options->model, failure, &engine->package);
     if (!status)
         status = gpu_device_create(options->device ? options->device : "auto", options->cache_folder, failure,
@@ -116,10 +78,9 @@ enum status engine_create(const struct engine_options *options, struct failure *
     if (status)
         goto fail;
     const struct gpu_device_info *info = gpu_device_info(engine->device);
-    status = choose_rung(options, info, failure, &rung);
+    status = rung_choose(info, options->rung, options->precision, failure, &rung, &weights);
     if (!status)
-        status = kernels_create(engine->device, rung, choose_weights(options, info, rung), failure,
-                                &engine->kernels);
+        status = kernels_create(engine->device, rung, weights, failure, &engine->kernels);
     if (status)
         goto fail;
     uint32_t max_batch = options->max_batch;

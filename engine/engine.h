@@ -11,9 +11,8 @@
 #include "engine/base/status.h"
 #include "engine/image/image.h"
 #include "engine/image/overlay.h"
+#include "engine/kernels/precision.h"
 #include "engine/model/card.h"
-
-enum precision { PRECISION_AUTO, PRECISION_FP16, PRECISION_FP32 };
 
 struct engine_options {
     const char *model;  /* folder of a model package */

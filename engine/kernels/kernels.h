@@ -15,6 +15,7 @@
 
 #include "engine/gpu/device.h"
 #include "engine/gpu/recorder.h"
+#include "engine/kernels/precision.h"
 #include "shaders/params/attention.h"
 #include "shaders/params/average.h"
 #include "shaders/params/features.h"
@@ -41,6 +42,15 @@ static inline size_t element_size_bytes(enum element element)
 
 /* The widest row that layernorm and features take; every width is a multiple of 16. */
 enum { NORM_WIDTH_MAX = 2048 };
+
+/* "auto", "fp16" or "fp32"; false when it is none of them. */
+bool precision_read(const char *name, enum precision *out);
+
+/* The rung called `name` (NULL: the fastest that allows `precision`) and how it holds weights. Fails with
+ * BAD_REQUEST (no such rung, or it does not allow the precision) and NO_DEVICE (the device cannot run it). */
+WARN_UNUSED enum status rung_choose(const struct gpu_device_info *device, const char *name,
+                                    enum precision precision, struct failure *failure, enum rung *rung,
+                                    enum element *weights);
 
 struct kernels;
 /* Compiles every pipeline. `weights`: how GEMM weights are held; the half rung takes only ELEMENT_F16, the

@@ -80,3 +80,49 @@ enum rung rung_best(const struct gpu_device_info *device)
         return RUNG_HALF;
     return RUNG_PORTABLE;
 }
+
+bool precision_read(const char *name, enum precision *out)
+{
+    static const char *const names[] = {
+        [PRECISION_AUTO] = "auto", [PRECISION_FP16] = "fp16", [PRECISION_FP32] = "fp32"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(name, names[i])) {
+            *out = (enum precision)i;
+            return true;
+        }
+    return false;
+}
+
+/* The half rung multiplies float16 only, the cpu rung float32 only. */
+static bool allows(enum rung rung, enum precision precision)
+{
+    return !(rung == RUNG_HALF && precision == PRECISION_FP32) &&
+           !(rung == RUNG_CPU && precision == PRECISION_FP16);
+}
+
+enum status rung_choose(const struct gpu_device_info *device, const char *name, enum precision precision,
+                        struct failure *failure, enum rung *rung, enum element *weights)
+{
+    const char *why_not = NULL;
+    enum rung chosen = rung_best(device);
+    if (name) {
+        for (chosen = 0; chosen < RUNG_COUNT && strcmp(name, rung_name(chosen)); chosen++)
+            ;
+        if (chosen == RUNG_COUNT)
+            return failure_set(failure, STATUS_BAD_REQUEST, "There is no rung \"%s\"; see `cxrd devices`.",
+                               name);
+        if (!rung_supported(chosen, device, &why_not))
+            return failure_set(failure, STATUS_NO_DEVICE, "%s cannot run rung \"%s\": %s.", device->name,
+                               name, why_not);
+        if (!allows(chosen, precision))
+            return failure_set(failure, STATUS_BAD_REQUEST, "Rung \"%s\" does not compute in %s.", name,
+                               precision == PRECISION_FP16 ? "fp16" : "fp32");
+    } else if (!allows(chosen, precision)) {
+        chosen = RUNG_PORTABLE; /* it takes both */
+    }
+    bool full = chosen == RUNG_CPU || precision == PRECISION_FP32 ||
+                (precision == PRECISION_AUTO && chosen == RUNG_PORTABLE && device->kind == GPU_CPU);
+    *rung = chosen;
+    *weights = full ? ELEMENT_F32 : ELEMENT_F16;
+    return STATUS_OK;
+}

@@ -26,7 +26,7 @@ BEGIN {
     may["engine"]            = "engine/base/ engine/image/ engine/dicom/ engine/weights/ engine/gpu/ engine/kernels/ engine/model/"
     may["api"]               = "engine/base/ engine/engine.h"
     may["server"]            = "engine/base/ engine/engine.h api/"
-    may["cli"]               = "engine/base/ engine/engine.h engine/checkpoint/ engine/weights/ engine/gpu/device.h engine/gpu/pipeline.h engine/kernels/ engine/model/ api/ server/"
+    may["cli"]               = "engine/base/ engine/engine.h engine/checkpoint/ engine/weights/ engine/gpu/ engine/kernels/ engine/model/ api/ server/"
     may["shaders"]           = ""
 
     # Third-party headers -> the only place for them; "T" is the same place in tests/unit/.
