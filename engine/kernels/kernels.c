@@ -8,16 +8,17 @@
 
 /* The operations that have one pipeline, without specialisation constants. */
 static const struct operation {
-    const char *name;
-    size_t pipeline; /* where in struct kernels */
+    const char *shader, *cpu_shader; /* of the other rungs and of the cpu rung */
+    size_t pipeline;                 /* where in struct kernels */
     uint32_t push_bytes;
 } operations[] = {
-#define OPERATION(name)                                                     \
-    {                                                                       \
-#name, offsetof(struct kernels, name), sizeof(struct name##_params) \
+#define OPERATION(name, cpu_shader)                                                     \
+    {                                                                                   \
+#name, cpu_shader, offsetof(struct kernels, name), sizeof(struct name##_params) \
     }
-    OPERATION(patchify), OPERATION(tokens), OPERATION(layernorm), OPERATION(features),
-    OPERATION(softmax),  OPERATION(pool),   OPERATION(average),   OPERATION(logits),
+    OPERATION(patchify, "patchify"), OPERATION(tokens, "tokens"),   OPERATION(layernorm, "layernorm"),
+    OPERATION(features, "features"), OPERATION(softmax, "softmax"), OPERATION(pool, "pool_cpu"),
+    OPERATION(average, "average"),   OPERATION(logits, "logits"),
 #undef OPERATION
 };
 enum { OPERATION_COUNT = sizeof operations / sizeof *operations };
@@ -41,11 +42,11 @@ static struct gpu_pipeline **pipeline_at(struct kernels *kernels, const struct o
     return (struct gpu_pipeline **)((char *)kernels + operation->pipeline);
 }
 
-enum status kernel_create(struct kernels *kernels, const char *operation, uint32_t push_bytes,
+enum status kernel_create(struct kernels *kernels, const char *stem, uint32_t push_bytes,
                           struct failure *failure, struct gpu_pipeline **out)
 {
     char name[64];
-    snprintf(name, sizeof name, "%s.%s", operation, kernels->activations == ELEMENT_F16 ? "f16" : "f32");
+    snprintf(name, sizeof name, "%s.%s", stem, kernels->activations == ELEMENT_F16 ? "f16" : "f32");
     const struct gpu_shader *shader = gpu_shader_find(name);
     if (!shader)
         return failure_set(failure, STATUS_DEVICE,
@@ -61,8 +62,9 @@ static enum status pipelines_create(struct kernels *kernels, struct failure *fai
 {
     for (size_t i = 0; i < OPERATION_COUNT; i++) {
         const struct operation *operation = &operations[i];
-        enum status status = kernel_create(kernels, operation->name, operation->push_bytes, failure,
-                                           pipeline_at(kernels, operation));
+        const char *shader = kernels->rung == RUNG_CPU ? operation->cpu_shader : operation->shader;
+        enum status status =
+            kernel_create(kernels, shader, operation->push_bytes, failure, pipeline_at(kernels, operation));
         if (status != STATUS_OK)
             return status;
     }

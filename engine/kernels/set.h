@@ -18,9 +18,9 @@ struct kernels {
 WARN_UNUSED enum status gemm_create(struct kernels *kernels, struct failure *failure);
 WARN_UNUSED enum status attention_create(struct kernels *kernels, struct failure *failure);
 
-/* The pipeline "<operation>.f32" or "<operation>.f16" by the set's activations, without specialisation
+/* The pipeline "<stem>.f32" or "<stem>.f16" by the set's activations, without specialisation
  * constants. */
-WARN_UNUSED enum status kernel_create(struct kernels *kernels, const char *operation, uint32_t push_bytes,
+WARN_UNUSED enum status kernel_create(struct kernels *kernels, const char *stem, uint32_t push_bytes,
                                       struct failure *failure, struct gpu_pipeline **out);
 
 /* Rows that a workgroup of layernorm and features takes (shaders/include/rownorm.glsl). */

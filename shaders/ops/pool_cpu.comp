@@ -1,0 +1,73 @@
+/* Attention pooling for CPU drivers with subgroups of 8: what pool.comp computes, in the form gemm_cpu.comp explains.
+ * A subgroup makes 6 rows (class and head) x 16 columns; lane l owns columns l and l + 8. The memory's panels already
+ * lie as the factor that is loaded by vectors. */
+#version 460
+#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+#extension GL_KHR_shader_subgroup_basic : require
+#include "types.glsl"
+
+#include "pool.h"
+
+#include "lanes.glsl"
+
+layout(local_size_x = 32) in;
+
+const uint SUBGROUPS = 4, ROWS = 6, STEP = 16, HEADS = 8, PANEL_BYTES = PANEL * 4;
+
+void store(uint image, uint row, uint panel, vec2 value)
+{
+    uint out_panel = row % HEADS * (params.width / PANEL) + panel;
+    uint out_row = image * params.classes + row / HEADS;
+    uint to = (out_panel * params.batch * params.classes + out_row) * PANEL + gl_SubgroupInvocationID;
+    FloatBuffer(params.out).v[to] = value.x;
+    FloatBuffer(params.out).v[to + 8] = value.y;
+}
+
+/* One patch, `k` after those that the addresses are at. */
+void add_patch(uint64_t weights, uint64_t row_bytes, FloatBuffer memory, uint k, inout vec2 sums[ROWS])
+{
+    const vec2 factor = vec2(load_lanes(memory, k * PANEL), load_lanes(memory, k * PANEL + 8));
+    [[unroll]] for (uint row = 0; row < ROWS; row++)
+        sums[row] = fma(vec2(FloatBuffer(weights + row * row_bytes).v[k]), factor, sums[row]);
+}
+
+void main()
+{
+    const uint rows = params.classes * HEADS, patches = params.patches, panel = gl_WorkGroupID.y, image = gl_WorkGroupID.z;
+    const uint64_t row_bytes = uint64_t(patches) * 4;
+    /* The last rows come again with a full block before them, so that no row is read after the last one. */
+    const uint first = (gl_WorkGroupID.x * SUBGROUPS + gl_SubgroupID) * ROWS, base = min(first, rows - ROWS);
+
+    uint64_t weights = packUint2x32(params.weights) + uint64_t(image * params.columns + base) * row_bytes;
+    uint64_t memory =
+        packUint2x32(params.memory) + (uint64_t(panel * params.batch + image) * patches) * PANEL_BYTES;
+    vec2 sums[ROWS];
+    [[unroll]] for (uint row = 0; row < ROWS; row++)
+        sums[row] = vec2(0);
+
+    const uint steps = patches / STEP, rest = patches % STEP;
+    uint step = 0;
+    if (steps > 0) {
+        do {
+            FloatBuffer columns = FloatBuffer(memory);
+            [[unroll]] for (uint k = 0; k < STEP; k++)
+                add_patch(weights, row_bytes, columns, k, sums);
+            weights += STEP * 4;
+            memory += STEP * PANEL_BYTES;
+            step++;
+        } while (step < steps);
+    }
+    step = 0;
+    if (rest > 0) {
+        do {
+            add_patch(weights, row_bytes, FloatBuffer(memory), 0, sums);
+            weights += 4;
+            memory += PANEL_BYTES;
+            step++;
+        } while (step < rest);
+    }
+
+    [[unroll]] for (uint row = 0; row < ROWS; row++)
+        if (base + row >= first)
+            store(image, base + row, panel, sums[row]);
+}
