@@ -16,7 +16,7 @@ static const struct operation {
     {                                                                                   \
 #name, cpu_shader, offsetof(struct kernels, name), sizeof(struct name##_params) \
     }
-    OPERATION(patchify, "patchify"), OPERATION(tokens, "tokens"),   OPERATION(layernorm, "layernorm"),
+    OPERATION(patchify, "patchify"), OPERATION(tokens, "tokens"),   OPERATION(layernorm, "layernorm_cpu"),
     OPERATION(features, "features"), OPERATION(softmax, "softmax"), OPERATION(pool, "pool_cpu"),
     OPERATION(average, "average"),   OPERATION(logits, "logits"),
 #undef OPERATION
