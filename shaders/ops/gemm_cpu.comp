@@ -78,6 +78,9 @@ void main()
     [[unroll]] for (uint row = 0; row < ROWS; row++)
         sum[row] = load_pair(params.bias, column);
 
+    /* A matrix of fewer than 6 rows is read past its end, but never by more than 256 bytes: 4 rows. */
+    const uint last = min(m, ROWS) - 1;
+
     uint step = 0;
     do {
         FloatBuffer columns = FloatBuffer(b);
@@ -87,7 +90,7 @@ void main()
                 const uint at = (panel * PANEL + k) * PANEL;
                 const vec2 factor = vec2(load_lanes(columns, at), load_lanes(columns, at + 8));
                 [[unroll]] for (uint row = 0; row < ROWS; row++)
-                    sum[row] = fma(vec2(rows.v[row * PANEL + k]), factor, sum[row]);
+                    sum[row] = fma(vec2(rows.v[(row < ROWS - 1 ? row : last) * PANEL + k]), factor, sum[row]);
             }
         }
         a += K_STEP / PANEL * panel_bytes;
