@@ -12,6 +12,7 @@
 #include "types.glsl"
 #include "gemm.h"
 #include "gemm_epilogue.glsl"
+#include "lanes.glsl"
 
 layout(constant_id = 0) const uint EPILOGUE = GEMM_EXACT;
 layout(local_size_x = 32) in;
@@ -21,15 +22,6 @@ const uint SUBGROUPS = 4, ROWS = 6, K_STEP = 64, PANEL_BYTES = PANEL * 4;
 layout(buffer_reference, scalar, buffer_reference_align = 8) buffer PairBuffer {
     uint64_t v[];
 };
-
-/* Lane l gets element i + l. The driver turns this chain of selects over uniform loads into one vector load. */
-float load_lanes(FloatBuffer from, uint i)
-{
-    float value = from.v[i];
-    [[unroll]] for (uint lane = 1; lane < 8; lane++)
-        value = mix(value, from.v[i + lane], gl_SubgroupInvocationID == lane);
-    return value;
-}
 
 vec2 load_pair(uvec2 address, uint i)
 {
