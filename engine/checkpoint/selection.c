@@ -58,7 +58,7 @@ static enum status check_shape(const struct stored_tensor *tensor, const char *n
     char wanted[TENSOR_SHAPE_TEXT_BYTES], found[TENSOR_SHAPE_TEXT_BYTES];
     return failure_set(failure, STATUS_INVALID_FILE, "Tensor '%s' has shape %s where %s is needed.", name,
                        tensor_shape_text(tensor->rank, tensor->shape, found),
-                       tensor_shape_text(rank, shape, wanted));
+                       tensor_pattern_text(rank, shape, wanted));
 }
 
 enum status selection_require(const struct selection *selection, size_t rank, const size_t *shape,
@@ -73,7 +73,7 @@ enum status selection_require(const struct selection *selection, size_t rank, co
     const struct stored_tensor *tensor = selection_find(selection, name);
     if (!tensor)
         return failure_set(failure, STATUS_INVALID_FILE, "Tensor '%s' of shape %s is missing.", name,
-                           tensor_shape_text(rank, shape, wanted));
+                           tensor_pattern_text(rank, shape, wanted));
     enum status status = check_shape(tensor, name, rank, shape, failure);
     if (!status && out)
         *out = tensor;

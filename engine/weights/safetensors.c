@@ -261,7 +261,7 @@ enum status tensor_require(const struct safetensors *file, size_t rank, const si
     va_start(arguments, format);
     vsnprintf(name, sizeof name, format, arguments);
     va_end(arguments);
-    tensor_shape_text(rank, shape, wanted);
+    tensor_pattern_text(rank, shape, wanted);
     const struct tensor *tensor = safetensors_find(file, name);
     if (!tensor)
         return failure_set(failure, STATUS_INVALID_FILE, "Tensor '%s' of shape %s is missing.", name, wanted);

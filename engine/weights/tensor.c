@@ -57,16 +57,29 @@ bool tensor_element_count(const struct tensor *tensor, size_t *out)
     return true;
 }
 
-const char *tensor_shape_text(size_t rank, const size_t *shape, char text[TENSOR_SHAPE_TEXT_BYTES])
+static const char *print_shape(size_t rank, const size_t *shape, bool is_pattern, char *text)
 {
     assert(rank <= TENSOR_RANK_MAX);
     size_t used = 0;
     text[used++] = '[';
-    for (size_t i = 0; i < rank; i++)
-        used +=
-            (size_t)snprintf(text + used, TENSOR_SHAPE_TEXT_BYTES - used, "%s%zu", i ? ", " : "", shape[i]);
+    for (size_t i = 0; i < rank; i++) {
+        size_t room = TENSOR_SHAPE_TEXT_BYTES - used;
+        const char *comma = i ? ", " : "";
+        used += (size_t)(is_pattern && shape[i] == 0 ? snprintf(text + used, room, "%s?", comma)
+                                                     : snprintf(text + used, room, "%s%zu", comma, shape[i]));
+    }
     snprintf(text + used, TENSOR_SHAPE_TEXT_BYTES - used, "]");
     return text;
+}
+
+const char *tensor_shape_text(size_t rank, const size_t *shape, char text[TENSOR_SHAPE_TEXT_BYTES])
+{
+    return print_shape(rank, shape, false, text);
+}
+
+const char *tensor_pattern_text(size_t rank, const size_t *shape, char text[TENSOR_SHAPE_TEXT_BYTES])
+{
+    return print_shape(rank, shape, true, text);
 }
 
 static uint16_t load_u16(const uint8_t *data)

@@ -57,6 +57,9 @@ bool tensor_element_count(const struct tensor *tensor, size_t *out);
 /* Writes "[1, 257, 384]" into `text`, which it also returns. */
 const char *tensor_shape_text(size_t rank, const size_t *shape, char text[TENSOR_SHAPE_TEXT_BYTES]);
 
+/* The same of a shape that is wanted, in which a 0 stands for any size and is written "?". */
+const char *tensor_pattern_text(size_t rank, const size_t *shape, char text[TENSOR_SHAPE_TEXT_BYTES]);
+
 /* Converts all elements of a tensor of a float type to float32, round to nearest even; out has as many floats
  * as the tensor has elements. F16 and BF16 convert exactly. */
 void tensor_to_float(const struct tensor *tensor, float *out);

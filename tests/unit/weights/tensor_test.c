@@ -27,6 +27,7 @@ START_TEST(shapes_print_and_multiply)
     ck_assert_str_eq(tensor_shape_text(0, NULL, text), "[]");
     ck_assert_str_eq(tensor_shape_text(3, (size_t[]){1, 257, 384}, text), "[1, 257, 384]");
     ck_assert_str_eq(tensor_shape_text(8, longest, text) + 8 * 22 - 2, "5]");
+    ck_assert_str_eq(tensor_pattern_text(2, (size_t[]){0, 384}, text), "[?, 384]");
     size_t count = 0;
     ck_assert(tensor_element_count(&(struct tensor){.rank = 2, .shape = {3, 5}}, &count));
     ck_assert_uint_eq(count, 15);
