@@ -8,6 +8,7 @@
 #include "engine/weights/sha256.h"
 
 #include "tests/unit/checkpoint/pth.h"
+#include "tests/unit/checkpoint/sample.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -17,139 +18,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WIDTH = 64, DEPTH = 2, PATCH = 2, GRID = 3, HIDDEN = 24, EMBED = 8, INNER = 2048 };
-static const char GLORI_PREFIX[] = "module.classifiers_dict.linear:blocks=2:avgpool=False:lr=0_0005.decoder.";
-
 static char folder[] = "/tmp/cxrd-import-XXXXXX";
 static char *backbone, *head, *labels, *output;
 static struct failure failure;
 static struct import_head asked;
 static struct import_options options;
-
-/* What a test changes of the files that are made for it. */
-struct changes {
-    const char *skip;  /* leaves this backbone tensor out */
-    const char *widen; /* gives this one 65 values in its last dimension */
-    float scale;       /* of block 0's attn.proj.weight */
-    bool gelu, plain;  /* GELU instead of SwiGLU; no registers, LayerScale or biases */
-    size_t candidates; /* of the head file */
-    size_t classes;
-};
-static const struct changes NONE = {.scale = 1, .candidates = 1, .classes = 2};
-
-static void put(struct pth *pth, const struct changes *changes, const char *name, size_t rank,
-                const size_t *shape, float scale)
-{
-    size_t sizes[4];
-    memcpy(sizes, shape, rank * sizeof *sizes);
-    if (changes->skip && !strcmp(changes->skip, name))
-        return;
-    if (changes->widen && !strcmp(changes->widen, name))
-        sizes[rank - 1]++;
-    char *key = arena_format(pth->arena, "backbone.%s", name);
-    pth_tensor(pth, key, rank, sizes, scale);
-}
-
-static void put_block(struct pth *pth, const struct changes *changes, size_t block)
-{
-    const struct {
-        const char *part;
-        size_t rank, rows, columns;
-        bool is_plain; /* there in a plain network, too */
-    } parts[] = {
-        {"norm1.weight", 1, WIDTH, 0, true},
-        {"norm1.bias", 1, WIDTH, 0, true},
-        {"norm2.weight", 1, WIDTH, 0, true},
-        {"norm2.bias", 1, WIDTH, 0, true},
-        {"attn.qkv.weight", 2, 3 * WIDTH, WIDTH, true},
-        {"attn.qkv.bias", 1, 3 * WIDTH, 0, false},
-        {"attn.proj.weight", 2, WIDTH, WIDTH, true},
-        {"attn.proj.bias", 1, WIDTH, 0, false},
-        {"ls1.gamma", 1, WIDTH, 0, false},
-        {"ls2.gamma", 1, WIDTH, 0, false},
-        {changes->gelu ? "mlp.fc1.weight" : "mlp.w12.weight", 2, changes->gelu ? HIDDEN : 2 * HIDDEN, WIDTH,
-         true},
-        {changes->gelu ? "mlp.fc1.bias" : "mlp.w12.bias", 1, changes->gelu ? HIDDEN : 2 * HIDDEN, 0, false},
-        {changes->gelu ? "mlp.fc2.weight" : "mlp.w3.weight", 2, WIDTH, HIDDEN, true},
-        {changes->gelu ? "mlp.fc2.bias" : "mlp.w3.bias", 1, WIDTH, 0, false},
-    };
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        char name[64];
-        bool scaled = block == 0 && !strcmp(parts[i].part, "attn.proj.weight");
-        snprintf(name, sizeof name, "blocks.%zu.%s", block, parts[i].part);
-        if (parts[i].is_plain || !changes->plain)
-            put(pth, changes, name, parts[i].rank, (size_t[]){parts[i].rows, parts[i].columns},
-                scaled ? changes->scale : 1);
-    }
-}
-
-static void make_backbone(const struct changes *changes)
-{
-    struct pth pth;
-    pth_begin(&pth, "teacher");
-    put(&pth, changes, "cls_token", 3, (size_t[]){1, 1, WIDTH}, 1);
-    put(&pth, changes, "pos_embed", 3, (size_t[]){1, 1 + GRID * GRID, WIDTH}, 1);
-    put(&pth, changes, "mask_token", 2, (size_t[]){1, WIDTH}, 1);
-    if (!changes->plain)
-        put(&pth, changes, "register_tokens", 3, (size_t[]){1, 4, WIDTH}, 1);
-    put(&pth, changes, "patch_embed.proj.weight", 4, (size_t[]){WIDTH, 3, PATCH, PATCH}, 1);
-    put(&pth, changes, "patch_embed.proj.bias", 1, (size_t[]){WIDTH}, 1);
-    for (size_t i = 0; i < DEPTH; i++)
-        put_block(&pth, changes, i);
-    put(&pth, changes, "norm.weight", 1, (size_t[]){WIDTH}, 1);
-    put(&pth, changes, "norm.bias", 1, (size_t[]){WIDTH}, 1);
-    pth_tensor(&pth, "dino_head.mlp.0.weight", 2, (size_t[]){2, WIDTH}, 1);
-    pth_end(&pth, backbone);
-}
-
-static void make_glori(size_t classes, size_t memory, bool class_tokens)
-{
-    const struct {
-        const char *name;
-        size_t rank, shape[3];
-    } parts[] = {
-        {"embed_standart.weight", 2, {EMBED, memory}},
-        {"embed_standart.bias", 1, {EMBED}},
-        {"query_embed.weight", 2, {classes, EMBED}},
-        {"layers.0.multihead_attn.in_proj_weight", 2, {3 * EMBED, EMBED}},
-        {"layers.0.multihead_attn.in_proj_bias", 1, {3 * EMBED}},
-        {"layers.0.multihead_attn.out_proj.weight", 2, {EMBED, EMBED}},
-        {"layers.0.multihead_attn.out_proj.bias", 1, {EMBED}},
-        {"layers.0.norm1.weight", 1, {EMBED}},
-        {"layers.0.norm1.bias", 1, {EMBED}},
-        {"layers.0.norm2.weight", 1, {EMBED}},
-        {"layers.0.norm2.bias", 1, {EMBED}},
-        {"layers.0.norm3.weight", 1, {EMBED}},
-        {"layers.0.norm3.bias", 1, {EMBED}},
-        {"layers.0.linear1.weight", 2, {INNER, EMBED}},
-        {"layers.0.linear1.bias", 1, {INNER}},
-        {"layers.0.linear2.weight", 2, {EMBED, INNER}},
-        {"layers.0.linear2.bias", 1, {EMBED}},
-        {"duplicate_pooling", 3, {classes, class_tokens ? memory + EMBED : EMBED, 1}},
-        {"duplicate_pooling_bias", 1, {classes}},
-    };
-    struct pth pth;
-    pth_begin(&pth, "model");
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        pth_tensor(&pth, arena_format(pth.arena, "%s%s", GLORI_PREFIX, parts[i].name), parts[i].rank,
-                   parts[i].shape, 1);
-    pth_end(&pth, head);
-}
-
-/* Linear heads on the last block's class token and mean patch token, of several learning rates. */
-static void make_linear(const struct changes *changes)
-{
-    struct pth pth;
-    pth_begin(&pth, "model");
-    for (size_t i = 0; i < changes->candidates; i++) {
-        const char *prefix =
-            arena_format(pth.arena, "classifiers_dict.linear:blocks=1:avgpool=True:lr=0_%zu.linear", i + 1);
-        pth_tensor(&pth, arena_format(pth.arena, "%s.weight", prefix), 2,
-                   (size_t[]){changes->classes, 2 * WIDTH}, (float)(i + 1));
-        pth_tensor(&pth, arena_format(pth.arena, "%s.bias", prefix), 1, (size_t[]){changes->classes}, 1);
-    }
-    pth_end(&pth, head);
-}
 
 static void make_folder(void)
 {
@@ -239,8 +112,8 @@ static void expect(enum status status, const char *sentence)
 
 START_TEST(imports_swiglu_and_glori_at_fp16)
 {
-    make_backbone(&NONE);
-    make_glori(2, 2 * WIDTH, true);
+    sample_backbone(backbone, &SAMPLE_AS_IS);
+    sample_glori(head, 2, 2 * WIDTH, true);
     ck_assert_msg(!checkpoint_import(&options, NULL, NULL, &failure), "%s", failure.sentence);
     struct json *card = read_card();
     const struct json *shape = json_member(card, "backbone"), *first = json_first(json_member(card, "heads"));
@@ -272,12 +145,12 @@ END_TEST
 
 START_TEST(imports_a_plain_gelu_network_and_a_linear_risk_at_fp32)
 {
-    struct changes changes = NONE;
+    struct sample_changes changes = SAMPLE_AS_IS;
     changes.gelu = changes.plain = true;
     changes.candidates = 2;
     changes.classes = 1;
-    make_backbone(&changes);
-    make_linear(&changes);
+    sample_backbone(backbone, &changes);
+    sample_linear(head, &changes);
     asked = (struct import_head){.name = "mortality",
                                  .kind = IMPORT_RISK,
                                  .weights = head,
@@ -311,10 +184,10 @@ END_TEST
 START_TEST(chooses_among_candidates)
 {
     static const char best[] = "{\"best_classifier\": {\"name\": \"linear:blocks=1:avgpool=True:lr=0_3\"}}\n";
-    struct changes changes = NONE;
+    struct sample_changes changes = SAMPLE_AS_IS;
     changes.candidates = 3;
-    make_backbone(&NONE);
-    make_linear(&changes);
+    sample_backbone(backbone, &SAMPLE_AS_IS);
+    sample_linear(head, &changes);
     expect(STATUS_INVALID_FILE, "head.pth: Choose one with results=FILE or candidate=KEY of "
                                 "linear:blocks=1:avgpool=True:lr=0_{1, 2, 3}.");
     asked.candidate = "x";
@@ -334,10 +207,10 @@ END_TEST
 
 START_TEST(values_too_large_for_fp16_need_fp32)
 {
-    struct changes changes = NONE;
+    struct sample_changes changes = SAMPLE_AS_IS;
     changes.scale = 1e5f;
-    make_backbone(&changes);
-    make_linear(&NONE);
+    sample_backbone(backbone, &changes);
+    sample_linear(head, &SAMPLE_AS_IS);
     expect(STATUS_INVALID_FILE,
            "backbone.pth: Tensor 'blocks.0.attn.proj.weight' holds -75000, too large for fp16. "
            "Import with --precision fp32.");
@@ -348,10 +221,10 @@ END_TEST
 
 START_TEST(values_that_are_not_finite_are_refused)
 {
-    struct changes changes = NONE;
+    struct sample_changes changes = SAMPLE_AS_IS;
     changes.scale = INFINITY;
-    make_backbone(&changes);
-    make_linear(&NONE);
+    sample_backbone(backbone, &changes);
+    sample_linear(head, &SAMPLE_AS_IS);
     options.precision = IMPORT_FP32;
     expect(STATUS_INVALID_FILE,
            "backbone.pth: Tensor 'blocks.0.attn.proj.weight' holds a value that is not a finite number.");
@@ -377,27 +250,27 @@ static const struct {
 
 START_TEST(wrong_backbones_are_refused)
 {
-    struct changes changes = NONE;
+    struct sample_changes changes = SAMPLE_AS_IS;
     changes.skip = wrong_backbones[_i].skip;
     changes.widen = wrong_backbones[_i].widen;
-    make_backbone(&changes);
-    make_linear(&NONE);
+    sample_backbone(backbone, &changes);
+    sample_linear(head, &SAMPLE_AS_IS);
     expect(STATUS_INVALID_FILE, wrong_backbones[_i].sentence);
 }
 END_TEST
 
 START_TEST(wrong_heads_are_refused)
 {
-    make_backbone(&NONE);
-    make_glori(2, 3 * WIDTH, false);
+    sample_backbone(backbone, &SAMPLE_AS_IS);
+    sample_glori(head, 2, 3 * WIDTH, false);
     expect(STATUS_INVALID_FILE,
            "head.pth: The candidate's name says 2 blocks, but its weights take 3 of width 64: it "
            "was trained on another backbone.");
-    make_glori(2, 2 * WIDTH + 1, false);
+    sample_glori(head, 2, 2 * WIDTH + 1, false);
     expect(STATUS_INVALID_FILE,
            "head.pth: Tensor 'embed_standart.weight' of shape [8, 129] does not fit a backbone of "
            "width 64 and 8 attention heads.");
-    make_glori(3, 2 * WIDTH, false);
+    sample_glori(head, 3, 2 * WIDTH, false);
     expect(STATUS_INVALID_FILE, "labels.txt: it has 2 labels for the 3 classes of head 'findings'.");
     asked.labels = NULL;
     expect(STATUS_BAD_REQUEST, "Head 'findings' has 3 classes: name them with labels=FILE, one a line.");
@@ -429,8 +302,8 @@ START_TEST(configuration_and_weights_must_agree)
     };
     char *config = file_join(folder, "config.yaml");
     options.config = config;
-    make_backbone(&NONE);
-    make_linear(&NONE);
+    sample_backbone(backbone, &SAMPLE_AS_IS);
+    sample_linear(head, &SAMPLE_AS_IS);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         file_put(config, cases[i].text, strlen(cases[i].text));
         expect(STATUS_INVALID_FILE, cases[i].sentence);
@@ -450,8 +323,8 @@ END_TEST
 
 START_TEST(wrong_options_are_refused)
 {
-    make_backbone(&NONE);
-    make_linear(&NONE);
+    sample_backbone(backbone, &SAMPLE_AS_IS);
+    sample_linear(head, &SAMPLE_AS_IS);
     options.image_size = 7;
     expect(STATUS_BAD_REQUEST, "An image size of 7 is not a multiple of the patch size 2 up to 8192.");
     options.image_size = 0;
@@ -487,8 +360,8 @@ static void watch(void *context, size_t done_bytes, size_t total_bytes)
 START_TEST(progress_goes_to_the_end)
 {
     size_t last[2] = {0};
-    make_backbone(&NONE);
-    make_linear(&NONE);
+    sample_backbone(backbone, &SAMPLE_AS_IS);
+    sample_linear(head, &SAMPLE_AS_IS);
     ck_assert_int_eq(checkpoint_import(&options, watch, last, &failure), STATUS_OK);
     ck_assert_uint_gt(last[0], 0);
     ck_assert_uint_eq(last[0], last[1]);
