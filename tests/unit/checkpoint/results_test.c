@@ -16,8 +16,7 @@ START_TEST(the_last_line_that_names_one_counts)
 {
     static const char *const texts[] = {
         "{\"best_classifier\": {\"name\": \"b\"}}",
-        "ITER: 1\n{\"best_classifier\": {\"name\": "
-        "\"a\"}}\n\nITER:\n{\"best_classifier\":{\"name\":\"b\"}}\n\n",
+        "ITER: 1\n{\"best_classifier\": {\"name\": \"a\"}}\n\n{\"best_classifier\":{\"name\":\"b\"}}\n\n",
         "{\"best_classifier\": {\"name\": \"b\"}}\r\n{\"other\": 1}\n{\"best_classifier\": {\"name\": \"cut",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
