@@ -25,7 +25,8 @@ enum status gpu_instance_create(struct failure *failure, VkInstance *out)
     result = vkCreateInstance(&create, NULL, &instance);
     if (result == VK_ERROR_INCOMPATIBLE_DRIVER)
         return failure_set(failure, STATUS_NO_DEVICE,
-                           "No Vulkan driver is installed: install the GPU's, or mesa-vulkan-drivers.");
+                           "No Vulkan driver is installed: install the GPU's, or mesa-vulkan-drivers; in a "
+                           "container, pass the GPU in with its graphics capability.");
     if (result != VK_SUCCESS)
         return gpu_failure(NULL, result, "Starting Vulkan", failure);
     *out = instance;

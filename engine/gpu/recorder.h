@@ -37,7 +37,9 @@ struct gpu_timing {
     const char *label;
     double milliseconds;
 };
-/* Of the last submission, one entry a dispatch in order; valid until the next submission. */
+/* Of the last submission, which has been waited for; one entry a dispatch in order, valid until the next
+ * submission. Dispatches recorded together overlap: only the sum of theirs means something. The recorder was
+ * made timed. */
 WARN_UNUSED enum status gpu_recorder_timings(struct gpu_recorder *recorder, struct failure *failure,
                                              const struct gpu_timing **out, size_t *count);
 
