@@ -196,49 +196,74 @@ struct json *json_append(struct json *array, struct json *value)
     return value;
 }
 
-static struct json *number_value(double number)
+struct json *json_text_value(const char *text)
+{
+    return made(cJSON_CreateString(text));
+}
+
+struct json *json_boolean_value(bool value)
+{
+    return made(cJSON_CreateBool(value));
+}
+
+struct json *json_number_value(double number)
 {
     return isfinite(number) ? made(cJSON_CreateNumber(number)) : json_null();
 }
 
 void json_add_text(struct json *object, const char *name, const char *text)
 {
-    json_add(object, name, made(cJSON_CreateString(text)));
+    json_add(object, name, json_text_value(text));
 }
 
 void json_add_number(struct json *object, const char *name, double number)
 {
-    json_add(object, name, number_value(number));
+    json_add(object, name, json_number_value(number));
 }
 
 void json_add_boolean(struct json *object, const char *name, bool value)
 {
-    json_add(object, name, made(cJSON_CreateBool(value)));
+    json_add(object, name, json_boolean_value(value));
 }
 
 void json_append_text(struct json *array, const char *text)
 {
-    json_append(array, made(cJSON_CreateString(text)));
+    json_append(array, json_text_value(text));
 }
 
 void json_append_number(struct json *array, double number)
 {
-    json_append(array, number_value(number));
+    json_append(array, json_number_value(number));
+}
+
+enum { FLOAT_TEXT_BYTES = 32 };
+
+/* cJSON prints doubles with up to 17 digits; a float needs at most 9. */
+static void float_print(float number, char text[FLOAT_TEXT_BYTES])
+{
+    snprintf(text, FLOAT_TEXT_BYTES, "null");
+    for (int digits = 6; isfinite(number) && digits <= 9; digits++) {
+        snprintf(text, FLOAT_TEXT_BYTES, "%.*g", digits, (double)number);
+        if (strtof(text, NULL) == number)
+            break;
+    }
+}
+
+void json_add_float(struct json *object, const char *name, float number)
+{
+    char text[FLOAT_TEXT_BYTES];
+    float_print(number, text);
+    json_add(object, name, made(cJSON_CreateRaw(text)));
 }
 
 struct json *json_float_array(const float *values, size_t count)
 {
-    /* cJSON prints doubles with up to 17 digits; a float needs at most 9, so the text is made here. */
     size_t capacity = count * 17 + 3, used = 0;
     char *text = memory_allocate(capacity, 1);
     text[used++] = '[';
     for (size_t i = 0; i < count; i++) {
-        char number[32] = "null";
-        for (int digits = 6; isfinite(values[i]) && digits <= 9; digits++) {
-            snprintf(number, sizeof number, "%.*g", digits, (double)values[i]);
-            if (strtof(number, NULL) == values[i])
-                break;
-        }
+        char number[FLOAT_TEXT_BYTES];
+        float_print(values[i], number);
         used += (size_t)snprintf(text + used, capacity - used, i ? ",%s" : "%s", number);
     }
     text[used++] = ']';

@@ -42,9 +42,14 @@ struct json *json_add(struct json *object, const char *name, struct json *value)
 struct json *json_append(struct json *array, struct json *value);                 /* returns value */
 void json_add_text(struct json *object, const char *name, const char *text);
 void json_add_number(struct json *object, const char *name, double number); /* not finite: null */
+/* A float printed with the fewest digits that give it back (not finite: null). */
+void json_add_float(struct json *object, const char *name, float number);
 void json_add_boolean(struct json *object, const char *name, bool value);
 void json_append_text(struct json *array, const char *text);
 void json_append_number(struct json *array, double number);
+struct json *json_text_value(const char *text);
+struct json *json_number_value(double number); /* not finite: null */
+struct json *json_boolean_value(bool value);
 /* An array of `count` floats, each printed with the fewest digits that give the same float back. */
 struct json *json_float_array(const float *values, size_t count);
 struct json *json_copy(const struct json *value);

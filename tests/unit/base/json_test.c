@@ -54,6 +54,19 @@ START_TEST(members_are_found_by_exact_name)
 }
 END_TEST
 
+START_TEST(a_float_is_printed_with_the_fewest_digits)
+{
+    struct json *root = json_object();
+    json_add_float(root, "tenth", 0.1f);
+    json_add_float(root, "third", 1.0f / 3.0f);
+    json_add_float(root, "none", NAN);
+    char *text = json_print(root, false);
+    ck_assert_str_eq(text, "{\"tenth\":0.1,\"third\":0.33333334,\"none\":null}");
+    free(text);
+    json_destroy(&root);
+}
+END_TEST
+
 START_TEST(nothing_is_no_value_of_any_kind)
 {
     double number;
@@ -257,6 +270,7 @@ int main(void)
 {
     TCase *cases = tcase_create("json");
     tcase_add_test(cases, members_are_found_by_exact_name);
+    tcase_add_test(cases, a_float_is_printed_with_the_fewest_digits);
     tcase_add_test(cases, nothing_is_no_value_of_any_kind);
     tcase_add_test(cases, depth_is_bounded);
     tcase_add_test(cases, malformed_text_is_refused);
