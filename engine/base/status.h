@@ -17,6 +17,7 @@
     X(FORBIDDEN, 403, "API key refused")                /* wrong key */                                 \
     X(NOT_FOUND, 404, "Not found")                      /* no such route, model, file */                \
     X(METHOD_NOT_ALLOWED, 405, "Method not allowed")    /* route exists, method does not */             \
+    X(REQUEST_TIMEOUT, 408, "Request timeout")          /* the body came too slowly */                  \
     X(LENGTH_REQUIRED, 411, "Length required")          /* no Content-Length */                         \
     X(TOO_LARGE, 413, "Too large")                      /* body or image over a limit */                \
     X(UNSUPPORTED_MEDIA, 415, "Unsupported media type") /* format we do not read */                     \

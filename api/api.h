@@ -1,0 +1,81 @@
+/* The REST contract, free of sockets: a request in, a response out.
+ *
+ * The server fills a struct api_request, asks api_admit before it reads the body, then api_handle. Everything
+ * a response points at lives in the request's arena. All functions may be called from any number of threads.
+ */
+#ifndef CXRD_API_API_H
+#define CXRD_API_API_H
+
+#include "engine/base/memory.h"
+#include "engine/base/status.h"
+#include "engine/engine.h"
+
+#define API_BODY_BYTES_MAX ((size_t)32 << 20)
+enum {
+    API_IMAGES_MAX = 64,
+    API_TARGET_BYTES_MAX = 4096, /* path and query */
+    API_REQUEST_ID_BYTES_MAX = 128,
+    API_RETRY_AFTER_S = 2
+};
+/* What the pictures of one response may add up to, before base64. */
+#define API_PICTURE_BYTES_MAX ((size_t)96 << 20)
+
+struct api_header {
+    const char *name, *value;
+};
+
+struct api_request {
+    const char *method;
+    const char *path;  /* as sent: still percent-encoded, without the query */
+    const char *query; /* as sent, without the '?'; NULL when there is none */
+    const struct api_header *headers;
+    size_t header_count;
+    struct bytes body;
+    char id[API_REQUEST_ID_BYTES_MAX + 1]; /* from api_request_identify */
+    uint64_t received_ns;                  /* on clock_now_ns */
+    struct arena *arena;
+};
+
+struct api_response {
+    int code;
+    const char *content_type; /* NULL: no body */
+    struct bytes body;        /* valid until api_response_finish, and while the request's arena lives */
+    char *owned;              /* freed by api_response_finish */
+    const char *allow;        /* the Allow header, or NULL */
+    int retry_after_s;        /* the Retry-After header; 0: none */
+    /* For the log: */
+    const char *route; /* the pattern that matched, e.g. "/models/{name}"; "" when none did */
+    enum status status;
+    size_t images;
+    struct prediction_timing timing;
+};
+
+struct api;
+struct api *api_create(void);
+/* Requests must have ended. Does not destroy the engines. */
+void api_destroy(struct api **api);
+
+/* Makes the service ready: `engines` (borrowed until api_destroy, as is the array) answer from now on; the
+ * first is the one used when a request names no model. Called once. */
+void api_publish(struct api *api, struct engine *const *engines, size_t count);
+/* From now on the service is not ready and takes no new predictions; those in flight go on. */
+void api_drain(struct api *api);
+
+/* The value of a header by its name, ASCII letters of any case; NULL when absent. */
+const char *api_request_header(const struct api_request *request, const char *name);
+/* Sets request->id to X-Request-Id when that is 1 to API_REQUEST_ID_BYTES_MAX letters, digits, '.', '_', '~'
+ * or
+ * '-', else to a new random one. */
+void api_request_identify(struct api_request *request);
+
+/* True when the body is worth reading: the route exists, takes the method and the media type, and the service
+ * is ready. Else *response is the refusal. */
+bool api_admit(struct api *api, const struct api_request *request, struct api_response *response);
+/* Answers a request whose body has been read. */
+void api_handle(struct api *api, const struct api_request *request, struct api_response *response);
+/* The answer for a request that was refused before its route was known. */
+void api_refuse(const struct api_request *request, const struct failure *failure,
+                struct api_response *response);
+void api_response_finish(struct api_response *response);
+
+#endif

@@ -1,0 +1,37 @@
+#include "api/handlers/handlers.h"
+
+static void respond_text(struct api_response *response, const char *name, const char *text)
+{
+    struct json *root = json_object();
+    json_add_text(root, name, text);
+    respond_json(response, 200, &root);
+}
+
+/* Liveness: that this answers is all it says. */
+void handle_health(struct api *api, const struct api_request *request, const char *argument,
+                   struct api_response *response)
+{
+    (void)api, (void)request, (void)argument;
+    respond_text(response, "status", "ok");
+}
+
+void handle_ready(struct api *api, const struct api_request *request, const char *argument,
+                  struct api_response *response)
+{
+    (void)argument;
+    struct failure failure = {0};
+    if (service_ready(api, &failure))
+        respond_failure(request, &failure, response);
+    else
+        respond_text(response, "status", "ready");
+}
+
+void handle_version(struct api *api, const struct api_request *request, const char *argument,
+                    struct api_response *response)
+{
+    (void)api, (void)request, (void)argument;
+    struct json *root = json_object();
+    json_add_text(root, "name", "cxrd");
+    json_add_text(root, "version", CXRD_VERSION);
+    respond_json(response, 200, &root);
+}

@@ -1,0 +1,195 @@
+#include "api/input.h"
+
+#include "api/base64.h"
+#include "api/multipart.h"
+#include "engine/base/json.h"
+
+#include <string.h>
+#include <strings.h>
+
+enum { JSON_DEPTH_MAX = 8, ID_BYTES_MAX = 256, OPTION_BYTES_MAX = 8192 };
+
+/* True when a Content-Type value, parameters aside, is this media type. */
+static bool is_media(const char *value, const char *type)
+{
+    size_t length = strcspn(value, "; \t");
+    return length == strlen(type) && !strncasecmp(value, type, length);
+}
+
+enum status input_form(const struct api_request *request, struct failure *failure, enum body_form *out)
+{
+    const char *type = api_request_header(request, "Content-Type");
+    if (type && is_media(type, "multipart/form-data"))
+        *out = BODY_MULTIPART;
+    else if (type && is_media(type, "application/json"))
+        *out = BODY_JSON;
+    else if (type && (is_media(type, "image/png") || is_media(type, "image/jpeg") ||
+                      is_media(type, "application/octet-stream")))
+        *out = BODY_IMAGE;
+    else if (type && is_media(type, "application/dicom"))
+        return failure_set(failure, STATUS_UNSUPPORTED_MEDIA,
+                           "DICOM is not read yet; send the picture as PNG or JPEG.");
+    else
+        return failure_set(
+            failure, STATUS_UNSUPPORTED_MEDIA,
+            "%s is not supported; send multipart/form-data with 'image' parts, image/png, "
+            "image/jpeg, application/octet-stream with a PNG or JPEG in it, or application/json.",
+            type ? "This Content-Type" : "A body without Content-Type");
+    return STATUS_OK;
+}
+
+/* Adds an image; a NULL id gives it its number. */
+static enum status add_image(struct input *input, struct arena *arena, const char *id, struct bytes encoded,
+                             struct failure *failure)
+{
+    if (input->count == API_IMAGES_MAX)
+        return failure_set(failure, STATUS_TOO_LARGE, "The request has more than %d images.", API_IMAGES_MAX);
+    if (id && strlen(id) > ID_BYTES_MAX)
+        return failure_set(failure, STATUS_BAD_REQUEST, "The name of image %zu is longer than %d bytes.",
+                           input->count, ID_BYTES_MAX);
+    if (id && !text_is_plain(id, strlen(id)))
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "The name of image %zu holds control characters or bytes that are not UTF-8.",
+                           input->count);
+    input->ids[input->count] = id ? id : arena_format(arena, "%zu", input->count);
+    input->images[input->count++] = encoded;
+    return STATUS_OK;
+}
+
+static enum status read_query(const struct api_request *request, struct failure *failure, struct input *input)
+{
+    const char *at = request->query ? request->query : "";
+    while (*at) {
+        size_t length = strcspn(at, "&");
+        const char *equals = memchr(at, '=', length);
+        size_t name_length = equals ? (size_t)(equals - at) : length;
+        char *name = NULL, *value = arena_copy_text(request->arena, "", 0);
+        enum status status = text_percent_decode(request->arena, at, name_length, true, failure, &name);
+        if (!status && equals)
+            status = text_percent_decode(request->arena, equals + 1, length - name_length - 1, true, failure,
+                                         &value);
+        if (!status && length)
+            status =
+                option_add(&input->options, request->arena, name, text_split(request->arena, value), failure);
+        if (status)
+            return status;
+        at += length + (at[length] == '&');
+    }
+    return STATUS_OK;
+}
+
+static enum status form_field(struct input *input, struct arena *arena, const struct multipart_part *part,
+                              struct failure *failure)
+{
+    const char *text = (const char *)part->content.data;
+    if (part->content.size > OPTION_BYTES_MAX || !text_is_plain(text, part->content.size))
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "The form field '%s' is not a short line of UTF-8 text.",
+                           text_quote(arena, part->name, 60));
+    char *value = arena_copy_text(arena, text, part->content.size);
+    return option_add(&input->options, arena, part->name, text_split(arena, value), failure);
+}
+
+static enum status read_multipart(const struct api_request *request, struct failure *failure,
+                                  struct input *input)
+{
+    struct multipart multipart;
+    enum status status =
+        multipart_start(api_request_header(request, "Content-Type"), request->body, failure, &multipart);
+    bool more = !status;
+    while (!status && more) {
+        struct multipart_part part;
+        status = multipart_next(&multipart, request->arena, failure, &part, &more);
+        if (status || !more)
+            break;
+        if (!strcmp(part.name, "image"))
+            status = add_image(input, request->arena, part.filename && *part.filename ? part.filename : NULL,
+                               part.content, failure);
+        else
+            status = form_field(input, request->arena, &part, failure);
+    }
+    return status;
+}
+
+/* A JSON option: text with commas, a number, or an array of texts. */
+static enum status json_option(struct input *input, struct arena *arena, const struct json *member,
+                               struct failure *failure)
+{
+    const char *text = json_text(member), *name = json_name(member);
+    double number;
+    struct text_list values = {0};
+    if (text) {
+        values = text_split(arena, arena_copy_text(arena, text, strlen(text)));
+    } else if (json_number(member, &number)) {
+        values = text_split(arena, arena_format(arena, "%.17g", number));
+    } else if (json_is_array(member)) {
+        values.items = arena_allocate(arena, json_length(member) + 1, sizeof *values.items);
+        for (const struct json *item = json_first(member); item; item = json_next(item)) {
+            const char *value = json_text(item);
+            if (!value)
+                return failure_set(failure, STATUS_BAD_REQUEST, "The array '%s' holds what is not text.",
+                                   text_quote(arena, name, 60));
+            values.items[values.count++] = arena_copy_text(arena, value, strlen(value));
+        }
+    }
+    return option_add(&input->options, arena, name, values, failure);
+}
+
+static enum status json_image(struct input *input, struct arena *arena, const struct json *item,
+                              struct failure *failure)
+{
+    const struct json *id = json_member(item, "id");
+    const char *data = json_text(json_member(item, "data"));
+    if (!json_is_object(item) || !data || (id && !json_text(id)) || json_length(item) != (id ? 2u : 1u))
+        return failure_set(
+            failure, STATUS_BAD_REQUEST,
+            "images[%zu] must be an object with 'data', its base64, and at most an 'id' of text.",
+            input->count);
+    struct bytes encoded = {0};
+    enum status status = base64_decode(arena, data, strlen(data), failure, &encoded);
+    if (status)
+        return failure_prefix(failure, "images[%zu].data", input->count);
+    const char *name = id ? arena_copy_text(arena, json_text(id), strlen(json_text(id))) : NULL;
+    return add_image(input, arena, name, encoded, failure);
+}
+
+static enum status read_json(const struct api_request *request, struct failure *failure, struct input *input)
+{
+    struct arena *arena = request->arena;
+    struct json *root = NULL;
+    enum status status = json_parse(request->body, JSON_DEPTH_MAX, failure, &root);
+    if (status)
+        return status;
+    const struct json *images = json_member(root, "images");
+    if (!json_is_object(root) || !json_is_array(images))
+        status = failure_set(failure, STATUS_BAD_REQUEST,
+                             "The JSON body must be an object with an array 'images'.");
+    else if (json_duplicate_name(root))
+        status = failure_set(failure, STATUS_BAD_REQUEST, "The JSON body has the name '%s' twice.",
+                             text_quote(arena, json_duplicate_name(root), 60));
+    for (const struct json *item = json_first(images); item && !status; item = json_next(item))
+        status = json_image(input, arena, item, failure);
+    for (const struct json *member = json_first(root); member && !status; member = json_next(member))
+        if (member != images)
+            status = json_option(input, arena, member, failure);
+    json_destroy(&root);
+    return status;
+}
+
+enum status input_read(const struct api_request *request, struct failure *failure, struct input *out)
+{
+    enum body_form form = BODY_IMAGE;
+    enum status status = input_form(request, failure, &form);
+    if (!status)
+        status = read_query(request, failure, out);
+    if (!status && form == BODY_IMAGE)
+        status = add_image(out, request->arena, NULL, request->body, failure);
+    else if (!status && form == BODY_MULTIPART)
+        status = read_multipart(request, failure, out);
+    else if (!status)
+        status = read_json(request, failure, out);
+    if (!status && !out->count)
+        status = failure_set(failure, STATUS_BAD_REQUEST, "The request has no image: %s.",
+                             form == BODY_JSON ? "'images' is empty" : "add a form part named 'image'");
+    return status;
+}

@@ -1,0 +1,26 @@
+/* The three body forms of POST /predict, read into one: images with ids, and options. */
+#ifndef CXRD_API_INPUT_H
+#define CXRD_API_INPUT_H
+
+#include "api/api.h"
+#include "api/options.h"
+
+struct input {
+    const char *ids[API_IMAGES_MAX];
+    struct bytes images[API_IMAGES_MAX]; /* encoded; inside the body or the arena */
+    size_t count;
+    struct option_list options;
+};
+
+enum body_form { BODY_IMAGE, BODY_MULTIPART, BODY_JSON };
+
+/* The form of the request's body by its Content-Type. Fails with UNSUPPORTED_MEDIA, listing what is read. */
+WARN_UNUSED enum status input_form(const struct api_request *request, struct failure *failure,
+                                   enum body_form *out);
+
+/* Reads query and body. Fails with BAD_REQUEST, TOO_LARGE (too many images), UNSUPPORTED_MEDIA. *out is
+ * large: the caller takes it from the arena. */
+WARN_UNUSED enum status input_read(const struct api_request *request, struct failure *failure,
+                                   struct input *out);
+
+#endif

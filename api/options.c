@@ -1,0 +1,239 @@
+#include "api/options.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { QUOTE_BYTES = 60, LIST_BYTES = 150 };
+
+static const char *const known[OPTION_COUNT_MAX] = {"heads", "attention", "attention_for", "threshold",
+                                                    "model"};
+
+static const struct given_option *option_find(const struct option_list *list, const char *name)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (!strcmp(list->items[i].name, name))
+            return &list->items[i];
+    return NULL;
+}
+
+/* Refuses a value with what there is instead. */
+static enum status refuse(struct arena *arena, struct failure *failure, const char *what, const char *given,
+                          const char *const *there, size_t count)
+{
+    return failure_set(failure, STATUS_BAD_REQUEST, "%s '%s'; there are: %s.", what,
+                       text_quote(arena, given, QUOTE_BYTES), text_join(arena, there, count, LIST_BYTES));
+}
+
+enum status option_add(struct option_list *list, struct arena *arena, const char *name,
+                       struct text_list values, struct failure *failure)
+{
+    size_t i = 0;
+    while (i < OPTION_COUNT_MAX && strcmp(known[i], name))
+        i++;
+    if (i == OPTION_COUNT_MAX)
+        return refuse(arena, failure, "Unknown option", name, known, OPTION_COUNT_MAX);
+    if (option_find(list, name))
+        return failure_set(failure, STATUS_BAD_REQUEST, "The option '%s' is given twice.", name);
+    if (!values.count)
+        return failure_set(failure, STATUS_BAD_REQUEST, "The option '%s' has no value.", name);
+    list->items[list->count++] = (struct given_option){known[i], values};
+    return STATUS_OK;
+}
+
+enum status option_value(const struct option_list *list, const char *name, struct failure *failure,
+                         const char **out)
+{
+    const struct given_option *option = option_find(list, name);
+    if (option && option->values.count != 1)
+        return failure_set(failure, STATUS_BAD_REQUEST, "The option '%s' takes one value.", name);
+    *out = option ? option->values.items[0] : NULL;
+    return STATUS_OK;
+}
+
+size_t options_label_count(const struct model_card *card)
+{
+    size_t count = 0;
+    for (size_t head = 0; head < card->head_count; head++)
+        count += card->heads[head].label_count;
+    return count;
+}
+
+double options_threshold(const struct options *options, const struct label *label)
+{
+    return options->has_threshold ? options->threshold : label->threshold;
+}
+
+static enum status resolve_heads(struct arena *arena, const struct model_card *card,
+                                 const struct given_option *option, struct failure *failure, bool *heads)
+{
+    for (size_t head = 0; head < card->head_count; head++)
+        heads[head] = !option;
+    const char **names = arena_allocate(arena, card->head_count + 1, sizeof *names);
+    for (size_t head = 0; head < card->head_count; head++)
+        names[head] = card->heads[head].name;
+    for (size_t i = 0; option && i < option->values.count; i++) {
+        size_t head = 0;
+        while (head < card->head_count && strcmp(names[head], option->values.items[i]))
+            head++;
+        if (head == card->head_count)
+            return refuse(arena, failure, "Unknown head", option->values.items[i], names, card->head_count);
+        heads[head] = true;
+    }
+    return STATUS_OK;
+}
+
+/* Marks the labels of this name in the heads that were asked for and have maps; lists those labels when none
+ * has the name. */
+static enum status mark_label(struct arena *arena, const struct model_card *card, const bool *heads,
+                              const char *name, struct failure *failure, bool *labels)
+{
+    const char **there = arena_allocate(arena, options_label_count(card) + 1, sizeof *there);
+    size_t count = 0, first = 0;
+    bool found = false, linear = false;
+    for (size_t i = 0; i < card->head_count; first += card->heads[i++].label_count) {
+        const struct head_card *head = &card->heads[i];
+        for (size_t label = 0; heads[i] && label < head->label_count; label++) {
+            bool match = !strcmp(head->labels[label].name, name);
+            if (head->type != HEAD_GLORI) {
+                linear = linear || match;
+                continue;
+            }
+            there[count++] = head->labels[label].name;
+            labels[first + label] = labels[first + label] || match;
+            found = found || match;
+        }
+    }
+    if (found)
+        return STATUS_OK;
+    if (linear)
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "The label '%s' of 'attention_for' has no attention map: its head is linear.",
+                           text_quote(arena, name, QUOTE_BYTES));
+    return refuse(arena, failure, "In the heads asked for, 'attention_for' finds no label", name, there,
+                  count);
+}
+
+static enum status resolve_choice(struct arena *arena, const struct model_card *card,
+                                  const struct given_option *option, struct failure *failure,
+                                  struct options *out)
+{
+    out->choice = ATTENTION_POSITIVE;
+    const char *first = option ? option->values.items[0] : "positive";
+    bool alone = !option || option->values.count == 1;
+    if (alone && !strcmp(first, "positive"))
+        return STATUS_OK;
+    if (alone && !strcmp(first, "all")) {
+        out->choice = ATTENTION_ALL;
+        return STATUS_OK;
+    }
+    if (alone && !strncmp(first, "top:", 4)) {
+        double number = 0;
+        if (!text_number(first + 4, &number) || number < 1 || number > 100000 || number != floor(number))
+            return failure_set(failure, STATUS_BAD_REQUEST,
+                               "The option 'attention_for' needs a whole number of at least 1 after 'top:'.");
+        out->choice = ATTENTION_TOP;
+        out->top = (size_t)number;
+        return STATUS_OK;
+    }
+    out->choice = ATTENTION_LABELS;
+    bool *labels = arena_allocate(arena, options_label_count(card) + 1, sizeof *labels);
+    out->labels = labels;
+    for (size_t i = 0; option && i < option->values.count; i++) {
+        enum status status = mark_label(arena, card, out->heads, option->values.items[i], failure, labels);
+        if (status)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+static enum status resolve_attention(struct arena *arena, const struct option_list *list,
+                                     struct failure *failure, enum attention_form *out)
+{
+    static const char *const forms[] = {"none", "grid", "png", "overlay"};
+    const char *value = NULL;
+    enum status status = option_value(list, "attention", failure, &value);
+    if (status)
+        return status;
+    size_t form = 0;
+    while (form < 4 && strcmp(forms[form], value ? value : "grid"))
+        form++;
+    if (form == 4)
+        return refuse(arena, failure, "The option 'attention' cannot be", value, forms, 4);
+    *out = (enum attention_form)form;
+    return STATUS_OK;
+}
+
+static enum status resolve_threshold(const struct option_list *list, struct failure *failure,
+                                     struct options *out)
+{
+    const char *value = NULL;
+    enum status status = option_value(list, "threshold", failure, &value);
+    if (status || !value)
+        return status;
+    if (!text_number(value, &out->threshold) || out->threshold < 0 || out->threshold > 1)
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "The option 'threshold' must be a number between 0 and 1.");
+    out->has_threshold = true;
+    return STATUS_OK;
+}
+
+enum status options_resolve(struct arena *arena, const struct model_card *card,
+                            const struct option_list *list, struct failure *failure, struct options *out)
+{
+    struct options options = {0};
+    bool *heads = arena_allocate(arena, card->head_count + 1, sizeof *heads);
+    options.heads = heads;
+    enum status status = resolve_heads(arena, card, option_find(list, "heads"), failure, heads);
+    if (!status)
+        status = resolve_attention(arena, list, failure, &options.attention);
+    if (!status)
+        status = resolve_choice(arena, card, option_find(list, "attention_for"), failure, &options);
+    if (!status)
+        status = resolve_threshold(list, failure, &options);
+    if (!status)
+        *out = options;
+    return status;
+}
+
+struct ranked {
+    double probability;
+    size_t label; /* numbered through all heads */
+};
+
+/* The most probable first; the model's order among equals. */
+static int compare_ranked(const void *a, const void *b)
+{
+    const struct ranked *left = a, *right = b;
+    if (left->probability != right->probability)
+        return left->probability < right->probability ? 1 : -1;
+    return left->label < right->label ? -1 : left->label > right->label;
+}
+
+void options_select(const struct options *options, const struct prediction *prediction, bool *selected)
+{
+    size_t total = 0, count = 0, first = 0, marked = 0;
+    for (size_t i = 0; i < prediction->head_count; i++)
+        total += prediction->heads[i].head->label_count;
+    struct ranked *ranked = memory_allocate(total + 1, sizeof *ranked);
+    for (size_t i = 0; i < prediction->head_count; first += prediction->heads[i++].head->label_count) {
+        const struct head_prediction *head = &prediction->heads[i];
+        for (size_t label = 0; options->heads[i] && head->attention && label < head->head->label_count;
+             label++) {
+            double probability = head->probabilities[label];
+            size_t number = first + label;
+            ranked[count++] = (struct ranked){probability, number};
+            selected[number] = options->choice == ATTENTION_ALL ||
+                               (options->choice == ATTENTION_LABELS && options->labels[number]) ||
+                               (options->choice == ATTENTION_POSITIVE &&
+                                probability >= options_threshold(options, &head->head->labels[label]));
+            marked += selected[number];
+        }
+    }
+    qsort(ranked, count, sizeof *ranked, compare_ranked);
+    size_t top =
+        options->choice == ATTENTION_TOP ? options->top : options->choice == ATTENTION_POSITIVE && !marked;
+    for (size_t i = 0; i < top && i < count; i++)
+        selected[ranked[i].label] = true;
+    free(ranked);
+}

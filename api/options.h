@@ -1,0 +1,59 @@
+/* The options of a prediction: collected by name from query, form or JSON, then resolved against a model. */
+#ifndef CXRD_API_OPTIONS_H
+#define CXRD_API_OPTIONS_H
+
+#include "api/text.h"
+#include "engine/engine.h"
+
+/* One option as it was given. A text is one value or several with commas between them; a JSON array is
+ * several. */
+struct given_option {
+    const char *name;
+    struct text_list values;
+};
+
+enum { OPTION_COUNT_MAX = 5 }; /* heads, attention, attention_for, threshold, model */
+
+struct option_list {
+    struct given_option items[OPTION_COUNT_MAX];
+    size_t count;
+};
+
+/* Adds an option. Fails with BAD_REQUEST when its name is unknown, it was given before, or it is empty. */
+WARN_UNUSED enum status option_add(struct option_list *list, struct arena *arena, const char *name,
+                                   struct text_list values, struct failure *failure);
+/* The single value of an option; NULL when it was not given. Fails with BAD_REQUEST when it has several. */
+WARN_UNUSED enum status option_value(const struct option_list *list, const char *name,
+                                     struct failure *failure, const char **out);
+
+enum attention_form { ATTENTION_NONE, ATTENTION_GRID, ATTENTION_PNG, ATTENTION_OVERLAY };
+enum attention_choice { ATTENTION_POSITIVE, ATTENTION_ALL, ATTENTION_TOP, ATTENTION_LABELS };
+
+/* Labels are numbered through all heads, in the model's order; heads that were not asked for count too. */
+struct options {
+    const bool *heads; /* [heads]: which ones to report */
+    enum attention_form attention;
+    enum attention_choice choice;
+    size_t top;         /* of ATTENTION_TOP */
+    const bool *labels; /* [all labels], of ATTENTION_LABELS */
+    bool has_threshold;
+    double threshold; /* instead of the labels' own */
+};
+
+/* Resolves what was given against a model; the rest gets its default: all heads, attention grid for the
+ * positive labels, each label's own threshold. Fails with BAD_REQUEST, naming what is wrong and what there
+ * is. */
+WARN_UNUSED enum status options_resolve(struct arena *arena, const struct model_card *card,
+                                        const struct option_list *list, struct failure *failure,
+                                        struct options *out);
+
+/* The number of labels of all heads. */
+size_t options_label_count(const struct model_card *card);
+double options_threshold(const struct options *options, const struct label *label);
+
+/* Marks the labels of one image whose attention maps are wanted. Only heads that were asked for and have maps
+ * take part. ATTENTION_POSITIVE marks the most probable one when none is positive. selected: [all labels],
+ * zeroed. */
+void options_select(const struct options *options, const struct prediction *prediction, bool *selected);
+
+#endif

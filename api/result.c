@@ -1,0 +1,186 @@
+#include "api/result.h"
+
+#include "api/base64.h"
+#include "api/problem.h"
+#include "engine/image/overlay.h"
+
+#include <stdlib.h>
+
+struct json *result_model(const struct model_card *card)
+{
+    struct json *model = json_object();
+    json_add_text(model, "name", card->name);
+    json_add_text(model, "version", card->version);
+    json_add_text(model, "weights_sha256", card->weights_sha256);
+    json_add_text(model, "intended_use", card->intended_use);
+    return model;
+}
+
+static struct json *image_json(const char *id, const char *profile, const struct prediction *prediction)
+{
+    const struct image_info *info = &prediction->image;
+    struct json *image = json_object();
+    json_add_text(image, "id", id);
+    json_add_text(image, "format", image_format_name(info->format));
+    json_add_number(image, "width", info->width);
+    json_add_number(image, "height", info->height);
+    if (prediction->failure.status)
+        return image;
+    json_add_text(image, "profile", profile);
+    struct json *warnings = json_add(image, "warnings", json_array());
+    for (uint32_t bit = 1; bit < IMAGE_WARNING_END; bit <<= 1)
+        if (info->warnings & bit)
+            json_append_text(warnings, image_warning_sentence((enum image_warning)bit));
+    struct json *region = json_add(image, "region", json_object());
+    json_add_number(region, "x", prediction->region.x);
+    json_add_number(region, "y", prediction->region.y);
+    json_add_number(region, "width", prediction->region.width);
+    json_add_number(region, "height", prediction->region.height);
+    return image;
+}
+
+struct json *result_codes(const struct label *label)
+{
+    struct json *codes = json_array();
+    for (size_t i = 0; i < label->code_count; i++) {
+        struct json *code = json_append(codes, json_object());
+        json_add_text(code, "system", label->codes[i].system);
+        json_add_text(code, "code", label->codes[i].code);
+    }
+    return codes;
+}
+
+void result_add_calibration(struct json *object, const struct label *label)
+{
+    if (!label->calibrated)
+        return;
+    struct json *calibration = json_add(object, "calibration", json_object());
+    json_add_number(calibration, "scale", label->scale);
+    json_add_number(calibration, "offset", label->offset);
+}
+
+static struct json *finding_json(const struct options *options, const struct head_prediction *head, size_t i)
+{
+    const struct label *label = &head->head->labels[i];
+    double threshold = options_threshold(options, label);
+    struct json *finding = json_object();
+    json_add_text(finding, "head", head->head->name);
+    json_add_text(finding, "label", label->name);
+    json_add_float(finding, "logit", head->logits[i]);
+    json_add_float(finding, "probability", head->probabilities[i]);
+    result_add_calibration(finding, label);
+    json_add_number(finding, "threshold", threshold);
+    json_add_text(finding, "threshold_source", options->has_threshold ? "request" : label->threshold_source);
+    json_add_boolean(finding, "positive", (double)head->probabilities[i] >= threshold);
+    json_add(finding, "codes", result_codes(label));
+    return finding;
+}
+
+static struct json *risk_json(const struct head_prediction *head, size_t i)
+{
+    struct json *risk = json_object();
+    json_add_text(risk, "name", head->head->labels[i].name);
+    json_add_float(risk, "logit", head->logits[i]);
+    json_add_float(risk, "probability", head->probabilities[i]);
+    result_add_calibration(risk, &head->head->labels[i]);
+    json_add_text(risk, "definition", head->head->definition ? head->head->definition : "");
+    return risk;
+}
+
+static enum status picture_json(struct result_context *context, const struct attention_map *map,
+                                const struct image *pixels, struct failure *failure, struct json *object)
+{
+    struct buffer png = {.maximum = context->picture_bytes_left};
+    enum status status = attention_render(map, pixels, failure, &png);
+    if (status == STATUS_TOO_LARGE)
+        status =
+            failure_set(failure, STATUS_TOO_LARGE,
+                        "The pictures of this answer pass its limit; ask for fewer images or labels, or for "
+                        "'attention' grid.");
+    if (!status) {
+        context->picture_bytes_left -= png.size;
+        char *text = base64_encode((struct bytes){png.data, png.size});
+        json_add_text(object, "png", text);
+        free(text);
+    }
+    buffer_finish(&png);
+    return status;
+}
+
+static enum status map_json(struct result_context *context, const struct prediction *prediction,
+                            const struct head_prediction *head, size_t i, struct failure *failure,
+                            struct json *object)
+{
+    uint32_t grid = backbone_grid(&context->card->backbone);
+    size_t cells = (size_t)grid * grid;
+    struct attention_map map = {head->attention + i * cells, grid, grid, prediction->region};
+    enum attention_form form = context->options->attention;
+    json_add_text(object, "head", head->head->name);
+    json_add_text(object, "label", head->head->labels[i].name);
+    if (form == ATTENTION_GRID) {
+        json_add_number(object, "rows", map.rows);
+        json_add_number(object, "columns", map.columns);
+        json_add(object, "values", json_float_array(map.values, cells));
+    } else {
+        const struct image *pixels = form == ATTENTION_OVERLAY ? &prediction->pixels : NULL;
+        enum status status = picture_json(context, &map, pixels, failure, object);
+        if (status)
+            return status;
+    }
+    double x, y;
+    attention_peak(&map, &x, &y);
+    struct json *peak = json_add(object, "peak", json_object());
+    json_add_number(peak, "x", x);
+    json_add_number(peak, "y", y);
+    return STATUS_OK;
+}
+
+static enum status maps_json(struct result_context *context, const struct prediction *prediction,
+                             struct failure *failure, struct json *maps)
+{
+    size_t total = 0, number = 0;
+    for (size_t i = 0; i < prediction->head_count; i++)
+        total += prediction->heads[i].head->label_count;
+    bool *selected = memory_allocate(total + 1, sizeof *selected);
+    options_select(context->options, prediction, selected);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < prediction->head_count; i++)
+        for (size_t label = 0; label < prediction->heads[i].head->label_count; label++)
+            if (selected[number++] && !status)
+                status = map_json(context, prediction, &prediction->heads[i], label, failure,
+                                  json_append(maps, json_object()));
+    free(selected);
+    return status;
+}
+
+enum status result_prediction(struct result_context *context, const char *id,
+                              const struct prediction *prediction, struct failure *failure, struct json **out)
+{
+    struct json *result = json_object();
+    json_add(result, "image", image_json(id, context->card->profile, prediction));
+    if (prediction->failure.status) {
+        json_add(result, "error", problem_json(&prediction->failure, context->request_id));
+        *out = result;
+        return STATUS_OK;
+    }
+    struct json *findings = json_add(result, "findings", json_array());
+    struct json *risks = json_add(result, "risk_scores", json_array());
+    struct json *maps = json_add(result, "attention_maps", json_array());
+    for (size_t i = 0; i < prediction->head_count; i++) {
+        const struct head_prediction *head = &prediction->heads[i];
+        for (size_t label = 0; context->options->heads[i] && label < head->head->label_count; label++) {
+            if (head->head->kind == HEAD_FINDINGS)
+                json_append(findings, finding_json(context->options, head, label));
+            else
+                json_append(risks, risk_json(head, label));
+        }
+    }
+    enum status status = STATUS_OK;
+    if (context->options->attention != ATTENTION_NONE)
+        status = maps_json(context, prediction, failure, maps);
+    if (status)
+        json_destroy(&result);
+    else
+        *out = result;
+    return status;
+}

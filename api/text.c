@@ -1,0 +1,135 @@
+#include "api/text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Length of the well-formed character at `at`, 0 when there is none (Unicode table 3-7). */
+static size_t character_length(const unsigned char *at, size_t left)
+{
+    unsigned char lead = at[0];
+    if (lead < 0x80)
+        return lead >= 0x20 && lead != 0x7f;
+    size_t length = lead >= 0xc2 && lead <= 0xdf   ? 2
+                    : lead >= 0xe0 && lead <= 0xef ? 3
+                    : lead >= 0xf0 && lead <= 0xf4 ? 4
+                                                   : 0;
+    if (!length || length > left)
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+    bool overlong = (lead == 0xe0 && at[1] < 0xa0) || (lead == 0xf0 && at[1] < 0x90);
+    bool surrogate = lead == 0xed && at[1] > 0x9f;
+    bool beyond = lead == 0xf4 && at[1] > 0x8f;
+    bool control = lead == 0xc2 && at[1] < 0xa0;
+    return overlong || surrogate || beyond || control ? 0 : length;
+}
+
+bool text_is_plain(const char *text, size_t length)
+{
+    for (size_t at = 0, step; at < length; at += step) {
+        step = character_length((const unsigned char *)text + at, length - at);
+        if (!step)
+            return false;
+    }
+    return true;
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+enum status text_percent_decode(struct arena *arena, const char *text, size_t length, bool form,
+                                struct failure *failure, char **out)
+{
+    char *decoded = arena_allocate(arena, length + 1, 1);
+    size_t used = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] != '%') {
+            decoded[used++] = form && text[i] == '+' ? ' ' : text[i];
+            continue;
+        }
+        int high = length - i > 2 ? hex_digit(text[i + 1]) : -1;
+        int low = length - i > 2 ? hex_digit(text[i + 2]) : -1;
+        if (high < 0 || low < 0)
+            return failure_set(failure, STATUS_BAD_REQUEST,
+                               "The address has a '%%' that is not followed by two hexadecimal digits.");
+        decoded[used++] = (char)(high << 4 | low);
+        i += 2;
+    }
+    if (!text_is_plain(decoded, used))
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "The address holds control characters or bytes that are not UTF-8.");
+    *out = decoded;
+    return STATUS_OK;
+}
+
+char *text_quote(struct arena *arena, const char *text, size_t maximum)
+{
+    size_t length = strlen(text), taken = 0, used = 0;
+    char *quoted = arena_allocate(arena, maximum + sizeof "...", 1);
+    while (taken < length) {
+        size_t step = character_length((const unsigned char *)text + taken, length - taken);
+        if (used + (step ? step : 1) > maximum)
+            break;
+        memcpy(quoted + used, step ? text + taken : "?", step ? step : 1);
+        used += step ? step : 1;
+        taken += step ? step : 1;
+    }
+    if (taken < length)
+        memcpy(quoted + used, "...", 3);
+    return quoted;
+}
+
+struct text_list text_split(struct arena *arena, const char *text)
+{
+    size_t most = 1;
+    for (const char *at = text; *at; at++)
+        most += *at == ',';
+    struct text_list list = {arena_allocate(arena, most, sizeof *list.items), 0};
+    while (*text) {
+        size_t length = strcspn(text, ",");
+        const char *start = text, *end = text + length;
+        while (start < end && *start == ' ')
+            start++;
+        while (end > start && end[-1] == ' ')
+            end--;
+        if (end > start)
+            list.items[list.count++] = arena_copy_text(arena, start, (size_t)(end - start));
+        text += length + (text[length] == ',');
+    }
+    return list;
+}
+
+char *text_join(struct arena *arena, const char *const *items, size_t count, size_t maximum)
+{
+    enum { TAIL_BYTES = 16 }; /* " and 1234 more" */
+    if (!count)
+        return arena_copy_text(arena, "none", 4);
+    size_t taken = 0, length = 0;
+    while (taken < count && length + strlen(items[taken]) + 2 + TAIL_BYTES <= maximum)
+        length += strlen(items[taken++]) + 2;
+    char *joined = arena_allocate(arena, length + TAIL_BYTES + 32, 1);
+    for (size_t i = 0; i < taken; i++) {
+        strcat(joined, i ? ", " : "");
+        strcat(joined, items[i]);
+    }
+    if (taken == count)
+        return joined;
+    return arena_format(arena, taken ? "%s and %zu more" : "%s%zu names", joined, count - taken);
+}
+
+bool text_number(const char *text, double *out)
+{
+    char *end = NULL;
+    double number = strtod(text, &end);
+    if (end == text || *end || !isfinite(number) || strspn(text, "+-.0123456789eE") != strlen(text))
+        return false;
+    *out = number;
+    return true;
+}

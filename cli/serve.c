@@ -1,0 +1,33 @@
+#include "cli/command.h"
+#include "engine/base/log.h"
+#include "server/server.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char usage[] =
+    "usage: cxrd serve --model DIR [OPTION...]\n\n"
+    "Serves POST /predict over HTTP; /openapi.yaml describes the rest. Each option is also an\n"
+    "environment variable (CXRD_MAX_BATCH) and a key of the --config file (max-batch); the\n"
+    "command line counts most, the file least.\n\n";
+
+int command_serve(int argc, char **argv)
+{
+    if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+        fputs(usage, stdout);
+        settings_describe(stdout);
+        return 0;
+    }
+    struct failure failure = {0};
+    struct settings settings;
+    if (settings_read(argc - 1, argv + 1, &failure, &settings)) {
+        fprintf(stderr, "cxrd serve: %s\n", failure.sentence);
+        return 2;
+    }
+    log_configure((enum log_level)settings.log_level, (enum log_format)settings.log_format);
+    enum status status = server_run(&settings, &failure);
+    settings_finish(&settings);
+    if (status)
+        fprintf(stderr, "cxrd serve: %s\n", failure.sentence);
+    return status ? 1 : 0;
+}

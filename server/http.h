@@ -1,0 +1,28 @@
+/* HTTP: a listener whose requests are guarded, bounded, handed to the api, answered and logged. */
+#ifndef CXRD_SERVER_HTTP_H
+#define CXRD_SERVER_HTTP_H
+
+#include "api/api.h"
+
+struct http_options {
+    const char *listen; /* ADDRESS:PORT; port 0 lets the system choose */
+    uint32_t threads;   /* connections served at once */
+    uint32_t body_timeout_ms;
+    bool probes_only; /* answers /healthz and /readyz alone */
+};
+
+struct http;
+/* Listens and serves from now on. `api` is borrowed. Fails with BAD_REQUEST (address), UNAVAILABLE (cannot
+ * listen there). The caller owns *out. */
+WARN_UNUSED enum status http_start(const struct http_options *options, struct api *api,
+                                   struct failure *failure, struct http **out);
+/* The port listened on. */
+int http_port(const struct http *http);
+/* From now on every answer ends its connection. */
+void http_drain(struct http *http);
+/* Requests being read, answered or sent now. */
+size_t http_in_flight(const struct http *http);
+/* Ends all connections, cutting off what is in flight. */
+void http_stop(struct http **http);
+
+#endif

@@ -1,0 +1,294 @@
+#include "server/settings.h"
+
+#include "engine/base/file.h"
+#include "engine/base/yaml_json.h"
+
+#include <ctype.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum setting_kind { SETTING_TEXT, SETTING_LIST, SETTING_NUMBER, SETTING_CHOICE };
+
+enum { SETTINGS_FILE_BYTES_MAX = 1 << 16, CHOICES_MAX = 4 };
+
+struct setting {
+    const char *name;
+    enum setting_kind kind;
+    size_t offset; /* in struct settings */
+    const char *fallback;
+    uint32_t minimum, maximum;
+    const char *choices[CHOICES_MAX + 1]; /* the value is the choice's number */
+    const char *argument, *help;
+};
+
+#define AT(member) offsetof(struct settings, member)
+
+/* "config" names the settings file itself: it is handled apart and stays last. */
+static const struct setting table[] = {
+    {"model", SETTING_LIST, AT(models), NULL, 0, 0, {NULL}, "DIR", "model package; repeat it for several"},
+    {"listen", SETTING_TEXT, AT(listen), "127.0.0.1:8080", 0, 0, {NULL}, "ADDRESS:PORT", "where to serve"},
+    {"probe-listen",
+     SETTING_TEXT,
+     AT(probe_listen),
+     NULL,
+     0,
+     0,
+     {NULL},
+     "ADDRESS:PORT",
+     "a second listener with its own threads for /healthz and /readyz"},
+    {"device", SETTING_TEXT, AT(device), NULL, 0, 0, {NULL}, "auto|cpu|INDEX|UUID", "see `cxrd devices`"},
+    {"rung", SETTING_TEXT, AT(rung), NULL, 0, 0, {NULL}, "NAME", "forces a rung of kernels"},
+    {"precision",
+     SETTING_CHOICE,
+     AT(precision),
+     "auto",
+     0,
+     0,
+     {"auto", "fp16", "fp32"},
+     "auto|fp16|fp32",
+     "of the weights on the device"},
+    {"cache-folder", SETTING_TEXT, AT(cache_folder), NULL, 0, 0, {NULL}, "DIR", "keeps compiled pipelines"},
+    {"max-batch", SETTING_NUMBER, AT(max_batch), "0", 0, 64, {NULL}, "N", "images a batch; 0 chooses"},
+    {"max-queue", SETTING_NUMBER, AT(max_queue), "0", 0, 4096, {NULL}, "N", "images that may wait; 0: 256"},
+    {"max-queue-delay-us",
+     SETTING_NUMBER,
+     AT(max_queue_delay_us),
+     "0",
+     0,
+     1000000,
+     {NULL},
+     "N",
+     "how long a batch waits to fill"},
+    {"threads", SETTING_NUMBER, AT(threads), "64", 1, 1024, {NULL}, "N", "connections served at once"},
+    {"body-timeout-ms",
+     SETTING_NUMBER,
+     AT(body_timeout_ms),
+     "60000",
+     100,
+     3600000,
+     {NULL},
+     "N",
+     "for a request's body to arrive, and for its answer to leave"},
+    {"drain-timeout-ms",
+     SETTING_NUMBER,
+     AT(drain_timeout_ms),
+     "30000",
+     0,
+     3600000,
+     {NULL},
+     "N",
+     "for requests in flight to end after SIGTERM"},
+    {"log-level",
+     SETTING_CHOICE,
+     AT(log_level),
+     "info",
+     0,
+     0,
+     {"error", "warning", "info", "debug"},
+     "error|warning|info|debug",
+     "how much to log"},
+    {"log-format", SETTING_CHOICE, AT(log_format), "json", 0, 0, {"text", "json"}, "text|json", "of the log"},
+    {"config", SETTING_TEXT, 0, NULL, 0, 0, {NULL}, "FILE", "a YAML file whose keys are these options"},
+};
+enum { SETTING_COUNT = sizeof table / sizeof *table, SETTING_CONFIG = SETTING_COUNT - 1 };
+static_assert(LOG_ERROR == 0 && LOG_DEBUG == 3 && LOG_TEXT == 0 && LOG_JSON == 1, "the choices are in order");
+
+/* What one setting was given, and where: "--threads", "CXRD_THREADS", "key 'threads' of FILE". */
+struct given {
+    const char *values[SETTINGS_MODELS_MAX];
+    size_t count;
+    const char *where;
+};
+
+/* The table's row, or -1 with a sentence. */
+static int find_setting(const char *name, size_t length, const char *where, struct failure *failure)
+{
+    for (int i = 0; i < SETTING_COUNT; i++)
+        if (strlen(table[i].name) == length && !strncmp(table[i].name, name, length))
+            return i;
+    if (!strncmp(name, "tls", 3) || !strncmp(name, "ssl", 3))
+        failure_set(failure, STATUS_BAD_REQUEST,
+                    "%s: this service speaks plain HTTP; let a proxy in front of it end TLS.", where);
+    else
+        failure_set(failure, STATUS_BAD_REQUEST, "%s is no option; `cxrd serve --help` lists them.", where);
+    return -1;
+}
+
+static enum status add_value(struct given *given, int i, const char *value, const char *where,
+                             struct failure *failure)
+{
+    size_t most = table[i].kind == SETTING_LIST ? SETTINGS_MODELS_MAX : 1;
+    if (given[i].count == most)
+        return failure_set(failure, STATUS_BAD_REQUEST, "%s can be given %zu time%s.", where, most,
+                           most > 1 ? "s" : "");
+    given[i].values[given[i].count++] = value;
+    given[i].where = where;
+    return STATUS_OK;
+}
+
+static enum status read_arguments(int count, char *const *arguments, struct arena *arena,
+                                  struct failure *failure, struct given *given)
+{
+    for (int at = 0; at < count; at++) {
+        const char *argument = arguments[at];
+        if (strncmp(argument, "--", 2) || !argument[2])
+            return failure_set(failure, STATUS_BAD_REQUEST,
+                               "'%s' is no option; `cxrd serve --help` lists them.", argument);
+        size_t length = strcspn(argument, "=");
+        char *where = arena_copy_text(arena, argument, length);
+        int i = find_setting(argument + 2, length - 2, where, failure);
+        if (i < 0)
+            return STATUS_BAD_REQUEST;
+        const char *value = argument[length] ? argument + length + 1
+                            : at + 1 < count ? arguments[++at]
+                                             : NULL;
+        if (!value)
+            return failure_set(failure, STATUS_BAD_REQUEST, "%s needs a value: %s.", where,
+                               table[i].argument);
+        enum status status = add_value(given, i, value, where, failure);
+        if (status)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+/* Environment variables count where the command line said nothing. Lists have commas. */
+static enum status read_environment(struct arena *arena, struct failure *failure, struct given *given)
+{
+    for (int i = 0; i < SETTING_COUNT; i++) {
+        char *name = arena_format(arena, "CXRD_%s", table[i].name);
+        for (char *at = name; *at; at++)
+            *at = *at == '-' ? '_' : (char)toupper((unsigned char)*at);
+        const char *value = getenv(name);
+        if (!value || !*value || given[i].count)
+            continue;
+        char *copy = arena_copy_text(arena, value, strlen(value)), *rest = copy;
+        while (rest) {
+            const char *one = table[i].kind == SETTING_LIST ? strsep(&rest, ",") : strsep(&rest, "");
+            enum status status = *one ? add_value(given, i, one, name, failure) : STATUS_OK;
+            if (status)
+                return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status file_value(const struct json *value, int i, const char *where, struct arena *arena,
+                              struct failure *failure, struct given *given)
+{
+    double number;
+    const char *text = json_text(value);
+    if (text)
+        return add_value(given, i, arena_copy_text(arena, text, strlen(text)), where, failure);
+    if (json_number(value, &number))
+        return add_value(given, i, arena_format(arena, "%.17g", number), where, failure);
+    return failure_set(failure, STATUS_BAD_REQUEST, "%s must be %s.", where,
+                       table[i].kind == SETTING_LIST ? "a text or a list of texts" : "a text or a number");
+}
+
+static enum status file_member(const struct json *member, const char *path, struct arena *arena,
+                               const bool *settled, struct failure *failure, struct given *given)
+{
+    const char *name = json_name(member);
+    char *where = arena_format(arena, "key '%s' of %s", name, path);
+    int i = find_setting(name, strlen(name), where, failure);
+    if (i < 0)
+        return STATUS_BAD_REQUEST;
+    if (settled[i] || i == SETTING_CONFIG)
+        return STATUS_OK;
+    if (!json_is_array(member))
+        return file_value(member, i, where, arena, failure, given);
+    enum status status = STATUS_OK;
+    for (const struct json *item = json_first(member); item && !status; item = json_next(item))
+        status = file_value(item, i, where, arena, failure, given);
+    return status;
+}
+
+static enum status read_file(const char *path, struct arena *arena, struct failure *failure,
+                             struct given *given)
+{
+    struct bytes text = {0};
+    struct json *root = NULL;
+    bool settled[SETTING_COUNT];
+    for (int i = 0; i < SETTING_COUNT; i++)
+        settled[i] = given[i].count > 0;
+    enum status status = file_read(path, SETTINGS_FILE_BYTES_MAX, failure, &text);
+    if (status)
+        return status;
+    status = yaml_parse(text, failure, &root);
+    if (status)
+        failure_prefix(failure, "%s", path);
+    else if (!json_is_object(root))
+        status = failure_set(failure, STATUS_BAD_REQUEST, "%s must be a mapping of options.", path);
+    for (const struct json *member = json_first(root); member && !status; member = json_next(member))
+        status = file_member(member, path, arena, settled, failure, given);
+    json_destroy(&root);
+    free((void *)text.data);
+    return status;
+}
+
+static enum status convert(const struct setting *setting, const struct given *given, struct failure *failure,
+                           struct settings *out)
+{
+    void *at = (char *)out + setting->offset;
+    const char *value = given->count ? given->values[0] : setting->fallback;
+    if (setting->kind == SETTING_LIST) {
+        memcpy(at, given->values, given->count * sizeof *given->values);
+        out->model_count = given->count;
+    } else if (setting->kind == SETTING_TEXT) {
+        *(const char **)at = value && *value ? value : NULL;
+    } else if (setting->kind == SETTING_NUMBER) {
+        char *end = NULL;
+        unsigned long number = strtoul(value, &end, 10);
+        if (!isdigit((unsigned char)*value) || *end || strlen(value) > 9 || number < setting->minimum ||
+            number > setting->maximum)
+            return failure_set(failure, STATUS_BAD_REQUEST, "%s must be a whole number from %u to %u.",
+                               given->where, setting->minimum, setting->maximum);
+        *(uint32_t *)at = (uint32_t)number;
+    } else {
+        uint32_t choice = 0;
+        while (setting->choices[choice] && strcmp(setting->choices[choice], value))
+            choice++;
+        if (!setting->choices[choice])
+            return failure_set(failure, STATUS_BAD_REQUEST, "%s must be one of %s.", given->where,
+                               setting->argument);
+        *(uint32_t *)at = choice;
+    }
+    return STATUS_OK;
+}
+
+enum status settings_read(int count, char *const *arguments, struct failure *failure, struct settings *out)
+{
+    struct given given[SETTING_COUNT] = {0};
+    struct settings settings = {.arena = arena_create()};
+    enum status status = read_arguments(count, arguments, settings.arena, failure, given);
+    if (!status)
+        status = read_environment(settings.arena, failure, given);
+    if (!status && given[SETTING_CONFIG].count)
+        status = read_file(given[SETTING_CONFIG].values[0], settings.arena, failure, given);
+    for (int i = 0; i < SETTING_CONFIG && !status; i++)
+        status = convert(&table[i], &given[i], failure, &settings);
+    if (!status && !settings.model_count)
+        status = failure_set(failure, STATUS_BAD_REQUEST, "No model is given; use --model DIR.");
+    if (status)
+        settings_finish(&settings);
+    else
+        *out = settings;
+    return status;
+}
+
+void settings_finish(struct settings *settings)
+{
+    arena_destroy(&settings->arena);
+}
+
+void settings_describe(FILE *out)
+{
+    for (int i = 0; i < SETTING_COUNT; i++) {
+        char option[64];
+        snprintf(option, sizeof option, "--%s %s", table[i].name, table[i].argument);
+        fprintf(out, "  %-38s %s%s%s%s\n", option, table[i].help, table[i].fallback ? " (" : "",
+                table[i].fallback ? table[i].fallback : "", table[i].fallback ? ")" : "");
+    }
+}

@@ -1,0 +1,38 @@
+/* The settings of `cxrd serve`: command line over environment (CXRD_<OPTION>) over settings file. */
+#ifndef CXRD_SERVER_SETTINGS_H
+#define CXRD_SERVER_SETTINGS_H
+
+#include "engine/base/log.h"
+#include "engine/base/memory.h"
+#include "engine/base/status.h"
+
+#include <stdint.h>
+#include <stdio.h>
+
+enum { SETTINGS_MODELS_MAX = 16 };
+
+struct settings {
+    const char *models[SETTINGS_MODELS_MAX]; /* folders of model packages */
+    size_t model_count;
+    const char *listen;                       /* ADDRESS:PORT; port 0 lets the system choose */
+    const char *probe_listen;                 /* ADDRESS:PORT of a second listener for probes; NULL: none */
+    const char *device, *rung, *cache_folder; /* as in struct engine_options; NULL: not given */
+    uint32_t precision;                       /* enum precision */
+    uint32_t max_batch, max_queue, max_queue_delay_us;
+    uint32_t threads; /* connections served at once */
+    uint32_t body_timeout_ms, drain_timeout_ms;
+    uint32_t log_level, log_format; /* enum log_level, enum log_format */
+    struct arena *arena;            /* of all texts */
+};
+
+/* Reads and checks all three sources. Arguments start after the command's name. Fails with BAD_REQUEST
+ * (usage, with a sentence that names the option and where it came from), NOT_FOUND, INVALID_FILE (the
+ * settings file). Release with settings_finish. */
+WARN_UNUSED enum status settings_read(int count, char *const *arguments, struct failure *failure,
+                                      struct settings *out);
+void settings_finish(struct settings *settings);
+
+/* The table of options, for --help. */
+void settings_describe(FILE *out);
+
+#endif
