@@ -3,6 +3,7 @@
 #include "engine/base/file.h"
 #include "engine/base/yaml_json.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stddef.h>
 #include <stdlib.h>

@@ -1,0 +1,202 @@
+#include "tests/unit/api/fake_engine.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct engine {
+    char behaviour[16];
+    struct model_card card;
+};
+
+static const struct code nodule_codes[] = {{"http://snomed.info/sct", "427359005"}};
+
+#define PLAIN(text)                                                   \
+    {                                                                 \
+        .name = text, .threshold = 0.9, .threshold_source = "default" \
+    }
+static const struct label finding_labels[] = {PLAIN("Normal"),
+                                              PLAIN("Edema"),
+                                              PLAIN("Mass"),
+                                              {.name = "Nodule",
+                                               .threshold = 0.9,
+                                               .threshold_source = "youden",
+                                               .codes = nodule_codes,
+                                               .code_count = 1}};
+static const struct label risk_labels[] = {PLAIN("area_lost")};
+static const struct label extra_labels[] = {{.name = "Tuberculosis",
+                                             .threshold = 0.9,
+                                             .threshold_source = "default",
+                                             .calibrated = true,
+                                             .scale = 2,
+                                             .offset = 1}};
+
+static const struct head_card heads[] = {
+    {.name = "findings",
+     .kind = HEAD_FINDINGS,
+     .type = HEAD_GLORI,
+     .labels = finding_labels,
+     .label_count = 4},
+    {.name = "cardiac",
+     .kind = HEAD_RISK,
+     .type = HEAD_GLORI,
+     .definition = "How much area a drawing lost.",
+     .labels = risk_labels,
+     .label_count = 1},
+    {.name = "extra", .kind = HEAD_FINDINGS, .type = HEAD_LINEAR, .labels = extra_labels, .label_count = 1}};
+
+const char *head_kind_name(enum head_kind kind)
+{
+    return kind == HEAD_FINDINGS ? "findings" : "risk";
+}
+
+const char *head_type_name(enum head_type type)
+{
+    return type == HEAD_GLORI ? "glori" : "linear";
+}
+
+static void pause_ms(long ms)
+{
+    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
+}
+
+enum status engine_create(const struct engine_options *options, struct failure *failure, struct engine **out)
+{
+    const char *behaviour = options->rung ? options->rung : "";
+    if (!strcmp(behaviour, "broken"))
+        return failure_set(failure, STATUS_INVALID_FILE, "The package is broken.");
+    if (!strcmp(behaviour, "loading"))
+        pause_ms(3000);
+    struct engine *engine = memory_allocate(1, sizeof *engine);
+    strncpy(engine->behaviour, behaviour, sizeof engine->behaviour - 1);
+    engine->card = (struct model_card){
+        .name = memory_copy_text(options->model),
+        .version = "1.2.3",
+        .intended_use = "Tests.",
+        .profile = "chexfound",
+        .backbone = {.patch_size = FAKE_SIDE / FAKE_GRID, .image_size = FAKE_SIDE},
+        .heads = heads,
+        .head_count = 3,
+    };
+    memset(engine->card.weights_sha256, 'a', 64);
+    *out = engine;
+    return STATUS_OK;
+}
+
+void engine_destroy(struct engine **engine)
+{
+    if (!engine || !*engine)
+        return;
+    free((char *)(*engine)->card.name);
+    free(*engine);
+    *engine = NULL;
+}
+
+const struct model_card *engine_card(const struct engine *engine)
+{
+    return &engine->card;
+}
+
+const char *engine_device_name(const struct engine *engine)
+{
+    (void)engine;
+    return "none";
+}
+
+const char *engine_rung_name(const struct engine *engine)
+{
+    (void)engine;
+    return "fake";
+}
+
+bool engine_usable(const struct engine *engine)
+{
+    return strcmp(engine->behaviour, "lost") != 0;
+}
+
+size_t engine_queue_depth(const struct engine *engine)
+{
+    (void)engine;
+    return 0;
+}
+
+size_t engine_queue_capacity(const struct engine *engine)
+{
+    (void)engine;
+    return 256;
+}
+
+static double mean_pixel(const struct square *square)
+{
+    double sum = 0;
+    size_t count = (size_t)square->side * square->side * 3;
+    for (size_t i = 0; i < count; i++)
+        sum += square->pixels[i];
+    return sum / (double)count;
+}
+
+static void answer_head(const struct head_card *card, size_t first, double mean, struct head_prediction *out)
+{
+    enum { CELLS = FAKE_GRID * FAKE_GRID };
+    size_t count = card->label_count;
+    *out = (struct head_prediction){.head = card,
+                                    .logits = memory_allocate(count, sizeof(float)),
+                                    .probabilities = memory_allocate(count, sizeof(float))};
+    if (card->type == HEAD_GLORI)
+        out->attention = memory_allocate(count * CELLS, sizeof(float));
+    for (size_t i = 0; i < count; i++) {
+        const struct label *label = &card->labels[i];
+        double logit = (double)(first + i) - 2 + mean / 255 + (strcmp(label->name, "Edema") ? 0 : 0.5);
+        double shown = label->calibrated ? label->scale * logit + label->offset : logit;
+        out->logits[i] = (float)logit;
+        out->probabilities[i] = (float)(1 / (1 + exp(-shown)));
+        for (size_t cell = 0; out->attention && cell < CELLS; cell++)
+            out->attention[i * CELLS + cell] = cell == first + i ? 0.625f : 0.025f;
+    }
+}
+
+static void predict_one(struct bytes encoded, bool keep_pixels, struct prediction *out)
+{
+    struct square square = {0};
+    *out = (struct prediction){0};
+    out->timing = (struct prediction_timing){1, 2, 3, 4};
+    if (image_decode(encoded, &out->failure, &out->pixels, &out->image))
+        return;
+    if (image_prepare(&out->pixels, FAKE_SIDE, &out->failure, &square, &out->region))
+        goto drop_pixels;
+    out->head_count = sizeof heads / sizeof *heads;
+    out->heads = memory_allocate(out->head_count, sizeof *out->heads);
+    for (size_t i = 0, first = 0; i < out->head_count; first += heads[i++].label_count)
+        answer_head(&heads[i], first, mean_pixel(&square), &out->heads[i]);
+    square_finish(&square);
+    if (keep_pixels)
+        return;
+drop_pixels:
+    image_finish(&out->pixels);
+}
+
+enum status engine_predict(struct engine *engine, const struct bytes *images, size_t count,
+                           const struct predict_options *options, struct failure *failure,
+                           struct prediction *out)
+{
+    if (!strcmp(engine->behaviour, "full"))
+        return failure_set(failure, STATUS_UNAVAILABLE, "The queue is full; try again in a moment.");
+    if (!strcmp(engine->behaviour, "slow"))
+        pause_ms(1000);
+    for (size_t i = 0; i < count; i++)
+        predict_one(images[i], options->keep_pixels, &out[i]);
+    return STATUS_OK;
+}
+
+void prediction_finish(struct prediction *prediction)
+{
+    for (size_t i = 0; i < prediction->head_count; i++) {
+        free(prediction->heads[i].logits);
+        free(prediction->heads[i].probabilities);
+        free(prediction->heads[i].attention);
+    }
+    free(prediction->heads);
+    image_finish(&prediction->pixels);
+    *prediction = (struct prediction){0};
+}

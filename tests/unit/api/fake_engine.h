@@ -1,0 +1,18 @@
+/* An engine without model and device: real images in, answers computed from their pixels out.
+ *
+ * Its `rung` option chooses how it behaves: "slow" takes a second for a prediction, "loading" three seconds
+ * to be created, "broken" fails to be, "full" has no room in its queue, "lost" has lost its device.
+ */
+#ifndef CXRD_TESTS_UNIT_API_FAKE_ENGINE_H
+#define CXRD_TESTS_UNIT_API_FAKE_ENGINE_H
+
+#include "engine/engine.h"
+
+enum { FAKE_GRID = 4, FAKE_SIDE = 64 };
+
+/* Heads: "findings" (GLoRI: Normal, Edema, Mass, Nodule), "cardiac" (a GLoRI risk: area_lost), "extra"
+ * (linear: Tuberculosis, calibrated). Label number i of all has the logit i - 2 + mean pixel / 255, but
+ * Edema's is 0.5 more; thresholds are 0.9, so that nothing is positive but Tuberculosis. Label i's attention
+ * peaks in cell i. */
+
+#endif

@@ -1,0 +1,287 @@
+#include "api/base64.h"
+#include "tests/unit/api/request.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct service service;
+static struct call call;
+static struct bytes png;
+
+static void begin(void)
+{
+    service_begin(&service, NULL);
+    png = picture(100, 80);
+}
+
+static void end(void)
+{
+    free((void *)png.data);
+    service_end(&service);
+}
+
+static const struct json *prediction(size_t number)
+{
+    const struct json *item = json_first(json_member(call.json, "predictions"));
+    while (number--)
+        item = json_next(item);
+    return item;
+}
+
+/* The names of an object's members, with commas. */
+static const char *names(const struct json *object)
+{
+    static char text[256];
+    *text = '\0';
+    for (const struct json *member = json_first(object); member; member = json_next(member)) {
+        strcat(text, *text ? "," : "");
+        strcat(text, json_name(member));
+    }
+    return text;
+}
+
+static void run(const char *target, const char *type, struct bytes body)
+{
+    call_run(&call, service.api, "POST", target, type, body);
+}
+
+static void refused(const char *target, const char *type, struct bytes body, int code, const char *words)
+{
+    run(target, type, body);
+    ck_assert_msg(call.response.code == code, "%s: %d %s", target, call.response.code, call_detail(&call));
+    ck_assert_msg(strstr(call_detail(&call), words), "%s: %s", target, call_detail(&call));
+    ck_assert_str_eq(call.response.content_type, "application/problem+json");
+    ck_assert_str_eq(json_text(json_member(call.json, "instance")), "test-1");
+    call_end(&call);
+}
+
+/* A form with `count` image parts and one more field, in the call's memory. */
+static struct bytes form(struct buffer *buffer, int count, struct bytes image, const char *name,
+                         const char *value)
+{
+    char text[256];
+    *buffer = (struct buffer){.maximum = 1 << 24};
+    for (int i = 0; i < count; i++) {
+        snprintf(text, sizeof text,
+                 "--b\r\nContent-Disposition: form-data; name=\"image\"; filename=\"%d.png\"\r\n\r\n", i);
+        buffer_append(buffer, text, strlen(text));
+        buffer_append(buffer, image.data, image.size);
+        buffer_append(buffer, "\r\n", 2);
+    }
+    snprintf(text, sizeof text, "--b\r\nContent-Disposition: form-data; name=\"%s\"\r\n\r\n%s\r\n--b--\r\n",
+             name, value);
+    buffer_append(buffer, text, strlen(text));
+    return (struct bytes){buffer->data, buffer->size};
+}
+#define FORM "multipart/form-data; boundary=b"
+
+START_TEST(the_answer_has_the_shape_of_the_contract)
+{
+    run("/predict?attention_for=all", "image/png", png);
+    ck_assert_int_eq(call.response.code, 200);
+    ck_assert_str_eq(names(call.json), "request_id,model,predictions,timing_ms");
+    ck_assert_str_eq(names(json_member(call.json, "model")), "name,version,weights_sha256,intended_use");
+    ck_assert_str_eq(names(json_member(call.json, "timing_ms")), "decode,preprocess,queue,inference,total");
+    ck_assert_str_eq(names(prediction(0)), "image,findings,risk_scores,attention_maps");
+    const struct json *image = json_member(prediction(0), "image");
+    ck_assert_str_eq(names(image), "id,format,width,height,profile,warnings,region");
+    ck_assert_str_eq(names(json_member(image, "region")), "x,y,width,height");
+    const struct json *findings = json_member(prediction(0), "findings");
+    ck_assert_uint_eq(json_length(findings), 5);
+    ck_assert_str_eq(names(json_first(findings)),
+                     "head,label,logit,probability,threshold,threshold_source,positive,codes");
+    const struct json *risks = json_member(prediction(0), "risk_scores");
+    ck_assert_uint_eq(json_length(risks), 1);
+    ck_assert_str_eq(names(json_first(risks)), "name,logit,probability,definition");
+    const struct json *maps = json_member(prediction(0), "attention_maps");
+    ck_assert_uint_eq(json_length(maps), 5);
+    ck_assert_str_eq(names(json_first(maps)), "head,label,rows,columns,values,peak");
+    ck_assert_uint_eq(call.response.images, 1);
+    call_end(&call);
+}
+END_TEST
+
+START_TEST(the_three_forms_and_repeats_give_the_same_numbers)
+{
+    char *base64 = base64_encode(png), *first = NULL;
+    char *json = malloc(strlen(base64) + 200);
+    struct buffer buffer;
+    sprintf(json, "{\"images\":[{\"id\":\"0.png\",\"data\":\"%s\"}],\"attention_for\":[\"Mass\",\"Edema\"]}",
+            base64);
+    const struct {
+        const char *target, *type;
+        struct bytes body;
+    } requests[] = {{"/predict", FORM, form(&buffer, 1, png, "attention_for", "Mass,Edema")},
+                    {"/v1/predict?attention_for=Edema,Mass", "image/png", png},
+                    {"/predict", "application/json", {(const uint8_t *)json, strlen(json)}},
+                    {"/predict", FORM, {buffer.data, buffer.size}}};
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        run(requests[i].target, requests[i].type, requests[i].body);
+        ck_assert_msg(call.response.code == 200, "%zu: %s", i, call_detail(&call));
+        /* From the findings on: a raw body's image has another id. */
+        char *text = json_print(prediction(0), false), *numbers = strstr(text, "\"findings\"");
+        ck_assert_msg(!first || !strcmp(strstr(first, "\"findings\""), numbers), "form %zu differs", i);
+        if (first)
+            free(text);
+        else
+            first = text;
+        call_end(&call);
+    }
+    free(first);
+    free(json);
+    free(base64);
+    buffer_finish(&buffer);
+}
+END_TEST
+
+START_TEST(pictures_are_the_size_of_the_region)
+{
+    static const char *const forms[] = {"/predict?attention=png", "/predict?attention=overlay"};
+    for (int i = 0; i < 2; i++) {
+        run(forms[i], "image/png", png);
+        const struct json *map = json_first(json_member(prediction(0), "attention_maps"));
+        ck_assert_str_eq(names(map), "head,label,png,peak");
+        const char *text = json_text(json_member(map, "png"));
+        struct bytes encoded;
+        struct failure failure;
+        struct image image = {0};
+        struct image_info info;
+        ck_assert(!base64_decode(call.request.arena, text, strlen(text), &failure, &encoded));
+        ck_assert(!image_decode(encoded, &failure, &image, &info));
+        ck_assert_uint_eq(image.width, 80);
+        ck_assert_uint_eq(image.height, 80);
+        ck_assert_uint_eq(info.channels, i ? 3 : 1);
+        image_finish(&image);
+        call_end(&call);
+    }
+}
+END_TEST
+
+START_TEST(an_image_that_fails_among_several_fails_alone)
+{
+    struct buffer buffer;
+    form(&buffer, 2, png, "attention", "none");
+    memset((void *)memmem(buffer.data, buffer.size, png.data, 8), 'x', 8); /* the first is no PNG any more */
+    run("/predict", FORM, (struct bytes){buffer.data, buffer.size});
+    ck_assert_int_eq(call.response.code, 200);
+    ck_assert_str_eq(names(prediction(0)), "image,error");
+    ck_assert_str_eq(json_text(json_member(json_member(prediction(0), "image"), "id")), "0.png");
+    double code = 0;
+    ck_assert(json_number(json_member(json_member(prediction(0), "error"), "status"), &code) && code == 415);
+    ck_assert_str_eq(names(prediction(1)), "image,findings,risk_scores,attention_maps");
+    ck_assert_str_eq(json_text(json_member(json_member(prediction(1), "image"), "id")), "1.png");
+    call_end(&call);
+    buffer_finish(&buffer);
+}
+END_TEST
+
+START_TEST(bad_images_have_their_own_answers)
+{
+    struct bytes tiny = picture(1, 1), flat = picture(40000, 10);
+    refused("/predict", "image/png", (struct bytes){0}, 422, "empty");
+    refused("/predict", "image/png", (struct bytes){png.data, png.size / 2}, 422, "");
+    refused("/predict", "image/png", TEXT("just text"), 415, "PNG");
+    refused("/predict", "image/png", tiny, 422, "16");
+    refused("/predict", "image/png", flat, 413, "32768");
+    free((void *)tiny.data);
+    free((void *)flat.data);
+}
+END_TEST
+
+START_TEST(bad_requests_name_what_is_wrong)
+{
+    refused("/predict", NULL, png, 415, "without Content-Type");
+    refused("/predict", "text/plain", png, 415, "multipart/form-data");
+    refused("/predict", "application/dicom", png, 415, "DICOM");
+    refused("/predict?headz=1", "image/png", png, 400, "Unknown option 'headz'");
+    refused("/predict?heads=lungs", "image/png", png, 400, "Unknown head 'lungs'; there are: findings");
+    refused("/predict?attention_for=Gout", "image/png", png, 400, "no label 'Gout'; there are: Normal");
+    refused("/predict?model=x", "image/png", png, 400, "Unknown model 'x'; there are: demo, other.");
+    refused("/predict?heads=a&heads=b", "image/png", png, 400, "'heads' is given twice");
+    refused("/predict?heads=%f", "image/png", png, 400, "hexadecimal");
+    refused("/predict", FORM, TEXT("--b--"), 400, "no image");
+    refused("/predict", FORM, TEXT("--b\r\nContent-Disposition: form-data; name=hat\r\n\r\nx\r\n--b--"), 400,
+            "Unknown option 'hat'");
+    struct buffer buffer;
+    refused("/predict", FORM, form(&buffer, 65, png, "heads", "findings"), 413, "more than 64 images");
+    buffer_finish(&buffer);
+}
+END_TEST
+
+START_TEST(bad_json_is_refused)
+{
+    static const char *const wrong[][2] = {
+        {"", "malformed"},
+        {"[]", "object"},
+        {"{}", "array 'images'"},
+        {"{\"images\":[]}", "'images' is empty"},
+        {"{\"images\":[1]}", "images[0] must be"},
+        {"{\"images\":[{\"id\":\"a\"}]}", "images[0] must be"},
+        {"{\"images\":[{\"data\":\"\",\"name\":1}]}", "images[0] must be"},
+        {"{\"images\":[{\"data\":\"\"},{\"data\":\"a\"}]}", "images[1].data: The base64"},
+        {"{\"images\":[{\"data\":\"\",\"id\":\"\xff\"}]}", "not UTF-8"},
+        {"{\"images\":[{\"data\":\"\"}],\"hat\":1}", "Unknown option 'hat'"},
+        {"{\"images\":[{\"data\":\"\"}],\"heads\":[1]}", "not text"},
+        {"{\"images\":[{\"data\":\"\"}],\"heads\":{}}", "has no value"},
+        {"{\"images\":[{\"data\":\"\"}],\"images\":[]}", "twice"},
+        {"{\"images\":[{\"data\":\"\"}]} x", "after its end"},
+        {"{\"images\":[[[[[[[[[[[]]]]]]]]]]]}", "nested"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        refused("/predict", "application/json",
+                (struct bytes){(const uint8_t *)wrong[i][0], strlen(wrong[i][0])}, 400, wrong[i][1]);
+}
+END_TEST
+
+START_TEST(thresholds_and_models_can_be_chosen)
+{
+    run("/predict?threshold=0.1&model=other", "image/png", png);
+    ck_assert_str_eq(json_text(json_member(json_member(call.json, "model"), "name")), "other");
+    const struct json *finding = json_first(json_member(prediction(0), "findings"));
+    bool positive = false;
+    ck_assert(json_boolean(json_member(finding, "positive"), &positive) && positive);
+    ck_assert_str_eq(json_text(json_member(finding, "threshold_source")), "request");
+    call_end(&call);
+}
+END_TEST
+
+START_TEST(trouble_of_the_service_is_told_apart)
+{
+    static const struct {
+        const char *behaviour, *words;
+    } troubles[] = {{"full", "queue is full"}, {"lost", "device was lost"}};
+    for (int i = 0; i < 2; i++) {
+        struct service troubled;
+        service_begin(&troubled, troubles[i].behaviour);
+        call_run(&call, troubled.api, "POST", "/predict", "image/png", png);
+        ck_assert_int_eq(call.response.code, 503);
+        ck_assert_int_gt(call.response.retry_after_s, 0);
+        ck_assert_ptr_nonnull(strstr(call_detail(&call), troubles[i].words));
+        call_end(&call);
+        service_end(&troubled);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    TCase *cases = tcase_create("predict");
+    tcase_add_checked_fixture(cases, begin, end);
+    tcase_add_test(cases, the_answer_has_the_shape_of_the_contract);
+    tcase_add_test(cases, the_three_forms_and_repeats_give_the_same_numbers);
+    tcase_add_test(cases, pictures_are_the_size_of_the_region);
+    tcase_add_test(cases, an_image_that_fails_among_several_fails_alone);
+    tcase_add_test(cases, bad_images_have_their_own_answers);
+    tcase_add_test(cases, bad_requests_name_what_is_wrong);
+    tcase_add_test(cases, bad_json_is_refused);
+    tcase_add_test(cases, thresholds_and_models_can_be_chosen);
+    tcase_add_test(cases, trouble_of_the_service_is_told_apart);
+    Suite *suite = suite_create("api/predict");
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

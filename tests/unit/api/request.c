@@ -1,0 +1,78 @@
+#include "tests/unit/api/request.h"
+
+#include "engine/base/clock.h"
+#include "engine/image/overlay.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+void service_begin(struct service *service, const char *behaviour)
+{
+    static const char *const names[] = {"demo", "other"};
+    struct failure failure;
+    service->api = api_create();
+    for (int i = 0; i < 2; i++) {
+        const struct engine_options options = {.model = names[i], .rung = behaviour};
+        ck_assert(!engine_create(&options, &failure, &service->engines[i]));
+    }
+    api_publish(service->api, service->engines, 2);
+}
+
+void service_end(struct service *service)
+{
+    api_destroy(&service->api);
+    for (int i = 0; i < 2; i++)
+        engine_destroy(&service->engines[i]);
+}
+
+void call_run(struct call *call, struct api *api, const char *method, const char *target,
+              const char *content_type, struct bytes body)
+{
+    *call = (struct call){.header = {"Content-Type", content_type}};
+    struct arena *arena = arena_create();
+    const char *query = strchr(target, '?');
+    call->request = (struct api_request){
+        .method = method,
+        .path = arena_copy_text(arena, target, strcspn(target, "?")),
+        .query = query ? query + 1 : NULL,
+        .headers = &call->header,
+        .header_count = content_type ? 1 : 0,
+        .id = "test-1",
+        .received_ns = clock_now_ns(),
+        .arena = arena,
+    };
+    if (api_admit(api, &call->request, &call->response)) {
+        call->request.body = body;
+        api_handle(api, &call->request, &call->response);
+    }
+    struct failure failure;
+    if (call->response.content_type && strstr(call->response.content_type, "json"))
+        ck_assert(!json_parse(call->response.body, 32, &failure, &call->json));
+}
+
+void call_end(struct call *call)
+{
+    json_destroy(&call->json);
+    api_response_finish(&call->response);
+    arena_destroy(&call->request.arena);
+}
+
+const char *call_detail(const struct call *call)
+{
+    const char *detail = json_text(json_member(call->json, "detail"));
+    return detail ? detail : "";
+}
+
+struct bytes picture(uint32_t width, uint32_t height)
+{
+    uint8_t *pixels = memory_allocate((size_t)width * height, 1);
+    for (uint32_t y = 0; y < height; y++)
+        for (uint32_t x = 0; x < width; x++)
+            pixels[(size_t)y * width + x] = (uint8_t)(x * 2 + y);
+    struct buffer png = {.maximum = 1 << 24};
+    struct failure failure;
+    ck_assert(!image_write_png(pixels, width, height, 1, &failure, &png));
+    free(pixels);
+    return (struct bytes){png.data, png.size};
+}

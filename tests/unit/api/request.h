@@ -1,0 +1,38 @@
+/* Requests for the tests of the api: an api over the fake engine, a request with its arena, and its answer.
+ */
+#ifndef CXRD_TESTS_UNIT_API_REQUEST_H
+#define CXRD_TESTS_UNIT_API_REQUEST_H
+
+#include "api/api.h"
+#include "engine/base/json.h"
+
+struct service {
+    struct api *api;
+    struct engine *engines[2]; /* named "demo" and "other" */
+};
+
+/* A service that is ready, whose engines behave so (fake_engine.h). */
+void service_begin(struct service *service, const char *behaviour);
+void service_end(struct service *service);
+
+struct call {
+    struct api_header header;
+    struct api_request request;
+    struct api_response response;
+    struct json *json; /* of the response's body; NULL when it is not JSON */
+};
+
+/* Admits and handles a request. `target` is path and query; content_type may be NULL. */
+void call_run(struct call *call, struct api *api, const char *method, const char *target,
+              const char *content_type, struct bytes body);
+void call_end(struct call *call);
+
+/* A problem's sentence; "" when the answer is none. */
+const char *call_detail(const struct call *call);
+
+/* A grey PNG of width x height with a gradient. The caller frees it with free((void *)data). */
+struct bytes picture(uint32_t width, uint32_t height);
+
+#define TEXT(text) ((struct bytes){(const uint8_t *)(text), sizeof(text) - 1})
+
+#endif

@@ -1,0 +1,107 @@
+#include "api/text.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct arena *arena;
+
+static void begin(void)
+{
+    arena = arena_create();
+}
+
+static void end(void)
+{
+    arena_destroy(&arena);
+}
+
+START_TEST(plain_text_is_utf8_without_controls)
+{
+    static const char *const plain[] = {"", "a", "Lungenödem", "肺", "\xf0\x9f\xab\x81", "\xed\x9f\xbf"};
+    static const char *const other[] = {"a\n",      "\x7f",         "\xff",         "\xc0\xaf",
+                                        "\xc2\x85", "\xed\xa0\x80", "\xe0\x80\x80", "\xf4\x90\x80\x80",
+                                        "\xe8\x82", "\x80"};
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        ck_assert_msg(text_is_plain(plain[i], strlen(plain[i])), "plain %zu", i);
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+        ck_assert_msg(!text_is_plain(other[i], strlen(other[i])), "other %zu", i);
+    ck_assert(!text_is_plain("a\0b", 3));
+}
+END_TEST
+
+START_TEST(escapes_are_decoded)
+{
+    char *out = NULL;
+    ck_assert(!text_percent_decode(arena, "a%20b+c%2fd%C3%B6", 17, false, NULL, &out));
+    ck_assert_str_eq(out, "a b+c/dö");
+    ck_assert(!text_percent_decode(arena, "a+b", 3, true, NULL, &out));
+    ck_assert_str_eq(out, "a b");
+}
+END_TEST
+
+START_TEST(broken_escapes_are_refused)
+{
+    static const char *const wrong[] = {"%", "a%2", "%zz", "%00", "%0a", "%ff", "%7f"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char *out = NULL;
+        struct failure failure = {0};
+        ck_assert_int_eq(text_percent_decode(arena, wrong[i], strlen(wrong[i]), false, &failure, &out),
+                         STATUS_BAD_REQUEST);
+        ck_assert_ptr_null(out);
+    }
+}
+END_TEST
+
+START_TEST(quotes_are_short_and_clean)
+{
+    ck_assert_str_eq(text_quote(arena, "short", 10), "short");
+    ck_assert_str_eq(text_quote(arena, "abcdef", 3), "abc...");
+    ck_assert_str_eq(text_quote(arena, "aööö", 4), "aö...");
+    ck_assert_str_eq(text_quote(arena, "a\xff\nb", 10), "a??b");
+}
+END_TEST
+
+START_TEST(lists_are_split_and_joined)
+{
+    struct text_list list = text_split(arena, " a, b c ,,d,");
+    ck_assert_uint_eq(list.count, 3);
+    ck_assert_str_eq(list.items[0], "a");
+    ck_assert_str_eq(list.items[1], "b c");
+    ck_assert_str_eq(list.items[2], "d");
+    ck_assert_uint_eq(text_split(arena, " , ").count, 0);
+    ck_assert_str_eq(text_join(arena, list.items, 3, 100), "a, b c, d");
+    ck_assert_str_eq(text_join(arena, list.items, 3, 20), "a and 2 more");
+    ck_assert_str_eq(text_join(arena, NULL, 0, 20), "none");
+}
+END_TEST
+
+START_TEST(numbers_are_whole_texts)
+{
+    double number = 0;
+    ck_assert(text_number("0.25", &number) && number == 0.25);
+    ck_assert(text_number("-1e-2", &number) && number == -0.01);
+    static const char *const wrong[] = {"", " 1", "1 ", "nan", "inf", "0x10", "1e999", "1,5"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        ck_assert_msg(!text_number(wrong[i], &number), "%s", wrong[i]);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *cases = tcase_create("text");
+    tcase_add_checked_fixture(cases, begin, end);
+    tcase_add_test(cases, plain_text_is_utf8_without_controls);
+    tcase_add_test(cases, escapes_are_decoded);
+    tcase_add_test(cases, broken_escapes_are_refused);
+    tcase_add_test(cases, quotes_are_short_and_clean);
+    tcase_add_test(cases, lists_are_split_and_joined);
+    tcase_add_test(cases, numbers_are_whole_texts);
+    Suite *suite = suite_create("api/text");
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
