@@ -64,6 +64,15 @@ static bool options_parse(int argc, char **argv, struct options *options)
     return optind == argc;
 }
 
+/* A misspelt name must not pass for a rung that the device lacks. */
+static bool rung_known(const char *name)
+{
+    for (int rung = 0; rung < RUNG_COUNT; rung++)
+        if (strcmp(name, rung_name(rung)) == 0)
+            return true;
+    return false;
+}
+
 /* Every chosen operation on one set of kernels. */
 static void check_set(struct check *check, const struct options *options, bool only_by_weights)
 {
@@ -119,7 +128,7 @@ int main(int argc, char **argv)
     struct options options = {.device = "auto"};
     struct failure failure = {0};
     struct gpu_device *device;
-    if (!options_parse(argc, argv, &options)) {
+    if (!options_parse(argc, argv, &options) || (options.rung && !rung_known(options.rung))) {
         fprintf(stderr, "usage: kernelcheck [--device CHOICE] [--rung NAME] [--only OPERATION] [--bench] "
                         "[--corrupt]\n");
         return EXIT_USAGE;

@@ -6,7 +6,7 @@ enum outputs { ACTIVATIONS = 1, EXACT = 2, IN_PLACE = 4 };
 
 static void layernorm_case(struct check *check, uint32_t rows, uint32_t width, unsigned outputs)
 {
-    const float epsilon = 1e-6f;
+    const float epsilon = 0.1f; /* so large that it would be missed */
     const size_t count = (size_t)rows * width;
     check_case_begin(check, "rows %u, width %u%s%s%s", rows, width, outputs & ACTIVATIONS ? ", out" : "",
                      outputs & EXACT ? ", exact" : "", outputs & IN_PLACE ? ", in place" : "");
