@@ -12,14 +12,12 @@ static const struct operation {
     size_t pipeline;                 /* where in struct kernels */
     uint32_t push_bytes;
 } operations[] = {
-#define OPERATION(name, cpu_shader)                                                     \
-    {                                                                                   \
-#name, cpu_shader, offsetof(struct kernels, name), sizeof(struct name##_params) \
-    }
-    OPERATION(patchify, "patchify"), OPERATION(tokens, "tokens"),   OPERATION(layernorm, "layernorm_cpu"),
-    OPERATION(features, "features"), OPERATION(softmax, "softmax"), OPERATION(pool, "pool_cpu"),
-    OPERATION(average, "average"),   OPERATION(logits, "logits"),
-#undef OPERATION
+#define PLACE(name) offsetof(struct kernels, name), sizeof(struct name##_params)
+    {"patchify", "patchify", PLACE(patchify)},        {"tokens", "tokens", PLACE(tokens)},
+    {"layernorm", "layernorm_cpu", PLACE(layernorm)}, {"features", "features", PLACE(features)},
+    {"softmax", "softmax", PLACE(softmax)},           {"pool", "pool_cpu", PLACE(pool)},
+    {"average", "average", PLACE(average)},           {"logits", "logits", PLACE(logits)},
+#undef PLACE
 };
 enum { OPERATION_COUNT = sizeof operations / sizeof *operations };
 

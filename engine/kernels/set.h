@@ -13,8 +13,8 @@ struct kernels {
         *logits;
 };
 
-/* Each operation compiles its own pipelines; kernels_destroy destroys them all. gemm.c and attention.c choose
- * by rung; the others only by the element type of activations. */
+/* GEMM and attention choose shader and specialisation constants themselves; the table in kernels.c makes the
+ * pipelines of the other operations. kernels_destroy destroys them all, made or not. */
 WARN_UNUSED enum status gemm_create(struct kernels *kernels, struct failure *failure);
 WARN_UNUSED enum status attention_create(struct kernels *kernels, struct failure *failure);
 

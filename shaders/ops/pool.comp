@@ -36,7 +36,8 @@ void load_weights(uint first_patch)
 void load_memory(uint first_patch)
 {
     [[unroll]] for (uint i = 0; i < N / 4 * K / THREADS; i++) {
-        uint index = thread + i * THREADS, quad = index % QUADS, k = index / QUADS % K, local_panel = index / (QUADS * K);
+        uint index = thread + i * THREADS, quad = index % QUADS, k = index / QUADS % K;
+        uint local_panel = index / (QUADS * K);
         uint p = first_patch + k, panel = first_panel + local_panel;
         uint from = (panel * params.batch * params.patches + image * params.patches + p) * QUADS + quad;
         memory_tile[k][local_panel * QUADS + quad] = p < params.patches && panel < params.width / PANEL

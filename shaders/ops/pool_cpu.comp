@@ -33,7 +33,8 @@ void add_patch(uint64_t weights, uint64_t row_bytes, FloatBuffer memory, uint k,
 
 void main()
 {
-    const uint rows = params.classes * HEADS, patches = params.patches, panel = gl_WorkGroupID.y, image = gl_WorkGroupID.z;
+    const uint rows = params.classes * HEADS, patches = params.patches;
+    const uint panel = gl_WorkGroupID.y, image = gl_WorkGroupID.z;
     const uint64_t row_bytes = uint64_t(patches) * 4;
     /* The last rows come again with a full block before them, so that no row is read after the last one. */
     const uint first = (gl_WorkGroupID.x * SUBGROUPS + gl_SubgroupID) * ROWS, base = min(first, rows - ROWS);
