@@ -5,6 +5,7 @@
 #include "cli/progress.h"
 
 #include "engine/base/clock.h"
+#include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/model/cost.h"
 #include "engine/model/model.h"
@@ -24,7 +25,7 @@ enum {
 };
 
 struct bench {
-    const char *model, *architecture, *device_choice, *rung_choice, *cache_folder;
+    const char *model, *architecture, *device_choice, *rung_choice;
     uint32_t batches[BATCHES_MAX], batch_count, runs;
     enum precision precision;
     bool json;
@@ -159,8 +160,9 @@ static enum status open_bench(struct bench *bench, struct failure *failure)
     const struct safetensors *heads[64];
     uint32_t max_batch = 1;
     uint64_t start_ns = clock_now_ns();
-    enum status status =
-        gpu_device_create(bench->device_choice, bench->cache_folder, failure, &bench->device);
+    char *cache_folder = file_cache_folder();
+    enum status status = gpu_device_create(bench->device_choice, cache_folder, failure, &bench->device);
+    free(cache_folder);
     if (!status)
         status = choose_kernels(bench, failure);
     if (!status && bench->model)

@@ -1,7 +1,7 @@
 #include "engine/engine.h"
 
 #include "engine/base/clock.h"
-#include "engine/base/log.h"
+#include "engine/base/file.h"
 #include "engine/gpu/device.h"
 #include "engine/kernels/kernels.h"
 #include "engine/model/batcher.h"
@@ -66,6 +66,17 @@ static enum status load_model(struct engine *engine, uint32_t max_batch, struct 
     return status;
 }
 
+static enum status open_device(struct engine *engine, const struct engine_options *options,
+                               struct failure *failure)
+{
+    char *users = options->cache_folder ? NULL : file_cache_folder();
+    enum status status =
+        gpu_device_create(options->device ? options->device : "auto",
+                          options->cache_folder ? options->cache_folder : users, failure, &engine->device);
+    free(users);
+    return status;
+}
+
 enum status engine_create(const struct engine_options *options, struct failure *failure, struct engine **out)
 {
     struct engine *engine = memory_allocate(1, sizeof *engine);
@@ -73,8 +84,7 @@ enum status engine_create(const struct engine_options *options, struct failure *
     enum element weights = ELEMENT_F32;
     enum status status = package_open(options->model, failure, &engine->package);
     if (!status)
-        status = gpu_device_create(options->device ? options->device : "auto", options->cache_folder, failure,
-                                   &engine->device);
+        status = open_device(engine, options, failure);
     if (status)
         goto fail;
     const struct gpu_device_info *info = gpu_device_info(engine->device);
@@ -90,6 +100,8 @@ enum status engine_create(const struct engine_options *options, struct failure *
     status = load_model(engine, max_batch, failure);
     if (!status)
         status = self_test(engine, failure);
+    if (!status)
+        gpu_device_save_pipelines(engine->device); /* now: a killed process keeps what it compiled */
     if (!status)
         status = batcher_create(engine->model, package_card(engine->package),
                                 &(struct batcher_options){.max_batch = max_batch,

@@ -110,6 +110,14 @@ free_name:
     return status;
 }
 
+char *file_cache_folder(void)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (cache && *cache)
+        return file_join(cache, "cxrd");
+    return home && *home ? file_join(home, ".cache/cxrd") : NULL;
+}
+
 char *file_join(const char *folder, const char *name)
 {
     size_t length = strlen(folder) + strlen(name) + 2;

@@ -19,6 +19,10 @@ void file_unmap(struct bytes *mapping);
  */
 WARN_UNUSED enum status file_write(const char *path, struct bytes content, struct failure *failure);
 
+/* Where this program keeps what it can make again: $XDG_CACHE_HOME/cxrd, else $HOME/.cache/cxrd. NULL when
+ * neither variable is set; the caller frees it. The folder may not be there yet. */
+char *file_cache_folder(void);
+
 /* "folder/name" in memory the caller frees. */
 char *file_join(const char *folder, const char *name);
 
