@@ -13,6 +13,8 @@ static const struct {
     {"devices", command_devices, "what there is to run on, and why something is not used"},
     {"import", command_import, "make a model package from the authors' checkpoints"},
     {"inspect", command_inspect, "show a package, a .safetensors or a .pth file as tables"},
+    {"predict", command_predict, "findings, attention maps and risk scores of image files"},
+    {"serve", command_serve, "answer POST /predict over HTTP"},
     {"version", command_version, "what this is and what it was built with"},
 };
 
