@@ -1,5 +1,5 @@
 /* The training configuration of a backbone (config.yaml): what tensor shapes do not tell, and checks on what
- * they do. The only includer of libyaml. */
+ * they do. */
 #ifndef CXRD_ENGINE_CHECKPOINT_CONFIG_H
 #define CXRD_ENGINE_CHECKPOINT_CONFIG_H
 

@@ -16,7 +16,7 @@ START_TEST(reads_the_keys_of_a_training_run)
     struct config config;
     ck_assert_int_eq(parse("MODEL:\n  WEIGHTS: ''\nstudent:\n  arch: vit_large\n  patch_size: 14\n"
                            "  ffn_layer: swiglufused\n  block_chunks: 4\n  num_register_tokens: 4\n"
-                           "  interpolate_antialias: true\n  interpolate_offset: 0.0\n"
+                           "  interpolate_antialias: True\n  interpolate_offset: 0.0\n"
                            "crops:\n  global_crops_size: 518\n  local_crops_scale:\n  - 0.05\n  - 0.32\n",
                            &config),
                      STATUS_OK);
@@ -31,7 +31,7 @@ END_TEST
 
 START_TEST(absent_keys_have_their_defaults)
 {
-    static const char *const texts[] = {"", "a: 1\n", "- 1\n",
+    static const char *const texts[] = {"a: 1\n", "- 1\n",
                                         "student:\n  patch_size:\n  arch: [x]\ncrops: 3\n"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct config config;
@@ -58,7 +58,7 @@ START_TEST(wrong_values_are_named)
          "crops.global_crops_size is not a whole number from 0 to 1000000."},
         {"student: {interpolate_offset: nan}", "student.interpolate_offset is not a number from -1 to 1."},
         {"student: {interpolate_antialias: maybe}", "student.interpolate_antialias is not true or false."},
-        {"a: 1\nb: [1, 2\n", "It is not valid YAML at line 3."},
+        {"a: 1\nb: [1, 2\n", "Line 3: the YAML is malformed."},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct config config = {.patch_size = 77};
