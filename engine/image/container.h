@@ -1,7 +1,8 @@
-/* What a file says about itself, checked byte by byte before the decoder may see it. Private to engine/image.
+/* What stands between a file's bytes and its pixels, one piece a format. Private to engine/image.
  *
- * The decoder checks neither checksums nor the end of the file, follows some lengths on trust and grows its
- * memory with the input, so each walk here proves the container whole and works out the memory it may take.
+ * The PNG decoder checks neither checksums nor the end of the file, follows some lengths on trust and grows
+ * its memory with the input, so a walk here first proves the container whole and works out the memory it may
+ * take.
  */
 #ifndef CXRD_ENGINE_IMAGE_CONTAINER_H
 #define CXRD_ENGINE_IMAGE_CONTAINER_H
@@ -14,10 +15,9 @@
 WARN_UNUSED enum status png_inspect(struct bytes encoded, struct failure *failure, struct image_info *info,
                                     struct buffer *clean, size_t *budget);
 
-/* Walks a JPEG's segments (ITU-T T.81, annex B): one frame of a kind we read, tables that fit their segment
- * and are there when a scan names them, a bounded number of scans, the end. */
-WARN_UNUSED enum status jpeg_inspect(struct bytes encoded, struct failure *failure, struct image_info *info,
-                                     size_t *budget);
+/* Decodes a JPEG as image_decode does; *pixels are RGB rows, which the caller frees. */
+WARN_UNUSED enum status image_decode_jpeg(struct bytes encoded, struct failure *failure,
+                                          struct image_info *info, uint8_t **pixels);
 
 /* Refuses sides and areas out of bounds: TOO_LARGE or UNPROCESSABLE. */
 WARN_UNUSED enum status image_size_check(uint32_t width, uint32_t height, struct failure *failure);

@@ -1,10 +1,11 @@
 #include "engine/image/container.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The decoder's memory: new blocks are zeroed, because it reads tables and planes a file need not have
- * filled, and all are counted (in sum, not at the peak) against the budget the header justifies, because a
+/* The PNG decoder's memory: new blocks are zeroed, so that nothing unwritten can reach a result, and all are
+ * counted (in sum, not at the peak) against the budget the header justifies, because a
  * file can ask for far more than its image needs. */
 static _Thread_local struct {
     size_t used, limit;
@@ -31,7 +32,6 @@ static void *decoder_resize(void *old, size_t old_size, size_t size)
 
 #define STB_IMAGE_IMPLEMENTATION
 #define STBI_ONLY_PNG
-#define STBI_ONLY_JPEG
 #define STBI_NO_STDIO
 #define STBI_NO_LINEAR
 #define STBI_NO_FAILURE_STRINGS
@@ -117,26 +117,32 @@ static uint8_t *rgb_from_16_bits(const uint16_t *samples, size_t pixels, unsigne
     return out;
 }
 
-static uint8_t *pixels_decode(struct bytes encoded, const struct image_info *info, size_t budget)
+static enum status decode_png(struct bytes encoded, struct failure *failure, struct image_info *info,
+                              uint8_t **out)
 {
+    struct buffer clean = {0};
+    enum status status = png_inspect(encoded, failure, info, &clean, &decoder_memory.limit);
+    if (status)
+        return status;
     int width = 0, height = 0, channels = 0;
     uint8_t *pixels = NULL;
     decoder_memory.used = 0;
-    decoder_memory.limit = budget;
     if (info->bits <= 8) {
-        pixels = stbi_load_from_memory(encoded.data, (int)encoded.size, &width, &height, &channels, 3);
+        pixels = stbi_load_from_memory(clean.data, (int)clean.size, &width, &height, &channels, 3);
     } else {
         uint16_t *samples =
-            stbi_load_16_from_memory(encoded.data, (int)encoded.size, &width, &height, &channels, 0);
+            stbi_load_16_from_memory(clean.data, (int)clean.size, &width, &height, &channels, 0);
         if (samples)
             pixels = rgb_from_16_bits(samples, (size_t)width * (size_t)height, (unsigned)channels);
         free(samples);
     }
-    if (pixels && ((uint32_t)width != info->width || (uint32_t)height != info->height)) {
-        free(pixels);
-        pixels = NULL;
-    }
-    return pixels;
+    buffer_finish(&clean);
+    if (!pixels)
+        return failure_set(failure, STATUS_UNPROCESSABLE,
+                           "The PNG file is damaged: its image data cannot be decoded. Export it again.");
+    assert((uint32_t)width == info->width && (uint32_t)height == info->height);
+    *out = pixels;
+    return STATUS_OK;
 }
 
 enum status image_decode(struct bytes encoded, struct failure *failure, struct image *out,
@@ -147,32 +153,22 @@ enum status image_decode(struct bytes encoded, struct failure *failure, struct i
         return failure_set(failure, STATUS_UNPROCESSABLE, "The image is empty: it has 0 bytes.");
     if (encoded.size > INT32_MAX)
         return failure_set(failure, STATUS_TOO_LARGE, "The image file is over 2 GiB.");
-    struct buffer clean = {0};
-    size_t budget = 0;
+    uint8_t *pixels = NULL;
     enum status status;
     switch (info->format) {
     case IMAGE_PNG:
-        status = png_inspect(encoded, failure, info, &clean, &budget);
-        encoded = (struct bytes){clean.data, clean.size};
+        status = decode_png(encoded, failure, info, &pixels);
         break;
     case IMAGE_JPEG:
-        status = jpeg_inspect(encoded, failure, info, &budget);
+        status = image_decode_jpeg(encoded, failure, info, &pixels);
         break;
     default:
         status = failure_set(failure, STATUS_UNSUPPORTED_MEDIA,
                              "The file is neither a PNG nor a JPEG image, the formats supported here.");
     }
-    if (status)
-        return status;
-    uint8_t *pixels = pixels_decode(encoded, info, budget);
-    buffer_finish(&clean);
-    if (!pixels)
-        return failure_set(
-            failure, STATUS_UNPROCESSABLE,
-            "The image data are damaged and cannot be decoded. Export the image again as a PNG "
-            "or JPEG.");
-    *out = (struct image){info->width, info->height, pixels};
-    return STATUS_OK;
+    if (status == STATUS_OK)
+        *out = (struct image){info->width, info->height, pixels};
+    return status;
 }
 
 void image_finish(struct image *image)

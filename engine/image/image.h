@@ -63,7 +63,12 @@ enum image_format image_sniff(struct bytes encoded);
 
 /* Decodes a PNG (every colour type, depth and interlacing) or a JPEG (8 bits, grey or colour, baseline or
  * progressive) to 8-bit RGB. Samples of 16 bits become (v - min) / (max - min) * 255 truncated, min and max
- * over the whole image and all its colour channels; alpha is dropped; EXIF orientation is not applied.
+ * over the whole image and all its colour channels; alpha is dropped; EXIF orientation is not applied. Pixels
+ * equal Pillow's to the bit.
+ *
+ * Any damage to a PNG is noticed by its checksums. A JPEG has none: missing data and markers out of place are
+ * noticed; most changed bits are not, because they still read as codes and the decoder soon falls into step
+ * again, nor is a progressive file that lost its last scans and was closed properly.
  *
  * *info is always written: as much as was known when decoding ended, zeros for the rest. Fails with
  * UNSUPPORTED_MEDIA (not a PNG or JPEG, or a kind of JPEG not read), TOO_LARGE (a side over IMAGE_SIDE_MAX or

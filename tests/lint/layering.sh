@@ -33,6 +33,7 @@ BEGIN {
     only["civetweb.h"]       = "server/"
     only["cJSON.h"]          = "engine/base/json.c"
     only["openssl"]          = "engine/weights/sha256.c"
+    only["jpeglib.h"]        = "engine/image/decode_jpeg.c"
     only["stb_image.h"]      = "engine/image/decode.c"
     only["stb_image_write.h"] = "engine/image/png.c"
     only["vulkan"]           = "engine/gpu/"

@@ -214,6 +214,9 @@ def write_jpegs():
         "colour_422": (rgb, {"subsampling": 1}),
         "colour_420": (rgb, {"subsampling": 2}),
         "colour_420_progressive": (rgb, {"subsampling": 2, "progressive": True}),
+        "colour_422_progressive": (rgb, {"subsampling": 1, "progressive": True}),
+        "colour_444_progressive": (rgb, {"subsampling": 0, "progressive": True}),
+        "colour_420_odd": (rgb.crop((0, 0, 77, 61)), {"subsampling": 2}),
         "cmyk": (rgb.convert("CMYK"), {}),
     }
     for name, (image, options) in variants.items():
