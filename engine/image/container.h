@@ -1,8 +1,8 @@
 /* What stands between a file's bytes and its pixels, one piece a format. Private to engine/image.
  *
  * The PNG decoder checks neither checksums nor the end of the file, follows some lengths on trust and grows
- * its memory with the input, so a walk here first proves the container whole and works out the memory it may
- * take.
+ * its memory with the input, so a walk first proves the container whole and works out the memory it may take.
+ * The JPEG decoder does all this itself.
  */
 #ifndef CXRD_ENGINE_IMAGE_CONTAINER_H
 #define CXRD_ENGINE_IMAGE_CONTAINER_H

@@ -5,8 +5,8 @@
 #include <string.h>
 
 /* The PNG decoder's memory: new blocks are zeroed, so that nothing unwritten can reach a result, and all are
- * counted (in sum, not at the peak) against the budget the header justifies, because a
- * file can ask for far more than its image needs. */
+ * counted (in sum, not at the peak) against the budget the header justifies, because a file can ask for far
+ * more than its image needs. */
 static _Thread_local struct {
     size_t used, limit;
 } decoder_memory;
