@@ -1,14 +1,12 @@
 /* cxrd bench: how fast a model runs here, operation by operation, beside what the device itself can do. */
-#include "cli/bench_ceiling.h"
 #include "cli/bench_model.h"
+#include "cli/bench_report.h"
 #include "cli/command.h"
 #include "cli/progress.h"
 
 #include "engine/base/clock.h"
 #include "engine/base/file.h"
-#include "engine/base/json.h"
 #include "engine/model/cost.h"
-#include "engine/model/model.h"
 #include "engine/model/package.h"
 
 #include <stdio.h>
@@ -34,21 +32,7 @@ struct bench {
     struct gpu_device *device;
     struct kernels *kernels;
     struct model *network;
-    struct ceilings ceilings;
-    double load_ms;
-};
-
-/* One operation over all its dispatches in the best run. */
-struct operation {
-    const char *label;
-    double ms, gflops, gbytes; /* rates: 0 where the cost has none */
-};
-
-struct result {
-    uint32_t batch;
-    double best_ms, median_ms;
-    struct operation operations[LABELS_MAX];
-    size_t operation_count;
+    struct bench_subject subject;
 };
 
 static void print_help(void)
@@ -179,8 +163,13 @@ static enum status open_bench(struct bench *bench, struct failure *failure)
         max_batch = bench->batches[i] > max_batch ? bench->batches[i] : max_batch;
     status = model_create(bench->device, bench->kernels, bench->card, &weights, max_batch, true, failure,
                           &bench->network);
-    bench->load_ms = clock_elapsed_ms(start_ns);
-    return status ? status : ceilings_measure(bench->device, bench->kernels, failure, &bench->ceilings);
+    bench->subject = (struct bench_subject){.card = bench->card,
+                                            .device = bench->device,
+                                            .kernels = bench->kernels,
+                                            .model = bench->network,
+                                            .load_ms = clock_elapsed_ms(start_ns)};
+    return status ? status
+                  : ceilings_measure(bench->device, bench->kernels, failure, &bench->subject.ceilings);
 }
 
 static void close_bench(struct bench *bench)
@@ -192,22 +181,23 @@ static void close_bench(struct bench *bench)
 }
 
 /* Sums the dispatches of each label. */
-static void sum_timings(const struct gpu_timing *timings, size_t count, struct result *result)
+static void sum_timings(const struct gpu_timing *timings, size_t count, struct bench_result *result)
 {
     result->operation_count = 0;
     for (size_t i = 0; i < count; i++) {
         size_t at = 0;
         while (at < result->operation_count && strcmp(result->operations[at].label, timings[i].label))
             at++;
-        if (at == LABELS_MAX)
+        if (at == BENCH_LABELS_MAX)
             continue;
         if (at == result->operation_count)
-            result->operations[result->operation_count++] = (struct operation){.label = timings[i].label};
+            result->operations[result->operation_count++] =
+                (struct bench_operation){.label = timings[i].label};
         result->operations[at].ms += timings[i].milliseconds;
     }
 }
 
-static void rate_operations(const struct bench *bench, struct result *result)
+static void rate_operations(const struct bench *bench, struct bench_result *result)
 {
     struct cost costs[COSTS_MAX];
     size_t count = cost_list(model_shape(bench->network), bench->card, GLORI_WIDTH, result->batch,
@@ -228,7 +218,7 @@ static int compare_numbers(const void *a, const void *b)
 }
 
 static enum status measure(struct bench *bench, uint32_t batch, struct failure *failure,
-                           struct result *result)
+                           struct bench_result *result)
 {
     size_t pixels = (size_t)model_shape(bench->network)->side * model_shape(bench->network)->side * 3;
     uint8_t *noise = memory_allocate(pixels, 1), low[3] = {0}, high[3] = {255, 255, 255};
@@ -240,7 +230,7 @@ static enum status measure(struct bench *bench, uint32_t batch, struct failure *
         noise[i] = (uint8_t)(i * 2654435761u >> 13);
     for (uint32_t i = 0; i < batch; i++)
         images[i] = (struct model_image){noise, low, high};
-    *result = (struct result){.batch = batch, .best_ms = 1e30};
+    *result = (struct bench_result){.batch = batch, .best_ms = 1e30};
     enum status status = model_run(bench->network, images, batch, failure);
     for (uint32_t run = 0; !status && run < bench->runs; run++) {
         progress_show(run, bench->runs, "timed runs");
@@ -265,103 +255,25 @@ static enum status measure(struct bench *bench, uint32_t batch, struct failure *
     return status;
 }
 
-static void print_header(const struct bench *bench)
-{
-    const struct gpu_device_info *info = gpu_device_info(bench->device);
-    printf("%s, %s (%s)\n", bench->card->name, info->name, info->driver_info);
-    printf("rung %s, %s weights %.2f GB, activations %.2f GB, ready in %.1f s\n",
-           rung_name(kernels_rung(bench->kernels)), kernels_weights(bench->kernels) ? "fp16" : "fp32",
-           (double)model_weight_bytes(bench->network) / 1e9,
-           (double)model_activation_bytes(bench->network) / 1e9, bench->load_ms / 1e3);
-    printf("backbone %.1f GFLOP an image; ceilings here: GEMM %.1f GFLOP/s, copy %.1f GB/s\n",
-           cost_image(model_shape(bench->network)) / 1e9, bench->ceilings.gemm_gflops,
-           bench->ceilings.copy_gbytes);
-}
-
-static void print_table(const struct bench *bench, const struct result *result)
-{
-    printf("\nbatch %u: %.3f images/s (best %.1f ms, median %.1f ms)\n", result->batch,
-           1e3 * result->batch / result->best_ms, result->best_ms, result->median_ms);
-    printf("  %-18s %10s %7s %10s %8s %9s %8s\n", "operation", "ms", "share", "GFLOP/s", "of GEMM", "GB/s",
-           "of copy");
-    for (size_t i = 0; i < result->operation_count; i++) {
-        const struct operation *op = &result->operations[i];
-        printf("  %-18s %10.2f %6.1f%%", op->label, op->ms, 100 * op->ms / result->best_ms);
-        if (op->gflops > 0)
-            printf(" %10.1f %7.0f%%", op->gflops, 100 * op->gflops / bench->ceilings.gemm_gflops);
-        else
-            printf(" %10s %8s", "", "");
-        if (op->gbytes > 0)
-            printf(" %9.1f %7.0f%%", op->gbytes, 100 * op->gbytes / bench->ceilings.copy_gbytes);
-        putchar('\n');
-    }
-}
-
-static struct json *result_json(const struct result *result)
-{
-    struct json *object = json_object();
-    json_add_number(object, "batch", result->batch);
-    json_add_number(object, "images_per_s", 1e3 * result->batch / result->best_ms);
-    json_add_number(object, "best_ms", result->best_ms);
-    json_add_number(object, "median_ms", result->median_ms);
-    struct json *operations = json_add(object, "operations", json_array());
-    for (size_t i = 0; i < result->operation_count; i++) {
-        const struct operation *op = &result->operations[i];
-        struct json *entry = json_append(operations, json_object());
-        json_add_text(entry, "operation", op->label);
-        json_add_number(entry, "ms", op->ms);
-        if (op->gflops > 0)
-            json_add_number(entry, "gflops", op->gflops);
-        if (op->gbytes > 0)
-            json_add_number(entry, "gbytes", op->gbytes);
-    }
-    return object;
-}
-
-static void print_json(const struct bench *bench, const struct result *results)
-{
-    const struct gpu_device_info *info = gpu_device_info(bench->device);
-    struct json *root = json_object();
-    json_add_text(root, "model", bench->card->name);
-    json_add_text(root, "device", info->name);
-    json_add_text(root, "driver", info->driver_info);
-    json_add_text(root, "rung", rung_name(kernels_rung(bench->kernels)));
-    json_add_text(root, "weights", kernels_weights(bench->kernels) ? "fp16" : "fp32");
-    json_add_number(root, "weight_bytes", (double)model_weight_bytes(bench->network));
-    json_add_number(root, "activation_bytes", (double)model_activation_bytes(bench->network));
-    json_add_number(root, "ready_ms", bench->load_ms);
-    json_add_number(root, "backbone_gflop", cost_image(model_shape(bench->network)) / 1e9);
-    struct json *ceilings = json_add(root, "ceilings", json_object());
-    json_add_number(ceilings, "gemm_gflops", bench->ceilings.gemm_gflops);
-    json_add_number(ceilings, "copy_gbytes", bench->ceilings.copy_gbytes);
-    struct json *list = json_add(root, "batches", json_array());
-    for (uint32_t i = 0; i < bench->batch_count; i++)
-        json_append(list, result_json(&results[i]));
-    char *text = json_print(root, true);
-    puts(text);
-    free(text);
-    json_destroy(&root);
-}
-
 int command_bench(int argc, char **argv)
 {
     struct bench bench = {.device_choice = "auto", .batches = {1}, .batch_count = 1, .runs = RUNS_DEFAULT};
     struct failure failure = {0};
-    struct result *results = NULL;
+    struct bench_result *results = NULL;
     int exit_code = read_options(&bench, argc, argv);
     if (exit_code >= 0)
         return exit_code;
     enum status status = open_bench(&bench, &failure);
     if (!status && !bench.json)
-        print_header(&bench);
+        bench_print_header(&bench.subject);
     results = memory_allocate(bench.batch_count, sizeof *results);
     for (uint32_t i = 0; !status && i < bench.batch_count; i++) {
         status = measure(&bench, bench.batches[i], &failure, &results[i]);
         if (!status && !bench.json)
-            print_table(&bench, &results[i]);
+            bench_print_table(&bench.subject, &results[i]);
     }
     if (!status && bench.json)
-        print_json(&bench, results);
+        bench_print_json(&bench.subject, results, bench.batch_count);
     free(results);
     close_bench(&bench);
     return status ? command_fail("bench", &failure, EXIT_FAILED) : EXIT_DONE;

@@ -8,7 +8,7 @@ enum {
     LABELS_MAX = 4096,
     CODES_MAX = 64,
     DEPTH_MAX = 128,
-    WIDTH_MAX = 8192,
+    WIDTH_MAX = 2048, /* the widest row the LayerNorm kernels take */
     IMAGE_SIZE_MAX = 4096,
 };
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIDTH_MAX = 4096, INNER_MAX = 16384 };
+enum { WIDTH_MAX = 2048, INNER_MAX = 16384 };
 
 /* The host's copies of the attention's tensors. */
 struct attention {
