@@ -1,0 +1,262 @@
+/* The program as a person at a terminal meets it: exit codes, sentences, formats.
+ *
+ * command_line_test CXRD PACKAGE works in a folder of its own under /tmp with pictures it draws itself.
+ */
+#include "engine/base/file.h"
+#include "engine/base/json.h"
+#include "engine/image/overlay.h"
+
+#include <check.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *program, *package;
+static char folder[] = "/tmp/command_line_test.XXXXXX";
+static char *output, *errors; /* of the last run */
+
+static char *read_text(const char *name)
+{
+    struct bytes content;
+    char *path = file_join(folder, name);
+    ck_assert_int_eq(file_read(path, 64 << 20, NULL, &content), STATUS_OK);
+    char *text = memory_allocate(content.size + 1, 1);
+    memcpy(text, content.data, content.size);
+    free((void *)content.data);
+    free(path);
+    return text;
+}
+
+/* Runs the program in the folder with the words of `format`; returns its exit code. */
+static int run(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static int run(const char *format, ...)
+{
+    char words[1024], command[4096];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(words, sizeof words, format, arguments);
+    va_end(arguments);
+    snprintf(command, sizeof command, "cd %s && XDG_CACHE_HOME=%s '%s' %s >out 2>err", folder, folder,
+             program, words);
+    int status = system(command);
+    free(output);
+    free(errors);
+    output = read_text("out");
+    errors = read_text("err");
+    ck_assert(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void check_says(const char *text, const char *part)
+{
+    ck_assert_msg(strstr(text, part) != NULL, "\"%s\" is not in: %s", part, text);
+}
+
+static void draw(const char *name, uint32_t width, uint32_t height)
+{
+    struct buffer png = {.maximum = 16 << 20};
+    uint8_t *pixels = memory_allocate((size_t)width * height, 1);
+    char *path = file_join(folder, name);
+    for (uint32_t i = 0; i < width * height; i++)
+        pixels[i] = (uint8_t)(i % width * 3 + i / width * 2);
+    ck_assert_int_eq(image_write_png(pixels, width, height, 1, NULL, &png), STATUS_OK);
+    ck_assert_int_eq(file_write(path, (struct bytes){png.data, png.size}, NULL), STATUS_OK);
+    buffer_finish(&png);
+    free(path);
+    free(pixels);
+}
+
+static void make_folder(void)
+{
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char command[256];
+    snprintf(command, sizeof command, "cd %s && mkdir -p more/deep && echo hello >more/text.png", folder);
+    ck_assert_int_eq(system(command), 0);
+    draw("a.png", 80, 100);
+    draw("more/deep/b.png", 64, 64);
+}
+
+static void remove_folder(void)
+{
+    char command[256];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+
+START_TEST(usage_errors_exit_2_and_say_what_to_do)
+{
+    static const struct {
+        const char *words, *says;
+    } cases[] = {
+        {"", "usage: cxrd COMMAND"},
+        {"dance", "there is no command \"dance\"; see cxrd --help."},
+        {"predict a.png", "give --model DIR and at least one image"},
+        {"predict --model", "option --model needs a value"},
+        {"predict --frobnicate", "unknown option --frobnicate; see cxrd predict --help."},
+        {"predict --model x --format yaml a.png", "\"yaml\" is not a value of that option"},
+        {"predict --model x --batch 0 a.png", "\"0\" is not a value of that option"},
+        {"bench", "give either --model DIR or --arch NAME"},
+        {"bench --arch resnet50", "no architecture \"resnet50\"; there are vitl16-512"},
+        {"bench --arch vits16-512 --batch 1,x", "\"1,x\" is not a value of that option"},
+        {"import --frobnicate", "unknown option --frobnicate"},
+        {"inspect", "cxrd inspect"},
+        {"devices --format csv", "cxrd devices"},
+        {"version please", "takes no arguments"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ck_assert_msg(run("%s", cases[i].words) == 2, "cxrd %s", cases[i].words);
+        check_says(errors, cases[i].says);
+        ck_assert_str_eq(output, "");
+    }
+}
+END_TEST
+
+START_TEST(help_goes_to_standard_output)
+{
+    static const char *const commands[] = {"", "bench", "devices", "import", "inspect", "predict", "serve"};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        ck_assert_int_eq(run("%s --help", commands[i]), 0);
+        ck_assert_str_eq(errors, "");
+        ck_assert_uint_gt(strlen(output), 60);
+    }
+}
+END_TEST
+
+START_TEST(a_wrong_choice_names_what_there_is)
+{
+    ck_assert_int_eq(run("predict --model %s --heads bones a.png", package), 2);
+    check_says(errors, "bones");
+    check_says(errors, "findings");
+    ck_assert_int_eq(run("predict --model %s --attention-for Gout a.png", package), 2);
+    check_says(errors, "Gout");
+    ck_assert_int_eq(run("predict --model %s --device 99 a.png", package), 1);
+    ck_assert_int_eq(run("predict --model %s --rung warp a.png", package), 1);
+    check_says(errors, "There is no rung \"warp\"");
+    ck_assert_int_eq(run("predict --model nowhere a.png"), 1);
+    check_says(errors, "nowhere/model.json");
+}
+END_TEST
+
+START_TEST(json_names_the_bad_image_and_answers_the_others)
+{
+    struct json *root = NULL;
+    ck_assert_int_eq(run("predict --model %s --format json a.png more", package), 1);
+    check_says(errors, "cxrd predict: more/text.png: ");
+    ck_assert_int_eq(json_parse((struct bytes){(uint8_t *)output, strlen(output)}, 16, NULL, &root),
+                     STATUS_OK);
+    ck_assert_str_eq(json_text(json_member(json_member(root, "model"), "name")), "golden-registers");
+    const struct json *list = json_member(root, "predictions");
+    ck_assert_uint_eq(json_length(list), 3);
+    const struct json *a = json_first(list), *b = json_next(a), *text = json_next(b);
+    ck_assert_str_eq(json_text(json_member(json_member(a, "image"), "id")), "a.png");
+    ck_assert_uint_eq(json_length(json_member(a, "findings")), 5 + 3);
+    ck_assert_uint_eq(json_length(json_member(a, "risk_scores")), 2);
+    ck_assert_uint_ge(json_length(json_member(a, "attention_maps")), 1);
+    ck_assert_str_eq(json_text(json_member(json_member(b, "image"), "id")), "more/deep/b.png");
+    ck_assert(json_is_object(json_member(text, "error")));
+    json_destroy(&root);
+}
+END_TEST
+
+START_TEST(repeats_give_the_same_bytes)
+{
+    ck_assert_int_eq(run("predict --model %s --format jsonl a.png more/deep", package), 0);
+    char *first = memory_copy_text(output);
+    ck_assert_int_eq(run("predict --model %s --format jsonl --batch 1 a.png more/deep", package), 0);
+    ck_assert_str_eq(first, output);
+    ck_assert_ptr_nonnull(strchr(first, '\n'));
+    ck_assert_ptr_ne(strchr(first, '\n'), strrchr(first, '\n')); /* one line an image */
+    free(first);
+}
+END_TEST
+
+START_TEST(csv_has_a_row_a_label)
+{
+    ck_assert_int_eq(run("predict --model %s --format csv --heads findings,risk a.png", package), 0);
+    check_says(output, "image,head,label,logit,probability,threshold,positive\n");
+    check_says(output, "\na.png,risk,Label 0,");
+    size_t lines = 0;
+    for (const char *at = output; (at = strchr(at, '\n')); at++)
+        lines++;
+    ck_assert_uint_eq(lines, 1 + 5 + 1);
+}
+END_TEST
+
+START_TEST(a_folder_takes_answers_and_pictures)
+{
+    ck_assert_int_eq(run("predict --model %s --format json --attention overlay --attention-for 'Label 1' "
+                         "--heads findings --output answers a.png",
+                         package),
+                     0);
+    ck_assert_str_eq(output, "");
+    char *text = read_text("answers/a.json"), *path = file_join(folder, "answers/a.Label_1.png");
+    struct bytes picture;
+    struct image image;
+    struct image_info info;
+    ck_assert_int_eq(file_read(path, 16 << 20, NULL, &picture), STATUS_OK);
+    ck_assert_int_eq(image_decode(picture, NULL, &image, &info), STATUS_OK);
+    ck_assert_uint_eq(image.width, 80); /* the region: the centre 80 x 80 of 80 x 100 */
+    ck_assert_uint_eq(image.height, 80);
+    image_finish(&image);
+    free((void *)picture.data);
+    free(path);
+    free(text);
+}
+END_TEST
+
+START_TEST(the_table_marks_what_is_positive)
+{
+    ck_assert_int_eq(run("predict --model %s --threshold 0 a.png", package), 0);
+    check_says(output, "a.png  80 x 100 png\n");
+    check_says(output, "  * Label 0");
+    ck_assert_int_eq(run("predict --model %s --threshold 1 a.png", package), 0);
+    ck_assert_ptr_null(strstr(output, "*"));
+}
+END_TEST
+
+START_TEST(bench_tells_operations_and_ceilings)
+{
+    struct json *root = NULL;
+    ck_assert_int_eq(run("bench --model %s --batch 1,2 --runs 2 --format json", package), 0);
+    ck_assert_int_eq(json_parse((struct bytes){(uint8_t *)output, strlen(output)}, 16, NULL, &root),
+                     STATUS_OK);
+    ck_assert_uint_eq(json_length(json_member(root, "batches")), 2);
+    const struct json *first = json_first(json_member(root, "batches"));
+    double rate = 0, ceiling = 0;
+    ck_assert(json_number(json_member(first, "images_per_s"), &rate) && rate > 0);
+    ck_assert(json_number(json_member(json_member(root, "ceilings"), "gemm_gflops"), &ceiling) &&
+              ceiling > 0);
+    ck_assert_uint_gt(json_length(json_member(first, "operations")), 10);
+    json_destroy(&root);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    if (argc != 3)
+        return 2;
+    program = argv[1];
+    package = argv[2];
+    Suite *suite = suite_create("command_line");
+    TCase *cases = tcase_create("command_line");
+    tcase_set_timeout(cases, 120);
+    tcase_add_unchecked_fixture(cases, make_folder, remove_folder);
+    tcase_add_test(cases, usage_errors_exit_2_and_say_what_to_do);
+    tcase_add_test(cases, help_goes_to_standard_output);
+    tcase_add_test(cases, a_wrong_choice_names_what_there_is);
+    tcase_add_test(cases, json_names_the_bad_image_and_answers_the_others);
+    tcase_add_test(cases, repeats_give_the_same_bytes);
+    tcase_add_test(cases, csv_has_a_row_a_label);
+    tcase_add_test(cases, a_folder_takes_answers_and_pictures);
+    tcase_add_test(cases, the_table_marks_what_is_positive);
+    tcase_add_test(cases, bench_tells_operations_and_ceilings);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
