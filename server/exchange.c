@@ -198,14 +198,12 @@ void exchange_refuse(const struct exchange_context *context, struct mg_connectio
     exchange_init(&exchange, context, connection);
     api_request_identify(&exchange.request);
     struct failure failure = {0};
-    if (code == 413)
-        failure_set(&failure, STATUS_HEADERS_TOO_LARGE, "The request's head is over 16 KiB.");
-    else if (code == 411)
+    if (code == 411)
         failure_set(&failure, STATUS_BAD_REQUEST, "The Content-Length is not a number of digits only.");
     else if (code == 505)
         failure_set(&failure, STATUS_BAD_REQUEST, "Only HTTP/1.0 and HTTP/1.1 are spoken here.");
     else
-        failure_set(&failure, STATUS_BAD_REQUEST, "The request's head is malformed.");
+        failure_set(&failure, STATUS_BAD_REQUEST, "The request's head is malformed, too long or too slow.");
     refuse(&exchange, &failure);
     exchange_finish(&exchange);
 }

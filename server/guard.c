@@ -12,6 +12,14 @@ static size_t count_header(const struct api_request *request, const char *name)
     return count;
 }
 
+static size_t header_bytes(const struct api_request *request)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < request->header_count; i++)
+        bytes += strlen(request->headers[i].name) + strlen(request->headers[i].value) + strlen(": \r\n");
+    return bytes;
+}
+
 static bool has_control(const char *text)
 {
     for (; *text; text++)
@@ -69,6 +77,9 @@ enum status guard_check(const struct api_request *request, const char *http_vers
     if (request->header_count > GUARD_HEADERS_MAX)
         return failure_set(failure, STATUS_HEADERS_TOO_LARGE, "The request has more than %d header fields.",
                            GUARD_HEADERS_MAX);
+    if (header_bytes(request) > GUARD_HEADER_BYTES_MAX)
+        return failure_set(failure, STATUS_HEADERS_TOO_LARGE, "The request's header fields are over %d KiB.",
+                           GUARD_HEADER_BYTES_MAX >> 10);
     if (count_header(request, "Transfer-Encoding"))
         return failure_set(failure, STATUS_LENGTH_REQUIRED,
                            "Transfer-Encoding is not taken; send a Content-Length.");

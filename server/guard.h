@@ -5,7 +5,10 @@
 
 #include "api/api.h"
 
-enum { GUARD_HEADERS_MAX = 63 }; /* the library silently drops those past the 64th */
+enum {
+    GUARD_HEADERS_MAX = 63, /* the library silently drops those past the 64th */
+    GUARD_HEADER_BYTES_MAX = 16384
+};
 
 /* Checks version, target, headers and length. On success *content_length is the body's size (0 without one).
  * Fails with BAD_REQUEST, LENGTH_REQUIRED, TOO_LARGE (body over API_BODY_BYTES_MAX), HEADERS_TOO_LARGE; the

@@ -70,23 +70,16 @@ enum status http_start(const struct http_options *options, struct api *api, stru
                            "The address to listen on must be ADDRESS:PORT, such as 127.0.0.1:8080.");
     char threads[16];
     snprintf(threads, sizeof threads, "%u", options->threads);
-    const char *settings[] = {"listening_ports",
-                              options->listen,
-                              "num_threads",
-                              threads,
-                              "enable_keep_alive",
-                              "yes",
-                              "keep_alive_timeout_ms",
-                              "75000", /* over a proxy's idle timeout */
-                              "request_timeout_ms",
-                              "20000",
-                              "max_request_size",
-                              "16384", /* of a request's head */
-                              "decode_url",
-                              "no",
-                              "tcp_nodelay",
-                              "1",
-                              NULL};
+    /* Idle connections outlive a proxy's 60 s; a request's head has 20 s and 64 KiB. */
+    const char *const settings[][2] = {{"listening_ports", options->listen},
+                                       {"num_threads", threads},
+                                       {"enable_keep_alive", "yes"},
+                                       {"keep_alive_timeout_ms", "75000"},
+                                       {"request_timeout_ms", "20000"},
+                                       {"max_request_size", "65536"},
+                                       {"decode_url", "no"},
+                                       {"tcp_nodelay", "1"},
+                                       {NULL, NULL}};
     const struct mg_callbacks callbacks = {
         .begin_request = on_request, .http_error = on_error, .log_message = on_message};
     struct http *http = memory_allocate(1, sizeof *http);
@@ -94,7 +87,7 @@ enum status http_start(const struct http_options *options, struct api *api, stru
     http->body_timeout_ms = options->body_timeout_ms;
     http->probes_only = options->probes_only;
     http->watchdog = watchdog_create(options->threads);
-    http->context = mg_start(&callbacks, http, settings);
+    http->context = mg_start(&callbacks, http, (const char **)&settings[0][0]);
     struct mg_server_port port = {0};
     if (!http->context || mg_get_server_ports(http->context, 1, &port) < 1) {
         http_stop(&http);

@@ -93,6 +93,9 @@ START_TEST(headers_are_counted)
     accepted("GET", "1.1", lines, 0);
     lines[GUARD_HEADERS_MAX] = "X: y";
     refused("GET", "/", lines, STATUS_HEADERS_TOO_LARGE);
+    static char wide[GUARD_HEADER_BYTES_MAX + 4] = "X: ";
+    memset(wide + 3, 'y', GUARD_HEADER_BYTES_MAX);
+    refused("GET", "/", LINES("Host: a", wide), STATUS_HEADERS_TOO_LARGE);
 }
 END_TEST
 

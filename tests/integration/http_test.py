@@ -1,0 +1,263 @@
+#!/usr/bin/env python3
+"""HTTP itself, over a service with a fake engine: http_test.py FAKE_CXRD"""
+
+import json
+import signal
+import socket
+import sys
+import time
+import unittest
+
+import service
+from service import FORM, Service, codes, form, in_background, png, receive_all, receive_answer, wait_until
+
+BINARY = sys.argv.pop(1)
+PICTURE = png(100, 80)
+HEAD = b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\n"
+
+
+class Routes(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.service = Service(BINARY, "--probe-listen", "127.0.0.1:0")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.service.__exit__()
+
+    def test_every_described_route_answers_as_described(self):
+        for path in service.DESCRIPTION.document["paths"]:
+            target = path.replace("{name}", "demo")
+            if "predict" in path:
+                self.assertEqual(self.service.post(target, "image/png", PICTURE).code, 200, target)
+                self.assertEqual(self.service.get(target).code, 405)
+            else:
+                self.assertEqual(self.service.get(target).code, 200, target)
+                self.assertEqual(self.service.request("HEAD", target).code, 200)
+                self.assertEqual(self.service.request("DELETE", target).code, 405)
+            self.assertEqual(self.service.request("OPTIONS", target).code, 204)
+
+    def test_what_is_not_described_is_not_there(self):
+        for target in ("/", "/metrics", "/v2", "/docs", "/healthz/", "/../healthz", "/models/none"):
+            self.assertEqual(self.service.get(target).code, 404, target)
+
+    def test_the_description_is_served_whole(self):
+        text = (service.ROOT / "openapi.yaml").read_bytes()
+        self.assertEqual(self.service.get("/openapi.yaml").body, text)
+        self.assertEqual(self.service.get("/openapi.json").json, service.DESCRIPTION.document)
+
+    def test_request_ids_are_echoed_or_made(self):
+        self.assertEqual(self.service.get("/healthz", **{"X-Request-Id": "abc-1"}).headers["x-request-id"], "abc-1")
+        self.assertNotEqual(self.service.get("/healthz", **{"X-Request-Id": "a b"}).headers["x-request-id"], "a b")
+        answer = self.service.request("POST", "/predict", PICTURE, {"Content-Type": "image/png", "X-Request-Id": "x"})
+        self.assertEqual(answer.json["request_id"], "x")
+
+    def test_connections_are_kept(self):
+        with self.service.connect() as connection:
+            for _ in range(3):
+                connection.sendall(b"GET /version HTTP/1.1\r\nHost: a\r\n\r\n")
+                self.assertIn(b"Connection: keep-alive", receive_answer(connection))
+            connection.sendall(b"GET /version HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            self.assertIn(b"Connection: close", receive_all(connection))
+
+    def test_pipelined_requests_are_answered_in_order(self):
+        request = HEAD + b"Content-Length: %d\r\n\r\n" % len(PICTURE) + PICTURE
+        last = b"GET /nothing HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        self.assertEqual(codes(self.service.raw(request + request + last)), [200, 200, 404])
+
+    def test_http_1_0_is_spoken(self):
+        self.assertEqual(codes(self.service.raw(b"GET /healthz HTTP/1.0\r\n\r\n")), [200])
+
+    def test_the_probe_listener_answers_probes_only(self):
+        with socket.create_connection(("127.0.0.1", self.service.probe_port)) as connection:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+            self.assertEqual(codes(receive_answer(connection)), [200])
+            connection.sendall(b"GET /models HTTP/1.1\r\nHost: a\r\n\r\n")
+            self.assertEqual(codes(receive_all(connection)), [404])
+
+    def test_the_log_has_one_line_a_request_and_nothing_of_the_image(self):
+        body = form([("Doe_John.png", PICTURE)])
+        self.service.request("POST", "/predict", body, {"Content-Type": FORM, "X-Request-Id": "logged-1"})
+        wait_until(lambda: "logged-1" in self.service.errors())
+        line = next(line for line in self.service.errors().splitlines() if "logged-1" in line)
+        entry = json.loads(line)
+        self.assertEqual((entry["route"], entry["code"], entry["images"]), ("/predict", 200, 1))
+        self.assertNotIn("Doe", self.service.errors())
+
+
+class Guards(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.service = Service(BINARY, "--body-timeout-ms", "700")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.service.__exit__()
+
+    def refused(self, data, code, words=b""):
+        received = self.service.raw(data)
+        self.assertEqual(codes(received), [code], received)
+        self.assertIn(b"Connection: close", received)
+        self.assertIn(b"application/problem+json", received)
+        self.assertIn(words, received)
+
+    def test_smuggled_requests_are_not_seen(self):
+        smuggled = b"GET /version HTTP/1.1\r\nHost: a\r\n\r\n"
+        size = b"Content-Length: %d\r\n" % len(smuggled)
+        chunked = b"Transfer-Encoding: chunked\r\n"
+        for lines, code in ((size + chunked, 411), (chunked + size, 411), (chunked, 411),
+                            (b"Transfer-Encoding: identity\r\n" + size, 411),
+                            (b"Transfer-Encoding : chunked\r\n" + size, None),
+                            (size + b"Content-Length: 0\r\n", 400), (b"Content-Length: 0\r\n" + size, 400),
+                            (size + size, 400), (b"Content-Length: +0\r\n", 400), (b"Content-Length: 0, 0\r\n", 400),
+                            (b"Content-Length: 0x0\r\n", 400), (b"", 411)):
+            received = self.service.raw(HEAD + lines + b"\r\n" + smuggled)
+            self.assertEqual(len(codes(received)), 1, (lines, received))
+            self.assertNotIn(b'"version"', received)
+            if code:
+                self.assertEqual(codes(received), [code], lines)
+
+    def test_heads_are_bounded(self):
+        many = b"".join(b"X-%d: y\r\n" % i for i in range(70))
+        self.refused(b"GET /healthz HTTP/1.1\r\nHost: a\r\n" + many + b"\r\n", 431, b"more than 63")
+        wide = b"X: " + b"y" * 20000 + b"\r\n"
+        self.refused(b"GET /healthz HTTP/1.1\r\nHost: a\r\n" + wide + b"\r\n", 431, b"16 KiB")
+        self.refused(b"GET /healthz HTTP/1.1\r\nHost: a\r\n" + wide * 10 + b"\r\n", 400, b"too long")
+
+    def test_hosts_and_targets_are_checked(self):
+        self.refused(b"GET /healthz HTTP/1.1\r\n\r\n", 400, b"Host")
+        self.refused(b"GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, b"Host")
+        self.refused(b"GET /healthz%00 HTTP/1.1\r\nHost: a\r\n\r\n", 400, b"control")
+        self.refused(b"GET /healthz%0d%0aX:y HTTP/1.1\r\nHost: a\r\n\r\n", 400, b"control")
+        self.refused(b"GET /\x01 HTTP/1.1\r\nHost: a\r\n\r\n", 400)
+        self.refused(b"GET /healthz HTTP/3.0\r\nHost: a\r\n\r\n", 400, b"HTTP/1.1")
+        self.refused(b"nonsense\r\n\r\n", 400, b"malformed")
+
+    def test_a_large_body_is_refused_before_it_is_read(self):
+        start = time.monotonic()
+        self.refused(HEAD + b"Content-Length: 33554433\r\n\r\n" + b"x" * 100, 413, b"32 MiB")
+        self.assertLess(time.monotonic() - start, 10)
+
+    def test_a_body_for_nobody_is_not_read(self):
+        self.refused(b"POST /nothing HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nxx", 404)
+        self.refused(b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\n", 415)
+
+    def test_a_refused_client_that_keeps_sending_reads_its_answer(self):
+        with self.service.connect() as connection:
+            connection.sendall(HEAD + b"Content-Length: 99999999\r\n\r\n" + b"x" * 500000)
+            self.assertEqual(codes(receive_all(connection)), [413])
+
+    def test_a_slow_body_is_ended_at_the_deadline(self):
+        start = time.monotonic()
+        with self.service.connect() as connection:
+            connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n")
+            received = b""
+            connection.settimeout(0.1)
+            while not received and time.monotonic() - start < 10:
+                connection.sendall(b"x")
+                try:
+                    received = connection.recv(65536)
+                except socket.timeout:
+                    pass
+            connection.settimeout(10)
+            received += receive_all(connection)
+        self.assertEqual(codes(received), [408])
+        self.assertIn(b"0.7 s", received)
+        self.assertLess(time.monotonic() - start, 5)
+
+    def test_a_cut_off_body_is_told(self):
+        with self.service.connect() as connection:
+            connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\nxyz")
+            connection.shutdown(socket.SHUT_WR)
+            self.assertEqual(codes(receive_all(connection)), [400])
+
+    def test_continue_comes_after_admission(self):
+        expect = b"Expect: 100-continue\r\n"
+        with self.service.connect() as connection:
+            connection.sendall(HEAD + expect + b"Content-Length: %d\r\n\r\n" % len(PICTURE))
+            self.assertEqual(codes(connection.recv(65536)), [100])
+            connection.sendall(PICTURE)
+            self.assertEqual(codes(receive_answer(connection)), [200])
+        self.refused(HEAD + expect + b"Content-Length: 99999999\r\n\r\n", 413)
+        self.refused(HEAD.replace(b"/predict", b"/nothing") + expect + b"Content-Length: 5\r\n\r\n", 404)
+
+    def test_the_service_lives_on(self):
+        for junk in (b"", b"\0", b"\r\n\r\n", b"GET", b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab"):
+            with self.service.connect() as connection:
+                connection.sendall(junk)
+        self.assertEqual(self.service.get("/readyz").code, 200)
+
+
+class Lifetime(unittest.TestCase):
+    def test_a_request_in_flight_is_answered_after_sigterm(self):
+        with Service(BINARY, "--rung", "slow") as running:
+            request = in_background(lambda: running.post("/predict", "image/png", PICTURE))
+            time.sleep(0.4)
+            started = time.monotonic()
+            self.assertEqual(running.stop(), 0)
+            self.assertGreater(time.monotonic() - started, 0.2)
+            self.assertEqual(request.join().code, 200)
+
+    def test_new_work_is_refused_while_draining(self):
+        with Service(BINARY, "--rung", "slow") as running:
+            request = in_background(lambda: running.post("/predict", "image/png", PICTURE))
+            time.sleep(0.3)
+            running.process.send_signal(signal.SIGTERM)
+            time.sleep(0.2)
+            answer = running.get("/readyz")
+            self.assertEqual((answer.code, answer.headers["connection"]), (503, "close"))
+            answer = running.post("/predict", "image/png", PICTURE)
+            self.assertEqual(answer.code, 503)
+            self.assertIn("shutting down", answer.detail)
+            self.assertEqual(request.join().code, 200)
+            self.assertEqual(running.process.wait(20), 0)
+
+    def test_a_second_signal_ends_at_once(self):
+        with Service(BINARY, "--rung", "slow") as running:
+            request = in_background(lambda: running.raw(HEAD + b"Content-Length: %d\r\n\r\n" % len(PICTURE) + PICTURE))
+            time.sleep(0.3)
+            running.process.send_signal(signal.SIGTERM)
+            time.sleep(0.1)
+            self.assertEqual(running.stop(signal.SIGTERM, 5), 128 + signal.SIGTERM)
+            self.assertEqual(request.join(), b"")
+
+    def test_probes_answer_while_the_model_is_being_loaded(self):
+        with Service(BINARY, "--rung", "loading", ready=False) as running:
+            self.assertEqual(running.get("/healthz").code, 200)
+            self.assertEqual(running.get("/readyz").code, 503)
+            answer = running.post("/predict", "image/png", PICTURE)
+            self.assertEqual(answer.code, 503)
+            self.assertIn("loaded", answer.detail)
+            self.assertEqual(running.line(), "ready")
+            self.assertEqual(running.get("/readyz").code, 200)
+
+    def test_a_signal_while_loading_ends_cleanly(self):
+        with Service(BINARY, "--rung", "loading", ready=False) as running:
+            self.assertEqual(running.stop(signal.SIGINT, 2), 0)
+
+    def test_a_model_that_does_not_load_is_told(self):
+        with Service(BINARY, "--rung", "broken", ready=False) as running:
+            self.assertEqual(running.process.wait(20), 1)
+            self.assertIn("cxrd serve: The package is broken.", running.errors())
+
+    def test_a_taken_port_is_told(self):
+        with Service(BINARY) as running:
+            with self.assertRaises(AssertionError) as raised:
+                Service(BINARY, "--listen", f"127.0.0.1:{running.port}", ready=False)
+            self.assertIn("--listen", str(raised.exception))
+
+    def test_two_models_with_one_name_are_refused(self):
+        with Service(BINARY, "--model", "demo", ready=False) as running:
+            self.assertEqual(running.process.wait(20), 1)
+            self.assertIn("Two models are named 'demo'", running.errors())
+
+    def test_many_clients_at_once(self):
+        with Service(BINARY, "--threads", "4") as running:
+            clients = [in_background(lambda: [running.post("/predict", "image/png", PICTURE).code for _ in range(5)])
+                       for _ in range(12)]
+            self.assertEqual([client.join() for client in clients], [[200] * 5] * 12)
+            self.assertEqual(running.stop(), 0)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,240 @@
+"""Starts `cxrd serve`, speaks HTTP to it, draws pictures, and holds every answer against openapi.yaml."""
+
+import http.client
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.parse
+import zlib
+
+import jsonschema
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BOUNDARY = "boundary-of-the-tests"
+FORM = f"multipart/form-data; boundary={BOUNDARY}"
+
+
+def png(width, height, pixel=lambda x, y: (x * 5 + y * 3) % 256):
+    """An 8-bit grey PNG."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b"".join(b"\0" + bytes(pixel(x, y) for x in range(width)) for y in range(height))
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def png_size(data):
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    return struct.unpack(">II", data[16:24])
+
+
+def form(images, **fields):
+    """A multipart body: images are (file name or None, bytes)."""
+    parts = []
+    for name, data in images:
+        file_name = f'; filename="{name}"' if name else ""
+        parts.append(f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"{file_name}\r\n\r\n'.encode() + data)
+    for name, value in fields.items():
+        parts.append(f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}'.encode())
+    return b"\r\n".join(parts) + f"\r\n--{BOUNDARY}--\r\n".encode()
+
+
+class Answer:
+    def __init__(self, code, headers, body):
+        self.code, self.body = code, body
+        self.headers = {name.lower(): value for name, value in headers}
+        self.json = json.loads(body) if body and "json" in self.headers.get("content-type", "") else None
+
+    @property
+    def detail(self):
+        return (self.json or {}).get("detail", "")
+
+
+class Description:
+    """openapi.yaml as the judge of answers."""
+
+    def __init__(self):
+        self.document = yaml.safe_load((ROOT / "openapi.yaml").read_text())
+        self.resolver = jsonschema.RefResolver("", self.document)
+
+    def follow(self, node):
+        while "$ref" in node:
+            node = self.resolver.resolve(node["$ref"])[1]
+        return node
+
+    def operation(self, method, path):
+        """The operation of a request, None where the description has none."""
+        for pattern, item in self.document["paths"].items():
+            fixed = pattern.split("{")[0]
+            if path == pattern or ("{" in pattern and path.startswith(fixed) and len(path) > len(fixed)):
+                return self.follow(item).get("get" if method == "HEAD" else method.lower())
+        return None
+
+    def check(self, method, target, answer):
+        operation = self.operation(method, urllib.parse.urlsplit(target).path)
+        if operation:
+            responses = operation["responses"]
+            response = self.follow(responses.get(str(answer.code)) or responses["default"])
+        else:
+            response = self.follow({"$ref": "#/components/responses/Problem"})
+        for name, header in response.get("headers", {}).items():
+            assert name.lower() in answer.headers, f"{target}: no {name}"
+            schema = self.follow(header)["schema"]
+            value = answer.headers[name.lower()]
+            self.validate(int(value) if schema["type"] == "integer" else value, schema)
+        if method == "HEAD" or answer.code == 204:
+            assert not answer.body
+            return
+        kind = answer.headers["content-type"]
+        assert kind in response["content"], f"{target}: {kind} is not described for {answer.code}"
+        if answer.json is not None:
+            self.validate(answer.json, response["content"][kind]["schema"])
+        if answer.code >= 400:
+            assert answer.json["status"] == answer.code
+            assert answer.json["instance"] == answer.headers["x-request-id"]
+            assert answer.json["detail"].endswith((".", "?")), answer.json["detail"]
+
+    def validate(self, value, schema):
+        jsonschema.Draft202012Validator(schema, resolver=self.resolver).validate(value)
+
+
+DESCRIPTION = Description()
+
+
+class Service:
+    """A running service; use it in a `with`."""
+
+    def __init__(self, binary, *options, ready=True, model="demo"):
+        self.log = tempfile.TemporaryFile()
+        command = [binary, "serve"] if pathlib.Path(binary).name == "cxrd" else [binary]
+        wrapper = os.environ.get("CXRD_TEST_WRAPPER", "").split()
+        self.process = subprocess.Popen(
+            [*wrapper, *command, "--model", str(model), "--listen", "127.0.0.1:0", *options],
+            stdout=subprocess.PIPE, stderr=self.log, text=True)
+        self.port = self.read_port("listening on")
+        self.probe_port = self.read_port("probes on") if "--probe-listen" in options else None
+        if ready and self.line() != "ready":
+            raise AssertionError(self.errors())
+
+    def read_port(self, kind):
+        line = self.line()
+        if not line.startswith(f"{kind} http://127.0.0.1:"):
+            errors = self.errors()
+            self.__exit__()
+            raise AssertionError(line + errors)
+        return int(line.rsplit(":", 1)[1])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self.log.close()
+
+    def line(self):
+        return self.process.stdout.readline().strip()
+
+    def errors(self):
+        self.log.seek(0)
+        return self.log.read().decode()
+
+    def stop(self, number=signal.SIGTERM, seconds=60):
+        """Sends a signal and returns the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(seconds)
+
+    def request(self, method, target, body=None, headers=None, connection=None):
+        """One request, its answer held against the description."""
+        own = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
+        own.request(method, target, body, headers or {})
+        response = own.getresponse()
+        answer = Answer(response.status, response.getheaders(), response.read())
+        if not connection:
+            own.close()
+        DESCRIPTION.check(method, target, answer)
+        return answer
+
+    def get(self, target, **headers):
+        return self.request("GET", target, headers=headers)
+
+    def post(self, target, kind, body):
+        return self.request("POST", target, body, {"Content-Type": kind})
+
+    def connect(self):
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    def raw(self, data):
+        """Sends bytes as they are and returns everything that comes until the service closes."""
+        with self.connect() as connection:
+            connection.sendall(data)
+            return receive_all(connection)
+
+
+def receive_all(connection):
+    received = b""
+    while True:
+        try:
+            data = connection.recv(65536)
+        except ConnectionResetError:
+            return received
+        if not data:
+            return received
+        received += data
+
+
+def receive_answer(connection):
+    """One answer with its body, from a connection that may be kept."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += connection.recv(65536)
+    head, body = received.split(b"\r\n\r\n", 1)
+    missing = int(re.search(rb"Content-Length: (\d+)", head)[1]) - len(body)
+    while missing > 0:
+        data = connection.recv(missing)
+        received += data
+        missing -= len(data)
+    return received
+
+
+def codes(received):
+    """The codes of all answers in a stream of bytes."""
+    return [int(code) for code in re.findall(rb"HTTP/1\.1 (\d{3}) ", received)]
+
+
+def in_background(function):
+    """Runs a function on a thread; join() returns what it returned."""
+
+    class Background(threading.Thread):
+        def run(self):
+            self.result = function()
+
+        def join(self, timeout=None):
+            super().join(timeout)
+            return self.result
+
+    thread = Background()
+    thread.start()
+    return thread
+
+
+def wait_until(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "this never came true"
+        time.sleep(0.02)
