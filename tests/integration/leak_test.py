@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+"""No leak and no memory error after 100 requests under valgrind: leak_test.py CXRD [MODEL]
+
+A driver on the CPU is told not to unload its compiled code; what it leaks itself is in valgrind.supp.
+"""
+
+import os
+import pathlib
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+os.environ["CXRD_TEST_WRAPPER"] = (
+    "valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite "
+    f"--error-exitcode=99 --suppressions={HERE / 'valgrind.supp'}")
+
+from service import FORM, Service, form, png
+
+REQUESTS = 100
+
+
+def main(binary, model="demo"):
+    picture = png(300, 280)
+    kinds = ["/predict", "/predict?attention=overlay", "/predict?attention=png&attention_for=top:2", "/predict?hat=1"]
+    with Service(binary, model=model) as running:
+        for number in range(REQUESTS // 4):
+            target = kinds[number % len(kinds)]
+            running.post(target, "image/png", picture)
+            running.post(target, FORM, form([("a", picture), ("b", b"no picture")]))
+            running.post(target, "application/json", '{"images":[{"data":"AAAA"}],"threshold":0.5}')
+            running.get("/models")
+        code = running.stop(seconds=600)
+        print(running.errors() if code else f"{REQUESTS} requests, no leak")
+        return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

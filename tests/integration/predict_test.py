@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""Predictions of a real model over HTTP and on the command line: predict_test.py CXRD MODEL"""
+
+import base64
+import json
+import math
+import pathlib
+import subprocess
+import sys
+import unittest
+
+from service import FORM, Service, form, png, png_size
+
+BINARY, MODEL = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1))
+SAMPLES = sorted(path for path in (MODEL / "samples").iterdir() if path.suffix in (".png", ".jpg"))
+PNG = next(path for path in SAMPLES if path.suffix == ".png")
+JPEG = next(path for path in SAMPLES if path.suffix == ".jpg")
+KINDS = {".png": "image/png", ".jpg": "image/jpeg"}
+
+
+def numbers(prediction):
+    """A prediction without the image's name, which each way of asking gives differently."""
+    return {**prediction, "image": {**prediction["image"], "id": ""}}
+
+
+class Predict(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.service = Service(BINARY, model=MODEL)
+
+    @classmethod
+    def tearDownClass(cls):
+        code = cls.service.stop()
+        cls.service.__exit__()
+        assert code == 0, code
+
+    def predict(self, path, query=""):
+        answer = self.service.post("/predict" + query, KINDS[path.suffix], path.read_bytes())
+        self.assertEqual(answer.code, 200, answer.body)
+        return answer.json["predictions"][0]
+
+    def refused(self, code, target, kind, body, *words):
+        answer = self.service.post(target, kind, body)
+        self.assertEqual(answer.code, code, answer.body)
+        for word in words:
+            self.assertIn(word, answer.detail)
+        return answer.detail
+
+
+class Numbers(Predict):
+    def test_every_way_of_asking_gives_the_same(self):
+        for path in SAMPLES:
+            data = path.read_bytes()
+            command = [BINARY, "predict", "--model", MODEL, "--format", "json", "--attention", "grid", path]
+            printed = subprocess.run(command, capture_output=True, check=True).stdout
+            images = [{"data": base64.b64encode(data).decode()}]
+            answers = [self.service.post("/predict", FORM, form([(path.name, data)])).json,
+                       self.service.post("/v1/predict", KINDS[path.suffix], data).json,
+                       self.service.post("/predict", "application/octet-stream", data).json,
+                       self.service.post("/predict", "application/json", json.dumps({"images": images})).json,
+                       self.service.post("/predict", FORM, form([(path.name, data)])).json,
+                       json.loads(printed)]
+            first = numbers(answers[0]["predictions"][0])
+            for answer in answers[1:]:
+                self.assertEqual(numbers(answer["predictions"][0]), first, path.name)
+
+    def test_a_batch_answers_each_image_in_its_place(self):
+        data = [path.read_bytes() for path in SAMPLES]
+        answer = self.service.post("/predict", FORM, form([(path.name, path.read_bytes()) for path in SAMPLES]))
+        self.assertEqual(answer.code, 200)
+        for path, one in zip(SAMPLES, answer.json["predictions"]):
+            self.assertEqual(one["image"]["id"], path.name)
+            alone = self.predict(path)
+            for left, right in zip(one["findings"] + one["risk_scores"], alone["findings"] + alone["risk_scores"]):
+                self.assertTrue(math.isclose(left["logit"], right["logit"], rel_tol=1e-4, abs_tol=1e-4), path.name)
+        self.assertEqual(len(answer.json["predictions"]), len(data))
+
+    def test_probabilities_are_sigmoids(self):
+        for finding in self.predict(PNG)["findings"]:
+            scale, offset = 1, 0
+            if "calibration" in finding:
+                scale, offset = finding["calibration"]["scale"], finding["calibration"]["offset"]
+            expected = 1 / (1 + math.exp(-(scale * finding["logit"] + offset)))
+            self.assertAlmostEqual(finding["probability"], expected, 5)
+            self.assertEqual(finding["positive"], finding["probability"] >= finding["threshold"])
+
+    def test_options_mean_the_same_everywhere(self):
+        head = self.service.get("/models").json["models"][0]["heads"][0]["name"]
+        data = PNG.read_bytes()
+        asked = {"heads": head, "attention": "none", "threshold": "0.3"}
+        images = [{"data": base64.b64encode(data).decode()}]
+        query = "&".join(f"{name}={value}" for name, value in asked.items())
+        answers = [self.service.post("/predict", FORM, form([(None, data)], **asked)).json,
+                   self.service.post("/predict?" + query, "image/png", data).json,
+                   self.service.post("/predict", "application/json",
+                                     json.dumps({"images": images, **asked, "heads": [head], "threshold": 0.3})).json]
+        for answer in answers:
+            self.assertEqual(numbers(answer["predictions"][0]), numbers(answers[0]["predictions"][0]))
+            self.assertEqual(answer["predictions"][0]["attention_maps"], [])
+            self.assertEqual({finding["head"] for finding in answer["predictions"][0]["findings"]}, {head})
+
+
+class Attention(Predict):
+    def test_grids_sum_to_one_over_the_region(self):
+        grid = self.service.get("/models").json["models"][0]["attention_grid"]
+        prediction = self.predict(PNG, "?attention_for=all")
+        region = prediction["image"]["region"]
+        self.assertGreater(len(prediction["attention_maps"]), 1)
+        for one in prediction["attention_maps"]:
+            self.assertEqual((one["rows"], one["columns"], len(one["values"])), (grid, grid, grid * grid))
+            self.assertAlmostEqual(sum(one["values"]), 1, 2)
+            best = max(range(grid * grid), key=one["values"].__getitem__)
+            self.assertAlmostEqual(one["peak"]["x"], region["x"] + (best % grid + 0.5) / grid * region["width"], 3)
+            self.assertAlmostEqual(one["peak"]["y"], region["y"] + (best // grid + 0.5) / grid * region["height"], 3)
+
+    def test_pictures_are_the_size_of_the_region(self):
+        for style in ("png", "overlay"):
+            prediction = self.predict(JPEG, f"?attention={style}&attention_for=top:2")
+            region = prediction["image"]["region"]
+            self.assertEqual(len(prediction["attention_maps"]), 2)
+            for one in prediction["attention_maps"]:
+                width, height = png_size(base64.b64decode(one["png"]))
+                self.assertLessEqual(abs(width - region["width"]), 1)
+                self.assertLessEqual(abs(height - region["height"]), 1)
+
+    def test_there_is_always_a_map_of_something(self):
+        for path in SAMPLES:
+            self.assertGreaterEqual(len(self.predict(path, "?threshold=1")["attention_maps"]), 1)
+
+
+class BadInput(Predict):
+    def test_each_bad_image_has_its_own_sentence(self):
+        image, photo = PNG.read_bytes(), JPEG.read_bytes()
+        sentences = [
+            self.refused(422, "/predict", "image/png", b""),
+            self.refused(422, "/predict", "image/png", image[: len(image) // 2]),
+            self.refused(415, "/predict", FORM, form([("picture.png", b"these are words, not a picture\n" * 9)])),
+            self.refused(422, "/predict", "image/png", png(600, 600, lambda x, y: 77)),
+            self.refused(422, "/predict", "image/png", png(1, 1)),
+            self.refused(413, "/predict", "image/png", png(40000, 10, lambda x, y: x % 256)),
+            self.refused(400, "/predict?colour=red", "image/png", image, "colour", "attention_for"),
+            self.refused(400, "/predict?heads=lungs", "image/png", image, "lungs", "there are"),
+            self.refused(400, "/predict?attention_for=Gout", "image/png", image, "Gout", "there are"),
+            self.refused(415, "/predict", "application/dicom", image, "DICOM"),
+        ]
+        self.refused(422, "/predict", "image/jpeg", photo[: len(photo) // 2])
+        self.assertEqual(len(set(sentences)), len(sentences), sentences)
+
+    def test_files_cut_off_anywhere_are_refused(self):
+        for path in (PNG, JPEG):
+            data = path.read_bytes()
+            for step in range(20):
+                answer = self.service.post("/predict", KINDS[path.suffix], data[: len(data) * step // 20])
+                self.assertEqual(answer.code, 422, (path.name, step, answer.body))
+
+    def test_a_bad_image_among_good_ones_fails_alone(self):
+        good = PNG.read_bytes()
+        answer = self.service.post("/predict", FORM, form([("a", good), ("b", good[:99]), ("c", b"?"), ("d", good)]))
+        self.assertEqual(answer.code, 200)
+        kinds = [one.get("error", {}).get("status") for one in answer.json["predictions"]]
+        self.assertEqual(kinds, [None, 422, 415, None])
+        first, last = answer.json["predictions"][0], answer.json["predictions"][3]
+        self.assertEqual(numbers(first), numbers(last))
+
+
+del Predict  # only its children are tests
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
