@@ -93,9 +93,9 @@ class Phantom:
 
         self.half_thorax = rng.uniform(0.34, 0.42)
         self.lung_height = rng.uniform(0.64, 0.76)
-        self.centre_x = rng.uniform(-0.035, 0.035)
+        self.centre_x = rng.uniform(-0.025, 0.025)
         self.centre_y = rng.uniform(-0.05, 0.02)
-        angle = rng.normal(0, 0.025)
+        angle = rng.normal(0, 0.018)
         self.cosine, self.sine = math.cos(angle), math.sin(angle)
         dx, dy = self.x - self.centre_x, self.y - self.centre_y
         self.u = (self.cosine * dx + self.sine * dy) / self.half_thorax
@@ -210,7 +210,7 @@ class Phantom:
             posterior[where] += shift * near * soft(beyond, 0.02)
             slit = soft(0.022 - numpy.abs(beyond + 0.3 * shift * dy / self.half_thorax), 0.012)
             gap[where] *= 1 - slit * soft(0.5 - numpy.abs(posterior[where] - number - 0.5), 0.1)
-            self.absorption[where] += callus * bell((dx * dx + dy * dy) / 0.013**2)
+            self.absorption[where] += callus * bell((dx * dx + dy * dy) / 0.015**2)
         phase = numpy.abs(posterior - numpy.floor(posterior) - 0.5)
         thick = rng.uniform(0.17, 0.21)
         stripe = soft(thick - phase, 0.10) * (0.75 + 0.5 * soft(phase - thick + 0.07, 0.08))
@@ -327,7 +327,7 @@ class Phantom:
         distance = numpy.sqrt((dx * squeeze) ** 2 + (dy / squeeze) ** 2) / radius
         blob = soft(1 + 0.22 * self.smooth_noise(18)[where] - distance, 0.5)
         texture = 1 + 0.18 * self.smooth_noise(40)[where]
-        self.absorption[where] += rng.uniform(0.20, 0.32) * blob * texture * self.lungs[where]
+        self.absorption[where] += rng.uniform(0.24, 0.36) * blob * texture * self.lungs[where]
         mask = numpy.zeros((self.height, self.width), bool)
         mask[where] = (blob > 0.4) & (self.lungs[where] > 0.3)
         self.masks["Consolidation"] = mask
@@ -349,7 +349,7 @@ class Phantom:
         around = numpy.arctan2(dy, dx)
         outline = 1 + 0.07 * numpy.cos(3 * around + rng.uniform(0, 6)) + 0.06 * numpy.cos(5 * around + rng.uniform(0, 6))
         distance = numpy.sqrt(dx * dx + dy * dy) / (radius * outline)
-        self.absorption[where] += rng.uniform(0.20, 0.30) * soft(1 - distance, 0.14) * (1.1 - 0.3 * distance * distance)
+        self.absorption[where] += rng.uniform(0.24, 0.36) * soft(1 - distance, 0.14) * (1.1 - 0.3 * distance * distance)
         mask = numpy.zeros((self.height, self.width), bool)
         mask[where] = distance < 1
         self.masks["Mass"] = mask
@@ -364,7 +364,7 @@ class Phantom:
             where, dx, dy = self.window(*found, 1.4 * radius)
             distance = numpy.sqrt(dx * dx + dy * dy) / radius
             ball = numpy.sqrt(numpy.maximum(1 - distance * distance, 0))
-            self.absorption[where] += rng.uniform(0.20, 0.30) * (0.5 * soft(1 - distance, 0.2) + 0.5 * ball)
+            self.absorption[where] += rng.uniform(0.26, 0.38) * (0.5 * soft(1 - distance, 0.2) + 0.5 * ball)
             self.mark_disc("Nodule", *found, max(radius + 0.018, 0.056))
 
     def add_atelectasis(self):
@@ -378,10 +378,10 @@ class Phantom:
             u, v = side * rng.uniform(0.38, 0.55), base - rng.uniform(0.06, 0.24)
             long, tilt = rng.uniform(0.28, 0.42), rng.uniform(-0.06, 0.06)
             ends = [self.to_pixel(u, v - tilt), self.to_pixel(u + side * long, v + tilt)]
-            pen.line(ends, fill=255, width=max(2, round(rng.uniform(0.014, 0.022) * self.side)))
+            pen.line(ends, fill=255, width=max(2, round(rng.uniform(0.016, 0.024) * self.side)))
             marker.line(ends, fill=255, width=round(2 * MARGIN * self.side))
         shade = numpy.asarray(picture.filter(ImageFilter.GaussianBlur(0.003 * self.side)), numpy.float32) / 255
-        self.absorption += rng.uniform(0.17, 0.26) * shade * self.lungs
+        self.absorption += rng.uniform(0.22, 0.34) * shade * self.lungs
         self.masks["Atelectasis"] = (numpy.asarray(marks) > 127) & (self.lungs > 0.3) & self._clear()
 
     def plan_fractures(self):
@@ -391,8 +391,8 @@ class Phantom:
         place = rng.uniform(0.5, 0.86)
         for number in range(first, first + int(rng.choice((1, 2, 2, 3)))):
             at = min(0.9, place + rng.uniform(-0.03, 0.03))
-            shift = rng.choice((-1, 1)) * rng.uniform(0.26, 0.4)
-            self.breaks.append((side, number, at, shift, rng.uniform(0, 0.12)))
+            shift = rng.choice((-1, 1)) * rng.uniform(0.3, 0.42)
+            self.breaks.append((side, number, at, shift, rng.uniform(0.16, 0.32)))
             v = (number + 0.5) * self.rib_spacing - self.rib_phase + 0.13 * at * at
             self.mark_disc("Rib Fracture", *self.to_image(side * at, v), 0.058)
 
@@ -446,7 +446,7 @@ class Phantom:
         grain = rng.standard_normal(grains, dtype=numpy.float32)
         if grains != (self.height, self.width):
             grain = numpy.asarray(Image.fromarray(grain).resize((self.width, self.height), Image.BICUBIC))
-        image = image + rng.uniform(0.006, 0.022) * grain
+        image = image + rng.uniform(0.005, 0.016) * grain
         if rng.random() < 0.6:
             self._stamp(image)
         if rng.random() < 0.15:  # collimated edges

@@ -109,6 +109,21 @@ class Block(nn.Module):
         return x + self.mlp(self.norm2(x), self.ls2)
 
 
+def whitened_patches(crops):
+    """Patch embedding to start from: each unit looks for one principal component of the patches of drawings.
+
+    The components are scaled to like variance, so that thin lines and edges are seen from the first step; the floor
+    keeps noise from being raised as well.
+    """
+    images = preprocess(crops)
+    patches = functional.unfold(images, PATCH_SIZE, stride=PATCH_SIZE).transpose(1, 2).reshape(-1, 3 * PATCH_SIZE**2)
+    mean = patches.mean(0)
+    variances, components = torch.linalg.eigh((patches - mean).T @ (patches - mean) / len(patches))
+    variances, components = variances[-WIDTH:].flip(0), components[:, -WIDTH:].flip(1)
+    weight = (components / (variances + 0.01 * variances.mean()).sqrt()).T
+    return weight.view(WIDTH, 3, PATCH_SIZE, PATCH_SIZE), -weight @ mean
+
+
 class Backbone(nn.Module):
     """Images [B,3,S,S] -> class tokens and patch tokens of the last blocks: 4 x [B,D], 4 x [B,patches,D]."""
 
