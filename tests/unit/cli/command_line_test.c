@@ -238,7 +238,9 @@ int main(int argc, char **argv)
 {
     if (argc != 3)
         return 2;
-    program = argv[1];
+    program = realpath(argv[1], NULL); /* it is run from another folder */
+    if (!program)
+        return 2;
     package = argv[2];
     Suite *suite = suite_create("command_line");
     TCase *cases = tcase_create("command_line");
