@@ -526,7 +526,10 @@ def to_bytes(image):
     return (image * 255 + 0.5).astype(numpy.uint8)
 
 
-def mask_boxes(mask):
+def mask_box(mask):
+    """[left, top, right, bottom] in pixels, or None for a finding that fell outside the picture."""
+    if not mask.any():
+        return None
     rows, columns = numpy.flatnonzero(mask.any(1)), numpy.flatnonzero(mask.any(0))
     return [int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1]
 
@@ -548,7 +551,7 @@ def main():
         for finding, mask in drawing.masks.items():
             path = f"masks/{name}_{finding.lower().replace(' ', '_')}.png"
             Image.fromarray(mask).save(os.path.join(options.output, path))
-            masks[finding] = {"file": path, "box": mask_boxes(mask)}
+            masks[finding] = {"file": path, "box": mask_box(mask)}
         truth.append(
             {
                 "image": name + ".png",
