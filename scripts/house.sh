@@ -61,7 +61,7 @@ system_cpu_driver_is_fast()
 
 compiles_matrices() # GLSLC
 {
-    "$1" --target-env=vulkan1.3 "$root/shaders/probes/cooperative_matrix.comp" -o /dev/null 2>/dev/null
+    "$1" --target-env=vulkan1.3 "$root/shaders/probes/cooperative_matrix2.comp" -o /dev/null 2>/dev/null
 }
 
 # Sets the suites, components and packages of the private newer userland; false where none is known.

@@ -10,6 +10,17 @@ enum { PROPERTIES_MAX = 256 };
 
 #ifdef VK_KHR_cooperative_matrix
 
+/* Whether the list has float16 sums of the same shape: attention rounds its scores to such. */
+static bool has_half_sums(const VkCooperativeMatrixPropertiesKHR *list, uint32_t count,
+                          const VkCooperativeMatrixPropertiesKHR *like)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (list[i].CType == VK_COMPONENT_TYPE_FLOAT16_KHR && list[i].MSize == like->MSize &&
+            list[i].NSize == like->NSize && list[i].scope == like->scope)
+            return true;
+    return false;
+}
+
 /* Fills the list with the shapes of float16 x float16 -> float32 whose scope is a subgroup. */
 static void shapes_query(VkInstance instance, VkPhysicalDevice handle, struct gpu_device_info *info)
 {
@@ -28,7 +39,7 @@ static void shapes_query(VkInstance instance, VkPhysicalDevice handle, struct gp
             list[i].BType == VK_COMPONENT_TYPE_FLOAT16_KHR &&
             list[i].CType == VK_COMPONENT_TYPE_FLOAT32_KHR &&
             list[i].ResultType == VK_COMPONENT_TYPE_FLOAT32_KHR && list[i].scope == VK_SCOPE_SUBGROUP_KHR &&
-            !list[i].saturatingAccumulation)
+            !list[i].saturatingAccumulation && has_half_sums(list, count, &list[i]))
             info->matrix_shapes[info->matrix_shape_count++] =
                 (struct gpu_matrix_shape){list[i].MSize, list[i].NSize, list[i].KSize, 0};
 }
@@ -50,7 +61,7 @@ static const char *matrices_lack(VkInstance instance, struct gpu_physical *out)
         return "its driver lacks the Vulkan memory model";
     shapes_query(instance, out->handle, &out->info);
     if (out->info.matrix_shape_count == 0)
-        return "its cooperative matrices do not multiply float16 into float32";
+        return "its cooperative matrices do not multiply float16 into both float32 and float16";
     return NULL;
 }
 
@@ -66,9 +77,11 @@ static const char *matrices_lack(VkInstance instance, struct gpu_physical *out)
 
 #ifdef VK_NV_cooperative_matrix2
 
-/* Fills the list with the granularities of float16 x float16 -> float32 whose scope is a workgroup. */
-static void granularities_query(VkInstance instance, VkPhysicalDevice handle, struct gpu_device_info *info)
+/* Fills the list with the steps in which sizes of float16 x float16 -> float32 go, for the scope to be used.
+ */
+static void steps_query(VkInstance instance, VkPhysicalDevice handle, struct gpu_device_info *info)
 {
+    const VkScopeKHR scope = info->matrix2_workgroup ? VK_SCOPE_WORKGROUP_KHR : VK_SCOPE_SUBGROUP_KHR;
     PFN_vkGetPhysicalDeviceCooperativeMatrixFlexibleDimensionsPropertiesNV query =
         (PFN_vkGetPhysicalDeviceCooperativeMatrixFlexibleDimensionsPropertiesNV)vkGetInstanceProcAddr(
             instance, "vkGetPhysicalDeviceCooperativeMatrixFlexibleDimensionsPropertiesNV");
@@ -83,7 +96,7 @@ static void granularities_query(VkInstance instance, VkPhysicalDevice handle, st
         if (list[i].AType == VK_COMPONENT_TYPE_FLOAT16_KHR &&
             list[i].BType == VK_COMPONENT_TYPE_FLOAT16_KHR &&
             list[i].CType == VK_COMPONENT_TYPE_FLOAT32_KHR &&
-            list[i].ResultType == VK_COMPONENT_TYPE_FLOAT32_KHR && list[i].scope == VK_SCOPE_WORKGROUP_KHR &&
+            list[i].ResultType == VK_COMPONENT_TYPE_FLOAT32_KHR && list[i].scope == scope &&
             !list[i].saturatingAccumulation)
             info->matrix2_steps[info->matrix2_step_count++] =
                 (struct gpu_matrix_shape){list[i].MGranularity, list[i].NGranularity, list[i].KGranularity,
@@ -104,17 +117,16 @@ static const char *matrices2_lack(VkInstance instance, struct gpu_physical *out)
         return "its driver offers less than Vulkan 1.3";
     vkGetPhysicalDeviceFeatures2(out->handle, &all);
     vkGetPhysicalDeviceProperties2(out->handle, &properties);
-    if (!matrix2.cooperativeMatrixWorkgroupScope || !matrix2.cooperativeMatrixFlexibleDimensions)
-        return "its cooperative matrices are not those of a workgroup, of any size";
-    if (!matrix2.cooperativeMatrixReductions || !matrix2.cooperativeMatrixConversions ||
-        !matrix2.cooperativeMatrixPerElementOperations || !matrix2.cooperativeMatrixTensorAddressing)
+    if (!matrix2.cooperativeMatrixFlexibleDimensions || !matrix2.cooperativeMatrixReductions ||
+        !matrix2.cooperativeMatrixConversions || !matrix2.cooperativeMatrixPerElementOperations)
         return "its driver lacks a feature of VK_NV_cooperative_matrix2";
+    out->info.matrix2_workgroup =
+        matrix2.cooperativeMatrixWorkgroupScope && matrix2.cooperativeMatrixTensorAddressing;
     out->info.matrix2_invocations_max = limits.cooperativeMatrixWorkgroupScopeMaxWorkgroupSize;
     out->info.matrix2_side_max = limits.cooperativeMatrixFlexibleDimensionsMaxDimension;
-    out->info.matrix2_shared_bytes = limits.cooperativeMatrixWorkgroupScopeReservedSharedMemory;
-    granularities_query(instance, out->handle, &out->info);
+    steps_query(instance, out->handle, &out->info);
     if (out->info.matrix2_step_count == 0)
-        return "its matrices of a workgroup do not multiply float16 into float32";
+        return "its matrices of any size do not multiply float16 into float32";
     return NULL;
 }
 
@@ -156,15 +168,20 @@ void gpu_matrices_enable(const struct gpu_device_info *info, struct gpu_matrix_f
 #endif
 #ifdef VK_NV_cooperative_matrix2
     if (info->cooperative_matrix2) {
+        /* Every device of Vulkan 1.3 has it: SPIR-V 1.6, which these matrices want, says LocalSizeId. */
+        features->maintenance4 = (VkPhysicalDeviceMaintenance4Features){
+            .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_FEATURES,
+            .pNext = (void *)*chain,
+            .maintenance4 = VK_TRUE};
         features->matrix2 = (VkPhysicalDeviceCooperativeMatrix2FeaturesNV){
             .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_FEATURES_NV,
-            .pNext = (void *)*chain,
-            .cooperativeMatrixWorkgroupScope = VK_TRUE,
+            .pNext = &features->maintenance4,
+            .cooperativeMatrixWorkgroupScope = info->matrix2_workgroup,
             .cooperativeMatrixFlexibleDimensions = VK_TRUE,
             .cooperativeMatrixReductions = VK_TRUE,
             .cooperativeMatrixConversions = VK_TRUE,
             .cooperativeMatrixPerElementOperations = VK_TRUE,
-            .cooperativeMatrixTensorAddressing = VK_TRUE};
+            .cooperativeMatrixTensorAddressing = info->matrix2_workgroup};
         *chain = &features->matrix2;
         extensions[(*count)++] = VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME;
     }

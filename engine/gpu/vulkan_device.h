@@ -58,6 +58,7 @@ struct gpu_matrix_features {
     VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix;
 #endif
 #ifdef VK_NV_cooperative_matrix2
+    VkPhysicalDeviceMaintenance4Features maintenance4;
     VkPhysicalDeviceCooperativeMatrix2FeaturesNV matrix2;
 #endif
 };
