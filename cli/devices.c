@@ -25,6 +25,32 @@ static struct json *rungs_json(const struct gpu_device_info *info)
     return rungs;
 }
 
+/* Why the device cannot run the others, by their names. */
+static struct json *lacks_json(const struct gpu_device_info *info)
+{
+    struct json *lacks = json_object();
+    for (int rung = 0; rung < RUNG_COUNT; rung++) {
+        const char *why_not = NULL;
+        if (!rung_supported((enum rung)rung, info, &why_not))
+            json_add_text(lacks, rung_name((enum rung)rung), why_not);
+    }
+    return lacks;
+}
+
+/* "16x16x16", and where matrices are a workgroup's, " by 256" of its size. */
+static struct json *shapes_json(const struct gpu_matrix_shape *shapes, uint32_t count)
+{
+    struct json *list = json_array();
+    for (uint32_t i = 0; i < count; i++) {
+        char text[64];
+        int length = snprintf(text, sizeof text, "%ux%ux%u", shapes[i].m, shapes[i].n, shapes[i].k);
+        if (shapes[i].invocations)
+            snprintf(text + length, sizeof text - (size_t)length, " by %u", shapes[i].invocations);
+        json_append_text(list, text);
+    }
+    return list;
+}
+
 static struct json *device_json(const struct gpu_device_info *info)
 {
     struct json *device = json_object();
@@ -38,6 +64,7 @@ static struct json *device_json(const struct gpu_device_info *info)
     }
     json_add_text(device, "rung", rung_name(rung_best(info)));
     json_add(device, "rungs", rungs_json(info));
+    json_add(device, "lacks", lacks_json(info));
     json_add_text(device, "uuid", info->uuid);
     if (info->pci_address[0])
         json_add_text(device, "pci_address", info->pci_address);
@@ -50,6 +77,8 @@ static struct json *device_json(const struct gpu_device_info *info)
     json_add_boolean(device, "half_arithmetic", info->half_arithmetic);
     json_add_boolean(device, "cooperative_matrix", info->cooperative_matrix);
     json_add_boolean(device, "cooperative_matrix2", info->cooperative_matrix2);
+    json_add(device, "matrix_shapes", shapes_json(info->matrix_shapes, info->matrix_shape_count));
+    json_add(device, "matrix2_steps", shapes_json(info->matrix2_steps, info->matrix2_step_count));
     return device;
 }
 
@@ -63,6 +92,22 @@ static void print_json(const struct gpu_device_info *infos, size_t count)
     puts(text);
     free(text);
     json_destroy(&document);
+}
+
+static void print_rungs(const struct gpu_device_info *info)
+{
+    printf("       rungs");
+    for (int rung = 0; rung < RUNG_COUNT; rung++) {
+        const char *why_not = NULL;
+        if (rung_supported((enum rung)rung, info, &why_not))
+            printf(" %s", rung_name((enum rung)rung));
+    }
+    putchar('\n');
+    for (int rung = 0; rung < RUNG_COUNT; rung++) {
+        const char *why_not = NULL;
+        if (!rung_supported((enum rung)rung, info, &why_not))
+            printf("       not %s: %s\n", rung_name((enum rung)rung), why_not);
+    }
 }
 
 static void print_table(const struct gpu_device_info *infos, size_t count)
@@ -83,6 +128,7 @@ static void print_table(const struct gpu_device_info *infos, size_t count)
         }
         printf("       uuid %s%s%s\n", info->uuid, info->pci_address[0] ? ", PCI " : "", info->pci_address);
         printf("       driver %s, %s\n", info->driver, info->driver_info);
+        print_rungs(info);
     }
 }
 

@@ -61,7 +61,7 @@ system_cpu_driver_is_fast()
 
 compiles_matrices() # GLSLC
 {
-    "$1" --target-env=vulkan1.3 "$root/shaders/probes/cooperative_matrix.comp" -o /dev/null 2>/dev/null
+    "$1" --target-env=vulkan1.3 "$root/shaders/probes/cooperative_matrix2.comp" -o /dev/null 2>/dev/null
 }
 
 # Sets the suites, components and packages of the private newer userland; false where none is known.
@@ -69,7 +69,7 @@ userland_plan()
 {
     local ID='' ID_LIKE=''
     . /etc/os-release
-    userland_packages=glslc,libvulkan1,mesa-vulkan-drivers,vulkan-validationlayers
+    userland_packages=glslc,libvulkan1,libvulkan-dev,mesa-vulkan-drivers,vulkan-validationlayers
     case "$ID $ID_LIKE" in
     ubuntu*) userland_suite=resolute userland_extra=resolute-updates userland_components='main universe' ;;
     *debian*) userland_suite=trixie userland_extra=trixie-backports userland_components=main ;;
@@ -125,14 +125,16 @@ userland_unpack()
     userland=''
 }
 
-# Writes the two programs that enter the userland: glslc, and run PROGRAM ARGS...
+# Writes the two programs that enter the userland: glslc, and run PROGRAM ARGS...; sets Vulkan's headers apart from
+# another C library's.
 userland_finish() # FOLDER FINAL_FOLDER
 {
     local library_path loader
-    rm -rf "${1:?}"/usr/share/{doc,man,locale,info} "${1:?}/var"
+    rm -rf "${1:?}"/usr/share/{doc,man,locale,info} "$1"/usr/lib/python3* "$1/var"
     loader=$(cd "$1" && find usr/lib -name 'ld-linux*.so.*' | sort | head -n 1)
     library_path=$(cd "$1" && find usr/lib -maxdepth 1 -name '*-linux-gnu*' -type d | head -n 1)
     [[ -n $loader && -n $library_path && -e $1/usr/share/vulkan/icd.d/lvp_icd.json ]] || return 1
+    mkdir "$1/include" && mv "$1"/usr/include/{vulkan,vk_video} "$1/include" && rm -rf "$1/usr/include" || return 1
     cat >"$1/glslc" <<END
 #!/bin/sh
 here=\$(dirname "\$(readlink -f "\$0")")
@@ -154,18 +156,19 @@ END
     chmod +x "$1/glslc" "$1/run"
 }
 
-# Decides which glslc builds and whether a newer CPU driver is at hand. Sets $glslc, and $userland ("" when the
-# system's own are new enough, or when there is nothing newer).
+# Decides which glslc and which Vulkan headers build, and whether a newer CPU driver is at hand. Sets $glslc,
+# $vulkan_headers ("" for the system's), and $userland ("" when the system's own are new enough, or when there is nothing
+# newer).
 choose_toolchain()
 {
-    userland=''
+    userland='' vulkan_headers=''
     glslc=$(command -v glslc) || die "glslc (the package of that name) is missing."
     local matrices=1 fast=1
     compiles_matrices "$glslc" || matrices=0
     system_cpu_driver_is_fast || fast=0
     ((matrices && fast)) && return 0
     userland_ensure
-    [[ -n $userland ]] && ((!matrices)) && glslc=$userland/glslc
+    [[ -n $userland ]] && ((!matrices)) && glslc=$userland/glslc vulkan_headers=$userland/include
     return 0
 }
 
@@ -174,12 +177,13 @@ configure() # FOLDER MESON_OPTION...
 {
     local folder=$root/$1 want
     shift
-    want="$glslc $*"
+    set -- -Dglslc="$glslc" -Dvulkan_headers="$vulkan_headers" "$@"
+    want="$*"
     if [[ ! -f $folder/build.ninja ]]; then
         rm -rf "$folder"
-        meson setup "$folder" "$root" -Dglslc="$glslc" "$@" || return 1
+        meson setup "$folder" "$root" "$@" || return 1
     elif [[ $(cat "$folder/.configured" 2>/dev/null) != "$want" ]]; then
-        meson configure "$folder" -Dglslc="$glslc" "$@" || return 1
+        meson configure "$folder" "$@" || return 1
     fi
     printf '%s\n' "$want" >"$folder/.configured"
 }

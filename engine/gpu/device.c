@@ -76,18 +76,21 @@ static enum status handle_create(struct gpu_device *device, struct failure *fail
     VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
                                           .pNext = &v11,
                                           .features.shaderInt64 = physical->info.int64};
-    const char *extensions[] = {VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME};
+    const char *extensions[3] = {VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME};
+    uint32_t extension_count = control && physical->subgroup_control_is_extension;
+    struct gpu_matrix_features matrices;
+    const void *chain = &features;
+    gpu_matrices_enable(&physical->info, &matrices, &chain, extensions, &extension_count);
     const float priority = 1;
     const VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                            .queueFamilyIndex = physical->queue_family,
                                            .queueCount = 1,
                                            .pQueuePriorities = &priority};
     const VkDeviceCreateInfo create = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-                                       .pNext = &features,
+                                       .pNext = chain,
                                        .queueCreateInfoCount = 1,
                                        .pQueueCreateInfos = &queue,
-                                       .enabledExtensionCount =
-                                           control && physical->subgroup_control_is_extension,
+                                       .enabledExtensionCount = extension_count,
                                        .ppEnabledExtensionNames = extensions};
     VkResult result = vkCreateDevice(physical->handle, &create, NULL, &device->handle);
     if (result != VK_SUCCESS)

@@ -14,6 +14,13 @@
 enum gpu_kind { GPU_DISCRETE, GPU_INTEGRATED, GPU_VIRTUAL, GPU_CPU, GPU_OTHER };
 const char *gpu_kind_name(enum gpu_kind kind); /* "discrete", ... */
 
+/* Of matrices that multiply float16 into float32: the sizes m x k times k x n, and for those of any size what
+ * each size is a multiple of, in a workgroup of `invocations` (0: in a subgroup). */
+struct gpu_matrix_shape {
+    uint32_t m, n, k, invocations;
+};
+enum { GPU_MATRIX_SHAPES_MAX = 8 };
+
 struct gpu_device_info {
     uint32_t index;
     char name[256], driver[256], driver_info[256];
@@ -27,7 +34,15 @@ struct gpu_device_info {
     bool int64;                 /* 64-bit integers in shaders */
     bool half_storage;          /* 16-bit storage behind buffer addresses */
     bool half_arithmetic;       /* float16 arithmetic */
+    /* Cooperative matrices of fixed shapes (VK_KHR_cooperative_matrix) and of any size
+     * (VK_NV_cooperative_matrix2) that the kernels can use; if not, a sentence's end that says why. */
     bool cooperative_matrix, cooperative_matrix2;
+    const char *matrix_lack, *matrix2_lack;
+    struct gpu_matrix_shape matrix_shapes[GPU_MATRIX_SHAPES_MAX], matrix2_steps[GPU_MATRIX_SHAPES_MAX];
+    uint32_t matrix_shape_count, matrix2_step_count;
+    bool matrix2_workgroup; /* those of any size are a workgroup's, with tensor addressing; else a subgroup's
+                             */
+    uint32_t matrix2_invocations_max, matrix2_side_max; /* of a workgroup; rows or columns of a matrix */
     uint32_t shared_memory_bytes, push_constant_bytes, workgroup_invocations_max;
     uint64_t memory_bytes;         /* of the largest device-local heap */
     uint64_t allocation_bytes_max; /* maxMemoryAllocationSize */

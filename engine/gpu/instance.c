@@ -47,7 +47,7 @@ enum status gpu_physicals_list(VkInstance instance, struct failure *failure, str
                            "the CPU driver.");
     struct gpu_physical *list = memory_allocate(found, sizeof *list);
     for (uint32_t i = 0; i < found; i++) {
-        gpu_physical_query(handles[i], &list[i]);
+        gpu_physical_query(instance, handles[i], &list[i]);
         gpu_workarounds_apply(&list[i]);
     }
     *count = gpu_physicals_arrange(list, found);

@@ -157,7 +157,7 @@ static void refuse(struct gpu_device_info *info, const char *reason)
     snprintf(info->refusal, sizeof info->refusal, "%s", reason);
 }
 
-void gpu_physical_query(VkPhysicalDevice handle, struct gpu_physical *out)
+void gpu_physical_query(VkInstance instance, VkPhysicalDevice handle, struct gpu_physical *out)
 {
     VkPhysicalDeviceProperties properties;
     vkGetPhysicalDeviceProperties(handle, &properties);
@@ -187,10 +187,10 @@ void gpu_physical_query(VkPhysicalDevice handle, struct gpu_physical *out)
     bool control_extension =
         extension_present(extensions, count, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME);
     out->subgroup_control_is_extension = control_extension && !is_1_3;
-    info->cooperative_matrix = extension_present(extensions, count, "VK_KHR_cooperative_matrix");
-    info->cooperative_matrix2 = extension_present(extensions, count, "VK_NV_cooperative_matrix2");
     const char *missing = features_query(out, control_extension || is_1_3);
     properties_query(out, extension_present(extensions, count, VK_EXT_PCI_BUS_INFO_EXTENSION_NAME));
+    gpu_matrices_query(instance, extension_present(extensions, count, "VK_KHR_cooperative_matrix"),
+                       extension_present(extensions, count, "VK_NV_cooperative_matrix2"), out);
     free(extensions);
     if (missing) {
         refuse(info, "");

@@ -47,7 +47,25 @@ WARN_UNUSED enum status gpu_instance_create(struct failure *failure, VkInstance 
 WARN_UNUSED enum status gpu_physicals_list(VkInstance instance, struct failure *failure,
                                            struct gpu_physical **out, size_t *count);
 /* Fills everything of *out but handle and index. */
-void gpu_physical_query(VkPhysicalDevice handle, struct gpu_physical *out);
+void gpu_physical_query(VkInstance instance, VkPhysicalDevice handle, struct gpu_physical *out);
+/* What physical->info tells of cooperative matrices; whether the driver has each of the two extensions. */
+void gpu_matrices_query(VkInstance instance, bool extension, bool extension2, struct gpu_physical *out);
+
+/* The part of a device's features that asks for cooperative matrices. */
+struct gpu_matrix_features {
+    int unused; /* a struct has a member, whatever the headers know */
+#ifdef VK_KHR_cooperative_matrix
+    VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix;
+#endif
+#ifdef VK_NV_cooperative_matrix2
+    VkPhysicalDeviceMaintenance4Features maintenance4;
+    VkPhysicalDeviceCooperativeMatrix2FeaturesNV matrix2;
+#endif
+};
+/* Puts what the device offers of them before *chain, and their extensions' names behind the *count there are.
+ */
+void gpu_matrices_enable(const struct gpu_device_info *info, struct gpu_matrix_features *features,
+                         const void **chain, const char **extensions, uint32_t *count);
 /* Sorts by preference, drops a GPU seen before under another driver, numbers the rest; returns how many. */
 size_t gpu_physicals_arrange(struct gpu_physical *list, size_t count);
 /* The position in an arranged list that `choice` names; fails with NO_DEVICE. */

@@ -32,9 +32,13 @@ void gpu_workarounds_apply(struct gpu_physical *physical)
             (row->device_last == ANY ||
              (physical->device_id >= row->device_first && physical->device_id <= row->device_last)) &&
             (row->subgroup_size_below == ANY || info->subgroup_size_min < row->subgroup_size_below);
-        if (matches && row->no_matrices)
+        if (matches && row->no_matrices && info->cooperative_matrix) {
             info->cooperative_matrix = false;
-        if (matches && row->no_matrices2)
+            info->matrix_lack = row->reason;
+        }
+        if (matches && row->no_matrices2 && info->cooperative_matrix2) {
             info->cooperative_matrix2 = false;
+            info->matrix2_lack = row->reason;
+        }
     }
 }

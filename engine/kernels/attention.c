@@ -1,7 +1,8 @@
-/* Attention: the tiled shader, or on the cpu rung the one whose lanes are query rows. */
+/* Attention: the tiled shader, the rung's on matrices, or on the cpu rung the one whose lanes are query rows.
+ */
 #include <assert.h>
 
-#include "engine/kernels/set.h"
+#include "engine/kernels/matrix.h"
 #include "shaders/params/attention_cpu.h"
 
 /* Query rows of a workgroup, as the shaders have them. */
@@ -12,6 +13,12 @@ enum status attention_create(struct kernels *kernels, struct failure *failure)
     if (kernels->rung == RUNG_CPU)
         return kernel_create(kernels, "attention_cpu", sizeof(struct attention_cpu_params), failure,
                              &kernels->attention);
+    if (kernels->rung == RUNG_MATRIX || kernels->rung == RUNG_MATRIX2) {
+        kernels->attention_variant = matrix_attention(kernels);
+        return variant_create(kernels, &kernels->attention_variant, sizeof(struct attention_params), failure,
+                              &kernels->attention);
+    }
+    kernels->attention_variant.rows = QUERIES;
     return kernel_create(kernels, "attention", sizeof(struct attention_params), failure, &kernels->attention);
 }
 
@@ -32,6 +39,6 @@ void attention_record(const struct kernels *kernels, struct gpu_recorder *record
                             slabs, 1);
         return;
     }
-    gpu_record_dispatch(recorder, kernels->attention, label, params, divide_up(params->tokens, QUERIES),
-                        slabs, 1);
+    gpu_record_dispatch(recorder, kernels->attention, label, params,
+                        divide_up(params->tokens, kernels->attention_variant.rows), slabs, 1);
 }

@@ -1,82 +1,68 @@
-/* GEMM: which shader with which tile, how weights are packed for it, and its dispatch. */
+/* GEMM: which shader with which tile, and its dispatch. */
 #include <assert.h>
 
-#include "engine/base/half.h"
-#include "engine/kernels/set.h"
+#include "engine/kernels/matrix.h"
 
-struct tile {
-    uint32_t rows, columns; /* that a workgroup makes */
+enum {
+    /* Products of fewer large tiles than this leave multiprocessors of a large GPU (132 on an H100) idle:
+     * they get the small tile. */
+    LARGE_TILES_MIN = 128,
+    /* Columns of tiles that are worked on together, row by row: some hundred workgroups that run at a time
+     * then share about as many rows of A as columns of B, and a band of weights stays in the L2 cache. */
+    BAND = 8,
 };
 
-static struct tile gemm_tile(const struct kernels *kernels)
+static bool on_matrices(const struct kernels *kernels)
 {
-    if (kernels->rung == RUNG_CPU)
-        return (struct tile){24, PANEL}; /* fixed in gemm_cpu.comp: 4 subgroups of 6 rows */
-    /* A CPU driver keeps no tile in registers anyway, and small ones waste less on few rows. */
-    if (gpu_device_info(kernels->device)->kind == GPU_CPU)
-        return (struct tile){32, 64};
-    return (struct tile){128, 64};
+    return kernels->rung == RUNG_MATRIX || kernels->rung == RUNG_MATRIX2;
 }
 
-static const char *gemm_shader_name(const struct kernels *kernels)
+static struct variant gemm_variant(const struct kernels *kernels, enum tile_size size)
 {
-    switch (kernels->rung) {
-    case RUNG_CPU:
-        return "gemm_cpu.f32";
-    case RUNG_HALF:
-        return "gemm.f16";
-    default:
-        return kernels->weights == ELEMENT_F16 ? "gemm.f32_w16" : "gemm.f32";
-    }
+    if (on_matrices(kernels))
+        return matrix_gemm(kernels, size);
+    if (kernels->rung == RUNG_CPU) /* fixed in gemm_cpu.comp: 4 subgroups of 6 rows */
+        return (struct variant){.shader = "gemm_cpu.f32", .rows = 24, .columns = PANEL, .constant_count = 1};
+    /* A CPU driver keeps no tile in registers anyway, and small ones waste less on few rows. */
+    const bool small = gpu_device_info(kernels->device)->kind == GPU_CPU;
+    const uint32_t rows = small ? 32 : 128, columns = 64;
+    /* As shaders/ops/gemm.comp numbers them; a thread makes 8 x 8. */
+    return (struct variant){.shader = kernels->rung == RUNG_HALF        ? "gemm.f16"
+                                      : kernels->weights == ELEMENT_F16 ? "gemm.f32_w16"
+                                                                        : "gemm.f32",
+                            .rows = rows,
+                            .columns = columns,
+                            .constants = {0, rows, columns, rows / 8 * (columns / 8)},
+                            .constant_count = 4};
 }
 
 enum status gemm_create(struct kernels *kernels, struct failure *failure)
 {
-    const char *name = gemm_shader_name(kernels);
-    const struct gpu_shader *shader = gpu_shader_find(name);
-    if (!shader)
-        return failure_set(failure, STATUS_DEVICE,
-                           "This build has no shader %s: build it with a newer glslc.", name);
-    /* C pads a struct of addresses to 8 bytes, the shader does not. */
-    assert(round_up(gpu_shader_push_bytes(shader), sizeof(uint64_t)) == sizeof(struct gemm_params));
-    const struct tile tile = gemm_tile(kernels);
-    for (uint32_t epilogue = 0; epilogue < GEMM_EPILOGUE_COUNT; epilogue++) {
-        /* As shaders/ops/gemm.comp numbers them; a thread makes 8 x 8. gemm_cpu.comp has only the first. */
-        const uint32_t constants[] = {epilogue, tile.rows, tile.columns, tile.rows / 8 * (tile.columns / 8)};
-        const struct gpu_pipeline_options options = {.constants = constants,
-                                                     .constant_count = kernels->rung == RUNG_CPU ? 1 : 4,
-                                                     .push_bytes = sizeof(struct gemm_params)};
-        enum status status =
-            gpu_pipeline_create(kernels->device, shader, &options, failure, &kernels->gemm[epilogue]);
-        if (status != STATUS_OK)
-            return status;
+    for (enum tile_size size = 0; size < (on_matrices(kernels) ? TILE_SIZES : 1); size++) {
+        struct variant *variant = &kernels->gemm_variants[size];
+        *variant = gemm_variant(kernels, size);
+        for (uint32_t epilogue = 0; epilogue < GEMM_EPILOGUE_COUNT; epilogue++) {
+            variant->constants[0] = epilogue;
+            enum status status = variant_create(kernels, variant, sizeof(struct gemm_params), failure,
+                                                &kernels->gemm[size][epilogue]);
+            if (status != STATUS_OK)
+                return status;
+        }
     }
     return STATUS_OK;
 }
 
-size_t gemm_packed_size_bytes(const struct kernels *kernels, size_t n, size_t k)
+/* The grid's first dimension goes along a band of columns, its second down the rows. */
+static void record_banded(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
+                          enum gemm_epilogue epilogue, const struct gemm_params *params)
 {
-    return n * k * element_size_bytes(kernels->weights);
-}
-
-void gemm_pack(const struct kernels *kernels, const float *b, size_t n_given, size_t k_given, size_t n,
-               size_t k, void *out)
-{
-    assert(n % PANEL == 0 && k % K_STEP == 0 && n_given <= n && k_given <= k);
-    float *floats = out;
-    uint16_t *halves = out;
-    size_t to = 0;
-    for (size_t panel = 0; panel < n; panel += PANEL)
-        for (size_t column = 0; column < k; column++)
-            for (size_t i = 0; i < PANEL; i++, to++) {
-                /* The cpu rung takes even rows of B before odd ones: lane l owns 2l and 2l + 1. */
-                const size_t row = panel + (kernels->rung == RUNG_CPU ? i % 8 * 2 + i / 8 : i);
-                const float value = row < n_given && column < k_given ? b[row * k_given + column] : 0;
-                if (kernels->weights == ELEMENT_F16)
-                    halves[to] = half_from_float(value);
-                else
-                    floats[to] = value;
-            }
+    const struct variant *large = &kernels->gemm_variants[TILE_LARGE];
+    const uint32_t large_tiles = divide_up(params->m, large->rows) * divide_up(params->n, large->columns);
+    const enum tile_size size = large_tiles < LARGE_TILES_MIN ? TILE_SMALL : TILE_LARGE;
+    const struct variant *variant = &kernels->gemm_variants[size];
+    const uint32_t columns = divide_up(params->n, variant->columns), band = columns < BAND ? columns : BAND;
+    gpu_record_dispatch(recorder, kernels->gemm[size][epilogue], label, params, band,
+                        divide_up(params->m, variant->rows), divide_up(columns, band));
 }
 
 void gemm_record(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
@@ -90,7 +76,11 @@ void gemm_record(const struct kernels *kernels, struct gpu_recorder *recorder, c
     assert(epilogue != GEMM_HEADS ||
            (params->n == 3 * params->heads * HEAD_SIZE && params->m == params->batch * params->tokens &&
             params->tokens <= params->tokens_padded));
-    const struct tile tile = gemm_tile(kernels);
-    gpu_record_dispatch(recorder, kernels->gemm[epilogue], label, params, divide_up(params->m, tile.rows),
-                        divide_up(params->n, tile.columns), 1);
+    if (on_matrices(kernels)) {
+        record_banded(kernels, recorder, label, epilogue, params);
+        return;
+    }
+    const struct variant *variant = &kernels->gemm_variants[TILE_LARGE];
+    gpu_record_dispatch(recorder, kernels->gemm[TILE_LARGE][epilogue], label, params,
+                        divide_up(params->m, variant->rows), divide_up(params->n, variant->columns), 1);
 }

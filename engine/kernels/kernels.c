@@ -40,20 +40,29 @@ static struct gpu_pipeline **pipeline_at(struct kernels *kernels, const struct o
     return (struct gpu_pipeline **)((char *)kernels + operation->pipeline);
 }
 
+enum status variant_create(struct kernels *kernels, const struct variant *variant, uint32_t push_bytes,
+                           struct failure *failure, struct gpu_pipeline **out)
+{
+    const struct gpu_shader *shader = gpu_shader_find(variant->shader);
+    if (!shader)
+        return failure_set(failure, STATUS_DEVICE,
+                           "This build has no shader %s: build it with a newer glslc.", variant->shader);
+    /* C pads a struct of addresses to 8 bytes, the shader does not. */
+    assert(round_up(gpu_shader_push_bytes(shader), sizeof(uint64_t)) ==
+           round_up(push_bytes, sizeof(uint64_t)));
+    const struct gpu_pipeline_options options = {.constants = variant->constants,
+                                                 .constant_count = variant->constant_count,
+                                                 .push_bytes = push_bytes,
+                                                 .subgroup_size = variant->subgroup_size};
+    return gpu_pipeline_create(kernels->device, shader, &options, failure, out);
+}
+
 enum status kernel_create(struct kernels *kernels, const char *stem, uint32_t push_bytes,
                           struct failure *failure, struct gpu_pipeline **out)
 {
     char name[64];
     snprintf(name, sizeof name, "%s.%s", stem, kernels->activations == ELEMENT_F16 ? "f16" : "f32");
-    const struct gpu_shader *shader = gpu_shader_find(name);
-    if (!shader)
-        return failure_set(failure, STATUS_DEVICE,
-                           "This build has no shader %s: build it with a newer glslc.", name);
-    /* C pads a struct of addresses to 8 bytes, the shader does not. */
-    assert(round_up(gpu_shader_push_bytes(shader), sizeof(uint64_t)) ==
-           round_up(push_bytes, sizeof(uint64_t)));
-    const struct gpu_pipeline_options options = {.push_bytes = push_bytes};
-    return gpu_pipeline_create(kernels->device, shader, &options, failure, out);
+    return variant_create(kernels, &(struct variant){.shader = name}, push_bytes, failure, out);
 }
 
 static enum status pipelines_create(struct kernels *kernels, struct failure *failure)
@@ -77,13 +86,13 @@ enum status kernels_create(struct gpu_device *device, enum rung rung, enum eleme
     if (!rung_supported(rung, gpu_device_info(device), &why_not))
         return failure_set(failure, STATUS_DEVICE, "The device cannot run the %s kernels: %s.",
                            rung_name(rung), why_not);
-    if ((rung == RUNG_HALF && weights != ELEMENT_F16) || (rung == RUNG_CPU && weights != ELEMENT_F32))
+    if (!rung_takes(rung, weights))
         return failure_set(failure, STATUS_DEVICE, "The %s kernels take weights of %s bits only.",
-                           rung_name(rung), rung == RUNG_HALF ? "16" : "32");
+                           rung_name(rung), weights == ELEMENT_F32 ? "16" : "32");
     struct kernels *kernels = memory_allocate(1, sizeof *kernels);
     kernels->device = device;
     kernels->rung = rung;
-    kernels->activations = rung == RUNG_HALF ? ELEMENT_F16 : ELEMENT_F32;
+    kernels->activations = rung_takes(rung, ELEMENT_F32) ? ELEMENT_F32 : ELEMENT_F16;
     kernels->weights = weights;
     enum status status = pipelines_create(kernels, failure);
     if (status != STATUS_OK) {
@@ -102,8 +111,9 @@ void kernels_destroy(struct kernels **kernels)
         return;
     for (size_t i = 0; i < OPERATION_COUNT; i++)
         gpu_pipeline_destroy(pipeline_at(old, &operations[i]));
-    for (size_t i = 0; i < GEMM_EPILOGUE_COUNT; i++)
-        gpu_pipeline_destroy(&old->gemm[i]);
+    for (size_t size = 0; size < TILE_SIZES; size++)
+        for (size_t i = 0; i < GEMM_EPILOGUE_COUNT; i++)
+            gpu_pipeline_destroy(&old->gemm[size][i]);
     gpu_pipeline_destroy(&old->attention);
     free(old);
 }

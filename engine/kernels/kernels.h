@@ -5,6 +5,8 @@
  *
  *   portable   Vulkan 1.2, float32 arithmetic and activations; weights float32, or float16 pairs in words
  *   half       16-bit storage: activations that feed a GEMM are float16, accumulation float32
+ *   matrix     the same on cooperative matrices of a subgroup (VK_KHR_cooperative_matrix)
+ *   matrix2    the same on those of any size, a workgroup's on GPUs (VK_NV_cooperative_matrix2)
  *   cpu        CPU drivers of Mesa 26 and later with subgroups of 8: their own GEMM and attention, float32
  *
  * Activations lie in panels (shaders/params/params.h). Every record function takes a filled params struct
@@ -27,7 +29,7 @@
 #include "shaders/params/softmax.h"
 #include "shaders/params/tokens.h"
 
-enum rung { RUNG_PORTABLE, RUNG_HALF, RUNG_CPU, RUNG_COUNT };
+enum rung { RUNG_PORTABLE, RUNG_HALF, RUNG_MATRIX, RUNG_MATRIX2, RUNG_CPU, RUNG_COUNT };
 const char *rung_name(enum rung rung);
 /* False, and why not, where the device cannot run it. */
 bool rung_supported(enum rung rung, const struct gpu_device_info *device, const char **why_not);
@@ -39,6 +41,9 @@ static inline size_t element_size_bytes(enum element element)
 {
     return element == ELEMENT_F16 ? 2 : 4;
 }
+
+/* Whether the rung's GEMM takes weights held so. One that does not take float32 has float16 activations. */
+bool rung_takes(enum rung rung, enum element weights);
 
 /* The widest row that layernorm and features take; every width is a multiple of 16. */
 enum { NORM_WIDTH_MAX = 2048 };
@@ -53,8 +58,8 @@ WARN_UNUSED enum status rung_choose(const struct gpu_device_info *device, const 
                                     enum element *weights);
 
 struct kernels;
-/* Compiles every pipeline. `weights`: how GEMM weights are held; the half rung takes only ELEMENT_F16, the
- * cpu rung only ELEMENT_F32 (DEVICE error otherwise). The caller owns *out and keeps the device alive longer.
+/* Compiles every pipeline. `weights`: how GEMM weights are held, which the rung takes (DEVICE error
+ * otherwise). The caller owns *out and keeps the device alive longer.
  */
 WARN_UNUSED enum status kernels_create(struct gpu_device *device, enum rung rung, enum element weights,
                                        struct failure *failure, struct kernels **out);

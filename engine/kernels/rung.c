@@ -1,7 +1,7 @@
 /* Which rungs a device can run: by what it reports, never by its name. */
 #include <string.h>
 
-#include "engine/kernels/kernels.h"
+#include "engine/kernels/matrix.h"
 
 enum {
     DRIVER_ID_MESA_LLVMPIPE = 13, /* VK_DRIVER_ID_MESA_LLVMPIPE */
@@ -55,6 +55,8 @@ static const struct {
 } rungs[RUNG_COUNT] = {
     [RUNG_PORTABLE] = {"portable", portable_lacks},
     [RUNG_HALF] = {"half", half_lacks},
+    [RUNG_MATRIX] = {"matrix", matrix_lacks},
+    [RUNG_MATRIX2] = {"matrix2", matrix2_lacks},
     [RUNG_CPU] = {"cpu", cpu_lacks},
 };
 
@@ -75,10 +77,13 @@ enum rung rung_best(const struct gpu_device_info *device)
 {
     if (!cpu_lacks(device))
         return RUNG_CPU;
-    /* A CPU driver has nothing to gain from 16 bits: it converts in software. */
-    if (device->kind != GPU_CPU && !half_lacks(device))
-        return RUNG_HALF;
-    return RUNG_PORTABLE;
+    /* A CPU driver has nothing to gain from 16 bits, which it converts in software, nor from matrices, which
+     * it takes apart. */
+    if (device->kind == GPU_CPU)
+        return RUNG_PORTABLE;
+    if (device->matrix2_workgroup && !matrix2_lacks(device))
+        return RUNG_MATRIX2;
+    return !matrix_lacks(device) ? RUNG_MATRIX : !half_lacks(device) ? RUNG_HALF : RUNG_PORTABLE;
 }
 
 bool precision_read(const char *name, enum precision *out)
@@ -93,11 +98,15 @@ bool precision_read(const char *name, enum precision *out)
     return false;
 }
 
-/* The half rung multiplies float16 only, the cpu rung float32 only. */
+bool rung_takes(enum rung rung, enum element weights)
+{
+    return rung == RUNG_PORTABLE || (rung == RUNG_CPU) == (weights == ELEMENT_F32);
+}
+
 static bool allows(enum rung rung, enum precision precision)
 {
-    return !(rung == RUNG_HALF && precision == PRECISION_FP32) &&
-           !(rung == RUNG_CPU && precision == PRECISION_FP16);
+    return precision == PRECISION_AUTO ||
+           rung_takes(rung, precision == PRECISION_FP32 ? ELEMENT_F32 : ELEMENT_F16);
 }
 
 enum status rung_choose(const struct gpu_device_info *device, const char *name, enum precision precision,

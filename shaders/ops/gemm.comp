@@ -7,12 +7,13 @@
 #version 460
 #include "types.glsl"
 #include "gemm.h"
-#include "gemm_epilogue.glsl"
 
 layout(constant_id = 0) const uint EPILOGUE = GEMM_EXACT;
 layout(constant_id = 1) const uint TILE_M = 128;
 layout(constant_id = 2) const uint TILE_N = 64;
 layout(local_size_x_id = 3) in; /* TILE_M / 8 * TILE_N / 8 */
+
+#include "gemm_store.glsl"
 
 const uint QUADS = PANEL / 4; /* vec4 in a row of a panel */
 const uint ROW_THREADS = TILE_M / 8, COLUMN_THREADS = TILE_N / 8, THREADS = ROW_THREADS * COLUMN_THREADS;
@@ -56,35 +57,6 @@ uint b_slot(uint slot)
 {
     const uint columns = slot / (PANEL * QUADS), k = slot / QUADS % PANEL;
     return k * B_STRIDE + columns * QUADS + slot % QUADS;
-}
-
-/* Stores 4 columns of a row. */
-void store(uint row, uint column, vec4 value)
-{
-    if (EPILOGUE == GEMM_HEADS) {
-        Activation4Buffer(params.out).v[head_index(row, column) / 4] = ACTIVATION4(value);
-        return;
-    }
-    const uint to = stored_row(row);
-    if (EPILOGUE == GEMM_SWIGLU) {
-        const uint i = panel_index(params.out_rows, to, column / 2);
-        ActivationBuffer(params.out).v[i] = ACTIVATION(silu(value.x) * value.y);
-        ActivationBuffer(params.out).v[i + 1] = ACTIVATION(silu(value.z) * value.w);
-        return;
-    }
-    const uint i = panel_index(params.out_rows, to, column) / 4;
-    if (EPILOGUE == GEMM_ADD) {
-        const uint from = params.addend_group != 0 ? row % params.addend_group : to;
-        value += Float4Buffer(params.addend).v[panel_index(params.addend_rows, from, column) / 4];
-    }
-    if (EPILOGUE == GEMM_RELU)
-        value = max(value, 0.0);
-    if (EPILOGUE == GEMM_GELU)
-        value = vec4(gelu(value.x), gelu(value.y), gelu(value.z), gelu(value.w));
-    if (EPILOGUE == GEMM_EXACT || EPILOGUE == GEMM_ADD)
-        Float4Buffer(params.out).v[i] = value;
-    else
-        Activation4Buffer(params.out).v[i] = ACTIVATION4(value);
 }
 
 void main()

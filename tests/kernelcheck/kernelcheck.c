@@ -93,7 +93,7 @@ static void check_rung(struct check *check, enum rung rung, const struct options
     bool first = true;
     for (int weights = ELEMENT_F32; weights <= ELEMENT_F16; weights++) {
         struct kernels *kernels;
-        if ((rung == RUNG_HALF && weights == ELEMENT_F32) || (rung == RUNG_CPU && weights == ELEMENT_F16))
+        if (!rung_takes(rung, (enum element)weights))
             continue;
         check_demand(kernels_create(check->device, rung, weights, &failure, &kernels), &failure);
         check->kernels = kernels;

@@ -1,0 +1,30 @@
+/* How a GEMM stores 4 columns of a row: the epilogue EPILOGUE (a specialisation constant of the shader). */
+#include "gemm_epilogue.glsl"
+
+void store(uint row, uint column, vec4 value)
+{
+    if (EPILOGUE == GEMM_HEADS) {
+        Activation4Buffer(params.out).v[head_index(row, column) / 4] = ACTIVATION4(value);
+        return;
+    }
+    const uint to = stored_row(row);
+    if (EPILOGUE == GEMM_SWIGLU) {
+        const uint i = panel_index(params.out_rows, to, column / 2);
+        ActivationBuffer(params.out).v[i] = ACTIVATION(silu(value.x) * value.y);
+        ActivationBuffer(params.out).v[i + 1] = ACTIVATION(silu(value.z) * value.w);
+        return;
+    }
+    const uint i = panel_index(params.out_rows, to, column) / 4;
+    if (EPILOGUE == GEMM_ADD) {
+        const uint from = params.addend_group != 0 ? row % params.addend_group : to;
+        value += Float4Buffer(params.addend).v[panel_index(params.addend_rows, from, column) / 4];
+    }
+    if (EPILOGUE == GEMM_RELU)
+        value = max(value, 0.0);
+    if (EPILOGUE == GEMM_GELU)
+        value = vec4(gelu(value.x), gelu(value.y), gelu(value.z), gelu(value.w));
+    if (EPILOGUE == GEMM_EXACT || EPILOGUE == GEMM_ADD)
+        Float4Buffer(params.out).v[i] = value;
+    else
+        Activation4Buffer(params.out).v[i] = ACTIVATION4(value);
+}
