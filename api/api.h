@@ -76,6 +76,8 @@ void api_handle(struct api *api, const struct api_request *request, struct api_r
 /* The answer for a request that was refused before its route was known. */
 void api_refuse(const struct api_request *request, const struct failure *failure,
                 struct api_response *response);
+/* Counts an answer that has been sent, or could not be. */
+void api_record(struct api *api, const struct api_request *request, const struct api_response *response);
 void api_response_finish(struct api_response *response);
 
 #endif

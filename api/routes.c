@@ -11,6 +11,7 @@ struct route {
     const char *pattern; /* may end in "{name}": the rest of the path, not empty */
     enum method method;
     api_handler handler;
+    bool open; /* answers whoever asks, and refuses nobody */
 };
 
 static const struct route routes[] = {
@@ -18,12 +19,33 @@ static const struct route routes[] = {
     {"/v1/predict", METHOD_POST, handle_predict},
     {"/models", METHOD_GET, handle_models},
     {"/models/{name}", METHOD_GET, handle_model},
-    {"/healthz", METHOD_GET, handle_health},
-    {"/readyz", METHOD_GET, handle_ready},
+    {"/healthz", METHOD_GET, handle_health, true},
+    {"/readyz", METHOD_GET, handle_ready, true},
+    /* Open: it holds counts only, and what scrapes it has no key of a client. */
+    {"/metrics", METHOD_GET, handle_metrics, true},
     {"/version", METHOD_GET, handle_version},
-    {"/openapi.yaml", METHOD_GET, handle_openapi_yaml},
-    {"/openapi.json", METHOD_GET, handle_openapi_json},
+    {"/openapi.yaml", METHOD_GET, handle_openapi_yaml, true},
+    {"/openapi.json", METHOD_GET, handle_openapi_json, true},
 };
+enum { ROUTES = sizeof routes / sizeof *routes };
+
+size_t routes_count(void)
+{
+    return ROUTES;
+}
+
+const char *routes_pattern(size_t route)
+{
+    return routes[route].pattern;
+}
+
+bool routes_open(const char *pattern)
+{
+    for (size_t i = 0; i < ROUTES; i++)
+        if (!strcmp(routes[i].pattern, pattern))
+            return routes[i].open;
+    return false;
+}
 
 /* The part of the path that stands for "{name}", "" when the pattern has none, NULL when it does not match.
  */
@@ -57,7 +79,7 @@ static const struct route *find_route(const struct api_request *request, struct 
         respond_failure(request, &failure, response);
         return NULL;
     }
-    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+    for (size_t i = 0; i < ROUTES; i++) {
         const struct route *route = &routes[i];
         *argument = match(route->pattern, path);
         if (!*argument)
@@ -105,8 +127,13 @@ void api_handle(struct api *api, const struct api_request *request, struct api_r
     *response = (struct api_response){.route = ""};
     const char *argument = NULL;
     const struct route *route = find_route(request, response, &argument);
-    if (route)
-        route->handler(api, request, argument, response);
+    if (!route)
+        return;
+    if (route->method == METHOD_POST)
+        metrics_enter(api->metrics);
+    route->handler(api, request, argument, response);
+    if (route->method == METHOD_POST)
+        metrics_leave(api->metrics);
 }
 
 void api_refuse(const struct api_request *request, const struct failure *failure,

@@ -9,13 +9,16 @@
 
 struct api *api_create(void)
 {
-    return memory_allocate(1, sizeof(struct api));
+    struct api *api = memory_allocate(1, sizeof *api);
+    api->metrics = metrics_create(routes_count(), routes_pattern);
+    return api;
 }
 
 void api_destroy(struct api **api)
 {
     if (!api || !*api)
         return;
+    metrics_destroy(&(*api)->metrics);
     free(*api);
     *api = NULL;
 }

@@ -3,6 +3,7 @@
 #define CXRD_API_SERVICE_H
 
 #include "api/api.h"
+#include "api/metrics.h"
 #include "engine/base/json.h"
 
 #include <stdatomic.h>
@@ -13,7 +14,14 @@ struct api {
     _Atomic enum service_state state;
     struct engine *const *engines; /* valid once the state has left STARTING after api_publish */
     _Atomic size_t engine_count;   /* stored after `engines` */
+    struct metrics *metrics;
 };
+
+/* The table of routes: how many, and their patterns. */
+size_t routes_count(void);
+const char *routes_pattern(size_t route);
+/* True for what answers whoever asks: probes, metrics, descriptions. "" is no route. */
+bool routes_open(const char *pattern);
 
 /* OK when predictions are taken. Fails with UNAVAILABLE, DEVICE_LOST. */
 WARN_UNUSED enum status service_ready(struct api *api, struct failure *failure);

@@ -139,7 +139,8 @@ static enum status read_body(struct exchange *exchange, size_t size, struct fail
 
 static bool is_probe(const struct api_request *request)
 {
-    return !strcmp(request->path, "/healthz") || !strcmp(request->path, "/readyz");
+    return !strcmp(request->path, "/healthz") || !strcmp(request->path, "/readyz") ||
+           !strcmp(request->path, "/metrics");
 }
 
 static void run(struct exchange *exchange)
@@ -150,7 +151,7 @@ static void run(struct exchange *exchange)
     const char *version = mg_get_request_info(exchange->connection)->http_version;
     enum status status = guard_check(request, version, &failure, &size);
     if (!status && exchange->context->probes_only && !is_probe(request))
-        status = failure_set(&failure, STATUS_NOT_FOUND, "Here are only /healthz and /readyz.");
+        status = failure_set(&failure, STATUS_NOT_FOUND, "Here are only /healthz, /readyz and /metrics.");
     if (status) {
         refuse(exchange, &failure);
         return;
@@ -173,6 +174,7 @@ static void run(struct exchange *exchange)
 static void exchange_finish(struct exchange *exchange)
 {
     log_exchange(exchange);
+    api_record(exchange->context->api, &exchange->request, &exchange->response);
     api_response_finish(&exchange->response);
     arena_destroy(&exchange->request.arena);
 }

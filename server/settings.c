@@ -37,7 +37,7 @@ static const struct setting table[] = {
      0,
      {NULL},
      "ADDRESS:PORT",
-     "a second listener with its own threads for /healthz and /readyz"},
+     "a second listener with its own threads for /healthz, /readyz and /metrics"},
     {"device", SETTING_TEXT, AT(device), NULL, 0, 0, {NULL}, "auto|cpu|INDEX|UUID", "see `cxrd devices`"},
     {"rung", SETTING_TEXT, AT(rung), NULL, 0, 0, {NULL}, "NAME", "forces a rung of kernels"},
     {"precision",

@@ -217,6 +217,25 @@ def codes(received):
     return [int(code) for code in re.findall(rb"HTTP/1\.1 (\d{3}) ", received)]
 
 
+def samples(text):
+    """A Prometheus text: {(name, labels): value}. Every sample must stand under the HELP and TYPE of its family."""
+    found, family, kind = {}, None, None
+    for line in text.splitlines():
+        if line.startswith("# HELP "):
+            family, kind = line.split(" ", 3)[2], None
+            continue
+        if line.startswith("# TYPE "):
+            _, _, name, kind = line.split(" ")
+            assert name == family and kind in ("counter", "gauge", "histogram"), line
+            continue
+        name, labels, value = re.fullmatch(r'([a-z_]+)(\{(?:[a-z]+="[^"\\]*",?)+\})? (\S+)', line).groups()
+        suffixes = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)
+        assert kind and name in [family + suffix for suffix in suffixes], line
+        assert (name, labels or "") not in found, line
+        found[name, labels or ""] = float(value)
+    return found
+
+
 def in_background(function):
     """Runs a function on a thread; join() returns what it returned."""
 
