@@ -6,6 +6,7 @@
 #ifndef CXRD_API_API_H
 #define CXRD_API_API_H
 
+#include "api/trace.h"
 #include "engine/base/memory.h"
 #include "engine/base/status.h"
 #include "engine/engine.h"
@@ -32,6 +33,7 @@ struct api_request {
     size_t header_count;
     struct bytes body;
     char id[API_REQUEST_ID_BYTES_MAX + 1]; /* from api_request_identify */
+    struct trace trace;                    /* from api_request_identify */
     uint64_t received_ns;                  /* on clock_now_ns */
     struct arena *arena;
 };
@@ -65,7 +67,7 @@ void api_drain(struct api *api);
 const char *api_request_header(const struct api_request *request, const char *name);
 /* Sets request->id to X-Request-Id when that is 1 to API_REQUEST_ID_BYTES_MAX letters, digits, '.', '_', '~'
  * or
- * '-', else to a new random one. */
+ * '-', else to a new random one. Sets request->trace after traceparent, which counts when it is sent once. */
 void api_request_identify(struct api_request *request);
 
 /* True when the body is worth reading: the route exists, takes the method and the media type, and the service

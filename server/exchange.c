@@ -6,6 +6,7 @@
 #include "server/guard.h"
 
 #include <civetweb.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ struct exchange {
     struct api_response response;
     bool reuse; /* the connection may serve another request */
     size_t bytes_in, bytes_out;
+    double read_ms, write_ms;
 };
 
 static uint64_t deadline_ns(const struct exchange *exchange)
@@ -74,34 +76,54 @@ static void send_response(struct exchange *exchange)
     char *allow = response->allow ? arena_format(arena, "Allow: %s\r\n", response->allow) : "";
     char *retry =
         response->retry_after_s ? arena_format(arena, "Retry-After: %d\r\n", response->retry_after_s) : "";
-    char *head = arena_format(arena,
-                              "HTTP/1.1 %d %s\r\n%s%s%s%sX-Request-Id: %s\r\nCache-Control: no-store\r\n"
-                              "X-Content-Type-Options: nosniff\r\nConnection: %s\r\n\r\n",
-                              response->code, reason(response->code), type, length, allow, retry,
-                              exchange->request.id, exchange->reuse ? "keep-alive" : "close");
+    char trace[TRACE_PARENT_BYTES];
+    trace_print(&exchange->request.trace, trace);
+    char *head = arena_format(
+        arena,
+        "HTTP/1.1 %d %s\r\n%s%s%s%sX-Request-Id: %s\r\ntraceparent: %s\r\nCache-Control: no-store\r\n"
+        "X-Content-Type-Options: nosniff\r\nConnection: %s\r\n\r\n",
+        response->code, reason(response->code), type, length, allow, retry, exchange->request.id, trace,
+        exchange->reuse ? "keep-alive" : "close");
     struct bytes body = strcmp(exchange->request.method, "HEAD") ? response->body : (struct bytes){0};
     exchange->bytes_out = body.size;
+    uint64_t start_ns = clock_now_ns();
     if (!connection_write(exchange->connection, exchange->context->watchdog, deadline_ns(exchange),
                           (struct bytes){(const uint8_t *)head, strlen(head)}, body))
         exchange->reuse = false;
+    exchange->write_ms = clock_elapsed_ms(start_ns);
+}
+
+static void PRINTF_LIKE(2, 3) add_members(char members[LOG_MEMBERS_BYTES], const char *format, ...)
+{
+    size_t used = strlen(members);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(members + used, LOG_MEMBERS_BYTES - used, format, arguments);
+    va_end(arguments);
 }
 
 static void log_exchange(const struct exchange *exchange)
 {
     const struct api_request *request = &exchange->request;
     const struct api_response *response = &exchange->response;
-    char members[LOG_MEMBERS_BYTES];
-    int used = snprintf(members, sizeof members,
-                        "\"id\":\"%s\",\"method\":\"%.8s\",\"route\":\"%s\",\"code\":%d,\"bytes_in\":%zu,"
-                        "\"bytes_out\":%zu,\"ms\":%.3f",
-                        request->id, request->method, response->route, response->code, exchange->bytes_in,
-                        exchange->bytes_out, clock_elapsed_ms(request->received_ns));
+    char members[LOG_MEMBERS_BYTES] = "";
+    add_members(members, "\"id\":\"%s\",\"trace\":\"%s\",\"span\":\"%s\"", request->id, request->trace.id,
+                request->trace.span);
+    if (*request->trace.parent)
+        add_members(members, ",\"parent\":\"%s\"", request->trace.parent);
+    add_members(members, ",\"method\":\"%.8s\",\"route\":\"%s\",\"code\":%d", request->method,
+                response->route, response->code);
+    if (response->status != STATUS_OK)
+        add_members(members, ",\"status\":\"%s\"", status_name(response->status));
+    add_members(members, ",\"bytes_in\":%zu,\"bytes_out\":%zu,\"ms\":%.3f,\"read_ms\":%.3f,\"write_ms\":%.3f",
+                exchange->bytes_in, exchange->bytes_out, clock_elapsed_ms(request->received_ns),
+                exchange->read_ms, exchange->write_ms);
     if (response->images)
-        snprintf(members + used, sizeof members - (size_t)used,
-                 ",\"images\":%zu,\"decode_ms\":%.3f,\"preprocess_ms\":%.3f,\"queue_ms\":%.3f,"
-                 "\"inference_ms\":%.3f",
-                 response->images, response->timing.decode_ms, response->timing.preprocess_ms,
-                 response->timing.queue_ms, response->timing.inference_ms);
+        add_members(members,
+                    ",\"images\":%zu,\"decode_ms\":%.3f,\"preprocess_ms\":%.3f,\"queue_ms\":%.3f,"
+                    "\"inference_ms\":%.3f",
+                    response->images, response->timing.decode_ms, response->timing.preprocess_ms,
+                    response->timing.queue_ms, response->timing.inference_ms);
     log_event(LOG_INFO, "request", members);
 }
 
@@ -124,9 +146,11 @@ static enum status read_body(struct exchange *exchange, size_t size, struct fail
         mg_write(exchange->connection, text, sizeof text - 1);
     }
     uint8_t *body = arena_allocate(exchange->request.arena, size + 1, 1);
+    uint64_t start_ns = clock_now_ns();
     enum body_result result = size ? connection_read(exchange->connection, exchange->context->watchdog,
                                                      deadline_ns(exchange), body, size)
                                    : BODY_COMPLETE;
+    exchange->read_ms = clock_elapsed_ms(start_ns);
     if (result == BODY_TOO_SLOW)
         return failure_set(failure, STATUS_REQUEST_TIMEOUT, "The body did not arrive within %.1f s.",
                            exchange->context->body_timeout_ms / 1e3);

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """What an operator meets, over a service with a fake engine: operator_test.py FAKE_CXRD"""
 
+import json
 import sys
 import unittest
 
-from service import Service, in_background, png, samples, wait_until
+from service import FORM, Service, form, in_background, png, samples, wait_until
 
 BINARY = sys.argv.pop(1)
 PICTURE = png(100, 80)
@@ -65,6 +66,66 @@ class Metrics(unittest.TestCase):
         for reason in ("queue_full", "slow_body", "too_large"):
             self.assertEqual(found["cxr_rejected_total", f'{{reason="{reason}"}}'], 1, reason)
         self.assertEqual(sum(value for (name, _), value in found.items() if name == "cxr_rejected_total"), 3)
+
+
+class Log(unittest.TestCase):
+    TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.service = Service(BINARY)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.service.__exit__()
+
+    def entry(self, name):
+        """The one line of a request's id."""
+        wait_until(lambda: f'"{name}"' in self.service.errors())
+        lines = [json.loads(line) for line in self.service.errors().splitlines()]
+        found = [line for line in lines if line.get("id") == name]
+        self.assertEqual(len(found), 1, name)
+        return found[0]
+
+    def test_a_trace_is_continued_and_logged(self):
+        answer = self.service.request("POST", "/predict", PICTURE, {
+            "Content-Type": "image/png", "X-Request-Id": "trace-1", "traceparent": f"00-{self.TRACE}-{self.PARENT}-01"})
+        _, trace, span, flags = answer.headers["traceparent"].split("-")
+        self.assertEqual((trace, flags), (self.TRACE, "01"))
+        self.assertNotEqual(span, self.PARENT)
+        entry = self.entry("trace-1")
+        self.assertEqual((entry["trace"], entry["span"], entry["parent"]), (self.TRACE, span, self.PARENT))
+
+    def test_a_trace_that_is_not_valid_is_replaced(self):
+        for number, value in enumerate(("", "00-x", f"00-{self.TRACE}-{self.PARENT}-01-x", f'00-{self.TRACE}"-')):
+            name = f"broken-{number}"
+            answer = self.service.get("/version", **{"traceparent": value, "X-Request-Id": name})
+            self.assertNotIn(self.TRACE, answer.headers["traceparent"])
+            entry = self.entry(name)
+            self.assertEqual(answer.headers["traceparent"], f"00-{entry['trace']}-{entry['span']}-00")
+            self.assertNotIn("parent", entry)
+        twice = b"traceparent: 00-%s-%s-01\r\n" % (self.TRACE.encode(), self.PARENT.encode()) * 2
+        received = self.service.raw(b"GET /version HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + twice + b"\r\n")
+        self.assertNotIn(self.TRACE.encode(), received)
+
+    def test_a_line_has_the_stages_and_what_went_wrong(self):
+        self.service.request("POST", "/predict", PICTURE, {"Content-Type": "image/png", "X-Request-Id": "stages-1"})
+        entry = self.entry("stages-1")
+        self.assertEqual((entry["decode_ms"], entry["preprocess_ms"], entry["queue_ms"], entry["inference_ms"]), (1, 2, 3, 4))
+        self.assertEqual((entry["method"], entry["route"], entry["code"], entry["images"]), ("POST", "/predict", 200, 1))
+        self.assertEqual(entry["bytes_in"], len(PICTURE))
+        self.assertGreaterEqual(entry["ms"], entry["read_ms"] + entry["write_ms"])
+        self.service.request("POST", "/predict", b"?", {"Content-Type": "image/png", "X-Request-Id": "wrong-1"})
+        self.assertEqual(self.entry("wrong-1")["status"], "UNSUPPORTED_MEDIA")
+
+    def test_nothing_that_a_client_sent_of_a_patient_is_logged(self):
+        body = form([("Doe_Jane_1970.png", PICTURE), ("b", b"no picture of Doe")], heads="Doe")
+        for target in ("/predict", "/predict?patient=Doe", "/Doe", "/models/Doe"):
+            self.service.request("POST", target, body, {"Content-Type": FORM, "X-Request-Id": "private-1", "X-Patient": "Doe"})
+        self.service.post("/predict", FORM, form([("Doe.png", PICTURE)]))
+        self.service.get("/version", **{"X-Request-Id": "private-2"})
+        self.entry("private-2")
+        self.assertNotIn("Doe", self.service.errors())
 
 
 if __name__ == "__main__":
