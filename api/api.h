@@ -6,6 +6,7 @@
 #ifndef CXRD_API_API_H
 #define CXRD_API_API_H
 
+#include "api/keys.h"
 #include "api/trace.h"
 #include "engine/base/memory.h"
 #include "engine/base/status.h"
@@ -16,7 +17,8 @@ enum {
     API_IMAGES_MAX = 64,
     API_TARGET_BYTES_MAX = 4096, /* path and query */
     API_REQUEST_ID_BYTES_MAX = 128,
-    API_RETRY_AFTER_S = 2
+    API_RETRY_AFTER_S = 2,
+    API_RESPONSE_HEADERS_MAX = 8
 };
 /* What the pictures of one response may add up to, before base64. */
 #define API_PICTURE_BYTES_MAX ((size_t)96 << 20)
@@ -34,7 +36,8 @@ struct api_request {
     struct bytes body;
     char id[API_REQUEST_ID_BYTES_MAX + 1]; /* from api_request_identify */
     struct trace trace;                    /* from api_request_identify */
-    uint64_t received_ns;                  /* on clock_now_ns */
+    char client[KEY_NAME_BYTES_MAX + 1]; /* the API key's name, from api_admit; "" where none is asked for */
+    uint64_t received_ns;                /* on clock_now_ns */
     struct arena *arena;
 };
 
@@ -45,6 +48,8 @@ struct api_response {
     char *owned;              /* freed by api_response_finish */
     const char *allow;        /* the Allow header, or NULL */
     int retry_after_s;        /* the Retry-After header; 0: none */
+    struct api_header headers[API_RESPONSE_HEADERS_MAX]; /* further ones; static or in the arena */
+    size_t header_count;
     /* For the log: */
     const char *route; /* the pattern that matched, e.g. "/models/{name}"; "" when none did */
     enum status status;
@@ -63,6 +68,11 @@ void api_publish(struct api *api, struct engine *const *engines, size_t count);
 /* From now on the service is not ready and takes no new predictions; those in flight go on. */
 void api_drain(struct api *api);
 
+/* From now on only the bearers of the keys in this file (api/keys.h) are served; probes, metrics and
+ * descriptions stay open. May be called again at any time; when it fails the keys stay as they were. Fails
+ * with NOT_FOUND, TOO_LARGE, INVALID_FILE, BAD_REQUEST; sentences name the path. Thread-safe. */
+WARN_UNUSED enum status api_load_keys(struct api *api, const char *path, struct failure *failure);
+
 /* The value of a header by its name, ASCII letters of any case; NULL when absent. */
 const char *api_request_header(const struct api_request *request, const char *name);
 /* Sets request->id to X-Request-Id when that is 1 to API_REQUEST_ID_BYTES_MAX letters, digits, '.', '_', '~'
@@ -70,9 +80,9 @@ const char *api_request_header(const struct api_request *request, const char *na
  * '-', else to a new random one. Sets request->trace after traceparent, which counts when it is sent once. */
 void api_request_identify(struct api_request *request);
 
-/* True when the body is worth reading: the route exists, takes the method and the media type, and the service
- * is ready. Else *response is the refusal. */
-bool api_admit(struct api *api, const struct api_request *request, struct api_response *response);
+/* True when the body is worth reading: the route exists, takes the method and the media type, the client may
+ * ask, and the service is ready. Else *response is the refusal. Sets request->client. */
+bool api_admit(struct api *api, struct api_request *request, struct api_response *response);
 /* Answers a request whose body has been read. */
 void api_handle(struct api *api, const struct api_request *request, struct api_response *response);
 /* The answer for a request that was refused before its route was known. */

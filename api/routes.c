@@ -103,12 +103,12 @@ static const struct route *find_route(const struct api_request *request, struct 
     return NULL;
 }
 
-bool api_admit(struct api *api, const struct api_request *request, struct api_response *response)
+bool api_admit(struct api *api, struct api_request *request, struct api_response *response)
 {
     *response = (struct api_response){.route = ""};
     const char *argument = NULL;
     const struct route *route = find_route(request, response, &argument);
-    if (!route)
+    if (!route || (!route->open && !service_authorize(api, request, response)))
         return false;
     if (route->method != METHOD_POST)
         return true;

@@ -11,6 +11,7 @@ struct api *api_create(void)
 {
     struct api *api = memory_allocate(1, sizeof *api);
     api->metrics = metrics_create(routes_count(), routes_pattern);
+    pthread_mutex_init(&api->keys_lock, NULL);
     return api;
 }
 
@@ -19,6 +20,8 @@ void api_destroy(struct api **api)
     if (!api || !*api)
         return;
     metrics_destroy(&(*api)->metrics);
+    keys_destroy(&(*api)->keys);
+    pthread_mutex_destroy(&(*api)->keys_lock);
     free(*api);
     *api = NULL;
 }
@@ -73,6 +76,12 @@ enum status service_engine(struct api *api, struct arena *arena, const char *nam
     }
     return failure_set(failure, missing, "Unknown model '%s'; there are: %s.", text_quote(arena, name, 60),
                        text_join(arena, names, count, 150));
+}
+
+void respond_header(struct api_response *response, const char *name, const char *value)
+{
+    assert(response->header_count < API_RESPONSE_HEADERS_MAX);
+    response->headers[response->header_count++] = (struct api_header){name, value};
 }
 
 void respond_json(struct api_response *response, int code, struct json **value)

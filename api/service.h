@@ -6,6 +6,7 @@
 #include "api/metrics.h"
 #include "engine/base/json.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 enum service_state { SERVICE_STARTING, SERVICE_READY, SERVICE_DRAINING };
@@ -15,6 +16,8 @@ struct api {
     struct engine *const *engines; /* valid once the state has left STARTING after api_publish */
     _Atomic size_t engine_count;   /* stored after `engines` */
     struct metrics *metrics;
+    pthread_mutex_t keys_lock;
+    struct keys *keys; /* NULL: everyone may ask */
 };
 
 /* The table of routes: how many, and their patterns. */
@@ -30,6 +33,11 @@ WARN_UNUSED enum status service_ready(struct api *api, struct failure *failure);
 WARN_UNUSED enum status service_engine(struct api *api, struct arena *arena, const char *name,
                                        enum status missing, struct failure *failure, struct engine **out);
 
+/* True when the client may ask, whose key's name is then in the request; else *response is the refusal. */
+bool service_authorize(struct api *api, struct api_request *request, struct api_response *response);
+
+/* Adds a header; both texts are static or live in the request's arena. */
+void respond_header(struct api_response *response, const char *name, const char *value);
 /* Answers with a JSON value and destroys it. */
 void respond_json(struct api_response *response, int code, struct json **value);
 /* Answers with a problem. */

@@ -5,6 +5,7 @@
 #include "server/connection.h"
 #include "server/guard.h"
 
+#include <assert.h>
 #include <civetweb.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { LOG_MEMBERS_BYTES = 1024 };
+enum { LOG_MEMBERS_BYTES = 1024, HEAD_BYTES_MAX = 8192, HEAD_LINE_BYTES = 512 };
 
 struct exchange {
     const struct exchange_context *context;
@@ -65,32 +66,56 @@ static const char *reason(int code)
     return code == 204 ? "No Content" : "Unknown";
 }
 
+static void PRINTF_LIKE(2, 3) add_line(struct buffer *head, const char *format, ...)
+{
+    char line[HEAD_LINE_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(line, sizeof line - 2, format, arguments);
+    va_end(arguments);
+    assert(length >= 0 && (size_t)length < sizeof line - 2); /* what a client sent goes in bounded */
+    memcpy(line + length, "\r\n", 2);
+    buffer_append(head, line, (size_t)length + 2);
+}
+
+static struct buffer write_head(const struct exchange *exchange)
+{
+    const struct api_response *response = &exchange->response;
+    struct buffer head = {.maximum = HEAD_BYTES_MAX};
+    char trace[TRACE_PARENT_BYTES];
+    trace_print(&exchange->request.trace, trace);
+    add_line(&head, "HTTP/1.1 %d %s", response->code, reason(response->code));
+    if (response->content_type)
+        add_line(&head, "Content-Type: %s", response->content_type);
+    if (response->code != 204)
+        add_line(&head, "Content-Length: %zu", response->body.size);
+    if (response->allow)
+        add_line(&head, "Allow: %s", response->allow);
+    if (response->retry_after_s)
+        add_line(&head, "Retry-After: %d", response->retry_after_s);
+    for (size_t i = 0; i < response->header_count; i++)
+        add_line(&head, "%s: %s", response->headers[i].name, response->headers[i].value);
+    add_line(&head, "X-Request-Id: %s", exchange->request.id);
+    add_line(&head, "traceparent: %s", trace);
+    add_line(&head, "Cache-Control: no-store");
+    add_line(&head, "X-Content-Type-Options: nosniff");
+    add_line(&head, "Connection: %s", exchange->reuse ? "keep-alive" : "close");
+    buffer_append(&head, "\r\n", 2);
+    return head;
+}
+
 static void send_response(struct exchange *exchange)
 {
     const struct api_response *response = &exchange->response;
-    struct arena *arena = exchange->request.arena;
-    char *type =
-        response->content_type ? arena_format(arena, "Content-Type: %s\r\n", response->content_type) : "";
-    char *length =
-        response->code == 204 ? "" : arena_format(arena, "Content-Length: %zu\r\n", response->body.size);
-    char *allow = response->allow ? arena_format(arena, "Allow: %s\r\n", response->allow) : "";
-    char *retry =
-        response->retry_after_s ? arena_format(arena, "Retry-After: %d\r\n", response->retry_after_s) : "";
-    char trace[TRACE_PARENT_BYTES];
-    trace_print(&exchange->request.trace, trace);
-    char *head = arena_format(
-        arena,
-        "HTTP/1.1 %d %s\r\n%s%s%s%sX-Request-Id: %s\r\ntraceparent: %s\r\nCache-Control: no-store\r\n"
-        "X-Content-Type-Options: nosniff\r\nConnection: %s\r\n\r\n",
-        response->code, reason(response->code), type, length, allow, retry, exchange->request.id, trace,
-        exchange->reuse ? "keep-alive" : "close");
+    struct buffer head = write_head(exchange);
     struct bytes body = strcmp(exchange->request.method, "HEAD") ? response->body : (struct bytes){0};
     exchange->bytes_out = body.size;
     uint64_t start_ns = clock_now_ns();
     if (!connection_write(exchange->connection, exchange->context->watchdog, deadline_ns(exchange),
-                          (struct bytes){(const uint8_t *)head, strlen(head)}, body))
+                          (struct bytes){head.data, head.size}, body))
         exchange->reuse = false;
     exchange->write_ms = clock_elapsed_ms(start_ns);
+    buffer_finish(&head);
 }
 
 static void PRINTF_LIKE(2, 3) add_members(char members[LOG_MEMBERS_BYTES], const char *format, ...)
@@ -111,6 +136,8 @@ static void log_exchange(const struct exchange *exchange)
                 request->trace.span);
     if (*request->trace.parent)
         add_members(members, ",\"parent\":\"%s\"", request->trace.parent);
+    if (*request->client)
+        add_members(members, ",\"client\":\"%s\"", request->client);
     add_members(members, ",\"method\":\"%.8s\",\"route\":\"%s\",\"code\":%d", request->method,
                 response->route, response->code);
     if (response->status != STATUS_OK)

@@ -1,14 +1,21 @@
 #!/usr/bin/env python3
 """What an operator meets, over a service with a fake engine: operator_test.py FAKE_CXRD"""
 
+import hashlib
 import json
 import sys
+import tempfile
 import unittest
 
-from service import FORM, Service, form, in_background, png, samples, wait_until
+import service
+from service import FORM, Service, codes, form, in_background, png, samples, wait_until
 
 BINARY = sys.argv.pop(1)
 PICTURE = png(100, 80)
+
+
+def digest(key):
+    return hashlib.sha256(key.encode()).hexdigest()
 
 
 class Metrics(unittest.TestCase):
@@ -126,6 +133,59 @@ class Log(unittest.TestCase):
         self.service.get("/version", **{"X-Request-Id": "private-2"})
         self.entry("private-2")
         self.assertNotIn("Doe", self.service.errors())
+
+
+class Keys(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.file = tempfile.NamedTemporaryFile("w", suffix=".keys")
+        lines = ["# who may ask", f"ward:{digest('open sesame')}", f"slow:{digest('little')}:2", ""]
+        cls.file.write("\n".join(lines))
+        cls.file.flush()
+        cls.service = Service(BINARY, "--api-keys", cls.file.name)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.service.__exit__()
+        cls.file.close()
+
+    def test_a_prediction_needs_a_key(self):
+        for headers, code in (({}, 401), ({"X-API-Key": "open"}, 403), ({"X-API-Key": "open sesame"}, 200),
+                              ({"Authorization": "Bearer open sesame"}, 200), ({"Authorization": "Basic eA=="}, 401)):
+            answer = self.service.request("POST", "/predict", PICTURE, {"Content-Type": "image/png", **headers})
+            self.assertEqual(answer.code, code, headers)
+
+    def test_what_is_described_as_open_is_open_and_the_rest_is_not(self):
+        for path, item in service.DESCRIPTION.document["paths"].items():
+            open_to_all = service.DESCRIPTION.follow(item).get("get", {}).get("security") == []
+            method = "GET" if "get" in item else "POST"
+            code = self.service.request(method, path.replace("{name}", "demo"), b"" if method == "POST" else None).code
+            self.assertEqual(code, 200 if open_to_all else 401, path)
+
+    def test_a_refused_body_is_not_asked_for(self):
+        received = self.service.raw(b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\n"
+                                    b"Expect: 100-continue\r\nContent-Length: 100000\r\n\r\n")
+        self.assertEqual(codes(received), [401])
+
+    def test_a_quota_ends_in_429_and_the_log_names_the_key_but_never_shows_it(self):
+        answers = [self.service.get("/models", **{"X-API-Key": "little", "X-Request-Id": f"quota-{i}"}) for i in range(3)]
+        self.assertEqual([answer.code for answer in answers], [200, 200, 429])
+        self.assertIn(int(answers[2].headers["retry-after"]), (29, 30))
+        wait_until(lambda: '"quota-2"' in self.service.errors())
+        self.assertIn('"client":"slow"', self.service.errors())
+        self.assertNotIn("little", self.service.errors())
+        found = samples(self.service.get("/metrics").body.decode())
+        self.assertEqual(found["cxr_rejected_total", '{reason="quota"}'], 1)
+        self.assertGreaterEqual(found["cxr_rejected_total", '{reason="unauthorized"}'], 0)
+
+    def test_a_file_that_is_wrong_is_told_at_the_start(self):
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write("ward:sesame\n")
+            file.flush()
+            for name, words in ((file.name, "Line 1 of the API keys"), ("/nowhere", "/nowhere")):
+                with self.assertRaises(AssertionError) as raised:
+                    Service(BINARY, "--api-keys", name)
+                self.assertIn(words, str(raised.exception))
 
 
 if __name__ == "__main__":
