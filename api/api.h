@@ -18,7 +18,7 @@ enum {
     API_TARGET_BYTES_MAX = 4096, /* path and query */
     API_REQUEST_ID_BYTES_MAX = 128,
     API_RETRY_AFTER_S = 2,
-    API_RESPONSE_HEADERS_MAX = 8
+    API_RESPONSE_HEADERS_MAX = 12
 };
 /* What the pictures of one response may add up to, before base64. */
 #define API_PICTURE_BYTES_MAX ((size_t)96 << 20)
@@ -50,6 +50,7 @@ struct api_response {
     int retry_after_s;        /* the Retry-After header; 0: none */
     struct api_header headers[API_RESPONSE_HEADERS_MAX]; /* further ones; static or in the arena */
     size_t header_count;
+    bool varies_by_origin;
     /* For the log: */
     const char *route; /* the pattern that matched, e.g. "/models/{name}"; "" when none did */
     enum status status;
@@ -73,6 +74,10 @@ void api_drain(struct api *api);
  * with NOT_FOUND, TOO_LARGE, INVALID_FILE, BAD_REQUEST; sentences name the path. Thread-safe. */
 WARN_UNUSED enum status api_load_keys(struct api *api, const char *path, struct failure *failure);
 
+/* Lets scripts of pages of these origins (api/cors.h) read answers. To be called once, before the first
+ * request. Fails with BAD_REQUEST. */
+WARN_UNUSED enum status api_allow_origins(struct api *api, const char *origins, struct failure *failure);
+
 /* The value of a header by its name, ASCII letters of any case; NULL when absent. */
 const char *api_request_header(const struct api_request *request, const char *name);
 /* Sets request->id to X-Request-Id when that is 1 to API_REQUEST_ID_BYTES_MAX letters, digits, '.', '_', '~'
@@ -85,8 +90,9 @@ void api_request_identify(struct api_request *request);
 bool api_admit(struct api *api, struct api_request *request, struct api_response *response);
 /* Answers a request whose body has been read. */
 void api_handle(struct api *api, const struct api_request *request, struct api_response *response);
-/* The answer for a request that was refused before its route was known. */
-void api_refuse(const struct api_request *request, const struct failure *failure,
+/* The answer for a request that was refused before it could be handled. *response is zero, or as api_admit
+ * left it: the route stays known. */
+void api_refuse(struct api *api, const struct api_request *request, const struct failure *failure,
                 struct api_response *response);
 /* Counts an answer that has been sent, or could not be. */
 void api_record(struct api *api, const struct api_request *request, const struct api_response *response);

@@ -103,9 +103,9 @@ static const struct route *find_route(const struct api_request *request, struct 
     return NULL;
 }
 
-bool api_admit(struct api *api, struct api_request *request, struct api_response *response)
+/* True when the body is worth reading; else *response is the refusal, but for its last touches. */
+static bool admit(struct api *api, struct api_request *request, struct api_response *response)
 {
-    *response = (struct api_response){.route = ""};
     const char *argument = NULL;
     const struct route *route = find_route(request, response, &argument);
     if (!route || (!route->open && !service_authorize(api, request, response)))
@@ -122,23 +122,33 @@ bool api_admit(struct api *api, struct api_request *request, struct api_response
     return !status;
 }
 
+bool api_admit(struct api *api, struct api_request *request, struct api_response *response)
+{
+    *response = (struct api_response){.route = ""};
+    bool admitted = admit(api, request, response);
+    if (!admitted)
+        service_complete(api, request, response);
+    return admitted;
+}
+
 void api_handle(struct api *api, const struct api_request *request, struct api_response *response)
 {
     *response = (struct api_response){.route = ""};
     const char *argument = NULL;
     const struct route *route = find_route(request, response, &argument);
-    if (!route)
-        return;
-    if (route->method == METHOD_POST)
+    if (route && route->method == METHOD_POST)
         metrics_enter(api->metrics);
-    route->handler(api, request, argument, response);
-    if (route->method == METHOD_POST)
+    if (route)
+        route->handler(api, request, argument, response);
+    if (route && route->method == METHOD_POST)
         metrics_leave(api->metrics);
+    service_complete(api, request, response);
 }
 
-void api_refuse(const struct api_request *request, const struct failure *failure,
+void api_refuse(struct api *api, const struct api_request *request, const struct failure *failure,
                 struct api_response *response)
 {
-    *response = (struct api_response){.route = ""};
+    *response = (struct api_response){.route = response->route ? response->route : ""};
     respond_failure(request, failure, response);
+    service_complete(api, request, response);
 }

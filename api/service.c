@@ -1,5 +1,6 @@
 #include "api/service.h"
 
+#include "api/cors.h"
 #include "api/problem.h"
 #include "api/text.h"
 
@@ -21,6 +22,7 @@ void api_destroy(struct api **api)
         return;
     metrics_destroy(&(*api)->metrics);
     keys_destroy(&(*api)->keys);
+    cors_destroy(&(*api)->cors);
     pthread_mutex_destroy(&(*api)->keys_lock);
     free(*api);
     *api = NULL;
@@ -38,6 +40,12 @@ void api_publish(struct api *api, struct engine *const *engines, size_t count)
 void api_drain(struct api *api)
 {
     atomic_store(&api->state, SERVICE_DRAINING);
+}
+
+enum status api_allow_origins(struct api *api, const char *origins, struct failure *failure)
+{
+    assert(!api->cors);
+    return cors_read(origins, failure, &api->cors);
 }
 
 enum status service_ready(struct api *api, struct failure *failure)
@@ -76,6 +84,13 @@ enum status service_engine(struct api *api, struct arena *arena, const char *nam
     }
     return failure_set(failure, missing, "Unknown model '%s'; there are: %s.", text_quote(arena, name, 60),
                        text_join(arena, names, count, 150));
+}
+
+void service_complete(struct api *api, const struct api_request *request, struct api_response *response)
+{
+    cors_apply(api->cors, request, response);
+    if (response->varies_by_origin)
+        respond_header(response, "Vary", "Origin");
 }
 
 void respond_header(struct api_response *response, const char *name, const char *value)

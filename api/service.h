@@ -18,6 +18,7 @@ struct api {
     struct metrics *metrics;
     pthread_mutex_t keys_lock;
     struct keys *keys; /* NULL: everyone may ask */
+    struct cors *cors; /* NULL: no page's scripts may read answers */
 };
 
 /* The table of routes: how many, and their patterns. */
@@ -35,6 +36,9 @@ WARN_UNUSED enum status service_engine(struct api *api, struct arena *arena, con
 
 /* True when the client may ask, whose key's name is then in the request; else *response is the refusal. */
 bool service_authorize(struct api *api, struct api_request *request, struct api_response *response);
+
+/* What every answer gets last: what other origins may do with it. */
+void service_complete(struct api *api, const struct api_request *request, struct api_response *response);
 
 /* Adds a header; both texts are static or live in the request's arena. */
 void respond_header(struct api_response *response, const char *name, const char *value);

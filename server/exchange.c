@@ -158,7 +158,7 @@ static void log_exchange(const struct exchange *exchange)
 static void refuse(struct exchange *exchange, const struct failure *failure)
 {
     if (failure)
-        api_refuse(&exchange->request, failure, &exchange->response);
+        api_refuse(exchange->context->api, &exchange->request, failure, &exchange->response);
     exchange->reuse = false;
     send_response(exchange);
     connection_drain(exchange->connection);

@@ -70,6 +70,7 @@ class Metrics(unittest.TestCase):
             running.raw(b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nContent-Length: 99\r\n\r\nx")
             running.raw(b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n")
             found = self.scrape(running)
+        self.assertEqual(found["cxr_request_duration_seconds_count", '{route="/predict",code="408"}'], 1)
         for reason in ("queue_full", "slow_body", "too_large"):
             self.assertEqual(found["cxr_rejected_total", f'{{reason="{reason}"}}'], 1, reason)
         self.assertEqual(sum(value for (name, _), value in found.items() if name == "cxr_rejected_total"), 3)
@@ -186,6 +187,41 @@ class Keys(unittest.TestCase):
                 with self.assertRaises(AssertionError) as raised:
                     Service(BINARY, "--api-keys", name)
                 self.assertIn(words, str(raised.exception))
+
+
+class Origins(unittest.TestCase):
+    PREFLIGHT = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST",
+                 "Access-Control-Request-Headers": "content-type,x-api-key"}
+
+    def test_without_the_option_no_page_may_read(self):
+        with Service(BINARY) as running:
+            for method in ("GET", "OPTIONS"):
+                answer = running.request(method, "/models", headers=self.PREFLIGHT)
+                self.assertFalse([name for name in answer.headers if name.startswith("access-control")])
+
+    def test_listed_origins_may_read_and_a_preflight_needs_no_key(self):
+        with tempfile.NamedTemporaryFile("w") as keys:
+            keys.write(f"a:{digest('b')}")
+            keys.flush()
+            with Service(BINARY, "--cors-origins", "https://a.example", "--api-keys", keys.name) as running:
+                answer = running.request("OPTIONS", "/predict", headers=self.PREFLIGHT)
+                self.assertEqual((answer.code, answer.headers["access-control-allow-methods"]), (204, "POST, OPTIONS"))
+                wanted = {"content-type", "x-api-key", "authorization"}
+                self.assertLessEqual(wanted, set(answer.headers["access-control-allow-headers"].lower().split(", ")))
+                for headers, code in (({}, 401), ({"X-API-Key": "b"}, 200)):
+                    answer = running.get("/models", Origin="https://a.example", **headers)
+                    self.assertEqual(answer.code, code)
+                    self.assertEqual(answer.headers["access-control-allow-origin"], "https://a.example")
+                    self.assertIn("Origin", answer.headers["vary"])
+                answer = running.get("/healthz", Origin="https://b.example")
+                self.assertNotIn("access-control-allow-origin", answer.headers)
+                refused = running.raw(b"GET /healthz%00 HTTP/1.1\r\nHost: a\r\nOrigin: https://a.example\r\n\r\n")
+                self.assertIn(b"Access-Control-Allow-Origin: https://a.example\r\n", refused)
+
+    def test_what_is_no_origin_is_told_at_the_start(self):
+        with self.assertRaises(AssertionError) as raised:
+            Service(BINARY, "--cors-origins", "a.example")
+        self.assertIn("'a.example' is no origin", str(raised.exception))
 
 
 if __name__ == "__main__":
