@@ -50,7 +50,7 @@ struct api_response {
     int retry_after_s;        /* the Retry-After header; 0: none */
     struct api_header headers[API_RESPONSE_HEADERS_MAX]; /* further ones; static or in the arena */
     size_t header_count;
-    bool varies_by_origin;
+    bool varies_by_origin, varies_by_encoding;
     /* For the log: */
     const char *route; /* the pattern that matched, e.g. "/models/{name}"; "" when none did */
     enum status status;

@@ -1,5 +1,6 @@
 #include "api/service.h"
 
+#include "api/compress.h"
 #include "api/cors.h"
 #include "api/problem.h"
 #include "api/text.h"
@@ -89,8 +90,11 @@ enum status service_engine(struct api *api, struct arena *arena, const char *nam
 void service_complete(struct api *api, const struct api_request *request, struct api_response *response)
 {
     cors_apply(api->cors, request, response);
-    if (response->varies_by_origin)
-        respond_header(response, "Vary", "Origin");
+    compress_apply(request, response);
+    static const char *const vary[2][2] = {{NULL, "Accept-Encoding"}, {"Origin", "Origin, Accept-Encoding"}};
+    const char *value = vary[response->varies_by_origin][response->varies_by_encoding];
+    if (value)
+        respond_header(response, "Vary", value);
 }
 
 void respond_header(struct api_response *response, const char *name, const char *value)

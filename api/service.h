@@ -37,7 +37,7 @@ WARN_UNUSED enum status service_engine(struct api *api, struct arena *arena, con
 /* True when the client may ask, whose key's name is then in the request; else *response is the refusal. */
 bool service_authorize(struct api *api, struct api_request *request, struct api_response *response);
 
-/* What every answer gets last: what other origins may do with it. */
+/* What every answer gets last: what other origins may do with it, and a shorter form for who takes it. */
 void service_complete(struct api *api, const struct api_request *request, struct api_response *response);
 
 /* Adds a header; both texts are static or live in the request's arena. */

@@ -1,5 +1,6 @@
 """Starts `cxrd serve`, speaks HTTP to it, draws pictures, and holds every answer against openapi.yaml."""
 
+import gzip
 import http.client
 import json
 import os
@@ -54,6 +55,8 @@ class Answer:
     def __init__(self, code, headers, body):
         self.code, self.body = code, body
         self.headers = {name.lower(): value for name, value in headers}
+        if self.headers.get("content-encoding") == "gzip":
+            self.body = body = gzip.decompress(body) if body else body
         self.json = json.loads(body) if body and "json" in self.headers.get("content-type", "") else None
 
     @property
