@@ -6,6 +6,8 @@
 #ifndef CXRD_API_API_H
 #define CXRD_API_API_H
 
+#include "api/keys.h"
+#include "api/trace.h"
 #include "engine/base/memory.h"
 #include "engine/base/status.h"
 #include "engine/engine.h"
@@ -15,7 +17,8 @@ enum {
     API_IMAGES_MAX = 64,
     API_TARGET_BYTES_MAX = 4096, /* path and query */
     API_REQUEST_ID_BYTES_MAX = 128,
-    API_RETRY_AFTER_S = 2
+    API_RETRY_AFTER_S = 2,
+    API_RESPONSE_HEADERS_MAX = 12
 };
 /* What the pictures of one response may add up to, before base64. */
 #define API_PICTURE_BYTES_MAX ((size_t)96 << 20)
@@ -32,7 +35,9 @@ struct api_request {
     size_t header_count;
     struct bytes body;
     char id[API_REQUEST_ID_BYTES_MAX + 1]; /* from api_request_identify */
-    uint64_t received_ns;                  /* on clock_now_ns */
+    struct trace trace;                    /* from api_request_identify */
+    char client[KEY_NAME_BYTES_MAX + 1]; /* the API key's name, from api_admit; "" where none is asked for */
+    uint64_t received_ns;                /* on clock_now_ns */
     struct arena *arena;
 };
 
@@ -43,6 +48,9 @@ struct api_response {
     char *owned;              /* freed by api_response_finish */
     const char *allow;        /* the Allow header, or NULL */
     int retry_after_s;        /* the Retry-After header; 0: none */
+    struct api_header headers[API_RESPONSE_HEADERS_MAX]; /* further ones; static or in the arena */
+    size_t header_count;
+    bool varies_by_origin, varies_by_encoding;
     /* For the log: */
     const char *route; /* the pattern that matched, e.g. "/models/{name}"; "" when none did */
     enum status status;
@@ -61,21 +69,33 @@ void api_publish(struct api *api, struct engine *const *engines, size_t count);
 /* From now on the service is not ready and takes no new predictions; those in flight go on. */
 void api_drain(struct api *api);
 
+/* From now on only the bearers of the keys in this file (api/keys.h) are served; probes, metrics and
+ * descriptions stay open. May be called again at any time; when it fails the keys stay as they were. Fails
+ * with NOT_FOUND, TOO_LARGE, INVALID_FILE, BAD_REQUEST; sentences name the path. Thread-safe. */
+WARN_UNUSED enum status api_load_keys(struct api *api, const char *path, struct failure *failure);
+
+/* Lets scripts of pages of these origins (api/cors.h) read answers. To be called once, before the first
+ * request. Fails with BAD_REQUEST. */
+WARN_UNUSED enum status api_allow_origins(struct api *api, const char *origins, struct failure *failure);
+
 /* The value of a header by its name, ASCII letters of any case; NULL when absent. */
 const char *api_request_header(const struct api_request *request, const char *name);
 /* Sets request->id to X-Request-Id when that is 1 to API_REQUEST_ID_BYTES_MAX letters, digits, '.', '_', '~'
  * or
- * '-', else to a new random one. */
+ * '-', else to a new random one. Sets request->trace after traceparent, which counts when it is sent once. */
 void api_request_identify(struct api_request *request);
 
-/* True when the body is worth reading: the route exists, takes the method and the media type, and the service
- * is ready. Else *response is the refusal. */
-bool api_admit(struct api *api, const struct api_request *request, struct api_response *response);
+/* True when the body is worth reading: the route exists, takes the method and the media type, the client may
+ * ask, and the service is ready. Else *response is the refusal. Sets request->client. */
+bool api_admit(struct api *api, struct api_request *request, struct api_response *response);
 /* Answers a request whose body has been read. */
 void api_handle(struct api *api, const struct api_request *request, struct api_response *response);
-/* The answer for a request that was refused before its route was known. */
-void api_refuse(const struct api_request *request, const struct failure *failure,
+/* The answer for a request that was refused before it could be handled. *response is zero, or as api_admit
+ * left it: the route stays known. */
+void api_refuse(struct api *api, const struct api_request *request, const struct failure *failure,
                 struct api_response *response);
+/* Counts an answer that has been sent, or could not be. */
+void api_record(struct api *api, const struct api_request *request, const struct api_response *response);
 void api_response_finish(struct api_response *response);
 
 #endif

@@ -13,6 +13,15 @@ const char *api_request_header(const struct api_request *request, const char *na
     return NULL;
 }
 
+/* NULL also when the header was sent twice. */
+static const char *only_header(const struct api_request *request, const char *name)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < request->header_count; i++)
+        count += !strcasecmp(request->headers[i].name, name);
+    return count == 1 ? api_request_header(request, name) : NULL;
+}
+
 static bool id_is_usable(const char *id)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._~-";
@@ -22,6 +31,7 @@ static bool id_is_usable(const char *id)
 
 void api_request_identify(struct api_request *request)
 {
+    trace_init(&request->trace, only_header(request, "traceparent"));
     const char *given = api_request_header(request, "X-Request-Id");
     if (given && id_is_usable(given)) {
         strcpy(request->id, given);

@@ -11,6 +11,7 @@ struct route {
     const char *pattern; /* may end in "{name}": the rest of the path, not empty */
     enum method method;
     api_handler handler;
+    bool open; /* answers whoever asks, and refuses nobody */
 };
 
 static const struct route routes[] = {
@@ -18,12 +19,33 @@ static const struct route routes[] = {
     {"/v1/predict", METHOD_POST, handle_predict},
     {"/models", METHOD_GET, handle_models},
     {"/models/{name}", METHOD_GET, handle_model},
-    {"/healthz", METHOD_GET, handle_health},
-    {"/readyz", METHOD_GET, handle_ready},
+    {"/healthz", METHOD_GET, handle_health, true},
+    {"/readyz", METHOD_GET, handle_ready, true},
+    /* Open: it holds counts only, and what scrapes it has no key of a client. */
+    {"/metrics", METHOD_GET, handle_metrics, true},
     {"/version", METHOD_GET, handle_version},
-    {"/openapi.yaml", METHOD_GET, handle_openapi_yaml},
-    {"/openapi.json", METHOD_GET, handle_openapi_json},
+    {"/openapi.yaml", METHOD_GET, handle_openapi_yaml, true},
+    {"/openapi.json", METHOD_GET, handle_openapi_json, true},
 };
+enum { ROUTES = sizeof routes / sizeof *routes };
+
+size_t routes_count(void)
+{
+    return ROUTES;
+}
+
+const char *routes_pattern(size_t route)
+{
+    return routes[route].pattern;
+}
+
+bool routes_open(const char *pattern)
+{
+    for (size_t i = 0; i < ROUTES; i++)
+        if (!strcmp(routes[i].pattern, pattern))
+            return routes[i].open;
+    return false;
+}
 
 /* The part of the path that stands for "{name}", "" when the pattern has none, NULL when it does not match.
  */
@@ -57,7 +79,7 @@ static const struct route *find_route(const struct api_request *request, struct 
         respond_failure(request, &failure, response);
         return NULL;
     }
-    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+    for (size_t i = 0; i < ROUTES; i++) {
         const struct route *route = &routes[i];
         *argument = match(route->pattern, path);
         if (!*argument)
@@ -81,12 +103,12 @@ static const struct route *find_route(const struct api_request *request, struct 
     return NULL;
 }
 
-bool api_admit(struct api *api, const struct api_request *request, struct api_response *response)
+/* True when the body is worth reading; else *response is the refusal, but for its last touches. */
+static bool admit(struct api *api, struct api_request *request, struct api_response *response)
 {
-    *response = (struct api_response){.route = ""};
     const char *argument = NULL;
     const struct route *route = find_route(request, response, &argument);
-    if (!route)
+    if (!route || (!route->open && !service_authorize(api, request, response)))
         return false;
     if (route->method != METHOD_POST)
         return true;
@@ -100,18 +122,33 @@ bool api_admit(struct api *api, const struct api_request *request, struct api_re
     return !status;
 }
 
+bool api_admit(struct api *api, struct api_request *request, struct api_response *response)
+{
+    *response = (struct api_response){.route = ""};
+    bool admitted = admit(api, request, response);
+    if (!admitted)
+        service_complete(api, request, response);
+    return admitted;
+}
+
 void api_handle(struct api *api, const struct api_request *request, struct api_response *response)
 {
     *response = (struct api_response){.route = ""};
     const char *argument = NULL;
     const struct route *route = find_route(request, response, &argument);
+    if (route && route->method == METHOD_POST)
+        metrics_enter(api->metrics);
     if (route)
         route->handler(api, request, argument, response);
+    if (route && route->method == METHOD_POST)
+        metrics_leave(api->metrics);
+    service_complete(api, request, response);
 }
 
-void api_refuse(const struct api_request *request, const struct failure *failure,
+void api_refuse(struct api *api, const struct api_request *request, const struct failure *failure,
                 struct api_response *response)
 {
-    *response = (struct api_response){.route = ""};
+    *response = (struct api_response){.route = response->route ? response->route : ""};
     respond_failure(request, failure, response);
+    service_complete(api, request, response);
 }

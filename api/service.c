@@ -1,5 +1,7 @@
 #include "api/service.h"
 
+#include "api/compress.h"
+#include "api/cors.h"
 #include "api/problem.h"
 #include "api/text.h"
 
@@ -9,13 +11,20 @@
 
 struct api *api_create(void)
 {
-    return memory_allocate(1, sizeof(struct api));
+    struct api *api = memory_allocate(1, sizeof *api);
+    api->metrics = metrics_create(routes_count(), routes_pattern);
+    pthread_mutex_init(&api->keys_lock, NULL);
+    return api;
 }
 
 void api_destroy(struct api **api)
 {
     if (!api || !*api)
         return;
+    metrics_destroy(&(*api)->metrics);
+    keys_destroy(&(*api)->keys);
+    cors_destroy(&(*api)->cors);
+    pthread_mutex_destroy(&(*api)->keys_lock);
     free(*api);
     *api = NULL;
 }
@@ -32,6 +41,12 @@ void api_publish(struct api *api, struct engine *const *engines, size_t count)
 void api_drain(struct api *api)
 {
     atomic_store(&api->state, SERVICE_DRAINING);
+}
+
+enum status api_allow_origins(struct api *api, const char *origins, struct failure *failure)
+{
+    assert(!api->cors);
+    return cors_read(origins, failure, &api->cors);
 }
 
 enum status service_ready(struct api *api, struct failure *failure)
@@ -70,6 +85,22 @@ enum status service_engine(struct api *api, struct arena *arena, const char *nam
     }
     return failure_set(failure, missing, "Unknown model '%s'; there are: %s.", text_quote(arena, name, 60),
                        text_join(arena, names, count, 150));
+}
+
+void service_complete(struct api *api, const struct api_request *request, struct api_response *response)
+{
+    cors_apply(api->cors, request, response);
+    compress_apply(request, response);
+    static const char *const vary[2][2] = {{NULL, "Accept-Encoding"}, {"Origin", "Origin, Accept-Encoding"}};
+    const char *value = vary[response->varies_by_origin][response->varies_by_encoding];
+    if (value)
+        respond_header(response, "Vary", value);
+}
+
+void respond_header(struct api_response *response, const char *name, const char *value)
+{
+    assert(response->header_count < API_RESPONSE_HEADERS_MAX);
+    response->headers[response->header_count++] = (struct api_header){name, value};
 }
 
 void respond_json(struct api_response *response, int code, struct json **value)

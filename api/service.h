@@ -3,8 +3,10 @@
 #define CXRD_API_SERVICE_H
 
 #include "api/api.h"
+#include "api/metrics.h"
 #include "engine/base/json.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 enum service_state { SERVICE_STARTING, SERVICE_READY, SERVICE_DRAINING };
@@ -13,7 +15,17 @@ struct api {
     _Atomic enum service_state state;
     struct engine *const *engines; /* valid once the state has left STARTING after api_publish */
     _Atomic size_t engine_count;   /* stored after `engines` */
+    struct metrics *metrics;
+    pthread_mutex_t keys_lock;
+    struct keys *keys; /* NULL: everyone may ask */
+    struct cors *cors; /* NULL: no page's scripts may read answers */
 };
+
+/* The table of routes: how many, and their patterns. */
+size_t routes_count(void);
+const char *routes_pattern(size_t route);
+/* True for what answers whoever asks: probes, metrics, descriptions. "" is no route. */
+bool routes_open(const char *pattern);
 
 /* OK when predictions are taken. Fails with UNAVAILABLE, DEVICE_LOST. */
 WARN_UNUSED enum status service_ready(struct api *api, struct failure *failure);
@@ -22,6 +34,14 @@ WARN_UNUSED enum status service_ready(struct api *api, struct failure *failure);
 WARN_UNUSED enum status service_engine(struct api *api, struct arena *arena, const char *name,
                                        enum status missing, struct failure *failure, struct engine **out);
 
+/* True when the client may ask, whose key's name is then in the request; else *response is the refusal. */
+bool service_authorize(struct api *api, struct api_request *request, struct api_response *response);
+
+/* What every answer gets last: what other origins may do with it, and a shorter form for who takes it. */
+void service_complete(struct api *api, const struct api_request *request, struct api_response *response);
+
+/* Adds a header; both texts are static or live in the request's arena. */
+void respond_header(struct api_response *response, const char *name, const char *value);
 /* Answers with a JSON value and destroys it. */
 void respond_json(struct api_response *response, int code, struct json **value);
 /* Answers with a problem. */

@@ -4,9 +4,9 @@
 
 #include "engine/base/file.h"
 #include "engine/base/json.h"
+#include "engine/base/sha256.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/weights/safetensors.h"
-#include "engine/weights/sha256.h"
 
 #include <stdio.h>
 #include <stdlib.h>

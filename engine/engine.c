@@ -8,6 +8,7 @@
 #include "engine/model/model.h"
 #include "engine/model/package.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,6 +160,23 @@ size_t engine_queue_depth(const struct engine *engine)
 size_t engine_queue_capacity(const struct engine *engine)
 {
     return engine->max_queue;
+}
+
+static_assert((int)ENGINE_BATCH_MAX == (int)BATCHER_BATCH_MAX, "one histogram");
+
+void engine_statistics(const struct engine *engine, struct engine_statistics *out)
+{
+    *out = (struct engine_statistics){
+        .queue_depth = batcher_depth(engine->batcher),
+        .queue_capacity = engine->max_queue,
+        .device_memory_bytes = model_weight_bytes(engine->model) + model_activation_bytes(engine->model),
+        .device_lost_count = !batcher_usable(engine->batcher),
+    };
+    batcher_count_sizes(engine->batcher, out->batch_size_counts);
+    for (size_t i = 0; i < ENGINE_BATCH_MAX; i++) {
+        out->batches += out->batch_size_counts[i];
+        out->images += out->batch_size_counts[i] * (i + 1);
+    }
 }
 
 /* Decodes and preprocesses one image; what goes wrong is the image's own failure. */

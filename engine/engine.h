@@ -40,6 +40,18 @@ bool engine_usable(const struct engine *engine);        /* false once the device
 size_t engine_queue_depth(const struct engine *engine); /* images waiting now */
 size_t engine_queue_capacity(const struct engine *engine);
 
+enum { ENGINE_BATCH_MAX = 64 };
+/* What an engine did since it was created, and what waits now. */
+struct engine_statistics {
+    size_t queue_depth, queue_capacity;           /* images */
+    uint64_t batches, images;                     /* that went to the device */
+    uint64_t batch_size_counts[ENGINE_BATCH_MAX]; /* [n - 1]: batches of n images */
+    uint64_t device_memory_bytes;                 /* held for weights and activations */
+    uint64_t device_lost_count;
+};
+/* Thread-safe. */
+void engine_statistics(const struct engine *engine, struct engine_statistics *out);
+
 /* One head's answer for one image. Arrays are in the order of the head's labels. */
 struct head_prediction {
     const struct head_card *head;

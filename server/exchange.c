@@ -5,13 +5,15 @@
 #include "server/connection.h"
 #include "server/guard.h"
 
+#include <assert.h>
 #include <civetweb.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-enum { LOG_MEMBERS_BYTES = 1024 };
+enum { LOG_MEMBERS_BYTES = 1024, HEAD_BYTES_MAX = 8192, HEAD_LINE_BYTES = 512 };
 
 struct exchange {
     const struct exchange_context *context;
@@ -20,6 +22,7 @@ struct exchange {
     struct api_response response;
     bool reuse; /* the connection may serve another request */
     size_t bytes_in, bytes_out;
+    double read_ms, write_ms;
 };
 
 static uint64_t deadline_ns(const struct exchange *exchange)
@@ -63,45 +66,91 @@ static const char *reason(int code)
     return code == 204 ? "No Content" : "Unknown";
 }
 
+static void PRINTF_LIKE(2, 3) add_line(struct buffer *head, const char *format, ...)
+{
+    char line[HEAD_LINE_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(line, sizeof line - 2, format, arguments);
+    va_end(arguments);
+    assert(length >= 0 && (size_t)length < sizeof line - 2); /* what a client sent goes in bounded */
+    memcpy(line + length, "\r\n", 2);
+    buffer_append(head, line, (size_t)length + 2);
+}
+
+static struct buffer write_head(const struct exchange *exchange)
+{
+    const struct api_response *response = &exchange->response;
+    struct buffer head = {.maximum = HEAD_BYTES_MAX};
+    char trace[TRACE_PARENT_BYTES];
+    trace_print(&exchange->request.trace, trace);
+    add_line(&head, "HTTP/1.1 %d %s", response->code, reason(response->code));
+    if (response->content_type)
+        add_line(&head, "Content-Type: %s", response->content_type);
+    if (response->code != 204)
+        add_line(&head, "Content-Length: %zu", response->body.size);
+    if (response->allow)
+        add_line(&head, "Allow: %s", response->allow);
+    if (response->retry_after_s)
+        add_line(&head, "Retry-After: %d", response->retry_after_s);
+    for (size_t i = 0; i < response->header_count; i++)
+        add_line(&head, "%s: %s", response->headers[i].name, response->headers[i].value);
+    add_line(&head, "X-Request-Id: %s", exchange->request.id);
+    add_line(&head, "traceparent: %s", trace);
+    add_line(&head, "Cache-Control: no-store");
+    add_line(&head, "X-Content-Type-Options: nosniff");
+    add_line(&head, "Connection: %s", exchange->reuse ? "keep-alive" : "close");
+    buffer_append(&head, "\r\n", 2);
+    return head;
+}
+
 static void send_response(struct exchange *exchange)
 {
     const struct api_response *response = &exchange->response;
-    struct arena *arena = exchange->request.arena;
-    char *type =
-        response->content_type ? arena_format(arena, "Content-Type: %s\r\n", response->content_type) : "";
-    char *length =
-        response->code == 204 ? "" : arena_format(arena, "Content-Length: %zu\r\n", response->body.size);
-    char *allow = response->allow ? arena_format(arena, "Allow: %s\r\n", response->allow) : "";
-    char *retry =
-        response->retry_after_s ? arena_format(arena, "Retry-After: %d\r\n", response->retry_after_s) : "";
-    char *head = arena_format(arena,
-                              "HTTP/1.1 %d %s\r\n%s%s%s%sX-Request-Id: %s\r\nCache-Control: no-store\r\n"
-                              "X-Content-Type-Options: nosniff\r\nConnection: %s\r\n\r\n",
-                              response->code, reason(response->code), type, length, allow, retry,
-                              exchange->request.id, exchange->reuse ? "keep-alive" : "close");
+    struct buffer head = write_head(exchange);
     struct bytes body = strcmp(exchange->request.method, "HEAD") ? response->body : (struct bytes){0};
     exchange->bytes_out = body.size;
+    uint64_t start_ns = clock_now_ns();
     if (!connection_write(exchange->connection, exchange->context->watchdog, deadline_ns(exchange),
-                          (struct bytes){(const uint8_t *)head, strlen(head)}, body))
+                          (struct bytes){head.data, head.size}, body))
         exchange->reuse = false;
+    exchange->write_ms = clock_elapsed_ms(start_ns);
+    buffer_finish(&head);
+}
+
+static void PRINTF_LIKE(2, 3) add_members(char members[LOG_MEMBERS_BYTES], const char *format, ...)
+{
+    size_t used = strlen(members);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(members + used, LOG_MEMBERS_BYTES - used, format, arguments);
+    va_end(arguments);
 }
 
 static void log_exchange(const struct exchange *exchange)
 {
     const struct api_request *request = &exchange->request;
     const struct api_response *response = &exchange->response;
-    char members[LOG_MEMBERS_BYTES];
-    int used = snprintf(members, sizeof members,
-                        "\"id\":\"%s\",\"method\":\"%.8s\",\"route\":\"%s\",\"code\":%d,\"bytes_in\":%zu,"
-                        "\"bytes_out\":%zu,\"ms\":%.3f",
-                        request->id, request->method, response->route, response->code, exchange->bytes_in,
-                        exchange->bytes_out, clock_elapsed_ms(request->received_ns));
+    char members[LOG_MEMBERS_BYTES] = "";
+    add_members(members, "\"id\":\"%s\",\"trace\":\"%s\",\"span\":\"%s\"", request->id, request->trace.id,
+                request->trace.span);
+    if (*request->trace.parent)
+        add_members(members, ",\"parent\":\"%s\"", request->trace.parent);
+    if (*request->client)
+        add_members(members, ",\"client\":\"%s\"", request->client);
+    add_members(members, ",\"method\":\"%.8s\",\"route\":\"%s\",\"code\":%d", request->method,
+                response->route, response->code);
+    if (response->status != STATUS_OK)
+        add_members(members, ",\"status\":\"%s\"", status_name(response->status));
+    add_members(members, ",\"bytes_in\":%zu,\"bytes_out\":%zu,\"ms\":%.3f,\"read_ms\":%.3f,\"write_ms\":%.3f",
+                exchange->bytes_in, exchange->bytes_out, clock_elapsed_ms(request->received_ns),
+                exchange->read_ms, exchange->write_ms);
     if (response->images)
-        snprintf(members + used, sizeof members - (size_t)used,
-                 ",\"images\":%zu,\"decode_ms\":%.3f,\"preprocess_ms\":%.3f,\"queue_ms\":%.3f,"
-                 "\"inference_ms\":%.3f",
-                 response->images, response->timing.decode_ms, response->timing.preprocess_ms,
-                 response->timing.queue_ms, response->timing.inference_ms);
+        add_members(members,
+                    ",\"images\":%zu,\"decode_ms\":%.3f,\"preprocess_ms\":%.3f,\"queue_ms\":%.3f,"
+                    "\"inference_ms\":%.3f",
+                    response->images, response->timing.decode_ms, response->timing.preprocess_ms,
+                    response->timing.queue_ms, response->timing.inference_ms);
     log_event(LOG_INFO, "request", members);
 }
 
@@ -109,7 +158,7 @@ static void log_exchange(const struct exchange *exchange)
 static void refuse(struct exchange *exchange, const struct failure *failure)
 {
     if (failure)
-        api_refuse(&exchange->request, failure, &exchange->response);
+        api_refuse(exchange->context->api, &exchange->request, failure, &exchange->response);
     exchange->reuse = false;
     send_response(exchange);
     connection_drain(exchange->connection);
@@ -124,9 +173,11 @@ static enum status read_body(struct exchange *exchange, size_t size, struct fail
         mg_write(exchange->connection, text, sizeof text - 1);
     }
     uint8_t *body = arena_allocate(exchange->request.arena, size + 1, 1);
+    uint64_t start_ns = clock_now_ns();
     enum body_result result = size ? connection_read(exchange->connection, exchange->context->watchdog,
                                                      deadline_ns(exchange), body, size)
                                    : BODY_COMPLETE;
+    exchange->read_ms = clock_elapsed_ms(start_ns);
     if (result == BODY_TOO_SLOW)
         return failure_set(failure, STATUS_REQUEST_TIMEOUT, "The body did not arrive within %.1f s.",
                            exchange->context->body_timeout_ms / 1e3);
@@ -139,7 +190,8 @@ static enum status read_body(struct exchange *exchange, size_t size, struct fail
 
 static bool is_probe(const struct api_request *request)
 {
-    return !strcmp(request->path, "/healthz") || !strcmp(request->path, "/readyz");
+    return !strcmp(request->path, "/healthz") || !strcmp(request->path, "/readyz") ||
+           !strcmp(request->path, "/metrics");
 }
 
 static void run(struct exchange *exchange)
@@ -150,7 +202,7 @@ static void run(struct exchange *exchange)
     const char *version = mg_get_request_info(exchange->connection)->http_version;
     enum status status = guard_check(request, version, &failure, &size);
     if (!status && exchange->context->probes_only && !is_probe(request))
-        status = failure_set(&failure, STATUS_NOT_FOUND, "Here are only /healthz and /readyz.");
+        status = failure_set(&failure, STATUS_NOT_FOUND, "Here are only /healthz, /readyz and /metrics.");
     if (status) {
         refuse(exchange, &failure);
         return;
@@ -173,6 +225,7 @@ static void run(struct exchange *exchange)
 static void exchange_finish(struct exchange *exchange)
 {
     log_exchange(exchange);
+    api_record(exchange->context->api, &exchange->request, &exchange->response);
     api_response_finish(&exchange->response);
     arena_destroy(&exchange->request.arena);
 }

@@ -11,7 +11,7 @@ struct exchange_context {
     struct api *api;
     struct watchdog *watchdog;
     uint32_t body_timeout_ms;
-    bool probes_only; /* answers /healthz and /readyz alone */
+    bool probes_only; /* answers /healthz, /readyz and /metrics alone */
     bool closing;     /* the answer ends the connection */
 };
 

@@ -141,7 +141,11 @@ enum status server_run(const struct settings *settings, struct failure *failure)
     struct api *api = api_create();
     struct http *http = NULL, *probes = NULL;
     struct http_options options = {settings->listen, settings->threads, settings->body_timeout_ms, false};
-    enum status status = http_start(&options, api, failure, &http);
+    enum status status = settings->api_keys ? api_load_keys(api, settings->api_keys, failure) : STATUS_OK;
+    if (!status && settings->cors_origins)
+        status = api_allow_origins(api, settings->cors_origins, failure);
+    if (!status)
+        status = http_start(&options, api, failure, &http);
     if (status)
         goto destroy_api;
     announce("listening on", settings->listen, http_port(http));

@@ -17,6 +17,8 @@ struct settings {
     const char *listen;                       /* ADDRESS:PORT; port 0 lets the system choose */
     const char *probe_listen;                 /* ADDRESS:PORT of a second listener for probes; NULL: none */
     const char *device, *rung, *cache_folder; /* as in struct engine_options; NULL: not given */
+    const char *api_keys;                     /* file of API keys; NULL: everyone may ask */
+    const char *cors_origins;                 /* "*", or origins with commas; NULL: none */
     uint32_t precision;                       /* enum precision */
     uint32_t max_batch, max_queue, max_queue_delay_us;
     uint32_t threads; /* connections served at once */

@@ -18,6 +18,8 @@ void handle_health(struct api *api, const struct api_request *request, const cha
                    struct api_response *response);
 void handle_ready(struct api *api, const struct api_request *request, const char *argument,
                   struct api_response *response);
+void handle_metrics(struct api *api, const struct api_request *request, const char *argument,
+                    struct api_response *response);
 void handle_version(struct api *api, const struct api_request *request, const char *argument,
                     struct api_response *response);
 void handle_openapi_yaml(struct api *api, const struct api_request *request, const char *argument,

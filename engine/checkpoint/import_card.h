@@ -2,11 +2,11 @@
 #ifndef CXRD_ENGINE_CHECKPOINT_IMPORT_CARD_H
 #define CXRD_ENGINE_CHECKPOINT_IMPORT_CARD_H
 
+#include "engine/base/sha256.h"
 #include "engine/checkpoint/findings.h"
 #include "engine/checkpoint/import.h"
 #include "engine/checkpoint/import_backbone.h"
 #include "engine/checkpoint/import_head.h"
-#include "engine/weights/sha256.h"
 
 /* A weight file of the package, and the file it was made from. */
 struct import_file {

@@ -31,6 +31,7 @@ struct batcher {
     pthread_cond_t work_arrived, batch_done;
     struct job *first, **last; /* the queue, oldest first */
     size_t depth;
+    uint64_t sizes[BATCHER_BATCH_MAX]; /* [n - 1]: batches of n images taken */
     bool stopping, device_lost;
 };
 
@@ -87,6 +88,8 @@ static uint32_t take_batch(struct batcher *batcher, struct job **jobs)
     if (!batcher->first)
         batcher->last = &batcher->first;
     batcher->depth -= count;
+    if (count)
+        batcher->sizes[count - 1]++;
     return count;
 }
 
@@ -172,7 +175,7 @@ enum status batcher_create(struct model *model, const struct model_card *card,
                            const struct batcher_options *options, struct failure *failure,
                            struct batcher **out)
 {
-    assert(options->max_batch > 0 && options->max_queue > 0);
+    assert(options->max_batch > 0 && options->max_batch <= BATCHER_BATCH_MAX && options->max_queue > 0);
     struct batcher *batcher = memory_allocate(1, sizeof *batcher);
     *batcher = (struct batcher){.model = model, .card = card, .options = *options};
     batcher->last = &batcher->first;
@@ -327,4 +330,11 @@ bool batcher_usable(struct batcher *batcher)
     bool usable = !batcher->device_lost;
     pthread_mutex_unlock(&batcher->lock);
     return usable;
+}
+
+void batcher_count_sizes(struct batcher *batcher, uint64_t out[BATCHER_BATCH_MAX])
+{
+    pthread_mutex_lock(&batcher->lock);
+    memcpy(out, batcher->sizes, sizeof batcher->sizes);
+    pthread_mutex_unlock(&batcher->lock);
 }

@@ -8,6 +8,8 @@
 
 #include "engine/model/model.h"
 
+enum { BATCHER_BATCH_MAX = 64 };
+
 struct batcher_options {
     uint32_t max_batch;          /* at most the model's */
     uint32_t max_queue;          /* images that may wait */
@@ -45,5 +47,7 @@ WARN_UNUSED enum status batcher_run(struct batcher *batcher, const struct batche
 
 size_t batcher_depth(struct batcher *batcher); /* images waiting */
 bool batcher_usable(struct batcher *batcher);  /* false once the device is lost */
+/* [n - 1]: batches of n images taken so far. */
+void batcher_count_sizes(struct batcher *batcher, uint64_t out[BATCHER_BATCH_MAX]);
 
 #endif

@@ -38,7 +38,7 @@ class Routes(unittest.TestCase):
             self.assertEqual(self.service.request("OPTIONS", target).code, 204)
 
     def test_what_is_not_described_is_not_there(self):
-        for target in ("/", "/metrics", "/v2", "/docs", "/healthz/", "/../healthz", "/models/none"):
+        for target in ("/", "/metric", "/v2", "/docs", "/healthz/", "/../healthz", "/models/none"):
             self.assertEqual(self.service.get(target).code, 404, target)
 
     def test_the_description_is_served_whole(self):
@@ -70,8 +70,9 @@ class Routes(unittest.TestCase):
 
     def test_the_probe_listener_answers_probes_only(self):
         with socket.create_connection(("127.0.0.1", self.service.probe_port)) as connection:
-            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
-            self.assertEqual(codes(receive_answer(connection)), [200])
+            for target in (b"/healthz", b"/readyz", b"/metrics"):
+                connection.sendall(b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % target)
+                self.assertEqual(codes(receive_answer(connection)), [200])
             connection.sendall(b"GET /models HTTP/1.1\r\nHost: a\r\n\r\n")
             self.assertEqual(codes(receive_all(connection)), [404])
 

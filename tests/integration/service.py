@@ -1,5 +1,6 @@
 """Starts `cxrd serve`, speaks HTTP to it, draws pictures, and holds every answer against openapi.yaml."""
 
+import gzip
 import http.client
 import json
 import os
@@ -54,6 +55,8 @@ class Answer:
     def __init__(self, code, headers, body):
         self.code, self.body = code, body
         self.headers = {name.lower(): value for name, value in headers}
+        if self.headers.get("content-encoding") == "gzip":
+            self.body = body = gzip.decompress(body) if body else body
         self.json = json.loads(body) if body and "json" in self.headers.get("content-type", "") else None
 
     @property
@@ -215,6 +218,25 @@ def receive_answer(connection):
 def codes(received):
     """The codes of all answers in a stream of bytes."""
     return [int(code) for code in re.findall(rb"HTTP/1\.1 (\d{3}) ", received)]
+
+
+def samples(text):
+    """A Prometheus text: {(name, labels): value}. Every sample must stand under the HELP and TYPE of its family."""
+    found, family, kind = {}, None, None
+    for line in text.splitlines():
+        if line.startswith("# HELP "):
+            family, kind = line.split(" ", 3)[2], None
+            continue
+        if line.startswith("# TYPE "):
+            _, _, name, kind = line.split(" ")
+            assert name == family and kind in ("counter", "gauge", "histogram"), line
+            continue
+        name, labels, value = re.fullmatch(r'([a-z_]+)(\{(?:[a-z]+="[^"\\]*",?)+\})? (\S+)', line).groups()
+        suffixes = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)
+        assert kind and name in [family + suffix for suffix in suffixes], line
+        assert (name, labels or "") not in found, line
+        found[name, labels or ""] = float(value)
+    return found
 
 
 def in_background(function):

@@ -1,6 +1,7 @@
 #include "tests/unit/api/fake_engine.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -8,6 +9,7 @@
 struct engine {
     char behaviour[16];
     struct model_card card;
+    _Atomic uint64_t batches, images, sizes[ENGINE_BATCH_MAX]; /* a request is a batch */
 };
 
 static const struct code nodule_codes[] = {{"http://snomed.info/sct", "427359005"}};
@@ -127,6 +129,19 @@ size_t engine_queue_capacity(const struct engine *engine)
     return 256;
 }
 
+void engine_statistics(const struct engine *engine, struct engine_statistics *out)
+{
+    *out = (struct engine_statistics){
+        .queue_capacity = 256,
+        .batches = engine->batches,
+        .images = engine->images,
+        .device_memory_bytes = 1 << 20,
+        .device_lost_count = !engine_usable(engine),
+    };
+    for (size_t i = 0; i < ENGINE_BATCH_MAX; i++)
+        out->batch_size_counts[i] = engine->sizes[i];
+}
+
 static double mean_pixel(const struct square *square)
 {
     double sum = 0;
@@ -184,6 +199,9 @@ enum status engine_predict(struct engine *engine, const struct bytes *images, si
         return failure_set(failure, STATUS_UNAVAILABLE, "The queue is full; try again in a moment.");
     if (!strcmp(engine->behaviour, "slow"))
         pause_ms(1000);
+    engine->batches++;
+    engine->images += count;
+    engine->sizes[count - 1]++;
     for (size_t i = 0; i < count; i++)
         predict_one(images[i], options->keep_pixels, &out[i]);
     return STATUS_OK;

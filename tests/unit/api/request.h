@@ -15,8 +15,10 @@ struct service {
 void service_begin(struct service *service, const char *behaviour);
 void service_end(struct service *service);
 
+enum { CALL_HEADERS_MAX = 8 };
+
 struct call {
-    struct api_header header;
+    struct api_header headers[CALL_HEADERS_MAX];
     struct api_request request;
     struct api_response response;
     struct json *json; /* of the response's body; NULL when it is not JSON */
@@ -25,7 +27,13 @@ struct call {
 /* Admits and handles a request. `target` is path and query; content_type may be NULL. */
 void call_run(struct call *call, struct api *api, const char *method, const char *target,
               const char *content_type, struct bytes body);
+/* The same with headers of one's own, at most CALL_HEADERS_MAX. */
+void call_run_headers(struct call *call, struct api *api, const char *method, const char *target,
+                      const struct api_header *headers, size_t count, struct bytes body);
 void call_end(struct call *call);
+
+/* A header of the answer; NULL when it has none. */
+const char *call_header(const struct call *call, const char *name);
 
 /* A problem's sentence; "" when the answer is none. */
 const char *call_detail(const struct call *call);

@@ -25,11 +25,11 @@ static void expect(const char *method, const char *target, int code)
 
 START_TEST(paths_match_exactly)
 {
-    static const char *const found[] = {"/models",       "/models/demo",  "/models/d%65mo",
-                                        "/healthz",      "/readyz",       "/version",
-                                        "/openapi.yaml", "/openapi.json", "/healthz?x=1"};
+    static const char *const found[] = {"/models",       "/models/demo", "/models/d%65mo", "/healthz",
+                                        "/readyz",       "/version",     "/metrics",       "/openapi.yaml",
+                                        "/openapi.json", "/healthz?x=1"};
     static const char *const missing[] = {
-        "/",      "",    "/health", "/healthz/", "/healthzz", "/models/",   "/models/x",      "/metrics",
+        "/",      "",    "/health", "/healthz/", "/healthzz", "/models/",   "/models/x",
         "/embed", "/v2", "/docs",   "//healthz", "/Healthz",  "/v1/models", "/%2e%2e/healthz"};
     for (size_t i = 0; i < sizeof found / sizeof *found; i++) {
         expect("GET", found[i], 200);

@@ -4,8 +4,8 @@
 
 #include "engine/base/file.h"
 #include "engine/base/json.h"
+#include "engine/base/sha256.h"
 #include "engine/weights/safetensors.h"
-#include "engine/weights/sha256.h"
 
 #include "tests/unit/checkpoint/pth.h"
 #include "tests/unit/checkpoint/sample.h"

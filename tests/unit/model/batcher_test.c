@@ -98,6 +98,12 @@ START_TEST(answers_in_order)
         answer_finish(&answers[i]);
     }
     ck_assert_int_eq(fake.largest, MAX_BATCH);
+    uint64_t sizes[BATCHER_BATCH_MAX], count = 0;
+    batcher_count_sizes(batcher, sizes);
+    for (size_t i = 0; i < BATCHER_BATCH_MAX; i++)
+        count += sizes[i] * (i + 1);
+    ck_assert_uint_eq(count, 11);
+    ck_assert_uint_ge(sizes[MAX_BATCH - 1], 1);
     batcher_destroy(&batcher);
 }
 END_TEST

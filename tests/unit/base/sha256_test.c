@@ -1,5 +1,5 @@
 /* SHA-256 against the examples of FIPS 180-4 and the digest of no bytes. */
-#include "engine/weights/sha256.h"
+#include "engine/base/sha256.h"
 
 #include <check.h>
 #include <string.h>
@@ -22,11 +22,25 @@ START_TEST(known_digests)
 }
 END_TEST
 
+START_TEST(digests_are_compared_whole)
+{
+    char a[SHA256_HEX_BYTES], b[SHA256_HEX_BYTES];
+    sha256_hex((struct bytes){(const uint8_t *)"abc", 3}, a);
+    for (size_t i = 0; i < SHA256_HEX_BYTES - 1; i++) {
+        memcpy(b, a, sizeof b);
+        ck_assert(sha256_equal(a, b));
+        b[i] ^= 1;
+        ck_assert(!sha256_equal(a, b));
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sha256");
     TCase *all = tcase_create("all");
     tcase_add_test(all, known_digests);
+    tcase_add_test(all, digests_are_compared_whole);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -1,5 +1,6 @@
-#include "engine/weights/sha256.h"
+#include "engine/base/sha256.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,4 +16,9 @@ void sha256_hex(struct bytes content, char out[SHA256_HEX_BYTES])
         abort();
     for (size_t i = 0; i < size; i++)
         snprintf(out + 2 * i, 3, "%02x", digest[i]);
+}
+
+bool sha256_equal(const char a[SHA256_HEX_BYTES], const char b[SHA256_HEX_BYTES])
+{
+    return !CRYPTO_memcmp(a, b, SHA256_HEX_BYTES - 1);
 }

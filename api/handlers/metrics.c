@@ -1,0 +1,31 @@
+#include "api/metrics.h"
+#include "api/handlers/handlers.h"
+
+static void add_statistics(struct engine_statistics *sum, const struct engine_statistics *one)
+{
+    sum->queue_depth += one->queue_depth;
+    sum->queue_capacity += one->queue_capacity;
+    sum->batches += one->batches;
+    sum->images += one->images;
+    for (size_t i = 0; i < ENGINE_BATCH_MAX; i++)
+        sum->batch_size_counts[i] += one->batch_size_counts[i];
+    sum->device_memory_bytes += one->device_memory_bytes;
+    sum->device_lost_count += one->device_lost_count;
+}
+
+void handle_metrics(struct api *api, const struct api_request *request, const char *argument,
+                    struct api_response *response)
+{
+    (void)request, (void)argument;
+    struct engine_statistics sum = {0};
+    for (size_t i = 0; i < atomic_load(&api->engine_count); i++) {
+        struct engine_statistics one;
+        engine_statistics(api->engines[i], &one);
+        add_statistics(&sum, &one);
+    }
+    struct buffer text = metrics_print(api->metrics, &sum);
+    response->code = 200;
+    response->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    response->body = (struct bytes){text.data, text.size};
+    response->owned = (char *)text.data;
+}
