@@ -33,6 +33,8 @@ struct api_request {
     struct bytes body;
     char id[API_REQUEST_ID_BYTES_MAX + 1]; /* from api_request_identify */
     uint64_t received_ns;                  /* on clock_now_ns */
+    bool (*gone)(void *client);            /* the client has closed its connection; NULL: not known */
+    void *client;
     struct arena *arena;
 };
 

@@ -18,7 +18,7 @@ struct settings {
     const char *probe_listen;                 /* ADDRESS:PORT of a second listener for probes; NULL: none */
     const char *device, *rung, *cache_folder; /* as in struct engine_options; NULL: not given */
     uint32_t precision;                       /* enum precision */
-    uint32_t max_batch, max_queue, max_queue_delay_us;
+    uint32_t max_batch, batches_in_flight, max_queue, max_queue_delay_us;
     uint32_t threads; /* connections served at once */
     uint32_t body_timeout_ms, drain_timeout_ms;
     uint32_t log_level, log_format; /* enum log_level, enum log_format */
