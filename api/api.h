@@ -38,6 +38,8 @@ struct api_request {
     struct trace trace;                    /* from api_request_identify */
     char client[KEY_NAME_BYTES_MAX + 1]; /* the API key's name, from api_admit; "" where none is asked for */
     uint64_t received_ns;                /* on clock_now_ns */
+    bool (*gone)(void *asked);           /* the client has closed its connection; NULL: not known */
+    void *asked;                         /* what gone is called with */
     struct arena *arena;
 };
 

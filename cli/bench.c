@@ -161,8 +161,9 @@ static enum status open_bench(struct bench *bench, struct failure *failure)
     }
     for (uint32_t i = 0; i < bench->batch_count; i++)
         max_batch = bench->batches[i] > max_batch ? bench->batches[i] : max_batch;
-    status = model_create(bench->device, bench->kernels, bench->card, &weights, max_batch, true, failure,
-                          &bench->network);
+    status = model_create(bench->device, bench->kernels, bench->card, &weights,
+                          &(struct model_options){.max_batch = max_batch, .in_flight = 1, .timed = true},
+                          failure, &bench->network);
     bench->subject = (struct bench_subject){.card = bench->card,
                                             .device = bench->device,
                                             .kernels = bench->kernels,

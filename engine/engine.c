@@ -54,15 +54,16 @@ static enum status self_test(struct engine *engine, struct failure *failure)
     return status;
 }
 
-static enum status load_model(struct engine *engine, uint32_t max_batch, struct failure *failure)
+static enum status load_model(struct engine *engine, const struct model_options *options,
+                              struct failure *failure)
 {
     const struct model_card *card = package_card(engine->package);
     const struct safetensors **heads = memory_allocate(card->head_count, sizeof(struct safetensors *));
     for (size_t i = 0; i < card->head_count; i++)
         heads[i] = package_head(engine->package, i);
     struct model_weights weights = {.backbone = package_backbone(engine->package), .heads = heads};
-    enum status status = model_create(engine->device, engine->kernels, card, &weights, max_batch, false,
-                                      failure, &engine->model);
+    enum status status =
+        model_create(engine->device, engine->kernels, card, &weights, options, failure, &engine->model);
     free(heads);
     return status;
 }
@@ -94,19 +95,18 @@ enum status engine_create(const struct engine_options *options, struct failure *
         status = kernels_create(engine->device, rung, weights, failure, &engine->kernels);
     if (status)
         goto fail;
-    uint32_t max_batch = options->max_batch;
-    if (!max_batch)
-        max_batch = info->kind == GPU_CPU ? MAX_BATCH_CPU : MAX_BATCH_GPU;
+    struct model_options model = {.max_batch = options->max_batch, .in_flight = options->in_flight};
+    if (!model.max_batch)
+        model.max_batch = info->kind == GPU_CPU ? MAX_BATCH_CPU : MAX_BATCH_GPU;
     engine->max_queue = options->max_queue ? options->max_queue : MAX_QUEUE;
-    status = load_model(engine, max_batch, failure);
+    status = load_model(engine, &model, failure);
     if (!status)
         status = self_test(engine, failure);
     if (!status)
         gpu_device_save_pipelines(engine->device); /* now: a killed process keeps what it compiled */
     if (!status)
         status = batcher_create(engine->model, package_card(engine->package),
-                                &(struct batcher_options){.max_batch = max_batch,
-                                                          .max_queue = engine->max_queue,
+                                &(struct batcher_options){.max_queue = engine->max_queue,
                                                           .max_queue_delay_us = options->max_queue_delay_us},
                                 failure, &engine->batcher);
     if (status)
@@ -243,11 +243,17 @@ enum status engine_predict(struct engine *engine, const struct bytes *images, si
            prepared = 0; /* out[owners[i]] is of squares[i] */
     enum status status = STATUS_OK;
     memset(out, 0, count * sizeof *out);
-    for (size_t i = 0; i < count; i++)
-        if (prepare(engine, images[i], options->keep_pixels, &out[i], &squares[prepared]))
+    for (size_t i = 0; i < count && !status; i++)
+        if (options->gone && options->gone(options->client))
+            status = failure_set(failure, STATUS_CLIENT_GONE, "The client has closed its connection.");
+        else if (prepare(engine, images[i], options->keep_pixels, &out[i], &squares[prepared]))
             owners[prepared++] = i;
-    if (prepared)
-        status = batcher_run(engine->batcher, squares, prepared, options->deadline_ns, failure, answers);
+    const struct batcher_client client = {options->deadline_ns, options->gone, options->client};
+    if (prepared && !status)
+        status = batcher_run(engine->batcher, squares, prepared, &client, failure, answers);
+    else
+        for (size_t i = 0; i < prepared; i++)
+            free(squares[i].pixels);
     for (size_t i = 0; !status && i < prepared; i++)
         take_answer(engine_card(engine), &answers[i], &out[owners[i]]);
     for (size_t i = 0; status && i < count; i++)

@@ -21,6 +21,7 @@ struct engine_options {
     const char *cache_folder;    /* pipeline cache; NULL: the user's cache folder */
     enum precision precision;    /* of the weights on the device; AUTO: what the rung prefers */
     uint32_t max_batch;          /* images a batch, 1..64; 0: 8, or 4 on a CPU driver */
+    uint32_t in_flight;          /* batches handed to the device at once, 1..3; 0: 2, or 1 on a CPU driver */
     uint32_t max_queue;          /* images that may wait, 1..4096; 0: 256 */
     uint32_t max_queue_delay_us; /* how long a batch that is not full waits for more; 0: takes what waits */
 };
@@ -77,14 +78,16 @@ struct prediction {
 };
 
 struct predict_options {
-    bool keep_pixels;     /* keep the decoded images: overlays need them */
-    uint64_t deadline_ns; /* on clock_now_ns; 0: none */
+    bool keep_pixels;           /* keep the decoded images: overlays need them */
+    uint64_t deadline_ns;       /* on clock_now_ns; 0: none */
+    bool (*gone)(void *client); /* asked now and then: nobody waits for the answer any more; or NULL */
+    void *client;
 };
 
 /* Predicts `count` encoded images (PNG, JPEG) and fills out[0..count). A bad image fails alone, in its own
  * out[i].failure. Returns not OK, with nothing in out, when the request as a whole could not be served:
- * UNAVAILABLE (queue full, shutting down), TIMEOUT, DEVICE_LOST. Each filled prediction is released with
- * prediction_finish. */
+ * UNAVAILABLE (queue full, shutting down), TIMEOUT, CLIENT_GONE, DEVICE_LOST. Each filled prediction is
+ * released with prediction_finish. */
 WARN_UNUSED enum status engine_predict(struct engine *engine, const struct bytes *images, size_t count,
                                        const struct predict_options *options, struct failure *failure,
                                        struct prediction *out);

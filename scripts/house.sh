@@ -130,7 +130,7 @@ userland_unpack()
 userland_finish() # FOLDER FINAL_FOLDER
 {
     local library_path loader
-    rm -rf "${1:?}"/usr/share/{doc,man,locale,info} "$1"/usr/lib/python3* "$1/var"
+    rm -rf "${1:?}"/usr/share/{doc,man,locale,info} "${1:?}"/usr/lib/python3* "${1:?}/var"
     loader=$(cd "$1" && find usr/lib -name 'ld-linux*.so.*' | sort | head -n 1)
     library_path=$(cd "$1" && find usr/lib -maxdepth 1 -name '*-linux-gnu*' -type d | head -n 1)
     [[ -n $loader && -n $library_path && -e $1/usr/share/vulkan/icd.d/lvp_icd.json ]] || return 1
@@ -172,18 +172,15 @@ choose_toolchain()
     return 0
 }
 
-# Configures a build folder once, and again when the shader compiler is another one.
+# Configures a build folder once, and afresh when it was made with other options.
 configure() # FOLDER MESON_OPTION...
 {
     local folder=$root/$1 want
     shift
     set -- -Dglslc="$glslc" -Dvulkan_headers="$vulkan_headers" "$@"
     want="$*"
-    if [[ ! -f $folder/build.ninja ]]; then
-        rm -rf "$folder"
-        meson setup "$folder" "$root" "$@" || return 1
-    elif [[ $(cat "$folder/.configured" 2>/dev/null) != "$want" ]]; then
-        meson configure "$folder" "$@" || return 1
-    fi
+    [[ -f $folder/build.ninja && $(cat "$folder/.configured" 2>/dev/null) == "$want" ]] && return 0
+    rm -rf "$folder"
+    meson setup "$folder" "$root" "$@" || return 1
     printf '%s\n' "$want" >"$folder/.configured"
 }

@@ -58,6 +58,12 @@ int connection_socket(const struct mg_connection *connection)
     return found;
 }
 
+bool connection_gone(int socket)
+{
+    struct pollfd ready = {.fd = socket, .events = POLLRDHUP};
+    return poll(&ready, 1, 0) > 0;
+}
+
 bool connection_wants_reuse(const struct mg_connection *connection)
 {
     const char *header = mg_get_header(connection, "Connection");

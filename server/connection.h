@@ -13,6 +13,10 @@ struct mg_connection;
 /* The connection's socket, found among the process's descriptors by its two ends; -1 when it is gone. */
 int connection_socket(const struct mg_connection *connection);
 
+/* Whether the client has closed its connection, or its sending side: who does so before the answer is there
+ * is taken not to wait for it. */
+bool connection_gone(int socket);
+
 /* What the client asked for: an HTTP/1.1 connection goes on unless it says otherwise. */
 bool connection_wants_reuse(const struct mg_connection *connection);
 /* Makes the library close the connection after this request, whatever stands in its buffer. */

@@ -20,6 +20,7 @@ struct exchange {
     struct mg_connection *connection;
     struct api_request request;
     struct api_response response;
+    int socket; /* for client_gone; -1: not looked up yet */
     bool reuse; /* the connection may serve another request */
     size_t bytes_in, bytes_out;
     double read_ms, write_ms;
@@ -30,13 +31,23 @@ static uint64_t deadline_ns(const struct exchange *exchange)
     return clock_now_ns() + (uint64_t)exchange->context->body_timeout_ms * 1000000;
 }
 
+static bool client_gone(void *client)
+{
+    struct exchange *exchange = client;
+    if (exchange->socket < 0)
+        exchange->socket = connection_socket(exchange->connection);
+    return exchange->socket < 0 || connection_gone(exchange->socket);
+}
+
 static void exchange_init(struct exchange *exchange, const struct exchange_context *context,
                           struct mg_connection *connection)
 {
-    *exchange = (struct exchange){.context = context, .connection = connection};
+    *exchange = (struct exchange){.context = context, .connection = connection, .socket = -1};
     struct api_request *request = &exchange->request;
     request->received_ns = clock_now_ns();
     request->arena = arena_create();
+    request->gone = client_gone;
+    request->asked = exchange;
     request->method = request->path = "";
 }
 

@@ -35,6 +35,7 @@ static enum status load_one(struct loader *loader, const char *folder)
         .cache_folder = settings->cache_folder,
         .precision = (enum precision)settings->precision,
         .max_batch = settings->max_batch,
+        .in_flight = settings->batches_in_flight,
         .max_queue = settings->max_queue,
         .max_queue_delay_us = settings->max_queue_delay_us,
     };

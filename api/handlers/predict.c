@@ -33,6 +33,7 @@ static struct json *timing_json(const struct prediction_timing *timing, double t
 
 struct work {
     struct engine *engine;
+    const struct api_request *request;
     const struct input *input;
     struct result_context context;
     struct prediction_timing timing;
@@ -43,7 +44,9 @@ static enum status predict_group(struct work *work, size_t first, size_t count, 
                                  struct json *results)
 {
     struct prediction *predictions = memory_allocate(count, sizeof *predictions);
-    struct predict_options options = {.keep_pixels = work->context.options->attention == ATTENTION_OVERLAY};
+    struct predict_options options = {.keep_pixels = work->context.options->attention == ATTENTION_OVERLAY,
+                                      .gone = work->request->gone,
+                                      .client = work->request->asked};
     enum status status =
         engine_predict(work->engine, work->input->images + first, count, &options, failure, predictions);
     for (size_t i = 0; !status && i < count; i++) {
@@ -86,9 +89,9 @@ static enum status choose_engine(struct api *api, const struct api_request *requ
     return status;
 }
 
-static enum status predict(struct work *work, const struct api_request *request, struct failure *failure,
-                           struct json **out)
+static enum status predict(struct work *work, struct failure *failure, struct json **out)
 {
+    const struct api_request *request = work->request;
     const struct model_card *card = work->context.card;
     struct json *root = json_object();
     json_add_text(root, "request_id", request->id);
@@ -111,7 +114,8 @@ void handle_predict(struct api *api, const struct api_request *request, const ch
     struct failure failure = {0};
     struct options options;
     struct input *input = arena_allocate(request->arena, 1, sizeof *input);
-    struct work work = {.input = input,
+    struct work work = {.request = request,
+                        .input = input,
                         .context = {.options = &options,
                                     .request_id = request->id,
                                     .picture_bytes_left = API_PICTURE_BYTES_MAX}};
@@ -126,7 +130,7 @@ void handle_predict(struct api *api, const struct api_request *request, const ch
         status = options_resolve(request->arena, work.context.card, &input->options, &failure, &options);
     }
     if (!status)
-        status = predict(&work, request, &failure, &root);
+        status = predict(&work, &failure, &root);
     if (status)
         respond_failure(request, &failure, response);
     else

@@ -23,6 +23,7 @@
     X(UNSUPPORTED_MEDIA, 415, "Unsupported media type") /* format we do not read */                     \
     X(UNPROCESSABLE, 422, "Image cannot be used")       /* truncated, no contrast, too small */         \
     X(TOO_MANY_REQUESTS, 429, "Too many requests")      /* a client's quota */                          \
+    X(CLIENT_GONE, 499, "Client closed request")        /* before it had its answer */                  \
     X(HEADERS_TOO_LARGE, 431, "Request header fields too large")                                        \
     X(UNAVAILABLE, 503, "Service unavailable") /* queue full, draining, device rebuilding */            \
     X(TIMEOUT, 504, "Deadline exceeded")       /* the request's deadline fired */                       \

@@ -5,53 +5,33 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum job_state { JOB_WAITING, JOB_RUNNING, JOB_DONE };
+/* How soon a batch that has filled while another runs is noticed. */
+static const uint64_t filling_check_ns = 1000000;
 
-/* One image on its way. Owned by the request until it gives up waiting while the job runs: then by the
- * worker. */
-struct job {
-    struct job *next;
-    struct batcher_image image;
-    enum job_state state;
-    bool abandoned;
-    uint64_t queued_ns;
-    struct failure failure;
-    struct answer answer;
+/* A batch on the device. */
+struct flight {
+    struct job **jobs; /* [max_batch] */
+    uint32_t count;
+    uint64_t start_ns;
+    struct failure failure; /* of its submission */
 };
 
 struct batcher {
     struct model *model;
     const struct model_card *card;
     struct batcher_options options;
+    struct queue *queue;
     pthread_t worker;
-    pthread_mutex_t lock;
-    pthread_cond_t work_arrived, batch_done;
-    struct job *first, **last; /* the queue, oldest first */
-    size_t depth;
-    uint64_t sizes[BATCHER_BATCH_MAX]; /* [n - 1]: batches of n images taken */
-    bool stopping, device_lost;
+    struct flight flights[MODEL_IN_FLIGHT_MAX]; /* used in turn, as the model's */
+    uint64_t launched, landed;                  /* batches so far */
+    uint64_t landed_ns;                         /* when the device was done with the last */
+    atomic_bool device_lost;
+    _Atomic uint64_t sizes[BATCHER_BATCH_MAX]; /* [n - 1]: batches of n images taken */
 };
-
-void answer_finish(struct answer *answer)
-{
-    for (size_t i = 0; i < answer->head_count; i++) {
-        free(answer->logits[i]);
-        free(answer->attention[i]);
-    }
-    free(answer->logits);
-    free(answer->attention);
-    *answer = (struct answer){0};
-}
-
-static void job_destroy(struct job *job)
-{
-    answer_finish(&job->answer);
-    free(job->image.pixels);
-    free(job);
-}
 
 static float *copy_floats(const float *values, size_t count)
 {
@@ -75,119 +55,100 @@ static void collect_answer(const struct batcher *batcher, uint32_t image, struct
     }
 }
 
-/* Takes up to max_batch jobs off the queue; the lock is held. */
-static uint32_t take_batch(struct batcher *batcher, struct job **jobs)
+static struct flight *flight_of(struct batcher *batcher, uint64_t batch)
 {
-    uint32_t count = 0;
-    while (batcher->first && count < batcher->options.max_batch) {
-        struct job *job = batcher->first;
-        batcher->first = job->next;
-        job->state = JOB_RUNNING;
-        jobs[count++] = job;
-    }
-    if (!batcher->first)
-        batcher->last = &batcher->first;
-    batcher->depth -= count;
-    if (count)
-        batcher->sizes[count - 1]++;
-    return count;
+    return &batcher->flights[batch % MODEL_IN_FLIGHT_MAX];
 }
 
-static void wait_until(pthread_cond_t *condition, pthread_mutex_t *lock, uint64_t time_ns)
+/* Submits the jobs just taken into the next flight. */
+static void launch(struct batcher *batcher, uint32_t count)
 {
-    struct timespec until = {.tv_sec = (time_t)(time_ns / 1000000000u),
-                             .tv_nsec = (long)(time_ns % 1000000000u)};
-    pthread_cond_timedwait(condition, lock, &until);
-}
-
-/* Waits for work, and with a delay for a full batch; the lock is held. False when the batcher stops. */
-static bool wait_for_work(struct batcher *batcher)
-{
-    while (!batcher->first && !batcher->stopping)
-        pthread_cond_wait(&batcher->work_arrived, &batcher->lock);
-    while (!batcher->stopping && batcher->first && batcher->depth < batcher->options.max_batch) {
-        uint64_t due = batcher->first->queued_ns + (uint64_t)batcher->options.max_queue_delay_us * 1000;
-        if (clock_now_ns() >= due)
-            break;
-        wait_until(&batcher->work_arrived, &batcher->lock, due);
-    }
-    return !batcher->stopping;
-}
-
-/* Runs one batch; the lock is not held. */
-static void run_batch(struct batcher *batcher, struct job **jobs, uint32_t count)
-{
+    struct flight *flight = flight_of(batcher, batcher->launched++);
     struct model_image *images = memory_allocate(count, sizeof *images);
-    struct failure failure = {0};
     for (uint32_t i = 0; i < count; i++) {
-        jobs[i]->answer.queue_ms = clock_elapsed_ms(jobs[i]->queued_ns);
-        images[i] =
-            (struct model_image){jobs[i]->image.pixels, jobs[i]->image.minimum, jobs[i]->image.maximum};
+        const struct batcher_image *image = &flight->jobs[i]->image;
+        images[i] = (struct model_image){image->pixels, image->minimum, image->maximum};
     }
-    uint64_t start_ns = clock_now_ns();
-    enum status status = model_run(batcher->model, images, count, &failure);
-    double inference_ms = clock_elapsed_ms(start_ns);
-    if (status)
-        log_message(LOG_ERROR, "a batch of %u failed: %s", count, failure.sentence);
-    for (uint32_t i = 0; i < count; i++) {
-        jobs[i]->failure = failure;
-        jobs[i]->answer.inference_ms = inference_ms;
-        if (!status)
-            collect_answer(batcher, i, &jobs[i]->answer);
-    }
+    flight->count = count;
+    atomic_fetch_add(&batcher->sizes[count - 1], 1);
+    flight->start_ns = clock_now_ns();
+    flight->failure = (struct failure){0};
+    (void)!model_submit(batcher->model, images, count, &flight->failure); /* told when it lands */
     free(images);
+}
+
+/* Waits for the oldest flight and returns its jobs; comes back earlier when `timeout_ns` are over. */
+static void land(struct batcher *batcher, uint64_t timeout_ns)
+{
+    struct flight *flight = flight_of(batcher, batcher->landed);
+    struct failure failure = flight->failure;
+    enum status status = failure.status;
+    if (!status)
+        status = model_wait(batcher->model, timeout_ns, &failure);
+    if (status == STATUS_TIMEOUT)
+        return;
+    batcher->landed++;
+    if (batcher->landed_ns > flight->start_ns)
+        flight->start_ns = batcher->landed_ns; /* until then the device was busy with the one before */
+    batcher->landed_ns = clock_now_ns();
+    if (status)
+        log_message(LOG_ERROR, "a batch of %u failed: %s", flight->count, failure.sentence);
+    for (uint32_t i = 0; i < flight->count && !status; i++) {
+        struct job *job = flight->jobs[i];
+        collect_answer(batcher, i, &job->answer);
+        job->answer.queue_ms = (double)(flight->start_ns - job->queued_ns) * 1e-6;
+        job->answer.inference_ms = (double)(batcher->landed_ns - flight->start_ns) * 1e-6;
+    }
+    if (status == STATUS_DEVICE_LOST) {
+        struct failure closed;
+        failure_set(&closed, STATUS_DEVICE_LOST, "The device was lost; try again.");
+        atomic_store(&batcher->device_lost, true);
+        queue_close(batcher->queue, &closed);
+    }
+    queue_return(batcher->queue, flight->jobs, flight->count, &failure);
 }
 
 static void *work(void *context)
 {
     struct batcher *batcher = context;
-    struct job **jobs = memory_allocate(batcher->options.max_batch, sizeof(struct job *));
-    pthread_mutex_lock(&batcher->lock);
-    while (wait_for_work(batcher)) {
-        uint32_t count = take_batch(batcher, jobs);
-        if (!count)
-            continue;
-        pthread_mutex_unlock(&batcher->lock);
-        run_batch(batcher, jobs, count);
-        pthread_mutex_lock(&batcher->lock);
-        for (uint32_t i = 0; i < count; i++) {
-            batcher->device_lost |= jobs[i]->failure.status == STATUS_DEVICE_LOST;
-            jobs[i]->state = JOB_DONE;
-            if (jobs[i]->abandoned)
-                job_destroy(jobs[i]);
-        }
-        pthread_cond_broadcast(&batcher->batch_done);
+    uint32_t max_batch = model_max_batch(batcher->model), in_flight_max = model_in_flight_max(batcher->model);
+    for (;;) {
+        uint64_t in_flight = batcher->launched - batcher->landed;
+        struct job **jobs = flight_of(batcher, batcher->launched)->jobs;
+        uint32_t count = 0;
+        if (!in_flight)
+            count = queue_take(batcher->queue, max_batch, batcher->options.max_queue_delay_us, jobs);
+        else if (in_flight < in_flight_max)
+            count = queue_take_full(batcher->queue, max_batch, jobs);
+        if (count)
+            launch(batcher, count);
+        else if (in_flight)
+            land(batcher, in_flight < in_flight_max ? filling_check_ns : UINT64_MAX);
+        else
+            return NULL;
     }
-    for (struct job *job = batcher->first; job; job = job->next) {
-        failure_set(&job->failure, STATUS_UNAVAILABLE, "The service is shutting down; try again.");
-        job->state = JOB_DONE;
-    }
-    batcher->first = NULL;
-    batcher->last = &batcher->first;
-    batcher->depth = 0;
-    pthread_cond_broadcast(&batcher->batch_done);
-    pthread_mutex_unlock(&batcher->lock);
-    free(jobs);
-    return NULL;
+}
+
+static void batcher_free(struct batcher *batcher)
+{
+    for (int i = 0; i < MODEL_IN_FLIGHT_MAX; i++)
+        free(batcher->flights[i].jobs);
+    queue_destroy(&batcher->queue);
+    free(batcher);
 }
 
 enum status batcher_create(struct model *model, const struct model_card *card,
                            const struct batcher_options *options, struct failure *failure,
                            struct batcher **out)
 {
-    assert(options->max_batch > 0 && options->max_batch <= BATCHER_BATCH_MAX && options->max_queue > 0);
+    assert(options->max_queue > 0 && model_max_batch(model) <= BATCHER_BATCH_MAX);
     struct batcher *batcher = memory_allocate(1, sizeof *batcher);
     *batcher = (struct batcher){.model = model, .card = card, .options = *options};
-    batcher->last = &batcher->first;
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_mutex_init(&batcher->lock, NULL);
-    pthread_cond_init(&batcher->work_arrived, &monotonic);
-    pthread_cond_init(&batcher->batch_done, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    batcher->queue = queue_create(options->max_queue);
+    for (int i = 0; i < MODEL_IN_FLIGHT_MAX; i++)
+        batcher->flights[i].jobs = memory_allocate(model_max_batch(model), sizeof(struct job *));
     if (pthread_create(&batcher->worker, NULL, work, batcher)) {
-        free(batcher);
+        batcher_free(batcher);
         return failure_set(failure, STATUS_OUT_OF_MEMORY, "The device's worker thread could not be started.");
     }
     *out = batcher;
@@ -199,142 +160,30 @@ void batcher_destroy(struct batcher **handle)
     struct batcher *batcher = handle ? *handle : NULL;
     if (!batcher)
         return;
-    pthread_mutex_lock(&batcher->lock);
-    batcher->stopping = true;
-    pthread_cond_broadcast(&batcher->work_arrived);
-    pthread_mutex_unlock(&batcher->lock);
+    queue_end(batcher->queue);
     pthread_join(batcher->worker, NULL);
-    pthread_cond_destroy(&batcher->batch_done);
-    pthread_cond_destroy(&batcher->work_arrived);
-    pthread_mutex_destroy(&batcher->lock);
-    free(batcher);
+    batcher_free(batcher);
     *handle = NULL;
 }
 
-/* Queues all jobs or none; the lock is held. */
-static enum status enqueue(struct batcher *batcher, struct job **jobs, size_t count, struct failure *failure)
-{
-    if (batcher->stopping)
-        return failure_set(failure, STATUS_UNAVAILABLE, "The service is shutting down; try again.");
-    if (batcher->device_lost)
-        return failure_set(failure, STATUS_DEVICE_LOST, "The device was lost; try again.");
-    if (batcher->depth + count > batcher->options.max_queue)
-        return failure_set(failure, STATUS_UNAVAILABLE, "The queue of %u images is full; try again.",
-                           batcher->options.max_queue);
-    for (size_t i = 0; i < count; i++) {
-        jobs[i]->queued_ns = clock_now_ns();
-        *batcher->last = jobs[i];
-        batcher->last = &jobs[i]->next;
-    }
-    batcher->depth += count;
-    pthread_cond_broadcast(&batcher->work_arrived);
-    return STATUS_OK;
-}
-
-/* Waits for all jobs; the lock is held. False when the deadline passed first. */
-static bool wait_for_all(struct batcher *batcher, struct job **jobs, size_t count, uint64_t deadline_ns)
-{
-    for (size_t i = 0; i < count; i++)
-        while (jobs[i]->state != JOB_DONE) {
-            if (!deadline_ns) {
-                pthread_cond_wait(&batcher->batch_done, &batcher->lock);
-                continue;
-            }
-            if (clock_now_ns() >= deadline_ns)
-                return false;
-            wait_until(&batcher->batch_done, &batcher->lock, deadline_ns);
-        }
-    return true;
-}
-
-/* Takes a waiting job out of the queue; the lock is held. */
-static void unlink_job(struct batcher *batcher, struct job *job)
-{
-    struct job **at = &batcher->first;
-    while (*at != job)
-        at = &(*at)->next;
-    *at = job->next;
-    if (!job->next)
-        batcher->last = at;
-    batcher->depth--;
-}
-
-/* After the deadline: waiting jobs cost no device work, a running one is left to the worker; the lock is
- * held. */
-static void give_up(struct batcher *batcher, struct job **jobs, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (jobs[i]->state == JOB_RUNNING) {
-            jobs[i]->abandoned = true;
-            continue;
-        }
-        if (jobs[i]->state == JOB_WAITING)
-            unlink_job(batcher, jobs[i]);
-        job_destroy(jobs[i]);
-    }
-}
-
-/* Hands the answers over when all jobs went well. */
-static enum status hand_over(struct job **jobs, size_t count, struct failure *failure, struct answer *out)
-{
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && !status; i++)
-        if ((status = jobs[i]->failure.status) && failure)
-            *failure = jobs[i]->failure;
-    for (size_t i = 0; i < count; i++) {
-        if (!status) {
-            out[i] = jobs[i]->answer;
-            jobs[i]->answer = (struct answer){0};
-        }
-        job_destroy(jobs[i]);
-    }
-    return status;
-}
-
 enum status batcher_run(struct batcher *batcher, const struct batcher_image *images, size_t count,
-                        uint64_t deadline_ns, struct failure *failure, struct answer *out)
+                        const struct batcher_client *client, struct failure *failure, struct answer *out)
 {
-    struct job **jobs = memory_allocate(count, sizeof(struct job *));
-    for (size_t i = 0; i < count; i++) {
-        jobs[i] = memory_allocate(1, sizeof **jobs);
-        jobs[i]->image = images[i];
-    }
-    pthread_mutex_lock(&batcher->lock);
-    enum status status = enqueue(batcher, jobs, count, failure);
-    if (status) {
-        for (size_t i = 0; i < count; i++)
-            job_destroy(jobs[i]);
-    } else if (!wait_for_all(batcher, jobs, count, deadline_ns)) {
-        give_up(batcher, jobs, count);
-        status =
-            failure_set(failure, STATUS_TIMEOUT, "The request's deadline passed before it was answered.");
-    } else {
-        status = hand_over(jobs, count, failure, out);
-    }
-    pthread_mutex_unlock(&batcher->lock);
-    free(jobs);
-    return status;
+    return queue_run(batcher->queue, images, count, client, failure, out);
 }
 
 size_t batcher_depth(struct batcher *batcher)
 {
-    pthread_mutex_lock(&batcher->lock);
-    size_t depth = batcher->depth;
-    pthread_mutex_unlock(&batcher->lock);
-    return depth;
+    return queue_depth(batcher->queue);
 }
 
 bool batcher_usable(struct batcher *batcher)
 {
-    pthread_mutex_lock(&batcher->lock);
-    bool usable = !batcher->device_lost;
-    pthread_mutex_unlock(&batcher->lock);
-    return usable;
+    return !atomic_load(&batcher->device_lost);
 }
 
 void batcher_count_sizes(struct batcher *batcher, uint64_t out[BATCHER_BATCH_MAX])
 {
-    pthread_mutex_lock(&batcher->lock);
-    memcpy(out, batcher->sizes, sizeof batcher->sizes);
-    pthread_mutex_unlock(&batcher->lock);
+    for (size_t i = 0; i < BATCHER_BATCH_MAX; i++)
+        out[i] = atomic_load(&batcher->sizes[i]);
 }

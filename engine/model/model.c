@@ -1,36 +1,9 @@
-#include "engine/model/model.h"
-
-#include "engine/model/glori.h"
-#include "engine/model/linear.h"
+/* A model's making: weights loaded, memory planned, passes recorded. model_run.c runs it. */
+#include "engine/model/model_parts.h"
 #include "engine/model/plan.h"
-#include "engine/model/vit.h"
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
-
-/* A head with its working memory and its answers. */
-struct head {
-    enum head_type type;
-    struct glori glori;
-    struct glori_state glori_state;
-    struct linear linear;
-    struct gpu_slice mean; /* linear heads: float32 panels [D/16][B][16] */
-    struct head_output output;
-    uint32_t classes;
-};
-
-struct model {
-    struct gpu_device *device;
-    const struct kernels *kernels;
-    uint32_t max_batch, last_batch;
-    struct gpu_pool *weights, *activations, *inputs, *outputs;
-    struct vit vit;
-    struct vit_state state;
-    struct head *heads;
-    size_t head_count;
-    struct gpu_recorder **passes; /* [max_batch]: the pass of i + 1 images */
-};
 
 /* The stages of a pass, for the lifetimes of its activations. The blocks repeat the middle two. */
 enum stage { STAGE_EMBED, STAGE_ATTENTION, STAGE_FFN, STAGE_HEADS };
@@ -39,7 +12,8 @@ static void plan_backbone(struct model *model, struct plan *plan)
 {
     const struct shape *s = &model->vit.shape;
     struct vit_state *state = &model->state;
-    size_t batch = model->max_batch, activation = element_size_bytes(kernels_activations(model->kernels));
+    size_t batch = model->options.max_batch,
+           activation = element_size_bytes(kernels_activations(model->kernels));
     size_t rows = batch * s->tokens, patch_rows = batch * s->patches;
     int last_head = STAGE_HEADS + (int)model->head_count - 1;
     plan_add(plan, &state->columns, patch_rows * s->pixels * activation, STAGE_EMBED, STAGE_EMBED);
@@ -55,12 +29,13 @@ static void plan_backbone(struct model *model, struct plan *plan)
 }
 
 /* Heads run one after the other: head i lives in its own stage. */
-static void plan_head(struct model *model, struct plan *plan, struct head *head, int stage)
+static void plan_head(struct model *model, struct plan *plan, struct model_head *head, int stage)
 {
     const struct shape *s = &model->vit.shape;
     const struct glori *glori = &head->glori;
     struct glori_state *state = &head->glori_state;
-    size_t batch = model->max_batch, activation = element_size_bytes(kernels_activations(model->kernels));
+    size_t batch = model->options.max_batch,
+           activation = element_size_bytes(kernels_activations(model->kernels));
     size_t patch_rows = batch * s->patches, class_rows = batch * head->classes;
     if (head->type == HEAD_LINEAR) {
         plan_add(plan, &head->mean, batch * s->width * sizeof(float), stage, stage);
@@ -89,23 +64,21 @@ static enum status allocate_activations(struct model *model, struct failure *fai
 }
 
 /* What the host writes before a pass and reads after it. Kernels read and write these in place. */
-static enum status allocate_exchange(struct model *model, struct failure *failure)
+static enum status allocate_slot(struct model *model, struct model_slot *slot, struct failure *failure)
 {
-    const struct shape *s = &model->vit.shape;
-    struct vit_state *state = &model->state;
-    size_t batch = model->max_batch;
-    state->image_stride = (uint32_t)round_up((size_t)s->side * s->side * 3, 4);
+    size_t batch = model->options.max_batch;
+    slot->outputs = memory_allocate(model->head_count, sizeof *slot->outputs);
+    slot->passes = memory_allocate(batch, sizeof(struct gpu_recorder *));
     enum status status =
-        gpu_pool_allocate(model->inputs, batch * state->image_stride, failure, &state->pixels);
+        gpu_pool_allocate(model->inputs, batch * model->state.image_stride, failure, &slot->pixels);
     if (!status)
-        status = gpu_pool_allocate(model->inputs, batch * 6 * sizeof(float), failure, &state->normalisation);
+        status = gpu_pool_allocate(model->inputs, batch * 6 * sizeof(float), failure, &slot->normalisation);
     for (size_t i = 0; !status && i < model->head_count; i++) {
-        struct head *head = &model->heads[i];
-        status = gpu_pool_allocate(model->outputs, batch * head->classes * sizeof(float), failure,
-                                   &head->output.logits);
-        if (!status && head->type == HEAD_GLORI)
-            status = gpu_pool_allocate(model->outputs, batch * head->classes * s->patches * sizeof(float),
-                                       failure, &head->output.attention);
+        size_t logits = batch * model->heads[i].classes;
+        status = gpu_pool_allocate(model->outputs, logits * sizeof(float), failure, &slot->outputs[i].logits);
+        if (!status && model->heads[i].type == HEAD_GLORI)
+            status = gpu_pool_allocate(model->outputs, logits * model->vit.shape.patches * sizeof(float),
+                                       failure, &slot->outputs[i].attention);
     }
     return status;
 }
@@ -124,7 +97,7 @@ static enum status load_weights(struct model *model, const struct model_card *ca
         return failure_prefix(failure, "%s", card->backbone.weights);
     for (size_t i = 0; i < card->head_count; i++) {
         const struct head_card *head_card = &card->heads[i];
-        struct head *head = &model->heads[i];
+        struct model_head *head = &model->heads[i];
         loader.file = weights->backbone ? weights->heads[i] : NULL;
         head->type = head_card->type;
         head->classes = (uint32_t)head_card->label_count;
@@ -138,24 +111,28 @@ static enum status load_weights(struct model *model, const struct model_card *ca
     return STATUS_OK;
 }
 
-/* Records the whole pass: backbone, then every head on its features. */
-static enum status record_pass(struct model *model, uint32_t batch, bool timed, struct taps *taps,
-                               struct failure *failure, struct gpu_recorder **out)
+enum status model_record(struct model *model, const struct model_slot *slot, uint32_t batch,
+                         struct taps *taps, struct failure *failure, struct gpu_recorder **out)
 {
     struct gpu_recorder *recorder = NULL;
-    enum status status = gpu_recorder_create(model->device, timed, failure, &recorder);
+    enum status status =
+        gpu_recorder_create(model->device, model->options.timed && !taps, failure, &recorder);
     if (status)
         return status;
     struct head_input input = {
         .shape = &model->vit.shape, .classes = model->state.classes, .memory = model->state.memory};
-    vit_record(&model->vit, model->kernels, &model->state, batch, recorder, taps);
+    struct vit_state state = model->state;
+    state.pixels = slot->pixels;
+    state.normalisation = slot->normalisation;
+    vit_record(&model->vit, model->kernels, &state, batch, recorder, taps);
     for (size_t i = 0; i < model->head_count; i++) {
-        struct head *head = &model->heads[i];
+        struct model_head *head = &model->heads[i];
         if (head->type == HEAD_GLORI)
-            glori_record(&head->glori, model->kernels, &input, &head->glori_state, &head->output, batch,
+            glori_record(&head->glori, model->kernels, &input, &head->glori_state, &slot->outputs[i], batch,
                          recorder, taps);
         else
-            linear_record(&head->linear, model->kernels, &input, &head->mean, &head->output, batch, recorder);
+            linear_record(&head->linear, model->kernels, &input, &head->mean, &slot->outputs[i], batch,
+                          recorder);
     }
     status = gpu_recorder_finish(recorder, failure);
     if (status)
@@ -165,16 +142,38 @@ static enum status record_pass(struct model *model, uint32_t batch, bool timed, 
     return status;
 }
 
+static enum status prepare_slots(struct model *model, struct failure *failure)
+{
+    enum status status = STATUS_OK;
+    uint32_t side = model->vit.shape.side;
+    model->state.image_stride = (uint32_t)round_up((size_t)side * side * 3, 4);
+    for (uint32_t i = 0; !status && i < model->options.in_flight; i++) {
+        struct model_slot *slot = &model->slots[i];
+        status = allocate_slot(model, slot, failure);
+        for (uint32_t batch = 1; !status && batch <= model->options.max_batch; batch++)
+            status = model_record(model, slot, batch, NULL, failure, &slot->passes[batch - 1]);
+    }
+    return status;
+}
+
+/* A CPU driver computes on the cores that would write the next batch's inputs: a second in flight gains it
+ * nothing. */
+static uint32_t choose_in_flight(const struct model *model)
+{
+    return gpu_device_info(model->device)->kind == GPU_CPU ? 1 : 2;
+}
+
 enum status model_create(struct gpu_device *device, const struct kernels *kernels,
                          const struct model_card *card, const struct model_weights *weights,
-                         uint32_t max_batch, bool timed, struct failure *failure, struct model **out)
+                         const struct model_options *options, struct failure *failure, struct model **out)
 {
-    assert(max_batch > 0);
+    assert(options->max_batch > 0 && options->in_flight <= MODEL_IN_FLIGHT_MAX);
     struct model *model = memory_allocate(1, sizeof *model);
     *model = (struct model){
-        .device = device, .kernels = kernels, .max_batch = max_batch, .head_count = card->head_count};
+        .device = device, .kernels = kernels, .options = *options, .head_count = card->head_count};
+    if (!options->in_flight)
+        model->options.in_flight = choose_in_flight(model);
     model->heads = memory_allocate(card->head_count, sizeof *model->heads);
-    model->passes = memory_allocate(max_batch, sizeof(struct gpu_recorder *));
     enum status status = gpu_pool_create(device, GPU_MEMORY_DEVICE, failure, &model->weights);
     if (!status)
         status = gpu_pool_create(device, GPU_MEMORY_DEVICE, failure, &model->activations);
@@ -187,9 +186,7 @@ enum status model_create(struct gpu_device *device, const struct kernels *kernel
     if (!status)
         status = allocate_activations(model, failure);
     if (!status)
-        status = allocate_exchange(model, failure);
-    for (uint32_t i = 0; !status && i < max_batch; i++)
-        status = record_pass(model, i + 1, timed, NULL, failure, &model->passes[i]);
+        status = prepare_slots(model, failure);
     if (status)
         model_destroy(&model);
     else
@@ -202,9 +199,13 @@ void model_destroy(struct model **handle)
     struct model *model = handle ? *handle : NULL;
     if (!model)
         return;
-    for (uint32_t i = 0; i < model->max_batch; i++)
-        gpu_recorder_destroy(&model->passes[i]);
-    free(model->passes);
+    for (uint32_t i = 0; i < MODEL_IN_FLIGHT_MAX; i++) {
+        struct model_slot *slot = &model->slots[i];
+        for (uint32_t batch = 0; slot->passes && batch < model->options.max_batch; batch++)
+            gpu_recorder_destroy(&slot->passes[batch]);
+        free(slot->passes);
+        free(slot->outputs);
+    }
     free(model->heads);
     vit_finish(&model->vit);
     gpu_pool_destroy(&model->outputs);
@@ -230,78 +231,12 @@ size_t model_activation_bytes(const struct model *model)
     return gpu_pool_size_bytes(model->activations);
 }
 
-/* Per channel: ((byte/255 - low) / (high - low) - mean) / std with low = min/255, high = max/255, ImageNet's
- * mean and std, as one multiplication and one addition. */
-static void write_normalisation(const struct model_image *image, float out[6])
+uint32_t model_max_batch(const struct model *model)
 {
-    static const double mean[3] = {0.485, 0.456, 0.406}, std[3] = {0.229, 0.224, 0.225};
-    for (int c = 0; c < 3; c++) {
-        assert(image->maximum[c] > image->minimum[c]);
-        double range = image->maximum[c] - image->minimum[c];
-        out[c] = (float)(1 / (range * std[c]));
-        out[3 + c] = (float)((-image->minimum[c] / range - mean[c]) / std[c]);
-    }
+    return model->options.max_batch;
 }
 
-static void write_inputs(struct model *model, const struct model_image *images, uint32_t count)
+uint32_t model_in_flight_max(const struct model *model)
 {
-    const struct vit_state *state = &model->state;
-    size_t image_bytes = (size_t)model->vit.shape.side * model->vit.shape.side * 3;
-    for (uint32_t i = 0; i < count; i++) {
-        memcpy((uint8_t *)state->pixels.mapped + (size_t)i * state->image_stride, images[i].pixels,
-               image_bytes);
-        write_normalisation(&images[i], (float *)state->normalisation.mapped + (size_t)6 * i);
-    }
-    model->last_batch = count;
-}
-
-static enum status run_pass(struct gpu_recorder *pass, struct failure *failure)
-{
-    enum status status = gpu_recorder_submit(pass, failure);
-    return status ? status : gpu_recorder_wait(pass, UINT64_MAX, failure);
-}
-
-enum status model_run(struct model *model, const struct model_image *images, uint32_t count,
-                      struct failure *failure)
-{
-    assert(count > 0 && count <= model->max_batch);
-    write_inputs(model, images, count);
-    return run_pass(model->passes[count - 1], failure);
-}
-
-const float *model_logits(const struct model *model, size_t head, uint32_t image)
-{
-    const struct head *at = &model->heads[head];
-    return (const float *)at->output.logits.mapped + (size_t)image * at->classes;
-}
-
-const float *model_attention(const struct model *model, size_t head, uint32_t image)
-{
-    const struct head *at = &model->heads[head];
-    if (at->type != HEAD_GLORI)
-        return NULL;
-    return (const float *)at->output.attention.mapped +
-           (size_t)image * at->classes * model->vit.shape.patches;
-}
-
-enum status model_timings(struct model *model, struct failure *failure, const struct gpu_timing **out,
-                          size_t *count)
-{
-    return gpu_recorder_timings(model->passes[model->last_batch - 1], failure, out, count);
-}
-
-enum status model_trace(struct model *model, const struct model_image *images, uint32_t count,
-                        struct taps *taps, struct failure *failure)
-{
-    struct gpu_recorder *pass = NULL;
-    enum status status = record_pass(model, count, false, taps, failure, &pass);
-    if (status)
-        return status;
-    if (taps->status)
-        status = failure_set(failure, taps->status, "The taps do not fit in memory.");
-    write_inputs(model, images, count);
-    if (!status)
-        status = run_pass(pass, failure);
-    gpu_recorder_destroy(&pass);
-    return status;
+    return model->options.in_flight;
 }

@@ -25,34 +25,53 @@ struct model_image {
     const uint8_t *maximum;
 };
 
+enum { MODEL_IN_FLIGHT_MAX = 3 };
+
+struct model_options {
+    uint32_t max_batch;
+    uint32_t in_flight; /* batches submitted at once, up to MODEL_IN_FLIGHT_MAX; 0: what suits the device */
+    bool timed;         /* takes timestamps around every operation */
+};
+
 struct model;
-/* Loads weights, plans activations for up to `max_batch` images and records every batch size. `timed` passes
- * take timestamps around every operation. The card, device and kernels are kept alive by the caller; the
- * weight files only during the call. */
+/* Loads weights, plans activations for up to max_batch images and records every batch size. The card, device
+ * and kernels are kept alive by the caller; the weight files only during the call. */
 WARN_UNUSED enum status model_create(struct gpu_device *device, const struct kernels *kernels,
                                      const struct model_card *card, const struct model_weights *weights,
-                                     uint32_t max_batch, bool timed, struct failure *failure,
+                                     const struct model_options *options, struct failure *failure,
                                      struct model **out);
+/* Waits for what is in flight. */
 void model_destroy(struct model **model);
 
 const struct shape *model_shape(const struct model *model);
 size_t model_weight_bytes(const struct model *model);     /* on the device */
 size_t model_activation_bytes(const struct model *model); /* on the device */
+uint32_t model_max_batch(const struct model *model);
+uint32_t model_in_flight_max(const struct model *model); /* batches submitted at once */
 
-/* Runs 1..max_batch images and waits. DEVICE_LOST when the device is gone. */
+/* Hands 1..max_batch images to the device, behind those in flight, of which there are fewer than
+ * model_in_flight_max. Each batch has inputs and outputs of its own, so that the host writes and reads while
+ * the device computes; activations are shared, as passes run one after the other on one queue. DEVICE_LOST
+ * when the device is gone; then nothing was added. */
+WARN_UNUSED enum status model_submit(struct model *model, const struct model_image *images, uint32_t count,
+                                     struct failure *failure);
+/* Waits for the oldest batch in flight, which afterwards no longer is, but for TIMEOUT: not done in time. */
+WARN_UNUSED enum status model_wait(struct model *model, uint64_t timeout_ns, struct failure *failure);
+
+/* Submits and waits, with nothing in flight before. */
 WARN_UNUSED enum status model_run(struct model *model, const struct model_image *images, uint32_t count,
                                   struct failure *failure);
 
-/* Answers of the last run, valid until the next: logits [labels]; attention [labels][patches], NULL for a
- * linear head. */
+/* Answers of the batch waited for last, valid until the next submission: logits [labels]; attention
+ * [labels][patches], NULL for a linear head. */
 const float *model_logits(const struct model *model, size_t head, uint32_t image);
 const float *model_attention(const struct model *model, size_t head, uint32_t image);
 
-/* Milliseconds of each operation of the last run of a timed model, in order. */
+/* Milliseconds of each operation of the batch waited for last by a timed model, in order. */
 WARN_UNUSED enum status model_timings(struct model *model, struct failure *failure,
                                       const struct gpu_timing **out, size_t *count);
 
-/* Runs `count` images once with taps; taps->pool is the caller's. */
+/* Runs `count` images once with taps, with nothing in flight before; taps->pool is the caller's. */
 WARN_UNUSED enum status model_trace(struct model *model, const struct model_image *images, uint32_t count,
                                     struct taps *taps, struct failure *failure);
 

@@ -1,8 +1,8 @@
 /* The golden test: every tap of a small network against a float64 reference (make_reference.py).
  *
- * golden_test PACKAGE RUNG WEIGHTS runs all images of the package's expected.safetensors as one batch and
- * alone, compares the taps in the order they are computed and names the first one that diverges. Exit status
- * 77: the device does not have the rung.
+ * golden_test PACKAGE RUNG WEIGHTS runs all images of the package's expected.safetensors as one batch,
+ * alone and with two batches in flight, compares the taps in the order they are computed and names the first
+ * one that diverges. Exit status 77: the device does not have the rung.
  */
 #include "engine/base/file.h"
 #include "engine/model/model.h"
@@ -154,6 +154,23 @@ done:
     return good;
 }
 
+/* Runs the images alone, each submitted while the one before it is in flight. */
+static bool check_in_flight(struct golden *golden)
+{
+    struct failure failure = {0};
+    bool good = true;
+    for (uint32_t i = 0; good && i <= golden->image_count; i++) {
+        if (i < golden->image_count)
+            good = !model_submit(golden->model, &golden->images[i], 1, &failure);
+        if (i > 0)
+            good =
+                good && !model_wait(golden->model, UINT64_MAX, &failure) && compare_answers(golden, i - 1, 1);
+    }
+    if (failure.status)
+        printf("FAIL %s\n", failure.sentence);
+    return good;
+}
+
 static void find_images(struct golden *golden)
 {
     for (; golden->image_count < IMAGES_MAX; golden->image_count++) {
@@ -194,7 +211,8 @@ static enum status open_golden(struct golden *golden, const char *folder, enum r
     if (!status)
         status = model_create(golden->device, golden->kernels, golden->card,
                               &(struct model_weights){package_backbone(golden->package), heads},
-                              golden->image_count, false, failure, &golden->model);
+                              &(struct model_options){.max_batch = golden->image_count, .in_flight = 2},
+                              failure, &golden->model);
     return status;
 }
 
@@ -243,7 +261,7 @@ int main(int argc, char **argv)
         printf("FAIL %s\n", failure.sentence);
     else
         good = golden.image_count > 0 && check_batch(&golden, 0, golden.image_count) &&
-               check_batch(&golden, golden.image_count - 1, 1);
+               check_batch(&golden, golden.image_count - 1, 1) && check_in_flight(&golden);
     printf("%s: %s with %s weights: largest error %.2g, bound %.2g\n", good ? "ok" : "FAIL", argv[2], argv[3],
            golden.worst, golden.bound);
     close_golden(&golden);

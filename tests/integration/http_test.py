@@ -172,6 +172,16 @@ class Guards(unittest.TestCase):
             connection.shutdown(socket.SHUT_WR)
             self.assertEqual(codes(receive_all(connection)), [400])
 
+    def test_a_client_that_hangs_up_is_not_worked_for(self):
+        with Service(BINARY, "--rung", "slow") as running:
+            with running.connect() as connection:
+                connection.sendall(HEAD + b"X-Request-Id: hung-up\r\nContent-Length: %d\r\n\r\n" % len(PICTURE) + PICTURE)
+                time.sleep(0.3)
+            wait_until(lambda: '"hung-up"' in running.errors())
+            line = next(line for line in running.errors().splitlines() if '"hung-up"' in line)
+            self.assertEqual(json.loads(line)["code"], 499)
+            self.assertLess(json.loads(line)["ms"], 900) # an answer takes a second
+
     def test_continue_comes_after_admission(self):
         expect = b"Expect: 100-continue\r\n"
         with self.service.connect() as connection:

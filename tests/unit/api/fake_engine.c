@@ -197,8 +197,11 @@ enum status engine_predict(struct engine *engine, const struct bytes *images, si
 {
     if (!strcmp(engine->behaviour, "full"))
         return failure_set(failure, STATUS_UNAVAILABLE, "The queue is full; try again in a moment.");
-    if (!strcmp(engine->behaviour, "slow"))
-        pause_ms(1000);
+    for (int i = 0; i < 50 && !strcmp(engine->behaviour, "slow"); i++) {
+        pause_ms(20);
+        if (options->gone && options->gone(options->client))
+            return failure_set(failure, STATUS_CLIENT_GONE, "The client has closed its connection.");
+    }
     engine->batches++;
     engine->images += count;
     engine->sizes[count - 1]++;

@@ -1,6 +1,7 @@
 /* An engine without model and device: real images in, answers computed from their pixels out.
  *
- * Its `rung` option chooses how it behaves: "slow" takes a second for a prediction, "loading" three seconds
+ * Its `rung` option chooses how it behaves: "slow" takes a second for a prediction
+ * unless its client has gone, "loading" three seconds
  * to be created, "broken" fails to be, "full" has no room in its queue, "lost" has lost its device.
  */
 #ifndef CXRD_TESTS_UNIT_API_FAKE_ENGINE_H

@@ -9,12 +9,18 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The model under the batcher: its logit is the image's first byte, its map the second. */
+/* The model under the batcher: its logit is the image's first byte, its map the second. Batches are done one
+ * after the other, each after delay_ms. */
 enum { SIDE_PIXELS = 16 * 16 * 3, MAX_BATCH = 4 };
 static struct {
-    _Atomic int delay_ms, batches, largest;
+    _Atomic int delay_ms, batches, largest, most_in_flight;
     _Atomic enum status status;
-    float logits[MAX_BATCH], maps[MAX_BATCH];
+    uint32_t in_flight_max;
+    struct {
+        uint64_t done_ns;
+        float logits[MAX_BATCH], maps[MAX_BATCH];
+    } flights[MODEL_IN_FLIGHT_MAX];
+    uint64_t submitted, landed;
 } fake;
 
 static const struct shape shape = {.side = 16, .patches = 1};
@@ -25,18 +31,40 @@ static const struct head_card heads[2] = {
 };
 static const struct model_card card = {.heads = heads, .head_count = 2};
 
-enum status model_run(struct model *model, const struct model_image *images, uint32_t count,
-                      struct failure *failure)
+enum status model_submit(struct model *model, const struct model_image *images, uint32_t count,
+                         struct failure *failure)
 {
     (void)model;
-    usleep((useconds_t)fake.delay_ms * 1000);
+    (void)failure;
+    int in_flight = (int)(fake.submitted - fake.landed);
+    ck_assert_uint_lt(in_flight, fake.in_flight_max);
+    uint64_t now_ns = clock_now_ns(), start_ns = now_ns;
+    if (in_flight && fake.flights[(fake.submitted - 1) % fake.in_flight_max].done_ns > now_ns)
+        start_ns = fake.flights[(fake.submitted - 1) % fake.in_flight_max].done_ns;
+    uint64_t slot = fake.submitted++ % fake.in_flight_max;
+    fake.flights[slot].done_ns = start_ns + (uint64_t)fake.delay_ms * 1000000;
     fake.batches++;
+    if (in_flight + 1 > fake.most_in_flight)
+        fake.most_in_flight = in_flight + 1;
     if ((int)count > fake.largest)
         fake.largest = (int)count;
     for (uint32_t i = 0; i < count; i++) {
-        fake.logits[i] = images[i].pixels[0];
-        fake.maps[i] = images[i].pixels[1];
+        fake.flights[slot].logits[i] = images[i].pixels[0];
+        fake.flights[slot].maps[i] = images[i].pixels[1];
     }
+    return STATUS_OK;
+}
+
+enum status model_wait(struct model *model, uint64_t timeout_ns, struct failure *failure)
+{
+    (void)model;
+    ck_assert_uint_lt(fake.landed, fake.submitted);
+    uint64_t now_ns = clock_now_ns(), done_ns = fake.flights[fake.landed % fake.in_flight_max].done_ns;
+    uint64_t left_ns = done_ns > now_ns ? done_ns - now_ns : 0;
+    usleep((useconds_t)((left_ns < timeout_ns ? left_ns : timeout_ns) / 1000));
+    if (left_ns > timeout_ns)
+        return failure_set(failure, STATUS_TIMEOUT, "Not done.");
+    fake.landed++;
     return fake.status ? failure_set(failure, fake.status, "As the test asked.") : STATUS_OK;
 }
 
@@ -44,13 +72,13 @@ const float *model_logits(const struct model *model, size_t head, uint32_t image
 {
     (void)model;
     (void)head;
-    return &fake.logits[image];
+    return &fake.flights[(fake.landed - 1) % fake.in_flight_max].logits[image];
 }
 
 const float *model_attention(const struct model *model, size_t head, uint32_t image)
 {
     (void)model;
-    return head == 0 ? &fake.maps[image] : NULL;
+    return head == 0 ? &fake.flights[(fake.landed - 1) % fake.in_flight_max].maps[image] : NULL;
 }
 
 const struct shape *model_shape(const struct model *model)
@@ -59,12 +87,25 @@ const struct shape *model_shape(const struct model *model)
     return &shape;
 }
 
+uint32_t model_max_batch(const struct model *model)
+{
+    (void)model;
+    return MAX_BATCH;
+}
+
+uint32_t model_in_flight_max(const struct model *model)
+{
+    (void)model;
+    return fake.in_flight_max;
+}
+
 static struct batcher *batcher;
 
 static void start(uint32_t max_queue, uint32_t delay_us)
 {
-    struct batcher_options options = {
-        .max_batch = MAX_BATCH, .max_queue = max_queue, .max_queue_delay_us = delay_us};
+    struct batcher_options options = {.max_queue = max_queue, .max_queue_delay_us = delay_us};
+    if (!fake.in_flight_max)
+        fake.in_flight_max = 1;
     ck_assert_int_eq(batcher_create((struct model *)&fake, &card, &options, NULL, &batcher), STATUS_OK);
 }
 
@@ -76,11 +117,14 @@ static struct batcher_image image_of(uint8_t value)
     return image;
 }
 
+static const struct batcher_client patient;
+
 static enum status run_one(uint8_t value, uint64_t deadline_ns, struct failure *failure,
                            struct answer *answer)
 {
     struct batcher_image image = image_of(value);
-    return batcher_run(batcher, &image, 1, deadline_ns, failure, answer);
+    const struct batcher_client client = {.deadline_ns = deadline_ns};
+    return batcher_run(batcher, &image, 1, &client, failure, answer);
 }
 
 START_TEST(answers_in_order)
@@ -90,7 +134,7 @@ START_TEST(answers_in_order)
     start(64, 0);
     for (int i = 0; i < 11; i++)
         images[i] = image_of((uint8_t)(10 * i));
-    ck_assert_int_eq(batcher_run(batcher, images, 11, 0, NULL, answers), STATUS_OK);
+    ck_assert_int_eq(batcher_run(batcher, images, 11, &patient, NULL, answers), STATUS_OK);
     for (int i = 0; i < 11; i++) {
         ck_assert_float_eq(answers[i].logits[0][0], (float)(10 * i));
         ck_assert_float_eq(answers[i].attention[0][0], (float)(10 * i + 1));
@@ -134,6 +178,68 @@ START_TEST(gathers_requests_into_batches)
 }
 END_TEST
 
+/* One batch runs, a full one goes behind it, and answers still find their images. */
+START_TEST(a_full_batch_goes_behind_the_running_one)
+{
+    struct batcher_image images[23];
+    struct answer answers[23];
+    for (uint32_t in_flight = 1; in_flight <= MODEL_IN_FLIGHT_MAX; in_flight++) {
+        fake.in_flight_max = in_flight;
+        fake.submitted = fake.landed = 0;
+        fake.most_in_flight = 0;
+        fake.delay_ms = 50;
+        start(64, 0);
+        for (int i = 0; i < 23; i++)
+            images[i] = image_of((uint8_t)(10 * i));
+        ck_assert_int_eq(batcher_run(batcher, images, 23, &patient, NULL, answers), STATUS_OK);
+        for (int i = 0; i < 23; i++) {
+            ck_assert_float_eq(answers[i].logits[0][0], (float)(10 * i));
+            ck_assert_double_ge(answers[i].inference_ms, 25);
+            ck_assert_double_lt(answers[i].inference_ms, 95); /* without the wait behind another batch */
+            answer_finish(&answers[i]);
+        }
+        ck_assert_int_eq(fake.most_in_flight, (int)in_flight);
+        batcher_destroy(&batcher);
+    }
+}
+END_TEST
+
+static atomic_bool hung_up;
+
+static bool gone(void *client)
+{
+    return client == &hung_up && hung_up;
+}
+
+static void *hang_up(void *unused)
+{
+    usleep(20000);
+    hung_up = true;
+    return unused;
+}
+
+START_TEST(images_of_a_client_that_has_gone_are_not_computed)
+{
+    struct batcher_image images[40];
+    struct answer answers[40];
+    struct failure failure;
+    pthread_t thread;
+    const struct batcher_client client = {.gone = gone, .client = &hung_up};
+    start(64, 0);
+    fake.delay_ms = 100;
+    for (int i = 0; i < 40; i++)
+        images[i] = image_of(1);
+    pthread_create(&thread, NULL, hang_up, NULL);
+    uint64_t start_ns = clock_now_ns();
+    ck_assert_int_eq(batcher_run(batcher, images, 40, &client, &failure, answers), STATUS_CLIENT_GONE);
+    ck_assert_double_lt(clock_elapsed_ms(start_ns), 400);
+    ck_assert_uint_eq(batcher_depth(batcher), 0);
+    pthread_join(thread, NULL);
+    batcher_destroy(&batcher);
+    ck_assert_int_le(fake.batches, 4); /* of ten */
+}
+END_TEST
+
 START_TEST(refuses_what_does_not_fit)
 {
     struct batcher_image images[5];
@@ -142,7 +248,7 @@ START_TEST(refuses_what_does_not_fit)
     start(4, 0);
     for (int i = 0; i < 5; i++)
         images[i] = image_of(1);
-    ck_assert_int_eq(batcher_run(batcher, images, 5, 0, &failure, answers), STATUS_UNAVAILABLE);
+    ck_assert_int_eq(batcher_run(batcher, images, 5, &patient, &failure, answers), STATUS_UNAVAILABLE);
     ck_assert_str_eq(failure.sentence, "The queue of 4 images is full; try again.");
     ck_assert_uint_eq(batcher_depth(batcher), 0);
     batcher_destroy(&batcher);
@@ -185,6 +291,8 @@ int main(void)
     TCase *cases = tcase_create("batches");
     tcase_add_test(cases, answers_in_order);
     tcase_add_test(cases, gathers_requests_into_batches);
+    tcase_add_test(cases, a_full_batch_goes_behind_the_running_one);
+    tcase_add_test(cases, images_of_a_client_that_has_gone_are_not_computed);
     tcase_add_test(cases, refuses_what_does_not_fit);
     tcase_add_test(cases, a_deadline_fires_while_a_batch_runs);
     tcase_add_test(cases, a_lost_device_fails_what_is_in_flight_and_what_follows);

@@ -1,0 +1,46 @@
+/* Inside model/: what a model is made of, shared by its making (model.c) and its running (model_run.c). */
+#ifndef CXRD_ENGINE_MODEL_MODEL_PARTS_H
+#define CXRD_ENGINE_MODEL_MODEL_PARTS_H
+
+#include "engine/model/glori.h"
+#include "engine/model/linear.h"
+#include "engine/model/model.h"
+#include "engine/model/vit.h"
+
+/* A head with its working memory and its answers. */
+struct model_head {
+    enum head_type type;
+    struct glori glori;
+    struct glori_state glori_state;
+    struct linear linear;
+    struct gpu_slice mean; /* linear heads: float32 panels [D/16][B][16] */
+    uint32_t classes;
+};
+
+/* What a batch in flight has for itself. */
+struct model_slot {
+    struct gpu_slice pixels, normalisation; /* the host writes them before a pass */
+    struct head_output *outputs;            /* [head_count]; the host reads them after it */
+    struct gpu_recorder **passes;           /* [max_batch]: the pass of i + 1 images */
+    uint32_t count;                         /* images of the last submission */
+};
+
+struct model {
+    struct gpu_device *device;
+    const struct kernels *kernels;
+    struct model_options options;
+    struct gpu_pool *weights, *activations, *inputs, *outputs;
+    struct vit vit;
+    struct vit_state state; /* its inputs are the slots' */
+    struct model_head *heads;
+    size_t head_count;
+    struct model_slot slots[MODEL_IN_FLIGHT_MAX]; /* used in turn */
+    uint64_t submitted, landed;                   /* batches so far */
+};
+
+/* Records the whole pass of `batch` images: backbone, then every head on its features; taps may be NULL. Its
+ * first barrier also waits for the pass before it, whose activations it overwrites. */
+WARN_UNUSED enum status model_record(struct model *model, const struct model_slot *slot, uint32_t batch,
+                                     struct taps *taps, struct failure *failure, struct gpu_recorder **out);
+
+#endif

@@ -1,0 +1,116 @@
+/* Batches through a model: inputs written, the recorded pass submitted, answers read. */
+#include "engine/model/model_parts.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* Per channel: ((byte/255 - low) / (high - low) - mean) / std with low = min/255, high = max/255, ImageNet's
+ * mean and std, as one multiplication and one addition. */
+static void write_normalisation(const struct model_image *image, float out[6])
+{
+    static const double mean[3] = {0.485, 0.456, 0.406}, std[3] = {0.229, 0.224, 0.225};
+    for (int c = 0; c < 3; c++) {
+        assert(image->maximum[c] > image->minimum[c]);
+        double range = image->maximum[c] - image->minimum[c];
+        out[c] = (float)(1 / (range * std[c]));
+        out[3 + c] = (float)((-image->minimum[c] / range - mean[c]) / std[c]);
+    }
+}
+
+static void write_inputs(struct model *model, struct model_slot *slot, const struct model_image *images,
+                         uint32_t count)
+{
+    size_t image_bytes = (size_t)model->vit.shape.side * model->vit.shape.side * 3;
+    for (uint32_t i = 0; i < count; i++) {
+        memcpy((uint8_t *)slot->pixels.mapped + (size_t)i * model->state.image_stride, images[i].pixels,
+               image_bytes);
+        write_normalisation(&images[i], (float *)slot->normalisation.mapped + (size_t)6 * i);
+    }
+    slot->count = count;
+}
+
+static struct model_slot *slot_of(struct model *model, uint64_t batch)
+{
+    return &model->slots[batch % model->options.in_flight];
+}
+
+/* The batch that was waited for last. */
+static const struct model_slot *last_slot(const struct model *model)
+{
+    assert(model->landed > 0);
+    return &model->slots[(model->landed - 1) % model->options.in_flight];
+}
+
+enum status model_submit(struct model *model, const struct model_image *images, uint32_t count,
+                         struct failure *failure)
+{
+    assert(count > 0 && count <= model->options.max_batch);
+    assert(model->submitted - model->landed < model->options.in_flight);
+    struct model_slot *slot = slot_of(model, model->submitted);
+    write_inputs(model, slot, images, count);
+    enum status status = gpu_recorder_submit(slot->passes[count - 1], failure);
+    if (!status)
+        model->submitted++;
+    return status;
+}
+
+enum status model_wait(struct model *model, uint64_t timeout_ns, struct failure *failure)
+{
+    assert(model->landed < model->submitted);
+    struct model_slot *slot = slot_of(model, model->landed);
+    enum status status = gpu_recorder_wait(slot->passes[slot->count - 1], timeout_ns, failure);
+    if (status != STATUS_TIMEOUT)
+        model->landed++;
+    return status;
+}
+
+enum status model_run(struct model *model, const struct model_image *images, uint32_t count,
+                      struct failure *failure)
+{
+    assert(model->landed == model->submitted);
+    enum status status = model_submit(model, images, count, failure);
+    return status ? status : model_wait(model, UINT64_MAX, failure);
+}
+
+const float *model_logits(const struct model *model, size_t head, uint32_t image)
+{
+    const struct head_output *output = &last_slot(model)->outputs[head];
+    return (const float *)output->logits.mapped + (size_t)image * model->heads[head].classes;
+}
+
+const float *model_attention(const struct model *model, size_t head, uint32_t image)
+{
+    const struct model_head *at = &model->heads[head];
+    if (at->type != HEAD_GLORI)
+        return NULL;
+    return (const float *)last_slot(model)->outputs[head].attention.mapped +
+           (size_t)image * at->classes * model->vit.shape.patches;
+}
+
+enum status model_timings(struct model *model, struct failure *failure, const struct gpu_timing **out,
+                          size_t *count)
+{
+    const struct model_slot *slot = last_slot(model);
+    return gpu_recorder_timings(slot->passes[slot->count - 1], failure, out, count);
+}
+
+enum status model_trace(struct model *model, const struct model_image *images, uint32_t count,
+                        struct taps *taps, struct failure *failure)
+{
+    assert(model->landed == model->submitted);
+    struct model_slot *slot = slot_of(model, model->submitted);
+    struct gpu_recorder *pass = NULL;
+    enum status status = model_record(model, slot, count, taps, failure, &pass);
+    if (status)
+        return status;
+    if (taps->status)
+        status = failure_set(failure, taps->status, "The taps do not fit in memory.");
+    write_inputs(model, slot, images, count);
+    if (!status)
+        status = gpu_recorder_submit(pass, failure);
+    if (!status)
+        status = gpu_recorder_wait(pass, UINT64_MAX, failure);
+    model->landed = ++model->submitted; /* its answers are the last ones */
+    gpu_recorder_destroy(&pass);
+    return status;
+}

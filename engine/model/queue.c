@@ -1,0 +1,315 @@
+#include "engine/model/queue.h"
+
+#include "engine/base/clock.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How soon a client that has gone is noticed. */
+static const uint64_t client_check_ns = 50000000;
+
+/* The images of one call. Owned by the caller until it gives up while some run: then by the worker that
+ * returns the last of them. */
+struct request {
+    struct request *next; /* in the queue, while images wait */
+    struct job *jobs;
+    size_t count, taken, running; /* jobs; those taken are never put back */
+    bool abandoned;
+    struct failure failure;
+    pthread_cond_t answered;
+};
+
+struct queue {
+    pthread_mutex_t lock;
+    pthread_cond_t arrived;
+    struct request *first, **last; /* whose turn is next */
+    size_t depth, limit;           /* images */
+    size_t idle;                   /* workers that wait for work */
+    struct failure closed;         /* status OK: open */
+    bool ended;
+};
+
+void answer_finish(struct answer *answer)
+{
+    for (size_t i = 0; i < answer->head_count; i++) {
+        free(answer->logits[i]);
+        free(answer->attention[i]);
+    }
+    free(answer->logits);
+    free(answer->attention);
+    *answer = (struct answer){0};
+}
+
+static void condition_init(pthread_cond_t *condition)
+{
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC); /* that of clock_now_ns */
+    pthread_cond_init(condition, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+/* Waits for a signal, at most until `time_ns` (UINT64_MAX: for ever). */
+static void wait_until(struct queue *queue, pthread_cond_t *condition, uint64_t time_ns)
+{
+    struct timespec until = {.tv_sec = (time_t)(time_ns / 1000000000u),
+                             .tv_nsec = (long)(time_ns % 1000000000u)};
+    if (time_ns == UINT64_MAX)
+        pthread_cond_wait(condition, &queue->lock);
+    else
+        pthread_cond_timedwait(condition, &queue->lock, &until);
+}
+
+struct queue *queue_create(size_t limit)
+{
+    struct queue *queue = memory_allocate(1, sizeof *queue);
+    queue->limit = limit;
+    queue->last = &queue->first;
+    pthread_mutex_init(&queue->lock, NULL);
+    condition_init(&queue->arrived);
+    return queue;
+}
+
+void queue_destroy(struct queue **handle)
+{
+    struct queue *queue = handle ? *handle : NULL;
+    if (!queue)
+        return;
+    assert(!queue->first);
+    pthread_cond_destroy(&queue->arrived);
+    pthread_mutex_destroy(&queue->lock);
+    free(queue);
+    *handle = NULL;
+}
+
+static struct request *request_create(const struct batcher_image *images, size_t count)
+{
+    struct request *request = memory_allocate(1, sizeof *request);
+    request->jobs = memory_allocate(count, sizeof *request->jobs);
+    request->count = count;
+    condition_init(&request->answered);
+    for (size_t i = 0; i < count; i++)
+        request->jobs[i] = (struct job){.image = images[i], .request = request, .queued_ns = clock_now_ns()};
+    return request;
+}
+
+static void request_destroy(struct request *request)
+{
+    for (size_t i = 0; i < request->count; i++) {
+        answer_finish(&request->jobs[i].answer);
+        free(request->jobs[i].image.pixels);
+    }
+    pthread_cond_destroy(&request->answered);
+    free(request->jobs);
+    free(request);
+}
+
+/* From here on the lock is held but where it says otherwise. */
+
+static bool request_over(const struct request *request)
+{
+    return request->taken == request->count && !request->running;
+}
+
+static void append(struct queue *queue, struct request *request)
+{
+    request->next = NULL;
+    *queue->last = request;
+    queue->last = &request->next;
+}
+
+/* Takes the images that still wait out of the queue: they cost no device work. */
+static void withdraw(struct queue *queue, struct request *request)
+{
+    if (request->taken == request->count)
+        return;
+    struct request **at = &queue->first;
+    while (*at != request)
+        at = &(*at)->next;
+    *at = request->next;
+    if (!*at)
+        queue->last = at;
+    queue->depth -= request->count - request->taken;
+    request->taken = request->count;
+}
+
+static void fail(struct queue *queue, struct request *request, const struct failure *failure)
+{
+    if (!request->failure.status)
+        request->failure = *failure;
+    withdraw(queue, request);
+    if (request_over(request))
+        pthread_cond_signal(&request->answered);
+}
+
+static enum status enqueue(struct queue *queue, struct request *request, struct failure *failure)
+{
+    if (queue->closed.status) {
+        if (failure)
+            *failure = queue->closed;
+        return queue->closed.status;
+    }
+    if (queue->depth + request->count > queue->limit)
+        return failure_set(failure, STATUS_UNAVAILABLE, "The queue of %zu images is full; try again.",
+                           queue->limit);
+    append(queue, request);
+    queue->depth += request->count;
+    pthread_cond_broadcast(&queue->arrived);
+    return STATUS_OK;
+}
+
+/* Asks the client without the lock: it may take a system call. */
+static bool client_gone(struct queue *queue, const struct batcher_client *client)
+{
+    if (!client->gone)
+        return false;
+    pthread_mutex_unlock(&queue->lock);
+    bool gone = client->gone(client->client);
+    pthread_mutex_lock(&queue->lock);
+    return gone;
+}
+
+static enum status wait_for_answers(struct queue *queue, struct request *request,
+                                    const struct batcher_client *client, struct failure *failure)
+{
+    while (!request_over(request)) {
+        bool gone = client_gone(queue, client);
+        uint64_t now_ns = clock_now_ns(), until_ns = client->gone ? now_ns + client_check_ns : UINT64_MAX;
+        if (request_over(request))
+            break;
+        if (gone)
+            return failure_set(failure, STATUS_CLIENT_GONE, "The client has closed its connection.");
+        if (client->deadline_ns && now_ns >= client->deadline_ns)
+            return failure_set(failure, STATUS_TIMEOUT,
+                               "The request's deadline passed before it was answered.");
+        if (client->deadline_ns && client->deadline_ns < until_ns)
+            until_ns = client->deadline_ns;
+        wait_until(queue, &request->answered, until_ns);
+    }
+    if (request->failure.status && failure)
+        *failure = request->failure;
+    return request->failure.status;
+}
+
+enum status queue_run(struct queue *queue, const struct batcher_image *images, size_t count,
+                      const struct batcher_client *client, struct failure *failure, struct answer *out)
+{
+    assert(count > 0);
+    struct request *request = request_create(images, count);
+    pthread_mutex_lock(&queue->lock);
+    enum status status = enqueue(queue, request, failure);
+    if (!status) {
+        status = wait_for_answers(queue, request, client, failure);
+        withdraw(queue, request);
+        request->abandoned = request->running > 0;
+    }
+    bool abandoned = request->abandoned;
+    pthread_mutex_unlock(&queue->lock);
+    for (size_t i = 0; !status && i < count; i++) {
+        out[i] = request->jobs[i].answer;
+        request->jobs[i].answer = (struct answer){0};
+    }
+    if (!abandoned)
+        request_destroy(request);
+    return status;
+}
+
+static uint32_t take(struct queue *queue, size_t count, struct job **jobs)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct request *request = queue->first;
+        queue->first = request->next;
+        if (!queue->first)
+            queue->last = &queue->first;
+        jobs[i] = &request->jobs[request->taken++];
+        request->running++;
+        if (request->taken < request->count)
+            append(queue, request);
+    }
+    queue->depth -= count;
+    return (uint32_t)count;
+}
+
+uint32_t queue_take(struct queue *queue, uint32_t max, uint32_t delay_us, struct job **jobs)
+{
+    pthread_mutex_lock(&queue->lock);
+    queue->idle++;
+    while (!queue->ended && queue->depth < max) {
+        uint64_t due_ns = UINT64_MAX;
+        if (queue->first) {
+            due_ns = queue->first->jobs->queued_ns + (uint64_t)delay_us * 1000;
+            if (clock_now_ns() >= due_ns)
+                break;
+        }
+        wait_until(queue, &queue->arrived, due_ns);
+    }
+    size_t share = (queue->depth + queue->idle - 1) / queue->idle;
+    uint32_t count = queue->ended ? 0 : take(queue, share < max ? share : max, jobs);
+    queue->idle--;
+    pthread_mutex_unlock(&queue->lock);
+    return count;
+}
+
+uint32_t queue_take_full(struct queue *queue, uint32_t max, struct job **jobs)
+{
+    pthread_mutex_lock(&queue->lock);
+    uint32_t count = queue->depth >= max ? take(queue, max, jobs) : 0;
+    pthread_mutex_unlock(&queue->lock);
+    return count;
+}
+
+void queue_return(struct queue *queue, struct job *const *jobs, uint32_t count, const struct failure *failure)
+{
+    pthread_mutex_lock(&queue->lock);
+    for (uint32_t i = 0; i < count; i++) {
+        struct request *request = jobs[i]->request;
+        request->running--;
+        if (failure->status)
+            fail(queue, request, failure);
+        if (!request_over(request))
+            continue;
+        if (request->abandoned)
+            request_destroy(request);
+        else
+            pthread_cond_signal(&request->answered);
+    }
+    pthread_mutex_unlock(&queue->lock);
+}
+
+void queue_close(struct queue *queue, const struct failure *failure)
+{
+    pthread_mutex_lock(&queue->lock);
+    queue->closed = *failure;
+    while (queue->first)
+        fail(queue, queue->first, failure);
+    pthread_cond_broadcast(&queue->arrived);
+    pthread_mutex_unlock(&queue->lock);
+}
+
+void queue_open(struct queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    if (!queue->ended)
+        queue->closed = (struct failure){0};
+    pthread_mutex_unlock(&queue->lock);
+}
+
+void queue_end(struct queue *queue)
+{
+    struct failure failure;
+    failure_set(&failure, STATUS_UNAVAILABLE, "The service is shutting down; try again.");
+    pthread_mutex_lock(&queue->lock);
+    queue->ended = true;
+    pthread_mutex_unlock(&queue->lock);
+    queue_close(queue, &failure);
+}
+
+size_t queue_depth(struct queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    size_t depth = queue->depth;
+    pthread_mutex_unlock(&queue->lock);
+    return depth;
+}

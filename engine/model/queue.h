@@ -1,0 +1,72 @@
+/* Images of many requests that wait for a device: bounded, fair, each request with its deadline.
+ *
+ * Requests take turns: workers take one image of each before a second of any, so that a request of 64 images
+ * does not keep a small one waiting for all of them. Either all images of a request are answered or none. All
+ * functions may be called from any thread.
+ */
+#ifndef CXRD_ENGINE_MODEL_QUEUE_H
+#define CXRD_ENGINE_MODEL_QUEUE_H
+
+#include "engine/base/memory.h"
+#include "engine/base/status.h"
+
+/* An image handed to the queue, which owns its pixels from then on. */
+struct batcher_image {
+    uint8_t *pixels; /* RGB [side][side][3], from malloc */
+    uint8_t minimum[3], maximum[3];
+};
+
+/* One image's answer, owned by whoever asked. */
+struct answer {
+    size_t head_count;
+    float **logits;    /* [head][labels] */
+    float **attention; /* [head][labels][patches]; NULL for linear heads */
+    double queue_ms, inference_ms;
+};
+void answer_finish(struct answer *answer);
+
+/* How long whoever asks goes on waiting. */
+struct batcher_client {
+    uint64_t deadline_ns;       /* on clock_now_ns; 0: none */
+    bool (*gone)(void *client); /* asked now and then, without locks: nobody waits for an answer; or NULL */
+    void *client;
+};
+
+/* One image on its way. Whoever took it may read the image and fills the answer. */
+struct job {
+    struct batcher_image image;
+    struct answer answer;
+    struct request *request; /* the queue's own */
+    uint64_t queued_ns;
+};
+
+struct queue;
+struct queue *queue_create(size_t limit); /* images that may wait */
+/* Nobody may be in queue_run any more, and no job taken. */
+void queue_destroy(struct queue **queue);
+
+/* Queues `count` images, waits for their answers and fills out[0..count). UNAVAILABLE: no room; TIMEOUT: the
+ * deadline fired, also while a batch runs; CLIENT_GONE; else what the queue was closed or the jobs were
+ * finished with. Images still waiting then are withdrawn. Takes the pixels in every case. */
+WARN_UNUSED enum status queue_run(struct queue *queue, const struct batcher_image *images, size_t count,
+                                  const struct batcher_client *client, struct failure *failure,
+                                  struct answer *out);
+
+/* Waits for work, and `delay_us` from the arrival of the next request for a full batch, then takes up to
+ * `max` jobs, leaving their share to other workers that wait. Returns how many; 0: the queue has ended. */
+uint32_t queue_take(struct queue *queue, uint32_t max, uint32_t delay_us, struct job **jobs);
+/* Takes `max` jobs if so many wait, else none; returns how many. */
+uint32_t queue_take_full(struct queue *queue, uint32_t max, struct job **jobs);
+/* Hands taken jobs back, answered, or with a failure that becomes their requests'. */
+void queue_return(struct queue *queue, struct job *const *jobs, uint32_t count,
+                  const struct failure *failure);
+
+/* Answers all that wait with the failure, and what comes from now on too, until queue_open. */
+void queue_close(struct queue *queue, const struct failure *failure);
+void queue_open(struct queue *queue);
+/* Closes for good: workers get no more work. */
+void queue_end(struct queue *queue);
+
+size_t queue_depth(struct queue *queue); /* images waiting */
+
+#endif
