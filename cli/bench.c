@@ -6,6 +6,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/file.h"
+#include "engine/kernels/choice.h"
 #include "engine/model/cost.h"
 #include "engine/model/package.h"
 
@@ -129,26 +130,30 @@ static int read_options(struct bench *bench, int argc, char **argv)
     return -1;
 }
 
+static uint32_t largest_batch(const struct bench *bench)
+{
+    uint32_t largest = 1;
+    for (uint32_t i = 0; i < bench->batch_count; i++)
+        largest = bench->batches[i] > largest ? bench->batches[i] : largest;
+    return largest;
+}
+
 static enum status choose_kernels(struct bench *bench, struct failure *failure)
 {
-    enum rung rung;
-    enum element weights;
-    enum status status = rung_choose(gpu_device_info(bench->device), bench->rung_choice, bench->precision,
-                                     failure, &rung, &weights);
-    return status ? status : kernels_create(bench->device, rung, weights, failure, &bench->kernels);
+    const struct shape shape = shape_of(bench->card);
+    const struct kernels_wish wish = {bench->rung_choice, bench->precision,
+                                      shape_for_trial(&shape, largest_batch(bench))};
+    return kernels_choose(bench->device, &wish, failure, &bench->kernels);
 }
 
 static enum status open_bench(struct bench *bench, struct failure *failure)
 {
     struct model_weights weights = {0};
     const struct safetensors *heads[64];
-    uint32_t max_batch = 1;
     uint64_t start_ns = clock_now_ns();
     char *cache_folder = file_cache_folder();
     enum status status = gpu_device_create(bench->device_choice, cache_folder, failure, &bench->device);
     free(cache_folder);
-    if (!status)
-        status = choose_kernels(bench, failure);
     if (!status && bench->model)
         status = package_open(bench->model, failure, &bench->package);
     if (status)
@@ -159,11 +164,11 @@ static enum status open_bench(struct bench *bench, struct failure *failure)
             heads[i] = package_head(bench->package, i);
         weights = (struct model_weights){package_backbone(bench->package), heads};
     }
-    for (uint32_t i = 0; i < bench->batch_count; i++)
-        max_batch = bench->batches[i] > max_batch ? bench->batches[i] : max_batch;
-    status = model_create(bench->device, bench->kernels, bench->card, &weights,
-                          &(struct model_options){.max_batch = max_batch, .in_flight = 1, .timed = true},
-                          failure, &bench->network);
+    const struct model_options options = {.max_batch = largest_batch(bench), .in_flight = 1, .timed = true};
+    status = choose_kernels(bench, failure);
+    if (!status)
+        status = model_create(bench->device, bench->kernels, bench->card, &weights, &options, failure,
+                              &bench->network);
     bench->subject = (struct bench_subject){.card = bench->card,
                                             .device = bench->device,
                                             .kernels = bench->kernels,

@@ -13,6 +13,13 @@ static const char help[] = "usage: cxrd devices [--format table|json]\n\n"
                            "UUID or PCI address), the\n"
                            "rung of kernels it would run, or why it cannot be used.\n";
 
+/* The one expected to be fastest; a model's first start tries all that promise something. */
+static const char *first_rung(const struct gpu_device_info *info)
+{
+    enum rung candidates[RUNG_COUNT];
+    return rung_candidates(info, PRECISION_AUTO, candidates) ? rung_name(candidates[0]) : "none";
+}
+
 /* The rungs that the device can run, as names. */
 static struct json *rungs_json(const struct gpu_device_info *info)
 {
@@ -62,7 +69,7 @@ static struct json *device_json(const struct gpu_device_info *info)
         json_add_text(device, "refusal", info->refusal);
         return device;
     }
-    json_add_text(device, "rung", rung_name(rung_best(info)));
+    json_add_text(device, "rung", first_rung(info));
     json_add(device, "rungs", rungs_json(info));
     json_add(device, "lacks", lacks_json(info));
     json_add_text(device, "uuid", info->uuid);
@@ -121,7 +128,7 @@ static void print_table(const struct gpu_device_info *infos, size_t count)
         const struct gpu_device_info *info = &infos[i];
         printf("%-5u  %-*s  %-10s  %5.1f GiB  %s\n", info->index, (int)width, info->name,
                gpu_kind_name(info->kind), (double)info->memory_bytes / (double)(1 << 30),
-               info->usable ? rung_name(rung_best(info)) : "none");
+               info->usable ? first_rung(info) : "none");
         if (!info->usable) {
             printf("       refused: %s\n", info->refusal);
             continue;

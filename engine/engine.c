@@ -3,7 +3,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/file.h"
 #include "engine/gpu/device.h"
-#include "engine/kernels/kernels.h"
+#include "engine/kernels/choice.h"
 #include "engine/model/batcher.h"
 #include "engine/model/model.h"
 #include "engine/model/package.h"
@@ -82,22 +82,20 @@ static enum status open_device(struct engine *engine, const struct engine_option
 enum status engine_create(const struct engine_options *options, struct failure *failure, struct engine **out)
 {
     struct engine *engine = memory_allocate(1, sizeof *engine);
-    enum rung rung = RUNG_PORTABLE;
-    enum element weights = ELEMENT_F32;
     enum status status = package_open(options->model, failure, &engine->package);
     if (!status)
         status = open_device(engine, options, failure);
     if (status)
         goto fail;
-    const struct gpu_device_info *info = gpu_device_info(engine->device);
-    status = rung_choose(info, options->rung, options->precision, failure, &rung, &weights);
-    if (!status)
-        status = kernels_create(engine->device, rung, weights, failure, &engine->kernels);
-    if (status)
-        goto fail;
     struct model_options model = {.max_batch = options->max_batch, .in_flight = options->in_flight};
     if (!model.max_batch)
-        model.max_batch = info->kind == GPU_CPU ? MAX_BATCH_CPU : MAX_BATCH_GPU;
+        model.max_batch = gpu_device_info(engine->device)->kind == GPU_CPU ? MAX_BATCH_CPU : MAX_BATCH_GPU;
+    const struct shape shape = shape_of(package_card(engine->package));
+    const struct kernels_wish wish = {options->rung, options->precision,
+                                      shape_for_trial(&shape, model.max_batch)};
+    status = kernels_choose(engine->device, &wish, failure, &engine->kernels);
+    if (status)
+        goto fail;
     engine->max_queue = options->max_queue ? options->max_queue : MAX_QUEUE;
     status = load_model(engine, &model, failure);
     if (!status)

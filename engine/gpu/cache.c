@@ -36,18 +36,24 @@ static uint64_t hash_bytes(uint64_t hash, const void *data, size_t size_bytes)
 
 static const uint64_t hash_start = UINT64_C(0xcbf29ce484222325);
 
+uint64_t gpu_shaders_hash(void)
+{
+    uint64_t hash = hash_start;
+    for (size_t i = 0; i < gpu_shader_count(); i++) {
+        const struct gpu_shader *shader = gpu_shader_at(i);
+        hash = hash_bytes(hash, shader->words, shader->size_bytes);
+    }
+    return hash;
+}
+
 static struct cache_header header_for(const struct gpu_device *device, const void *data, size_t size_bytes)
 {
     struct cache_header header = {.driver_version = device->physical.info.driver_version,
-                                  .shader_hash = hash_start,
+                                  .shader_hash = gpu_shaders_hash(),
                                   .size_bytes = size_bytes,
                                   .checksum = hash_bytes(hash_start, data, size_bytes)};
     memcpy(header.magic, magic, sizeof magic);
     snprintf(header.uuid, sizeof header.uuid, "%s", device->physical.info.uuid);
-    for (size_t i = 0; i < gpu_shader_count(); i++) {
-        const struct gpu_shader *shader = gpu_shader_at(i);
-        header.shader_hash = hash_bytes(header.shader_hash, shader->words, shader->size_bytes);
-    }
     return header;
 }
 
@@ -97,18 +103,21 @@ bool gpu_cache_prepare(const char *folder)
     return true;
 }
 
-static char *cache_path(const struct gpu_device *device, const char *folder)
+char *gpu_device_cache_file(const struct gpu_device *device, const char *kind)
 {
-    char name[64];
-    snprintf(name, sizeof name, "pipelines-%s.cache", device->physical.info.uuid);
-    return file_join(folder, name);
+    char name[80];
+    if (!device->cache_folder)
+        return NULL;
+    snprintf(name, sizeof name, "%s-%s.cache", kind, device->physical.info.uuid);
+    return file_join(device->cache_folder, name);
 }
 
 enum status gpu_cache_open(struct gpu_device *device, const char *folder, struct failure *failure)
 {
-    device->cache_path = folder ? cache_path(device, folder) : NULL;
+    device->cache_folder = folder ? memory_copy_text(folder) : NULL;
+    char *path = gpu_device_cache_file(device, "pipelines");
     struct bytes content = {0}, data = {0};
-    if (device->cache_path && file_read(device->cache_path, CACHE_BYTES_MAX, NULL, &content) == STATUS_OK) {
+    if (path && file_read(path, CACHE_BYTES_MAX, NULL, &content) == STATUS_OK) {
         data = content_check(device, content);
         if (data.size == 0)
             log_message(LOG_INFO, "The pipeline cache is of another driver or damaged: it is made anew.");
@@ -119,16 +128,18 @@ enum status gpu_cache_open(struct gpu_device *device, const char *folder, struct
     VkResult result = vkCreatePipelineCache(device->handle, &create, NULL, &device->pipelines);
     device->cache_size_bytes = data.size;
     free((void *)content.data);
+    free(path);
     if (result == VK_SUCCESS)
         return STATUS_OK;
-    free(device->cache_path);
-    device->cache_path = NULL;
+    free(device->cache_folder);
+    device->cache_folder = NULL;
     return gpu_failure(device, result, "Making the pipeline cache", failure);
 }
 
 void gpu_device_save_pipelines(struct gpu_device *device)
 {
-    if (!device->cache_path)
+    char *path = gpu_device_cache_file(device, "pipelines");
+    if (!path)
         return;
     pthread_mutex_lock(&device->cache_mutex);
     size_t size = 0;
@@ -145,12 +156,13 @@ void gpu_device_save_pipelines(struct gpu_device *device)
     const struct cache_header header = header_for(device, data, size);
     memcpy(content, &header, sizeof header);
     struct failure failure = {0};
-    if (file_write(device->cache_path, (struct bytes){content, sizeof header + size}, &failure) == STATUS_OK)
+    if (file_write(path, (struct bytes){content, sizeof header + size}, &failure) == STATUS_OK)
         device->cache_size_bytes = size;
     else
         log_message(LOG_WARNING, "The pipeline cache was not written: %s", failure.sentence);
 done:
     free(content);
+    free(path);
     pthread_mutex_unlock(&device->cache_mutex);
 }
 
@@ -158,5 +170,5 @@ void gpu_cache_close(struct gpu_device *device)
 {
     gpu_device_save_pipelines(device);
     vkDestroyPipelineCache(device->handle, device->pipelines, NULL);
-    free(device->cache_path);
+    free(device->cache_folder);
 }

@@ -17,6 +17,8 @@ struct gpu_shader {
 const struct gpu_shader *gpu_shader_find(const char *name);
 size_t gpu_shader_count(void);
 const struct gpu_shader *gpu_shader_at(size_t index);
+/* Changes when any shader does: what is kept of a build's shaders is kept under it. */
+uint64_t gpu_shaders_hash(void);
 /* Bytes of the push-constant block that the SPIR-V declares; 0 when it has none. */
 uint32_t gpu_shader_push_bytes(const struct gpu_shader *shader);
 

@@ -35,7 +35,7 @@ struct gpu_device {
     struct gpu_transfer *transfer;
     VkPipelineCache pipelines;
     pthread_mutex_t cache_mutex;
-    char *cache_path;        /* NULL: not kept on disk */
+    char *cache_folder;      /* NULL: nothing is kept on disk */
     size_t cache_size_bytes; /* of the driver's data when last read or written */
     atomic_bool lost;
 };

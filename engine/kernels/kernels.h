@@ -1,14 +1,6 @@
 /* The kernels of one device: for every operation of the network the pipelines of one rung, and how to record
  * it.
  *
- * A rung is a family of variants: it fixes the element types and the shape of the GEMM and attention kernels.
- *
- *   portable   Vulkan 1.2, float32 arithmetic and activations; weights float32, or float16 pairs in words
- *   half       16-bit storage: activations that feed a GEMM are float16, accumulation float32
- *   matrix     the same on cooperative matrices of a subgroup (VK_KHR_cooperative_matrix)
- *   matrix2    the same on those of any size, a workgroup's on GPUs (VK_NV_cooperative_matrix2)
- *   cpu        CPU drivers of Mesa 26 and later with subgroups of 8: their own GEMM and attention, float32
- *
  * Activations lie in panels (shaders/params/params.h). Every record function takes a filled params struct
  * whose addresses come from slices; it chooses pipeline and grid and records one dispatch.
  */
@@ -17,7 +9,7 @@
 
 #include "engine/gpu/device.h"
 #include "engine/gpu/recorder.h"
-#include "engine/kernels/precision.h"
+#include "engine/kernels/rung.h"
 #include "shaders/params/attention.h"
 #include "shaders/params/average.h"
 #include "shaders/params/features.h"
@@ -29,33 +21,8 @@
 #include "shaders/params/softmax.h"
 #include "shaders/params/tokens.h"
 
-enum rung { RUNG_PORTABLE, RUNG_HALF, RUNG_MATRIX, RUNG_MATRIX2, RUNG_CPU, RUNG_COUNT };
-const char *rung_name(enum rung rung);
-/* False, and why not, where the device cannot run it. */
-bool rung_supported(enum rung rung, const struct gpu_device_info *device, const char **why_not);
-/* The fastest supported rung, by what the device reports. */
-enum rung rung_best(const struct gpu_device_info *device);
-
-enum element { ELEMENT_F32, ELEMENT_F16 };
-static inline size_t element_size_bytes(enum element element)
-{
-    return element == ELEMENT_F16 ? 2 : 4;
-}
-
-/* Whether the rung's GEMM takes weights held so. One that does not take float32 has float16 activations. */
-bool rung_takes(enum rung rung, enum element weights);
-
 /* The widest row that layernorm and features take; every width is a multiple of 16. */
 enum { NORM_WIDTH_MAX = 2048 };
-
-/* "auto", "fp16" or "fp32"; false when it is none of them. */
-bool precision_read(const char *name, enum precision *out);
-
-/* The rung called `name` (NULL: the fastest that allows `precision`) and how it holds weights. Fails with
- * BAD_REQUEST (no such rung, or it does not allow the precision) and NO_DEVICE (the device cannot run it). */
-WARN_UNUSED enum status rung_choose(const struct gpu_device_info *device, const char *name,
-                                    enum precision precision, struct failure *failure, enum rung *rung,
-                                    enum element *weights);
 
 struct kernels;
 /* Compiles every pipeline. `weights`: how GEMM weights are held, which the rung takes (DEVICE error

@@ -73,19 +73,6 @@ bool rung_supported(enum rung rung, const struct gpu_device_info *device, const 
     return !lack;
 }
 
-enum rung rung_best(const struct gpu_device_info *device)
-{
-    if (!cpu_lacks(device))
-        return RUNG_CPU;
-    /* A CPU driver has nothing to gain from 16 bits, which it converts in software, nor from matrices, which
-     * it takes apart. */
-    if (device->kind == GPU_CPU)
-        return RUNG_PORTABLE;
-    if (device->matrix2_workgroup && !matrix2_lacks(device))
-        return RUNG_MATRIX2;
-    return !matrix_lacks(device) ? RUNG_MATRIX : !half_lacks(device) ? RUNG_HALF : RUNG_PORTABLE;
-}
-
 bool precision_read(const char *name, enum precision *out)
 {
     static const char *const names[] = {
@@ -109,29 +96,49 @@ static bool allows(enum rung rung, enum precision precision)
            rung_takes(rung, precision == PRECISION_FP32 ? ELEMENT_F32 : ELEMENT_F16);
 }
 
-enum status rung_choose(const struct gpu_device_info *device, const char *name, enum precision precision,
-                        struct failure *failure, enum rung *rung, enum element *weights)
+/* Whether a rung is worth trying. Those of matrices are not on a CPU driver, which takes them apart and is
+ * long in compiling them, nor are 16 bits, which it converts in software. */
+static bool promising(enum rung rung, const struct gpu_device_info *device)
+{
+    if (device->kind == GPU_CPU)
+        return rung == RUNG_CPU || rung == RUNG_PORTABLE;
+    return rung != RUNG_MATRIX2 || device->matrix2_workgroup;
+}
+
+size_t rung_candidates(const struct gpu_device_info *device, enum precision precision,
+                       enum rung candidates[RUNG_COUNT])
+{
+    static const enum rung by_speed[] = {RUNG_CPU, RUNG_MATRIX2, RUNG_MATRIX, RUNG_HALF, RUNG_PORTABLE};
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof by_speed / sizeof *by_speed; i++)
+        if (promising(by_speed[i], device) && !rungs[by_speed[i]].lacks(device) &&
+            allows(by_speed[i], precision))
+            candidates[count++] = by_speed[i];
+    return count;
+}
+
+enum status rung_named(const struct gpu_device_info *device, const char *name, enum precision precision,
+                       struct failure *failure, enum rung *out)
 {
     const char *why_not = NULL;
-    enum rung chosen = rung_best(device);
-    if (name) {
-        for (chosen = 0; chosen < RUNG_COUNT && strcmp(name, rung_name(chosen)); chosen++)
-            ;
-        if (chosen == RUNG_COUNT)
-            return failure_set(failure, STATUS_BAD_REQUEST, "There is no rung \"%s\"; see `cxrd devices`.",
-                               name);
-        if (!rung_supported(chosen, device, &why_not))
-            return failure_set(failure, STATUS_NO_DEVICE, "%s cannot run rung \"%s\": %s.", device->name,
-                               name, why_not);
-        if (!allows(chosen, precision))
-            return failure_set(failure, STATUS_BAD_REQUEST, "Rung \"%s\" does not compute in %s.", name,
-                               precision == PRECISION_FP16 ? "fp16" : "fp32");
-    } else if (!allows(chosen, precision)) {
-        chosen = RUNG_PORTABLE; /* it takes both */
-    }
-    bool full = chosen == RUNG_CPU || precision == PRECISION_FP32 ||
-                (precision == PRECISION_AUTO && chosen == RUNG_PORTABLE && device->kind == GPU_CPU);
-    *rung = chosen;
-    *weights = full ? ELEMENT_F32 : ELEMENT_F16;
+    enum rung rung = 0;
+    while (rung < RUNG_COUNT && strcmp(name, rung_name(rung)))
+        rung++;
+    if (rung == RUNG_COUNT)
+        return failure_set(failure, STATUS_BAD_REQUEST, "There is no rung \"%s\"; see `cxrd devices`.", name);
+    if (!rung_supported(rung, device, &why_not))
+        return failure_set(failure, STATUS_NO_DEVICE, "%s cannot run rung \"%s\": %s.", device->name, name,
+                           why_not);
+    if (!allows(rung, precision))
+        return failure_set(failure, STATUS_BAD_REQUEST, "Rung \"%s\" does not compute in %s.", name,
+                           precision == PRECISION_FP16 ? "fp16" : "fp32");
+    *out = rung;
     return STATUS_OK;
+}
+
+enum element rung_weights(const struct gpu_device_info *device, enum rung rung, enum precision precision)
+{
+    bool full = rung == RUNG_CPU || precision == PRECISION_FP32 ||
+                (precision == PRECISION_AUTO && rung == RUNG_PORTABLE && device->kind == GPU_CPU);
+    return full ? ELEMENT_F32 : ELEMENT_F16;
 }

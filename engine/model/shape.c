@@ -27,3 +27,14 @@ struct shape shape_of(const struct model_card *card)
             shape.feature_blocks = card->heads[i].blocks;
     return shape;
 }
+
+struct trial_shape shape_for_trial(const struct shape *shape, uint32_t batch)
+{
+    bool gated = shape->ffn == FFN_SWIGLU;
+    return (struct trial_shape){.width = shape->width,
+                                .heads = shape->heads,
+                                .ffn_columns = (gated ? 2 : 1) * shape->hidden_padded,
+                                .gated = gated,
+                                .tokens = shape->tokens,
+                                .batch = batch};
+}

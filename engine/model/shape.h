@@ -2,6 +2,7 @@
 #ifndef CXRD_ENGINE_MODEL_SHAPE_H
 #define CXRD_ENGINE_MODEL_SHAPE_H
 
+#include "engine/kernels/trial.h"
 #include "engine/model/card.h"
 
 struct shape {
@@ -23,5 +24,8 @@ struct shape {
 };
 
 struct shape shape_of(const struct model_card *card);
+
+/* What choosing kernels for batches of `batch` images goes by. */
+struct trial_shape shape_for_trial(const struct shape *shape, uint32_t batch);
 
 #endif

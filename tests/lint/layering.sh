@@ -21,7 +21,7 @@ BEGIN {
     may["engine/checkpoint"] = "engine/base/ engine/weights/"
     may["engine/gpu"]        = "engine/base/ shaders/catalogue"
     may["engine/reference"]  = "engine/base/ shaders/params/"
-    may["engine/kernels"]    = "engine/base/ engine/gpu/ shaders/"
+    may["engine/kernels"]    = "engine/base/ engine/gpu/ engine/reference/ shaders/"
     may["engine/model"]      = "engine/base/ shaders/params/ engine/weights/ engine/gpu/ engine/kernels/"
     may["engine"]            = "engine/base/ engine/image/ engine/dicom/ engine/weights/ engine/gpu/ engine/kernels/ engine/model/"
     may["api"]               = "engine/base/ engine/engine.h engine/image/overlay.h"

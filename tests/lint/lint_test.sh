@@ -74,7 +74,7 @@ forbidden engine/weights/part.c '#include "engine/checkpoint/part.h"' 'engine/we
 forbidden engine/gpu/part.c '#include "engine/kernels/part.h"' 'engine/gpu/ may not include'
 forbidden engine/reference/part.c '#include "engine/gpu/part.h"' 'engine/reference/ may not include'
 forbidden engine/kernels/part.c '#include "engine/model/part.h"' 'engine/kernels/ may not include'
-forbidden engine/kernels/part.c '#include "engine/reference/part.h"' 'engine/kernels/ may not include'
+forbidden engine/model/part.c '#include "engine/reference/part.h"' 'engine/model/ may not include'
 forbidden engine/model/part.c '#include "engine/image/part.h"' 'engine/model/ may not include'
 forbidden engine/model/part.c '#include "engine/engine.h"' 'engine/model/ may not include'
 forbidden api/part.c '#include "engine/model/part.h"' 'api/ may not include'

@@ -1,5 +1,6 @@
 #include <check.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/kernels/kernels.h"
 
@@ -10,6 +11,8 @@ static const struct gpu_device_info cpu = {.kind = GPU_CPU,
                                            .subgroup_size = 8,
                                            .int64 = true,
                                            .half_storage = true,
+                                           .matrix_lack = "it has no matrices",
+                                           .matrix2_lack = "it has no matrices",
                                            .shared_memory_bytes = 32768,
                                            .workgroup_invocations_max = 1024};
 
@@ -62,17 +65,51 @@ START_TEST(every_rung_wants_workgroups_that_fit)
 }
 END_TEST
 
-START_TEST(best_is_the_fastest_that_is_supported)
+/* The candidates' names, the first one first. */
+static const char *candidates(struct gpu_device_info device, enum precision precision)
+{
+    static char names[128];
+    enum rung rungs[RUNG_COUNT];
+    size_t count = rung_candidates(&device, precision, rungs);
+    names[0] = '\0';
+    for (size_t i = 0; i < count; i++) {
+        strcat(names, i ? " " : "");
+        strcat(names, rung_name(rungs[i]));
+    }
+    return names;
+}
+
+START_TEST(candidates_come_fastest_first)
 {
     struct gpu_device_info device = cpu;
-    ck_assert_int_eq(rung_best(&device), RUNG_CPU);
+    ck_assert_str_eq(candidates(device, PRECISION_AUTO), "cpu portable");
+    ck_assert_str_eq(candidates(device, PRECISION_FP32), "cpu portable");
+    ck_assert_str_eq(candidates(device, PRECISION_FP16), "portable");
     device.driver_version = 1;
-    ck_assert_int_eq(rung_best(&device), RUNG_PORTABLE);
+    ck_assert_str_eq(candidates(device, PRECISION_AUTO), "portable");
     device.kind = GPU_DISCRETE;
     device.driver_id = 4;
-    ck_assert_int_eq(rung_best(&device), RUNG_HALF);
+    ck_assert_str_eq(candidates(device, PRECISION_AUTO), "half portable");
+    ck_assert_str_eq(candidates(device, PRECISION_FP32), "portable");
     device.half_storage = false;
-    ck_assert_int_eq(rung_best(&device), RUNG_PORTABLE);
+    ck_assert_str_eq(candidates(device, PRECISION_AUTO), "portable");
+    device.shared_memory_bytes = 16384;
+    ck_assert_str_eq(candidates(device, PRECISION_AUTO), "");
+}
+END_TEST
+
+START_TEST(a_name_is_a_rung_that_the_device_has)
+{
+    struct failure failure = {0};
+    enum rung rung = RUNG_COUNT;
+    ck_assert_int_eq(rung_named(&cpu, "half", PRECISION_AUTO, &failure, &rung), STATUS_OK);
+    ck_assert_int_eq(rung, RUNG_HALF);
+    ck_assert_int_eq(rung_named(&cpu, "fast", PRECISION_AUTO, &failure, &rung), STATUS_BAD_REQUEST);
+    ck_assert_ptr_nonnull(strstr(failure.sentence, "fast"));
+    ck_assert_int_eq(rung_named(&cpu, "half", PRECISION_FP32, &failure, &rung), STATUS_BAD_REQUEST);
+    struct gpu_device_info device = cpu;
+    device.half_storage = false;
+    ck_assert_int_eq(rung_named(&device, "half", PRECISION_AUTO, &failure, &rung), STATUS_NO_DEVICE);
 }
 END_TEST
 
@@ -83,7 +120,8 @@ int main(void)
     tcase_add_test(cases, cpu_rung_wants_all_of_its_conditions);
     tcase_add_test(cases, half_rung_wants_16_bit_storage);
     tcase_add_test(cases, every_rung_wants_workgroups_that_fit);
-    tcase_add_test(cases, best_is_the_fastest_that_is_supported);
+    tcase_add_test(cases, candidates_come_fastest_first);
+    tcase_add_test(cases, a_name_is_a_rung_that_the_device_has);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

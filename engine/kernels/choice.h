@@ -1,0 +1,24 @@
+/* Which kernels a network runs on, by evidence.
+ *
+ * Unless a rung is asked for by name, every candidate of the device is checked against the plain C reference
+ * and timed on the network's own shapes, and the fastest right one is taken. What was found is kept in the
+ * device's cache folder and holds until driver, shaders or shapes change.
+ */
+#ifndef CXRD_ENGINE_KERNELS_CHOICE_H
+#define CXRD_ENGINE_KERNELS_CHOICE_H
+
+#include "engine/kernels/trial.h"
+
+struct kernels_wish {
+    const char *rung; /* its name: taken without a trial; NULL: the fastest right one */
+    enum precision precision;
+    struct trial_shape shape; /* what is timed */
+};
+
+/* Fails with BAD_REQUEST (no such rung, or it does not compute in that precision), NO_DEVICE (the device
+ * cannot run it), DEVICE (no candidate is right). A wrong candidate is named in the log. The caller owns *out
+ * and keeps the device alive longer. */
+WARN_UNUSED enum status kernels_choose(struct gpu_device *device, const struct kernels_wish *wish,
+                                       struct failure *failure, struct kernels **out);
+
+#endif

@@ -1,0 +1,28 @@
+/* Trials of a set of kernels on the device at hand: is it right, and how long does a block of the network
+ * take?
+ *
+ * Only GEMM and attention are tried: they are what differs from rung to rung, and what a driver's compiler
+ * gets wrong when it gets matrices wrong. The whole pass has the engine's self-test.
+ */
+#ifndef CXRD_ENGINE_KERNELS_TRIAL_H
+#define CXRD_ENGINE_KERNELS_TRIAL_H
+
+#include "engine/kernels/kernels.h"
+
+/* Every epilogue of GEMM and attention on small awkward shapes against the plain C reference. DEVICE, with a
+ * sentence that names the operation, when a result is off; else what the device says. */
+WARN_UNUSED enum status trial_check(const struct kernels *kernels, struct failure *failure);
+
+/* The sizes that a transformer block's operations follow from. */
+struct trial_shape {
+    uint32_t width, heads; /* D, D / 64 */
+    uint32_t ffn_columns;  /* of the first product of the feed-forward: 2 * H for SwiGLU */
+    bool gated;            /* SwiGLU; else GELU */
+    uint32_t tokens, batch;
+};
+
+/* The best of three runs of one block's GEMMs and attention after one to warm up. */
+WARN_UNUSED enum status trial_time(const struct kernels *kernels, const struct trial_shape *shape,
+                                   struct failure *failure, double *milliseconds);
+
+#endif

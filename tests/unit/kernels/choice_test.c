@@ -1,0 +1,175 @@
+/* Trials and choices of kernels on the device at hand. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/base/file.h"
+#include "engine/kernels/choice.h"
+#include "engine/kernels/set.h"
+#include "tests/unit/gpu/gpu_test.h"
+
+static const struct kernels_wish wish = {
+    .shape = {.width = 128, .heads = 2, .ffn_columns = 704, .gated = true, .tokens = 69, .batch = 2}};
+
+static struct gpu_device *device;
+static char folder[] = "/tmp/cxrd-choice-XXXXXX";
+
+static struct kernels *choose(const struct kernels_wish *asked)
+{
+    struct failure failure = {0};
+    struct kernels *kernels = NULL;
+    require_ok(kernels_choose(device, asked, &failure, &kernels), &failure);
+    return kernels;
+}
+
+/* What the device's cache folder holds of choices; the caller frees it. */
+static char *records(void)
+{
+    char *path = gpu_device_cache_file(device, "rungs");
+    struct bytes content = {0};
+    struct failure failure = {0};
+    require_ok(file_read(path, 1 << 16, &failure, &content), &failure);
+    free(path);
+    char *text = memory_allocate(content.size + 1, 1);
+    memcpy(text, content.data, content.size);
+    free((void *)content.data);
+    return text;
+}
+
+START_TEST(right_kernels_pass_and_take_time)
+{
+    struct failure failure = {0};
+    double milliseconds = 0;
+    struct kernels *kernels = choose(&wish);
+    require_ok(trial_check(kernels, &failure), &failure);
+    require_ok(trial_time(kernels, &wish.shape, &failure, &milliseconds), &failure);
+    ck_assert(milliseconds > 0);
+    kernels_destroy(&kernels);
+}
+END_TEST
+
+START_TEST(a_wrong_kernel_is_named)
+{
+    struct failure failure = {0};
+    struct kernels *kernels = choose(&wish);
+    struct gpu_pipeline *right[TILE_SIZES];
+    for (int size = 0; size < TILE_SIZES; size++) {
+        right[size] = kernels->gemm[size][GEMM_GELU];
+        kernels->gemm[size][GEMM_GELU] = kernels->gemm[size][GEMM_RELU];
+    }
+    ck_assert_int_eq(trial_check(kernels, &failure), STATUS_DEVICE);
+    ck_assert_ptr_nonnull(strstr(failure.sentence, "GELU"));
+    ck_assert_ptr_nonnull(strstr(failure.sentence, rung_name(kernels->rung)));
+    for (int size = 0; size < TILE_SIZES; size++)
+        kernels->gemm[size][GEMM_GELU] = right[size];
+    kernels_destroy(&kernels);
+}
+END_TEST
+
+START_TEST(a_choice_is_kept_by_its_shape)
+{
+    struct kernels *kernels = choose(&wish);
+    const char *name = rung_name(kernels_rung(kernels));
+    char *once = records();
+    ck_assert_ptr_nonnull(strstr(once, name));
+    struct kernels *again = choose(&wish);
+    char *twice = records();
+    ck_assert_str_eq(once, twice);
+    ck_assert_int_eq(kernels_rung(again), kernels_rung(kernels));
+    struct kernels_wish other = wish;
+    other.shape.tokens = 70;
+    struct kernels *third = choose(&other);
+    char *grown = records();
+    ck_assert_uint_gt(strlen(grown), strlen(once));
+    free(grown);
+    free(twice);
+    free(once);
+    kernels_destroy(&third);
+    kernels_destroy(&again);
+    kernels_destroy(&kernels);
+}
+END_TEST
+
+START_TEST(a_damaged_record_is_made_anew)
+{
+    static const char *const damages[] = {"", "{", "[1, 2]", "{\"a\": {\"b\": {\"c\": 1}}}"};
+    struct failure failure = {0};
+    char *path = gpu_device_cache_file(device, "rungs");
+    for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+        const struct bytes damage = {(const uint8_t *)damages[i], strlen(damages[i])};
+        require_ok(file_write(path, damage, &failure), &failure);
+        struct kernels *kernels = choose(&wish);
+        char *text = records();
+        ck_assert_ptr_nonnull(strstr(text, rung_name(kernels_rung(kernels))));
+        free(text);
+        kernels_destroy(&kernels);
+    }
+    free(path);
+}
+END_TEST
+
+START_TEST(a_record_counts)
+{
+    struct failure failure = {0};
+    char *path = gpu_device_cache_file(device, "rungs");
+    struct kernels *kernels = choose(&wish);
+    char *text = records(), *name = strstr(text, rung_name(kernels_rung(kernels)));
+    ck_assert_ptr_nonnull(name);
+    char *changed = memory_allocate(strlen(text) + 16, 1);
+    sprintf(changed, "%.*shalf%s", (int)(name - text), text, name + strlen(rung_name(kernels_rung(kernels))));
+    const char *why_not;
+    if (rung_supported(RUNG_HALF, gpu_device_info(device), &why_not)) {
+        require_ok(file_write(path, (struct bytes){(const uint8_t *)changed, strlen(changed)}, &failure),
+                   &failure);
+        struct kernels *recorded = choose(&wish);
+        ck_assert_int_eq(kernels_rung(recorded), RUNG_HALF);
+        kernels_destroy(&recorded);
+    }
+    unlink(path);
+    free(changed);
+    free(text);
+    free(path);
+    kernels_destroy(&kernels);
+}
+END_TEST
+
+START_TEST(a_named_rung_is_taken_as_it_is)
+{
+    struct failure failure = {0};
+    struct kernels *kernels = NULL;
+    struct kernels_wish forced = wish;
+    forced.rung = "portable";
+    kernels = choose(&forced);
+    ck_assert_int_eq(kernels_rung(kernels), RUNG_PORTABLE);
+    kernels_destroy(&kernels);
+    forced.rung = "fastest";
+    ck_assert_int_eq(kernels_choose(device, &forced, &failure, &kernels), STATUS_BAD_REQUEST);
+    ck_assert_ptr_null(kernels);
+}
+END_TEST
+
+START_TEST(the_device_opens)
+{
+    device = open_device(folder);
+}
+END_TEST
+
+START_TEST(the_device_closes)
+{
+    gpu_device_destroy(&device);
+}
+END_TEST
+
+int main(void)
+{
+    if (!mkdtemp(folder))
+        return EXIT_FAILURE;
+    int result = RUN_WITHOUT_FORKING("choice", the_device_opens, right_kernels_pass_and_take_time,
+                                     a_wrong_kernel_is_named, a_choice_is_kept_by_its_shape,
+                                     a_damaged_record_is_made_anew, a_record_counts,
+                                     a_named_rung_is_taken_as_it_is, the_device_closes);
+    char command[64];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command) == 0 ? result : EXIT_FAILURE;
+}
