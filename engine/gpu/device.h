@@ -67,8 +67,8 @@ void gpu_device_destroy(struct gpu_device **device); /* saves the pipelines too 
  * that a process that is killed leaves it behind. Trouble is logged. Thread-safe. */
 void gpu_device_save_pipelines(struct gpu_device *device);
 
-/* Where this device's file of one kind lies in the cache folder: "FOLDER/KIND-UUID.cache", which the caller frees.
- * NULL when nothing is kept on disk. */
+/* Where this device's file of one kind lies in the cache folder: "FOLDER/KIND-UUID.cache", which the caller
+ * frees. NULL when nothing is kept on disk. */
 char *gpu_device_cache_file(const struct gpu_device *device, const char *kind);
 
 const struct gpu_device_info *gpu_device_info(const struct gpu_device *device);

@@ -36,4 +36,17 @@ WARN_UNUSED enum status gpu_pipeline_create(struct gpu_device *device, const str
                                             struct failure *failure, struct gpu_pipeline **out);
 void gpu_pipeline_destroy(struct gpu_pipeline **pipeline);
 
+/* One of many pipelines to be made. */
+struct gpu_pipeline_request {
+    const struct gpu_shader *shader;
+    struct gpu_pipeline_options options;
+    struct gpu_pipeline **out;
+};
+/* Makes them all, as many at a time as there are cores: a driver's compiler uses one. After a failure, whose
+ * sentence is one of those that came up, those already made are in their places and the others are left
+ * alone. */
+WARN_UNUSED enum status gpu_pipelines_create(struct gpu_device *device,
+                                             const struct gpu_pipeline_request *requests, size_t count,
+                                             struct failure *failure);
+
 #endif

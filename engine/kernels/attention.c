@@ -8,18 +8,19 @@
 /* Query rows of a workgroup, as the shaders have them. */
 enum { QUERIES = 64, QUERIES_CPU = 16 };
 
-enum status attention_create(struct kernels *kernels, struct failure *failure)
+enum status attention_add(struct kernels *kernels, struct pipeline_list *list, struct failure *failure)
 {
     if (kernels->rung == RUNG_CPU)
-        return kernel_create(kernels, "attention_cpu", sizeof(struct attention_cpu_params), failure,
-                             &kernels->attention);
+        return kernel_add(kernels, list, "attention_cpu", sizeof(struct attention_cpu_params), failure,
+                          &kernels->attention);
     if (kernels->rung == RUNG_MATRIX || kernels->rung == RUNG_MATRIX2) {
         kernels->attention_variant = matrix_attention(kernels);
-        return variant_create(kernels, &kernels->attention_variant, sizeof(struct attention_params), failure,
-                              &kernels->attention);
+        return variant_add(list, &kernels->attention_variant, sizeof(struct attention_params), failure,
+                           &kernels->attention);
     }
     kernels->attention_variant.rows = QUERIES;
-    return kernel_create(kernels, "attention", sizeof(struct attention_params), failure, &kernels->attention);
+    return kernel_add(kernels, list, "attention", sizeof(struct attention_params), failure,
+                      &kernels->attention);
 }
 
 void attention_record(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,

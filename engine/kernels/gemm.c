@@ -36,15 +36,15 @@ static struct variant gemm_variant(const struct kernels *kernels, enum tile_size
                             .constant_count = 4};
 }
 
-enum status gemm_create(struct kernels *kernels, struct failure *failure)
+enum status gemm_add(struct kernels *kernels, struct pipeline_list *list, struct failure *failure)
 {
     for (enum tile_size size = 0; size < (on_matrices(kernels) ? TILE_SIZES : 1); size++) {
         struct variant *variant = &kernels->gemm_variants[size];
         *variant = gemm_variant(kernels, size);
         for (uint32_t epilogue = 0; epilogue < GEMM_EPILOGUE_COUNT; epilogue++) {
             variant->constants[0] = epilogue;
-            enum status status = variant_create(kernels, variant, sizeof(struct gemm_params), failure,
-                                                &kernels->gemm[size][epilogue]);
+            enum status status = variant_add(list, variant, sizeof(struct gemm_params), failure,
+                                             &kernels->gemm[size][epilogue]);
             if (status != STATUS_OK)
                 return status;
         }

@@ -40,8 +40,8 @@ static struct gpu_pipeline **pipeline_at(struct kernels *kernels, const struct o
     return (struct gpu_pipeline **)((char *)kernels + operation->pipeline);
 }
 
-enum status variant_create(struct kernels *kernels, const struct variant *variant, uint32_t push_bytes,
-                           struct failure *failure, struct gpu_pipeline **out)
+enum status variant_add(struct pipeline_list *list, const struct variant *variant, uint32_t push_bytes,
+                        struct failure *failure, struct gpu_pipeline **out)
 {
     const struct gpu_shader *shader = gpu_shader_find(variant->shader);
     if (!shader)
@@ -50,33 +50,42 @@ enum status variant_create(struct kernels *kernels, const struct variant *varian
     /* C pads a struct of addresses to 8 bytes, the shader does not. */
     assert(round_up(gpu_shader_push_bytes(shader), sizeof(uint64_t)) ==
            round_up(push_bytes, sizeof(uint64_t)));
-    const struct gpu_pipeline_options options = {.constants = variant->constants,
-                                                 .constant_count = variant->constant_count,
-                                                 .push_bytes = push_bytes,
-                                                 .subgroup_size = variant->subgroup_size};
-    return gpu_pipeline_create(kernels->device, shader, &options, failure, out);
+    assert(list->count < VARIANTS_MAX);
+    struct variant *kept = &list->variants[list->count];
+    *kept = *variant;
+    list->requests[list->count++] =
+        (struct gpu_pipeline_request){.shader = shader,
+                                      .options = {.constants = kept->constants,
+                                                  .constant_count = kept->constant_count,
+                                                  .push_bytes = push_bytes,
+                                                  .subgroup_size = kept->subgroup_size},
+                                      .out = out};
+    return STATUS_OK;
 }
 
-enum status kernel_create(struct kernels *kernels, const char *stem, uint32_t push_bytes,
-                          struct failure *failure, struct gpu_pipeline **out)
+enum status kernel_add(const struct kernels *kernels, struct pipeline_list *list, const char *stem,
+                       uint32_t push_bytes, struct failure *failure, struct gpu_pipeline **out)
 {
     char name[64];
     snprintf(name, sizeof name, "%s.%s", stem, kernels->activations == ELEMENT_F16 ? "f16" : "f32");
-    return variant_create(kernels, &(struct variant){.shader = name}, push_bytes, failure, out);
+    return variant_add(list, &(struct variant){.shader = name}, push_bytes, failure, out);
 }
 
 static enum status pipelines_create(struct kernels *kernels, struct failure *failure)
 {
-    for (size_t i = 0; i < OPERATION_COUNT; i++) {
+    /* The longest to compile come first. */
+    struct pipeline_list list = {0};
+    enum status status = attention_add(kernels, &list, failure);
+    if (status == STATUS_OK)
+        status = gemm_add(kernels, &list, failure);
+    for (size_t i = 0; i < OPERATION_COUNT && status == STATUS_OK; i++) {
         const struct operation *operation = &operations[i];
         const char *shader = kernels->rung == RUNG_CPU ? operation->cpu_shader : operation->shader;
-        enum status status =
-            kernel_create(kernels, shader, operation->push_bytes, failure, pipeline_at(kernels, operation));
-        if (status != STATUS_OK)
-            return status;
+        status = kernel_add(kernels, &list, shader, operation->push_bytes, failure,
+                            pipeline_at(kernels, operation));
     }
-    enum status status = gemm_create(kernels, failure);
-    return status == STATUS_OK ? attention_create(kernels, failure) : status;
+    return status == STATUS_OK ? gpu_pipelines_create(kernels->device, list.requests, list.count, failure)
+                               : status;
 }
 
 enum status kernels_create(struct gpu_device *device, enum rung rung, enum element weights,

@@ -15,6 +15,15 @@ struct variant {
 /* A rung may have two tiles for the GEMM: a large one, and one for products of few rows and columns. */
 enum tile_size { TILE_LARGE, TILE_SMALL, TILE_SIZES };
 
+enum { VARIANTS_MAX = 2 * GEMM_EPILOGUE_COUNT + 16 };
+
+/* The pipelines that a set is to have, collected so that they can be compiled side by side. */
+struct pipeline_list {
+    struct gpu_pipeline_request requests[VARIANTS_MAX];
+    struct variant variants[VARIANTS_MAX]; /* whose constants the requests point at */
+    size_t count;
+};
+
 struct kernels {
     struct gpu_device *device;
     enum rung rung;
@@ -25,19 +34,21 @@ struct kernels {
         *logits;
 };
 
-/* GEMM and attention choose shader and specialisation constants themselves; the table in kernels.c makes the
- * pipelines of the other operations. kernels_destroy destroys them all, made or not. */
-WARN_UNUSED enum status gemm_create(struct kernels *kernels, struct failure *failure);
-WARN_UNUSED enum status attention_create(struct kernels *kernels, struct failure *failure);
+/* GEMM and attention choose shader and specialisation constants themselves; the table in kernels.c adds the
+ * other operations. kernels_destroy destroys all pipelines, made or not. */
+WARN_UNUSED enum status gemm_add(struct kernels *kernels, struct pipeline_list *list,
+                                 struct failure *failure);
+WARN_UNUSED enum status attention_add(struct kernels *kernels, struct pipeline_list *list,
+                                      struct failure *failure);
 
-/* The pipeline of a variant. */
-WARN_UNUSED enum status variant_create(struct kernels *kernels, const struct variant *variant,
-                                       uint32_t push_bytes, struct failure *failure,
-                                       struct gpu_pipeline **out);
+/* Adds the pipeline of a variant, which will be put into *out. */
+WARN_UNUSED enum status variant_add(struct pipeline_list *list, const struct variant *variant,
+                                    uint32_t push_bytes, struct failure *failure, struct gpu_pipeline **out);
 /* The pipeline "<stem>.f32" or "<stem>.f16" by the set's activations, without specialisation
  * constants. */
-WARN_UNUSED enum status kernel_create(struct kernels *kernels, const char *stem, uint32_t push_bytes,
-                                      struct failure *failure, struct gpu_pipeline **out);
+WARN_UNUSED enum status kernel_add(const struct kernels *kernels, struct pipeline_list *list,
+                                   const char *stem, uint32_t push_bytes, struct failure *failure,
+                                   struct gpu_pipeline **out);
 
 /* Rows that a workgroup of layernorm and features takes (shaders/include/rownorm.glsl). */
 enum { NORM_ROWS = 4 };

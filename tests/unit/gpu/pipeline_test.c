@@ -46,6 +46,40 @@ START_TEST(pipelines_are_made_side_by_side)
 }
 END_TEST
 
+/* All of them are made; with one that cannot be, its sentence comes back and no place holds anything stale.
+ */
+START_TEST(many_are_made_or_the_failure_is_told)
+{
+    enum { COUNT = 24, NO_SUBGROUP_SIZE = 3 };
+    struct gpu_device *device = open_device(NULL);
+    struct gpu_pipeline *pipelines[COUNT] = {0};
+    struct gpu_pipeline_request requests[COUNT];
+    uint32_t constants[COUNT][2];
+    struct failure failure = {0};
+    for (uint32_t i = 0; i < COUNT; i++) {
+        constants[i][0] = 64;
+        constants[i][1] = 100 + i;
+        requests[i] = (struct gpu_pipeline_request){.shader = &fill_shader,
+                                                    .options = {.constants = constants[i],
+                                                                .constant_count = 2,
+                                                                .push_bytes = sizeof(struct fill_params)},
+                                                    .out = &pipelines[i]};
+    }
+    require_ok(gpu_pipelines_create(device, requests, COUNT, &failure), &failure);
+    for (int i = 0; i < COUNT; i++) {
+        ck_assert_ptr_nonnull(pipelines[i]);
+        gpu_pipeline_destroy(&pipelines[i]);
+    }
+    requests[COUNT / 2].options.subgroup_size = NO_SUBGROUP_SIZE;
+    ck_assert_int_eq(gpu_pipelines_create(device, requests, COUNT, &failure), STATUS_DEVICE);
+    ck_assert_ptr_nonnull(strstr(failure.sentence, "subgroups of 3"));
+    ck_assert_ptr_null(pipelines[COUNT / 2]);
+    for (int i = 0; i < COUNT; i++)
+        gpu_pipeline_destroy(&pipelines[i]);
+    gpu_device_destroy(&device);
+}
+END_TEST
+
 /* Opens the device with this cache folder, makes a pipeline, and closes it again. */
 static void use(const char *folder)
 {
@@ -151,9 +185,10 @@ int main(void)
 {
     if (!mkdtemp(root))
         return EXIT_FAILURE;
-    int result = RUN_WITHOUT_FORKING(
-        "pipeline", pipelines_are_made_side_by_side, the_cache_is_written_and_a_damaged_one_ignored,
-        saving_does_not_wait_for_the_end, a_folder_that_cannot_be_made_is_no_error);
+    int result =
+        RUN_WITHOUT_FORKING("pipeline", pipelines_are_made_side_by_side, many_are_made_or_the_failure_is_told,
+                            the_cache_is_written_and_a_damaged_one_ignored, saving_does_not_wait_for_the_end,
+                            a_folder_that_cannot_be_made_is_no_error);
     char command[64];
     snprintf(command, sizeof command, "rm -rf %s", root);
     return system(command) == 0 ? result : EXIT_FAILURE;
