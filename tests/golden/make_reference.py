@@ -38,7 +38,17 @@ CASES = {
                  class_tokens=True),
             dict(name="nodule", kind="risk", type="linear", classes=1, blocks=2, average_pool=True),
         ]),
+    # What trained networks of this kind do: from the first block on, a few channels of the residual stream are a
+    # thousand times as large as the others, and the norms' gains bring both back to size.
+    "massive": dict(
+        seed=3, width=64, depth=3, patch=16, side=64, registers=4, ffn="swiglu", hidden=176, layer_scale=True,
+        bias=True, position_grid=4, offset=0.1, images=2, massive=[5, 40],
+        heads=[
+            dict(name="findings", kind="findings", type="glori", classes=2, blocks=2, width=128, inner=64,
+                 class_tokens=False),
+        ]),
 }
+MASSIVE = 1000
 
 
 def write_safetensors(path, tensors):
@@ -93,7 +103,17 @@ def make_backbone(case, random):
             linear(block + "mlp.fc1", hidden, width)
             linear(block + "mlp.fc2", width, hidden)
     norm("norm")
+    if "massive" in case:
+        make_massive(tensors, case)
     return tensors
+
+
+def make_massive(tensors, case):
+    channels = np.isin(np.arange(case["width"]), case["massive"])
+    tensors["blocks.0.mlp.w3.weight"][channels] *= MASSIVE
+    for name, gains in tensors.items():
+        if name.endswith(("norm1.weight", "norm2.weight", "norm.weight")) and not name.startswith("blocks.0."):
+            gains *= np.where(channels, 0.1, 2).astype(np.float16)
 
 
 def make_head(case, head, random):
