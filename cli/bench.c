@@ -30,6 +30,7 @@ struct bench {
     bool json;
     struct package *package;
     const struct model_card *card;
+    struct model_card random_card; /* of an architecture */
     struct gpu_device *device;
     struct kernels *kernels;
     struct model *network;
@@ -122,7 +123,8 @@ static int read_options(struct bench *bench, int argc, char **argv)
         fprintf(stderr, "cxrd bench: give either --model DIR or --arch NAME; see cxrd bench --help.\n");
         return EXIT_USAGE;
     }
-    if (bench->architecture && !(bench->card = bench_architecture(bench->architecture))) {
+    bench->card = &bench->random_card;
+    if (bench->architecture && !bench_architecture(bench->architecture, &bench->random_card)) {
         fprintf(stderr, "cxrd bench: no architecture \"%s\"; there are %s.\n", bench->architecture,
                 bench_architecture_names());
         return EXIT_USAGE;

@@ -1,8 +1,9 @@
 #include "cli/bench_model.h"
 
+#include <stdio.h>
 #include <string.h>
 
-enum { FINDINGS = 40 };
+enum { FINDINGS = 40, SIDE_MIN = 32, SIDE_MAX = 2048 };
 
 static const struct label LABELS[FINDINGS];
 static const struct head_card HEAD = {.name = "findings",
@@ -13,41 +14,53 @@ static const struct head_card HEAD = {.name = "findings",
                                       .labels = LABELS,
                                       .label_count = FINDINGS};
 
-/* CheXFound's form in the sizes of DINOv2: SwiGLU with hidden (int(4D*2/3)+7)//8*8, 4 registers, LayerScale.
- */
-#define ARCHITECTURE(card_name, d, blocks, patch, side, hidden)                                       \
-    {                                                                                                 \
-        .name = card_name, .version = "random", .intended_use = "Measuring.", .profile = "chexfound", \
-        .heads = &HEAD, .head_count = 1,                                                              \
-        .backbone = {.weights = "random",                                                             \
-                     .width = d,                                                                      \
-                     .depth = blocks,                                                                 \
-                     .heads = d / 64,                                                                 \
-                     .patch_size = patch,                                                             \
-                     .image_size = side,                                                              \
-                     .registers = 4,                                                                  \
-                     .ffn = FFN_SWIGLU,                                                               \
-                     .ffn_hidden = hidden,                                                            \
-                     .position_grid = side / patch,                                                   \
-                     .interpolate_offset = 0.1},                                                      \
-    }
+/* The sizes of DINOv2, by their letter. */
+static const struct {
+    char letter;
+    uint32_t width, depth;
+} sizes[] = {{'s', 384, 12}, {'b', 768, 12}, {'l', 1024, 24}, {'g', 1536, 40}};
 
-static const struct model_card CARDS[] = {
-    ARCHITECTURE("vitl16-512", 1024, 24, 16, 512, 2736),
-    ARCHITECTURE("vitb16-512", 768, 12, 16, 512, 2048),
-    ARCHITECTURE("vits16-512", 384, 12, 16, 512, 1024),
-    ARCHITECTURE("vitg14-518", 1536, 40, 14, 518, 4096),
-};
-
-const struct model_card *bench_architecture(const char *name)
+/* CheXFound's form: SwiGLU with hidden (int(4D*2/3)+7)//8*8, 4 registers, LayerScale. */
+static struct model_card card_of(const char *name, uint32_t width, uint32_t depth, uint32_t patch,
+                                 uint32_t side)
 {
-    for (size_t i = 0; i < sizeof CARDS / sizeof *CARDS; i++)
-        if (!strcmp(CARDS[i].name, name))
-            return &CARDS[i];
-    return NULL;
+    return (struct model_card){.name = name,
+                               .version = "random",
+                               .intended_use = "Measuring.",
+                               .profile = "chexfound",
+                               .heads = &HEAD,
+                               .head_count = 1,
+                               .backbone = {.weights = "random",
+                                            .width = width,
+                                            .depth = depth,
+                                            .heads = width / 64,
+                                            .patch_size = patch,
+                                            .image_size = side,
+                                            .registers = 4,
+                                            .ffn = FFN_SWIGLU,
+                                            .ffn_hidden = (8 * width / 3 + 7) / 8 * 8,
+                                            .position_grid = side / patch,
+                                            .interpolate_offset = 0.1}};
+}
+
+bool bench_architecture(const char *name, struct model_card *out)
+{
+    char letter;
+    unsigned patch, side;
+    int length = 0;
+    if (sscanf(name, "vit%c%2u-%4u%n", &letter, &patch, &side, &length) != 3 || name[length] ||
+        (patch != 14 && patch != 16) || side < SIDE_MIN || side > SIDE_MAX || side % patch)
+        return false;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        if (sizes[i].letter == letter) {
+            *out = card_of(name, sizes[i].width, sizes[i].depth, patch, side);
+            return true;
+        }
+    return false;
 }
 
 const char *bench_architecture_names(void)
 {
-    return "vitl16-512, vitb16-512, vits16-512, vitg14-518";
+    return "vitl16-512, vitb16-512, vits16-512, vitg14-518, and the same with another side that the patch "
+           "divides";
 }

@@ -100,6 +100,7 @@ START_TEST(usage_errors_exit_2_and_say_what_to_do)
         {"predict --model x --batch 0 a.png", "\"0\" is not a value of that option"},
         {"bench", "give either --model DIR or --arch NAME"},
         {"bench --arch resnet50", "no architecture \"resnet50\"; there are vitl16-512"},
+        {"bench --arch vits16-500", "no architecture \"vits16-500\""},
         {"bench --arch vits16-512 --batch 1,x", "\"1,x\" is not a value of that option"},
         {"import --frobnicate", "unknown option --frobnicate"},
         {"inspect", "cxrd inspect"},
