@@ -26,10 +26,9 @@ static enum status limit_resources(struct failure *failure)
                    * shadow is private too, and has no bounds. */
                   {RLIMIT_DATA, CHILD_SANITIZED ? RLIM_INFINITY : MEMORY_BYTES_MAX}};
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
-        struct rlimit limit;
+        struct rlimit limit; /* the lower one is what counts; the filter leaves no way to raise it again */
         getrlimit(limits[i].resource, &limit);
-        limit.rlim_max = limits[i].most < limit.rlim_max ? limits[i].most : limit.rlim_max;
-        limit.rlim_cur = limit.rlim_max < limit.rlim_cur ? limit.rlim_max : limit.rlim_cur;
+        limit.rlim_cur = limits[i].most < limit.rlim_max ? limits[i].most : limit.rlim_max;
         if (setrlimit(limits[i].resource, &limit))
             return failure_set(failure, STATUS_UNAVAILABLE,
                                "The system does not let the image decoders limit themselves (%s).",

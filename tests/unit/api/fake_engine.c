@@ -116,7 +116,7 @@ const char *engine_rung_name(const struct engine *engine)
 
 bool engine_usable(const struct engine *engine)
 {
-    return strcmp(engine->behaviour, "lost") != 0;
+    return strcmp(engine->behaviour, "lost") && (!engine->decoders || image_pool_usable(engine->decoders));
 }
 
 size_t engine_queue_depth(const struct engine *engine)

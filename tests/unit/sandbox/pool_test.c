@@ -150,11 +150,11 @@ START_TEST(a_child_can_do_nothing_else)
         ck_assert_int_eq(status_number(child, "Seccomp"), 2);
         ck_assert_uint_eq(descriptors_count(child), 4);
         ck_assert_int_eq(prlimit(child, RLIMIT_NOFILE, NULL, &limit), 0);
-        ck_assert_uint_eq(limit.rlim_max, 0);
+        ck_assert_uint_eq(limit.rlim_cur, 0);
         ck_assert_int_eq(prlimit(child, RLIMIT_CORE, NULL, &limit), 0);
-        ck_assert_uint_eq(limit.rlim_max, 0);
+        ck_assert_uint_eq(limit.rlim_cur, 0);
         ck_assert_int_eq(prlimit(child, RLIMIT_DATA, NULL, &limit), 0);
-        ck_assert(CHILD_SANITIZED || limit.rlim_max == (rlim_t)3 << 30);
+        ck_assert(CHILD_SANITIZED || limit.rlim_cur == (rlim_t)3 << 30);
     }
     snprintf(path, sizeof path, "/proc/%d/fd/1", child);
     ck_assert_int_gt(readlink(path, target, sizeof target - 1), 0);
