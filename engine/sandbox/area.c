@@ -25,7 +25,7 @@ enum status areas_init(struct area *areas, size_t count, struct failure *failure
     return STATUS_OK;
 }
 
-void areas_finish(struct area *areas, size_t count)
+void areas_finish(const struct area *areas, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (areas[i].input)

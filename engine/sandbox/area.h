@@ -13,7 +13,7 @@ struct area {
 /* Maps `count` areas, to be unmapped with areas_finish whether all succeeded or not; zeroed before. Fails
  * with UNAVAILABLE. */
 WARN_UNUSED enum status areas_init(struct area *areas, size_t count, struct failure *failure);
-void areas_finish(struct area *areas, size_t count);
+void areas_finish(const struct area *areas, size_t count);
 
 /* Gives pages back to the system, but for what a usual image takes; `used` bytes were touched at most. */
 void area_shrink_input(const struct area *area, size_t used);

@@ -32,14 +32,15 @@ static void forget_others(const struct plan *plan, size_t own)
 {
     for (size_t i = 0; i < plan->count; i++)
         if (i != own)
-            areas_finish((struct area[]){plan->areas[i]}, 1);
+            areas_finish(&plan->areas[i], 1);
 }
 
-static bool is_old(void)
+/* It ends itself between two images, so that the kernel does not during one. */
+static bool is_old(uint32_t cpu_s)
 {
     struct timespec used;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-    return used.tv_sec >= CHILD_CPU_S / 2;
+    return used.tv_sec >= cpu_s / 2;
 }
 
 void child_run(const struct plan *plan, size_t slot, int channel)
@@ -52,7 +53,7 @@ void child_run(const struct plan *plan, size_t slot, int channel)
     prctl(PR_SET_NAME, "cxrd-decoder");
     offer_to_die();
     forget_others(plan, slot);
-    bool ready = child_confine(plan->options.unfiltered, &outcome.failure) == STATUS_OK;
+    bool ready = child_confine(&plan->options, &outcome.failure) == STATUS_OK;
     /* Plain write and read, so that the filter needs no others. */
     while (write(channel, &outcome, sizeof outcome) == sizeof outcome && ready && !outcome.retires) {
         if ((uint64_t)outcome.info.width * outcome.info.height > SMALL_PIXELS)
@@ -63,7 +64,8 @@ void child_run(const struct plan *plan, size_t slot, int channel)
         outcome = (struct outcome){0};
         outcome.failure.status = plan->options.decode((struct bytes){area->input, job.size}, area->output,
                                                       &outcome.failure, &image, &outcome.info);
-        outcome.retires = is_old();
+        outcome.retires = is_old(plan->options.cpu_s);
     }
+    areas_finish(area, 1); /* or a memory checker looks through them, and brings every page into being */
     _exit(0);
 }

@@ -43,9 +43,9 @@ _Noreturn void template_run(const struct plan *plan, int control);
 /* A child's process. */
 _Noreturn void child_run(const struct plan *plan, size_t slot, int channel);
 
-/* Gives up what a decoder does not need: memory and files beyond a limit, new privileges and, unless
- * `unfiltered`, all system calls but a few. Fails with UNAVAILABLE. */
-WARN_UNUSED enum status child_confine(bool unfiltered, struct failure *failure);
+/* Gives up what a decoder does not need: memory, time and files beyond a limit, new privileges and, unless
+ * options say `unfiltered`, all system calls but a few. Fails with UNAVAILABLE. */
+WARN_UNUSED enum status child_confine(const struct image_pool_options *options, struct failure *failure);
 
 /* The calling process is to die with the process `parent`, which forked it. */
 void child_follow(pid_t parent);
@@ -53,9 +53,6 @@ void child_follow(pid_t parent);
 /* Moves `descriptor` to number 3 and closes all above; returns the number. Standard input and output lead
  * nowhere from then on, and so does standard error, but where a sanitizer speaks there. */
 int child_keep_only(int descriptor);
-
-/* A child ends itself between two images after half of CHILD_CPU_S, so that the kernel never does. */
-enum { CHILD_CPU_S = 1200 };
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define CHILD_SANITIZED 1

@@ -12,16 +12,16 @@
  * decoder asks up to twice the room, the whole image and a pass of it take 28 bytes a pixel. */
 #define MEMORY_BYTES_MAX ((rlim_t)3 << 30)
 
-static enum status limit_resources(struct failure *failure)
+static enum status limit_resources(uint32_t cpu_s, struct failure *failure)
 {
-    static const struct {
+    const struct {
         int resource;
         rlim_t most;
     } limits[] = {{RLIMIT_CORE, 0},
                   {RLIMIT_FSIZE, 0},
                   {RLIMIT_NOFILE, 0},
                   {RLIMIT_NPROC, 0},
-                  {RLIMIT_CPU, CHILD_CPU_S},
+                  {RLIMIT_CPU, cpu_s},
                   /* Of private memory: what is shared is mapped already, and no more can be. A sanitizer's
                    * shadow is private too, and has no bounds. */
                   {RLIMIT_DATA, CHILD_SANITIZED ? RLIM_INFINITY : MEMORY_BYTES_MAX}};
@@ -40,10 +40,10 @@ static enum status limit_resources(struct failure *failure)
 /* 0, or a negative error number. */
 static int add_rules(scmp_filter_ctx filter)
 {
-    static const int allowed[] = {SCMP_SYS(read),       SCMP_SYS(write),       SCMP_SYS(futex),
-                                  SCMP_SYS(munmap),     SCMP_SYS(mremap),      SCMP_SYS(brk),
-                                  SCMP_SYS(exit),       SCMP_SYS(madvise),     SCMP_SYS(clock_gettime),
-                                  SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn)};
+    static const int allowed[] = {SCMP_SYS(read),      SCMP_SYS(write),      SCMP_SYS(futex),
+                                  SCMP_SYS(munmap),    SCMP_SYS(mremap),     SCMP_SYS(brk),
+                                  SCMP_SYS(exit),      SCMP_SYS(madvise),    SCMP_SYS(clock_gettime),
+                                  SCMP_SYS(getrandom), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn)};
     int error = 0;
     for (size_t i = 0; i < sizeof allowed / sizeof *allowed && !error; i++)
         error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
@@ -74,14 +74,14 @@ static enum status filter_calls(struct failure *failure)
     return STATUS_OK;
 }
 
-enum status child_confine(bool unfiltered, struct failure *failure)
+enum status child_confine(const struct image_pool_options *options, struct failure *failure)
 {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         return failure_set(failure, STATUS_UNAVAILABLE,
                            "The system does not let the image decoders give up privileges (%s).",
                            strerror(errno));
-    enum status status = limit_resources(failure);
-    if (!status && !unfiltered)
+    enum status status = limit_resources(options->cpu_s, failure);
+    if (!status && !options->unfiltered)
         status = filter_calls(failure);
     return status;
 }

@@ -46,6 +46,7 @@ static struct image_pool *pool_allocate(const struct image_pool_options *options
     *own = *options;
     own->children = own->children ? own->children : core_count();
     own->timeout_ms = own->timeout_ms ? own->timeout_ms : IMAGE_POOL_TIMEOUT_MS;
+    own->cpu_s = own->cpu_s ? own->cpu_s : IMAGE_POOL_CPU_S;
     own->decode = own->decode ? own->decode : image_decode_into;
     assert(own->children <= IMAGE_POOL_CHILDREN_MAX);
     pool->plan.count = own->children;

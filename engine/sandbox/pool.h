@@ -15,12 +15,13 @@
 
 #include "engine/image/image.h"
 
-enum { IMAGE_POOL_CHILDREN_MAX = 64, IMAGE_POOL_TIMEOUT_MS = 10000 };
+enum { IMAGE_POOL_CHILDREN_MAX = 64, IMAGE_POOL_TIMEOUT_MS = 10000, IMAGE_POOL_CPU_S = 1200 };
 #define IMAGE_POOL_FILE_BYTES_MAX ((size_t)32 << 20) /* of one encoded image */
 
 struct image_pool_options {
     uint32_t children;   /* 0: one a core, at most IMAGE_POOL_CHILDREN_MAX */
     uint32_t timeout_ms; /* of one image, on the clock; 0: IMAGE_POOL_TIMEOUT_MS */
+    uint32_t cpu_s;      /* of one child, which is replaced after half of that; 0: IMAGE_POOL_CPU_S */
     bool unfiltered;     /* go without the filter of system calls, where a kernel has none; logs a warning */
     enum status (*decode)(struct bytes encoded, uint8_t *room, struct failure *failure, struct image *out,
                           struct image_info *info); /* NULL: image_decode_into; others are for tests */

@@ -99,5 +99,6 @@ void template_run(const struct plan *plan, int control)
     }
     for (size_t i = 0; i < plan->count; i++)
         end_child(&children[i]);
+    areas_finish(plan->areas, plan->count); /* as in a child */
     _exit(0);
 }

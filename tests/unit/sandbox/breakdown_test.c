@@ -7,10 +7,11 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
 enum { CHILDREN = 2, TIMEOUT_MS = 400 };
 
-static const volatile uint8_t *volatile nowhere;
+static uint8_t *volatile nowhere;
 
 /* What is only the filter's to stop: without one, the image would be decoded all the same. */
 static void reach_out(uint8_t how)
@@ -43,7 +44,7 @@ static void break_down(uint8_t how)
 {
     switch (how) {
     case 'S':
-        (void)*nowhere;
+        *nowhere = 1;
         break;
     case 'A':
         abort();
@@ -51,6 +52,10 @@ static void break_down(uint8_t how)
         _exit(0);
     case 'L':
         for (volatile bool ever = true; ever;)
+            ;
+        break;
+    case 'B':
+        for (uint64_t start = clock(); clock() - start < 11 * (uint64_t)CLOCKS_PER_SEC / 10;)
             ;
         break;
     case 'M':
@@ -70,7 +75,7 @@ static enum status decode_badly(struct bytes encoded, uint8_t *room, struct fail
     if (encoded.size == 2 && encoded.data[0] == '!') {
         break_down(encoded.data[1]);
         reach_out(encoded.data[1]);
-        *info = (struct image_info){IMAGE_PNG, 16, 16, 8, 1, 0};
+        *info = (struct image_info){IMAGE_PNG, IMAGE_SIDE_MIN, IMAGE_SIDE_MIN, 8, 1, 0};
         return STATUS_OK;
     }
     return image_decode_into(encoded, room, failure, out, info);
@@ -213,6 +218,27 @@ START_TEST(a_child_killed_at_work_costs_one_image)
 }
 END_TEST
 
+/* A child that has used half its time leaves after its image; one that uses all is ended. */
+START_TEST(the_time_of_a_child_is_limited)
+{
+    pid_t first = 0, second = 0, third = 0;
+    good = sample_read("grey8.png");
+    pool = pool_create(
+        (struct image_pool_options){.children = 1, .timeout_ms = 60000, .cpu_s = 2, .decode = decode_badly});
+    ck_assert_uint_eq(decoders_list(&first, 1), 1);
+    pool_decodes(pool, good);
+    ck_assert_uint_eq(decoders_list(&second, 1), 1);
+    ck_assert_int_eq(first, second);
+    pool_decodes(pool, bad('B'));
+    ck_assert_uint_eq(decoders_list(&third, 1), 1);
+    ck_assert_int_ne(second, third);
+    pool_refuses(pool, bad('L'), 0, STATUS_UNPROCESSABLE, "broke down");
+    pool_decodes(pool, good);
+    image_pool_destroy(&pool);
+    sample_free(good);
+}
+END_TEST
+
 START_TEST(a_deadline_ends_the_work)
 {
     begin_with(60000);
@@ -249,8 +275,9 @@ int main(void)
                             idle_children_that_die_cost_nothing,
                             a_job_that_was_not_read_is_given_to_another_child,
                             a_child_killed_at_work_costs_one_image,
+                            the_time_of_a_child_is_limited,
                             a_deadline_ends_the_work,
                             waiting_for_a_child_ends_at_the_deadline};
-    size_t loops[] = {BREAKDOWN_COUNT, 1, 1, 1, 1, 1};
-    return run_cases("sandbox/breakdown", tests, loops, 6);
+    size_t loops[] = {BREAKDOWN_COUNT, 1, 1, 1, 1, 1, 1};
+    return run_cases("sandbox/breakdown", tests, loops, 7);
 }
