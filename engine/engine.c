@@ -7,6 +7,7 @@
 #include "engine/model/batcher.h"
 #include "engine/model/model.h"
 #include "engine/model/package.h"
+#include "engine/sandbox/pool.h"
 
 #include <assert.h>
 #include <math.h>
@@ -19,6 +20,7 @@ struct engine {
     struct kernels *kernels;
     struct model *model;
     struct batcher *batcher;
+    struct image_pool *decoders; /* borrowed; NULL: decodes in this process */
     uint32_t max_queue;
 };
 
@@ -82,6 +84,7 @@ static enum status open_device(struct engine *engine, const struct engine_option
 enum status engine_create(const struct engine_options *options, struct failure *failure, struct engine **out)
 {
     struct engine *engine = memory_allocate(1, sizeof *engine);
+    engine->decoders = options->decoders;
     enum status status = package_open(options->model, failure, &engine->package);
     if (!status)
         status = open_device(engine, options, failure);
@@ -147,7 +150,7 @@ const char *engine_rung_name(const struct engine *engine)
 
 bool engine_usable(const struct engine *engine)
 {
-    return batcher_usable(engine->batcher);
+    return batcher_usable(engine->batcher) && (!engine->decoders || image_pool_usable(engine->decoders));
 }
 
 size_t engine_queue_depth(const struct engine *engine)
@@ -178,24 +181,25 @@ void engine_statistics(const struct engine *engine, struct engine_statistics *ou
 }
 
 /* Decodes and preprocesses one image; what goes wrong is the image's own failure. */
-static bool prepare(const struct engine *engine, struct bytes encoded, bool keep_pixels,
+static bool prepare(const struct engine *engine, struct bytes encoded, const struct predict_options *options,
                     struct prediction *prediction, struct batcher_image *out)
 {
-    struct image image = {0};
+    struct image_loan loan = {0};
     struct square square = {0};
     uint64_t start_ns = clock_now_ns();
-    enum status status = image_decode(encoded, &prediction->failure, &image, &prediction->image);
+    enum status status = image_pool_decode(engine->decoders, encoded, options->deadline_ns,
+                                           &prediction->failure, &loan, &prediction->image);
     prediction->timing.decode_ms = clock_elapsed_ms(start_ns);
     if (status)
         return false;
     start_ns = clock_now_ns();
-    status = image_prepare(&image, model_shape(engine->model)->side, &prediction->failure, &square,
+    status = image_prepare(&loan.image, model_shape(engine->model)->side, &prediction->failure, &square,
                            &prediction->region);
     prediction->timing.preprocess_ms = clock_elapsed_ms(start_ns);
-    if (!status && keep_pixels)
-        prediction->pixels = image;
+    if (!status && options->keep_pixels)
+        prediction->pixels = image_loan_keep(&loan);
     else
-        image_finish(&image);
+        image_loan_return(&loan);
     if (status)
         return false;
     out->pixels = square.pixels;
@@ -244,7 +248,7 @@ enum status engine_predict(struct engine *engine, const struct bytes *images, si
     for (size_t i = 0; i < count && !status; i++)
         if (options->gone && options->gone(options->client))
             status = failure_set(failure, STATUS_CLIENT_GONE, "The client has closed its connection.");
-        else if (prepare(engine, images[i], options->keep_pixels, &out[i], &squares[prepared]))
+        else if (prepare(engine, images[i], options, &out[i], &squares[prepared]))
             owners[prepared++] = i;
     const struct batcher_client client = {options->deadline_ns, options->gone, options->client};
     if (prepared && !status)

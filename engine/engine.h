@@ -1,8 +1,8 @@
 /* The engine's only public face: image bytes in, predictions out.
  *
- * An engine is one model package on one device. It decodes and preprocesses on the caller's thread, then
- * hands the squares to the device's worker thread, which gathers what waits into a batch. Any number of
- * threads may call engine_predict at once.
+ * An engine is one model package on one device. It has images decoded by a pool of child processes,
+ * preprocesses on the caller's thread, then hands the squares to the device's worker thread, which gathers
+ * what waits into a batch. Any number of threads may call engine_predict at once.
  */
 #ifndef CXRD_ENGINE_ENGINE_H
 #define CXRD_ENGINE_ENGINE_H
@@ -14,6 +14,7 @@
 #include "engine/kernels/precision.h"
 #include "engine/model/card.h"
 
+struct image_pool;
 struct engine_options {
     const char *model;  /* folder of a model package */
     const char *device; /* "auto", "cpu", an index, or a UUID as `cxrd devices` prints them; NULL: auto */
@@ -24,6 +25,9 @@ struct engine_options {
     uint32_t in_flight;          /* batches handed to the device at once, 1..3; 0: 2, or 1 on a CPU driver */
     uint32_t max_queue;          /* images that may wait, 1..4096; 0: 256 */
     uint32_t max_queue_delay_us; /* how long a batch that is not full waits for more; 0: takes what waits */
+    /* Where images are decoded, to outlive the engine. NULL: in this process, which is for images that
+     * whoever started it chose: a decoder that breaks down then takes nobody else's work with it. */
+    struct image_pool *decoders;
 };
 
 /* Fails with INVALID_FILE, NOT_FOUND, NO_DEVICE, DEVICE, OUT_OF_MEMORY. On success the model is loaded, every

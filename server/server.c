@@ -1,6 +1,7 @@
 #include "server/server.h"
 
 #include "engine/base/clock.h"
+#include "engine/sandbox/pool.h"
 #include "server/http.h"
 #include "server/signals.h"
 
@@ -18,6 +19,7 @@ enum { PROBE_THREADS = 2, DRAIN_STEP_MS = 10 };
 /* Models load on a thread of their own, so that probes and signals are answered meanwhile. */
 struct loader {
     const struct settings *settings;
+    struct image_pool *decoders;
     struct engine *engines[SETTINGS_MODELS_MAX];
     size_t count;
     struct failure failure; /* valid once `done` is readable */
@@ -38,6 +40,7 @@ static enum status load_one(struct loader *loader, const char *folder)
         .in_flight = settings->batches_in_flight,
         .max_queue = settings->max_queue,
         .max_queue_delay_us = settings->max_queue_delay_us,
+        .decoders = loader->decoders,
     };
     struct engine *engine = NULL;
     enum status status = engine_create(&options, &loader->failure, &engine);
@@ -137,12 +140,18 @@ static enum status serve(struct loader *loader, struct api *api, struct http *ht
 
 enum status server_run(const struct settings *settings, struct failure *failure)
 {
-    int stop = signals_install();
+    const struct image_pool_options decoders = {.children = settings->decoders,
+                                                .unfiltered = !settings->decoder_sandbox};
     struct loader loader = {0};
+    /* First of all: its children are to inherit no thread, descriptor or handler. */
+    enum status status = image_pool_create(&decoders, failure, &loader.decoders);
+    if (status)
+        return status;
+    int stop = signals_install();
     struct api *api = api_create();
     struct http *http = NULL, *probes = NULL;
     struct http_options options = {settings->listen, settings->threads, settings->body_timeout_ms, false};
-    enum status status = settings->api_keys ? api_load_keys(api, settings->api_keys, failure) : STATUS_OK;
+    status = settings->api_keys ? api_load_keys(api, settings->api_keys, failure) : STATUS_OK;
     if (!status && settings->cors_origins)
         status = api_allow_origins(api, settings->cors_origins, failure);
     if (!status)
@@ -166,5 +175,6 @@ stop_http:
     loader_finish(&loader); /* after the last request */
 destroy_api:
     api_destroy(&api);
+    image_pool_destroy(&loader.decoders);
     return status;
 }

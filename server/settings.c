@@ -2,6 +2,7 @@
 
 #include "engine/base/file.h"
 #include "engine/base/yaml_json.h"
+#include "engine/sandbox/pool.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -88,6 +89,24 @@ static const struct setting table[] = {
      {NULL},
      "N",
      "how long a batch waits to fill"},
+    {"decoders",
+     SETTING_NUMBER,
+     AT(decoders),
+     "0",
+     0,
+     IMAGE_POOL_CHILDREN_MAX,
+     {NULL},
+     "N",
+     "processes that decode images; 0: one a core"},
+    {"decoder-sandbox",
+     SETTING_CHOICE,
+     AT(decoder_sandbox),
+     "on",
+     0,
+     0,
+     {"off", "on"},
+     "on|off",
+     "filters the system calls of these processes"},
     {"threads", SETTING_NUMBER, AT(threads), "64", 1, 1024, {NULL}, "N", "connections served at once"},
     {"body-timeout-ms",
      SETTING_NUMBER,

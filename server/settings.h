@@ -21,7 +21,9 @@ struct settings {
     const char *cors_origins;                 /* "*", or origins with commas; NULL: none */
     uint32_t precision;                       /* enum precision */
     uint32_t max_batch, batches_in_flight, max_queue, max_queue_delay_us;
-    uint32_t threads; /* connections served at once */
+    uint32_t decoders;        /* child processes that decode images; 0: one a core */
+    uint32_t decoder_sandbox; /* 1: with a filter of their system calls */
+    uint32_t threads;         /* connections served at once */
     uint32_t body_timeout_ms, drain_timeout_ms;
     uint32_t log_level, log_format; /* enum log_level, enum log_format */
     struct arena *arena;            /* of all texts */

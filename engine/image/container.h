@@ -15,8 +15,8 @@
 WARN_UNUSED enum status png_inspect(struct bytes encoded, struct failure *failure, struct image_info *info,
                                     struct buffer *clean, size_t *budget);
 
-/* Decodes a JPEG as image_decode does; *pixels are RGB rows, which the caller frees. */
-WARN_UNUSED enum status image_decode_jpeg(struct bytes encoded, struct failure *failure,
+/* Decodes a JPEG as image_decode_into does; *pixels are RGB rows: room, or what the caller frees. */
+WARN_UNUSED enum status image_decode_jpeg(struct bytes encoded, uint8_t *room, struct failure *failure,
                                           struct image_info *info, uint8_t **pixels);
 
 /* Refuses sides and areas out of bounds: TOO_LARGE or UNPROCESSABLE. */

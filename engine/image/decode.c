@@ -96,7 +96,7 @@ enum status image_size_check(uint32_t width, uint32_t height, struct failure *fa
 
 /* 16-bit samples to RGB: stretched between the extremes of all colour samples. A constant image turns black;
  * image_prepare refuses it. */
-static uint8_t *rgb_from_16_bits(const uint16_t *samples, size_t pixels, unsigned channels)
+static void rgb_from_16_bits(const uint16_t *samples, size_t pixels, unsigned channels, uint8_t *out)
 {
     unsigned colours = channels >= 3 ? 3 : 1;
     uint16_t minimum = UINT16_MAX, maximum = 0;
@@ -109,16 +109,15 @@ static uint8_t *rgb_from_16_bits(const uint16_t *samples, size_t pixels, unsigne
     uint8_t *table = memory_allocate(UINT16_MAX + 1, 1);
     for (unsigned v = minimum; minimum < maximum && v <= maximum; v++)
         table[v] = (uint8_t)((double)(v - minimum) / (maximum - minimum) * 255.0);
-    uint8_t *out = memory_allocate(pixels, 3);
     for (size_t i = 0; i < pixels; i++)
         for (unsigned c = 0; c < 3; c++)
             out[3 * i + c] = table[samples[i * channels + (colours == 3 ? c : 0)]];
     free(table);
-    return out;
 }
 
-static enum status decode_png(struct bytes encoded, struct failure *failure, struct image_info *info,
-                              uint8_t **out)
+/* The library allocates its result, so that pixels of 8 bits are copied to a room. */
+static enum status decode_png(struct bytes encoded, uint8_t *room, struct failure *failure,
+                              struct image_info *info, uint8_t **out)
 {
     struct buffer clean = {0};
     enum status status = png_inspect(encoded, failure, info, &clean, &decoder_memory.limit);
@@ -129,11 +128,19 @@ static enum status decode_png(struct bytes encoded, struct failure *failure, str
     decoder_memory.used = 0;
     if (info->bits <= 8) {
         pixels = stbi_load_from_memory(clean.data, (int)clean.size, &width, &height, &channels, 3);
+        if (room && pixels) {
+            memcpy(room, pixels, (size_t)width * (size_t)height * 3);
+            free(pixels);
+            pixels = room;
+        }
     } else {
         uint16_t *samples =
             stbi_load_16_from_memory(clean.data, (int)clean.size, &width, &height, &channels, 0);
-        if (samples)
-            pixels = rgb_from_16_bits(samples, (size_t)width * (size_t)height, (unsigned)channels);
+        size_t count = (size_t)width * (size_t)height;
+        if (samples) {
+            pixels = room ? room : memory_allocate(count, 3);
+            rgb_from_16_bits(samples, count, (unsigned)channels, pixels);
+        }
         free(samples);
     }
     buffer_finish(&clean);
@@ -148,6 +155,12 @@ static enum status decode_png(struct bytes encoded, struct failure *failure, str
 enum status image_decode(struct bytes encoded, struct failure *failure, struct image *out,
                          struct image_info *info)
 {
+    return image_decode_into(encoded, NULL, failure, out, info);
+}
+
+enum status image_decode_into(struct bytes encoded, uint8_t *room, struct failure *failure, struct image *out,
+                              struct image_info *info)
+{
     *info = (struct image_info){.format = image_sniff(encoded)};
     if (encoded.size == 0)
         return failure_set(failure, STATUS_UNPROCESSABLE, "The image is empty: it has 0 bytes.");
@@ -157,10 +170,10 @@ enum status image_decode(struct bytes encoded, struct failure *failure, struct i
     enum status status;
     switch (info->format) {
     case IMAGE_PNG:
-        status = decode_png(encoded, failure, info, &pixels);
+        status = decode_png(encoded, room, failure, info, &pixels);
         break;
     case IMAGE_JPEG:
-        status = image_decode_jpeg(encoded, failure, info, &pixels);
+        status = image_decode_jpeg(encoded, room, failure, info, &pixels);
         break;
     default:
         status = failure_set(failure, STATUS_UNSUPPORTED_MEDIA,

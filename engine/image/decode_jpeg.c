@@ -28,7 +28,7 @@ struct decoder {
     bool has_many_scans;
     struct failure *failure;
     struct image_info *info;
-    uint8_t *pixels;
+    uint8_t *room, *pixels;
 };
 
 static enum status damaged(struct failure *failure, const char *what)
@@ -149,7 +149,7 @@ static enum status file_decode(struct decoder *decoder, struct bytes encoded)
     library->out_color_space = JCS_RGB;
     jpeg_start_decompress(library);
     size_t stride = 3 * (size_t)library->output_width;
-    decoder->pixels = memory_allocate(library->output_height, stride);
+    decoder->pixels = decoder->room ? decoder->room : memory_allocate(library->output_height, stride);
     while (library->output_scanline < library->output_height) {
         JSAMPROW row = decoder->pixels + library->output_scanline * stride;
         jpeg_read_scanlines(library, &row, 1);
@@ -169,19 +169,20 @@ static enum status file_decode_guarded(struct decoder *decoder, struct bytes enc
     return file_decode(decoder, encoded);
 }
 
-enum status image_decode_jpeg(struct bytes encoded, struct failure *failure, struct image_info *info,
-                              uint8_t **pixels)
+enum status image_decode_jpeg(struct bytes encoded, uint8_t *room, struct failure *failure,
+                              struct image_info *info, uint8_t **pixels)
 {
-    struct decoder decoder = {.progress.progress_monitor = on_progress, .failure = failure, .info = info};
+    struct decoder decoder = {
+        .progress.progress_monitor = on_progress, .failure = failure, .info = info, .room = room};
     decoder.library.err = jpeg_std_error(&decoder.errors);
     decoder.library.client_data = &decoder;
     decoder.errors.error_exit = on_error;
     decoder.errors.emit_message = on_message;
     enum status status = file_decode_guarded(&decoder, encoded);
     jpeg_destroy_decompress(&decoder.library);
-    if (status)
-        free(decoder.pixels);
-    else
+    if (status == STATUS_OK)
         *pixels = decoder.pixels;
+    else if (!room)
+        free(decoder.pixels);
     return status;
 }

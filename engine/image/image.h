@@ -13,7 +13,8 @@
 enum image_format { IMAGE_UNKNOWN, IMAGE_PNG, IMAGE_JPEG };
 
 enum { IMAGE_SIDE_MIN = 16, IMAGE_SIDE_MAX = 32768 };
-#define IMAGE_PIXELS_MAX 100000000u /* 100 megapixels */
+#define IMAGE_PIXELS_MAX      100000000u /* 100 megapixels */
+#define IMAGE_PIXEL_BYTES_MAX ((size_t)IMAGE_PIXELS_MAX * 3)
 
 /* Bits of image_info.warnings: what a reader of the result should know about the picture. */
 enum image_warning {
@@ -76,6 +77,10 @@ enum image_format image_sniff(struct bytes encoded);
  * with image_finish. */
 WARN_UNUSED enum status image_decode(struct bytes encoded, struct failure *failure, struct image *out,
                                      struct image_info *info);
+/* As image_decode, with the pixels in `room`: IMAGE_PIXEL_BYTES_MAX bytes that stay the caller's. A JPEG's
+ * are never anywhere else. room NULL: image_decode itself. */
+WARN_UNUSED enum status image_decode_into(struct bytes encoded, uint8_t *room, struct failure *failure,
+                                          struct image *out, struct image_info *info);
 void image_finish(struct image *image);
 
 /* Pillow's 8-bit bicubic resize to width x height, of which only the crop_width x crop_height pixels at

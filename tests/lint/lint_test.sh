@@ -21,7 +21,7 @@ fail()
 fresh()
 {
     rm -rf "${tree:?}"/*
-    for folder in engine/base engine/image engine/weights engine/checkpoint engine/gpu engine/reference engine/kernels \
+    for folder in engine/base engine/image engine/sandbox engine/weights engine/checkpoint engine/gpu engine/reference engine/kernels \
         engine/model api server cli shaders/params tests/unit/image; do
         mkdir -p "$tree/$folder"
         guard=$(echo "$folder" | tr 'a-z/' 'A-Z_')
@@ -70,6 +70,9 @@ passes headers.sh "a tree in order"
 
 forbidden engine/base/part.c '#include "engine/image/part.h"' 'engine/base/ may not include engine/image/part.h'
 forbidden engine/image/part.c '#include "engine/weights/part.h"' 'engine/image/ may not include'
+forbidden engine/image/part.c '#include "engine/sandbox/part.h"' 'engine/image/ may not include'
+forbidden engine/sandbox/part.c '#include "engine/gpu/part.h"' 'engine/sandbox/ may not include'
+forbidden server/part.c '#include "engine/sandbox/part.h"' 'server/ may not include'
 forbidden engine/weights/part.c '#include "engine/checkpoint/part.h"' 'engine/weights/ may not include'
 forbidden engine/gpu/part.c '#include "engine/kernels/part.h"' 'engine/gpu/ may not include'
 forbidden engine/reference/part.c '#include "engine/gpu/part.h"' 'engine/reference/ may not include'
@@ -88,6 +91,7 @@ forbidden api/part.c '#include <civetweb.h>' 'civetweb.h may be included only in
 forbidden engine/base/file.c '#include <cjson/cJSON.h>' 'only in engine/base/json.c'
 forbidden api/part.c '#include "cJSON.h"' 'only in engine/base/json.c'
 forbidden engine/image/decode.c '#include <jpeglib.h>' 'only in engine/image/decode_jpeg.c'
+forbidden engine/sandbox/pool.c '#include <seccomp.h>' 'only in engine/sandbox/confine.c'
 forbidden engine/image/resize.c '#include <stb/stb_image.h>' 'only in engine/image/decode.c'
 forbidden engine/kernels/part.c '#include <vulkan/vulkan.h>' 'only in engine/gpu/'
 forbidden engine/kernels/part.c '#include <vulkan/vulkan_core.h>' 'only in engine/gpu/'

@@ -1,5 +1,7 @@
 #include "tests/unit/api/fake_engine.h"
 
+#include "engine/sandbox/pool.h"
+
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -8,6 +10,7 @@
 
 struct engine {
     char behaviour[16];
+    struct image_pool *decoders;
     struct model_card card;
     _Atomic uint64_t batches, images, sizes[ENGINE_BATCH_MAX]; /* a request is a batch */
 };
@@ -72,6 +75,7 @@ enum status engine_create(const struct engine_options *options, struct failure *
         pause_ms(3000);
     struct engine *engine = memory_allocate(1, sizeof *engine);
     strncpy(engine->behaviour, behaviour, sizeof engine->behaviour - 1);
+    engine->decoders = options->decoders;
     engine->card = (struct model_card){
         .name = memory_copy_text(options->model),
         .version = "1.2.3",
@@ -114,7 +118,7 @@ const char *engine_rung_name(const struct engine *engine)
 
 bool engine_usable(const struct engine *engine)
 {
-    return strcmp(engine->behaviour, "lost") != 0;
+    return strcmp(engine->behaviour, "lost") && (!engine->decoders || image_pool_usable(engine->decoders));
 }
 
 size_t engine_queue_depth(const struct engine *engine)
@@ -171,24 +175,26 @@ static void answer_head(const struct head_card *card, size_t first, double mean,
     }
 }
 
-static void predict_one(struct bytes encoded, bool keep_pixels, struct prediction *out)
+static void predict_one(const struct engine *engine, struct bytes encoded, bool keep_pixels,
+                        struct prediction *out)
 {
+    struct image_loan loan = {0};
     struct square square = {0};
     *out = (struct prediction){0};
     out->timing = (struct prediction_timing){1, 2, 3, 4};
-    if (image_decode(encoded, &out->failure, &out->pixels, &out->image))
+    if (image_pool_decode(engine->decoders, encoded, 0, &out->failure, &loan, &out->image))
         return;
-    if (image_prepare(&out->pixels, FAKE_SIDE, &out->failure, &square, &out->region))
-        goto drop_pixels;
+    if (image_prepare(&loan.image, FAKE_SIDE, &out->failure, &square, &out->region))
+        goto return_loan;
     out->head_count = sizeof heads / sizeof *heads;
     out->heads = memory_allocate(out->head_count, sizeof *out->heads);
     for (size_t i = 0, first = 0; i < out->head_count; first += heads[i++].label_count)
         answer_head(&heads[i], first, mean_pixel(&square), &out->heads[i]);
     square_finish(&square);
     if (keep_pixels)
-        return;
-drop_pixels:
-    image_finish(&out->pixels);
+        out->pixels = image_loan_keep(&loan);
+return_loan:
+    image_loan_return(&loan);
 }
 
 enum status engine_predict(struct engine *engine, const struct bytes *images, size_t count,
@@ -206,7 +212,7 @@ enum status engine_predict(struct engine *engine, const struct bytes *images, si
     engine->images += count;
     engine->sizes[count - 1]++;
     for (size_t i = 0; i < count; i++)
-        predict_one(images[i], options->keep_pixels, &out[i]);
+        predict_one(engine, images[i], options->keep_pixels, &out[i]);
     return STATUS_OK;
 }
 

@@ -45,6 +45,8 @@ START_TEST(nothing_given_means_the_defaults)
     ck_assert_ptr_null(settings.probe_listen);
     ck_assert_ptr_null(settings.device);
     ck_assert_uint_eq(settings.threads, 64);
+    ck_assert_uint_eq(settings.decoders, 0);
+    ck_assert_uint_eq(settings.decoder_sandbox, 1);
     ck_assert_uint_eq(settings.log_format, LOG_JSON);
     settings_finish(&settings);
 }
@@ -54,12 +56,16 @@ START_TEST(the_command_line_wins_over_environment_over_file)
 {
     struct settings settings;
     struct failure failure = {0};
-    write_file("model: [file, second]\nthreads: 1\nmax-batch: 2\nmax-queue: '3'\nlog-level: debug\n");
+    write_file("model: [file, second]\nthreads: 1\nmax-batch: 2\nmax-queue: '3'\nlog-level: debug\n"
+               "decoder-sandbox: off\n");
     setenv("CXRD_THREADS", "10", 1);
     setenv("CXRD_MAX_BATCH", "20", 1);
+    setenv("CXRD_DECODERS", "3", 1);
     ck_assert_msg(!READ(&failure, &settings, "--config", path, "--threads=7"), "%s", failure.sentence);
     ck_assert_uint_eq(settings.threads, 7);
     ck_assert_uint_eq(settings.max_batch, 20);
+    ck_assert_uint_eq(settings.decoders, 3);
+    ck_assert_uint_eq(settings.decoder_sandbox, 0);
     ck_assert_uint_eq(settings.max_queue, 3);
     ck_assert_uint_eq(settings.log_level, LOG_DEBUG);
     ck_assert_uint_eq(settings.model_count, 2);
@@ -96,6 +102,8 @@ START_TEST(what_is_wrong_is_named)
     REFUSED("--threads can be given 1 time", "--threads", "1", "--threads", "2");
     REFUSED("--threads must be a whole number from 1 to 1024", "--model", "m", "--threads", "0");
     REFUSED("--threads must be a whole number", "--model", "m", "--threads", "4x");
+    REFUSED("--decoders must be a whole number from 0 to 64", "--model", "m", "--decoders", "65");
+    REFUSED("--decoder-sandbox must be one of on|off", "--model", "m", "--decoder-sandbox", "no");
     REFUSED("--threads must be a whole number", "--model", "m", "--threads", "-1");
     REFUSED("--threads must be a whole number", "--model", "m", "--threads", "99999999999999999999");
     REFUSED("--precision must be one of auto|fp16|fp32", "--model", "m", "--precision", "int8");

@@ -1,0 +1,39 @@
+/* The pool's side of the template process and of the children's sockets. Private to engine/sandbox. */
+#ifndef CXRD_ENGINE_SANDBOX_LINK_H
+#define CXRD_ENGINE_SANDBOX_LINK_H
+
+#include "engine/sandbox/child.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct link {
+    pthread_mutex_t lock; /* one order at a time */
+    int control;
+    pid_t template;
+    _Atomic bool lost; /* the template is gone or does not answer */
+};
+
+/* Forks the template; `plan` is what it and its children see of it from then on. Fails with UNAVAILABLE. */
+WARN_UNUSED enum status link_init(struct link *link, const struct plan *plan, struct failure *failure);
+/* Ends the template and all children. */
+void link_finish(struct link *link);
+
+/* Ends the slot's child, whatever it is doing, and waits for another to be ready; *channel is closed and then
+ * leads to that one, or is -1 on failure. *ended (may be NULL) is the wait status of the one before, if there
+ * was one. Fails with UNAVAILABLE. Thread-safe. */
+WARN_UNUSED enum status link_renew(struct link *link, size_t slot, struct failure *failure, int *channel,
+                                   int *ended);
+
+/* True while a child waits for a job at the other end. */
+bool channel_is_idle(int channel);
+
+enum answer {
+    ANSWER_GIVEN,  /* *out is valid in form; what it says is the child's word */
+    ANSWER_LATE,   /* nothing came until then */
+    ANSWER_NEVER,  /* the child died, or said what makes no sense */
+    ANSWER_UNREAD, /* the child died before it read the job */
+};
+enum answer channel_wait(int channel, uint64_t until_ns, struct outcome *out);
+
+#endif

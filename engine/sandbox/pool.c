@@ -1,0 +1,289 @@
+#include "engine/sandbox/pool.h"
+
+#include "engine/base/clock.h"
+#include "engine/base/log.h"
+#include "engine/sandbox/area.h"
+#include "engine/sandbox/link.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { ATTEMPTS_MAX = 3 }; /* at a child that dies before it has read its job */
+
+struct slot {
+    int channel; /* to its child; -1: it has none. Only who took the slot looks. */
+    bool taken;
+};
+
+struct image_pool {
+    pthread_mutex_t lock; /* of all `taken` */
+    pthread_cond_t returned;
+    struct slot slots[IMAGE_POOL_CHILDREN_MAX];
+    struct plan plan;
+    struct link link;
+};
+
+static uint32_t core_count(void)
+{
+    cpu_set_t cores;
+    if (sched_getaffinity(0, sizeof cores, &cores))
+        return 1;
+    int count = CPU_COUNT(&cores);
+    return count < IMAGE_POOL_CHILDREN_MAX ? (uint32_t)count : IMAGE_POOL_CHILDREN_MAX;
+}
+
+static struct image_pool *pool_allocate(const struct image_pool_options *options)
+{
+    struct image_pool *pool = memory_allocate(1, sizeof *pool);
+    struct image_pool_options *own = &pool->plan.options;
+    *own = *options;
+    own->children = own->children ? own->children : core_count();
+    own->timeout_ms = own->timeout_ms ? own->timeout_ms : IMAGE_POOL_TIMEOUT_MS;
+    own->cpu_s = own->cpu_s ? own->cpu_s : IMAGE_POOL_CPU_S;
+    own->decode = own->decode ? own->decode : image_decode_into;
+    assert(own->children <= IMAGE_POOL_CHILDREN_MAX);
+    pool->plan.count = own->children;
+    for (size_t i = 0; i < pool->plan.count; i++)
+        pool->slots[i].channel = -1;
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC); /* that of clock_now_ns */
+    pthread_cond_init(&pool->returned, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    pthread_mutex_init(&pool->lock, NULL);
+    return pool;
+}
+
+/* All but the link. */
+static void pool_free(struct image_pool *pool)
+{
+    areas_finish(pool->plan.areas, pool->plan.count);
+    pthread_mutex_destroy(&pool->lock);
+    pthread_cond_destroy(&pool->returned);
+    free(pool);
+}
+
+enum status image_pool_create(const struct image_pool_options *options, struct failure *failure,
+                              struct image_pool **out)
+{
+    struct image_pool *pool = pool_allocate(options);
+    enum status status = areas_init(pool->plan.areas, pool->plan.count, failure);
+    if (!status)
+        status = link_init(&pool->link, &pool->plan, failure);
+    if (status) {
+        pool_free(pool);
+        return status;
+    }
+    for (size_t i = 0; i < pool->plan.count && !status; i++)
+        status = link_renew(&pool->link, i, failure, &pool->slots[i].channel, NULL);
+    if (status) {
+        image_pool_destroy(&pool);
+        return status;
+    }
+    if (options->unfiltered)
+        log_message(LOG_WARNING, "image decoders run without a filter of their system calls");
+    *out = pool;
+    return STATUS_OK;
+}
+
+void image_pool_destroy(struct image_pool **handle)
+{
+    struct image_pool *pool = handle ? *handle : NULL;
+    if (!pool)
+        return;
+    for (size_t i = 0; i < pool->plan.count; i++) {
+        assert(!pool->slots[i].taken);
+        if (pool->slots[i].channel >= 0)
+            close(pool->slots[i].channel);
+    }
+    link_finish(&pool->link);
+    pool_free(pool);
+    *handle = NULL;
+}
+
+bool image_pool_usable(const struct image_pool *pool)
+{
+    return !pool->link.lost;
+}
+
+/* The first free slot, so that few images at a time use few children's memory. */
+static size_t slot_find(const struct image_pool *pool)
+{
+    size_t i = 0;
+    while (i < pool->plan.count && pool->slots[i].taken)
+        i++;
+    return i;
+}
+
+/* Waits for a free slot; false when the deadline passes first. */
+static bool slot_take(struct image_pool *pool, uint64_t deadline_ns, size_t *out)
+{
+    struct timespec until = {(time_t)(deadline_ns / 1000000000), (long)(deadline_ns % 1000000000)};
+    bool in_time = true;
+    pthread_mutex_lock(&pool->lock);
+    size_t i;
+    while ((i = slot_find(pool)) == pool->plan.count && in_time) {
+        if (!deadline_ns)
+            pthread_cond_wait(&pool->returned, &pool->lock);
+        else if (clock_now_ns() < deadline_ns)
+            pthread_cond_timedwait(&pool->returned, &pool->lock, &until);
+        else
+            in_time = false;
+    }
+    if (in_time) {
+        pool->slots[i].taken = true;
+        *out = i;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return in_time;
+}
+
+static void slot_return(struct image_pool *pool, size_t i)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->slots[i].taken = false;
+    pthread_cond_signal(&pool->returned);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void log_end(enum answer answer, int ended)
+{
+    if (answer == ANSWER_LATE)
+        log_message(LOG_WARNING, "an image took too long; its decoder was replaced");
+    else if (answer != ANSWER_GIVEN && WIFSIGNALED(ended))
+        log_message(LOG_WARNING, "an image decoder was ended by signal %d (%s) and replaced", WTERMSIG(ended),
+                    strsignal(WTERMSIG(ended)));
+}
+
+static enum status child_renew(struct image_pool *pool, size_t slot, enum answer reason,
+                               struct failure *failure)
+{
+    int ended = -1;
+    enum status status = link_renew(&pool->link, slot, failure, &pool->slots[slot].channel, &ended);
+    if (ended != -1)
+        log_end(reason, ended);
+    if (status)
+        log_message(LOG_ERROR, "%s", failure->sentence);
+    return status;
+}
+
+static bool is_image(const struct image_info *info)
+{
+    return info->width >= IMAGE_SIDE_MIN && info->height >= IMAGE_SIDE_MIN && info->width <= IMAGE_SIDE_MAX &&
+           info->height <= IMAGE_SIDE_MAX && (uint64_t)info->width * info->height <= IMAGE_PIXELS_MAX;
+}
+
+/* Has the slot's child decode its input. A child that died of something else before is replaced first. */
+static enum status child_decode(struct image_pool *pool, size_t slot, size_t size, uint64_t until_ns,
+                                struct failure *failure, enum answer *answer, struct outcome *out)
+{
+    const int *channel = &pool->slots[slot].channel;
+    struct job job = {size};
+    *answer = ANSWER_UNREAD;
+    for (int attempt = 0; attempt < ATTEMPTS_MAX && *answer == ANSWER_UNREAD; attempt++) {
+        if (!channel_is_idle(*channel) && child_renew(pool, slot, ANSWER_UNREAD, failure))
+            return failure->status;
+        if (send(*channel, &job, sizeof job, MSG_NOSIGNAL) == sizeof job)
+            *answer = channel_wait(*channel, until_ns, out);
+    }
+    if (*answer == ANSWER_GIVEN && out->failure.status == STATUS_OK && !is_image(&out->info))
+        *answer = ANSWER_NEVER;
+    struct failure ignored; /* the next image tries again */
+    if (*answer != ANSWER_GIVEN || out->retires)
+        (void)!child_renew(pool, slot, *answer, &ignored);
+    return STATUS_OK;
+}
+
+/* Decodes in a slot that was taken. */
+static enum status slot_decode(struct image_pool *pool, size_t slot, struct bytes encoded,
+                               uint64_t deadline_ns, struct failure *failure, struct image_info *info)
+{
+    uint32_t timeout_ms = pool->plan.options.timeout_ms;
+    uint64_t until_ns = clock_now_ns() + timeout_ms * UINT64_C(1000000);
+    bool hurried = deadline_ns && deadline_ns < until_ns;
+    enum answer answer;
+    struct outcome outcome;
+    if (encoded.size)
+        memcpy(pool->plan.areas[slot].input, encoded.data, encoded.size);
+    enum status status =
+        child_decode(pool, slot, encoded.size, hurried ? deadline_ns : until_ns, failure, &answer, &outcome);
+    area_shrink_input(&pool->plan.areas[slot], encoded.size);
+    if (status)
+        return status;
+    if (answer == ANSWER_GIVEN) {
+        *info = outcome.info;
+        if (outcome.failure.status)
+            *failure = outcome.failure;
+        return outcome.failure.status;
+    }
+    if (answer == ANSWER_LATE && hurried)
+        return failure_set(failure, STATUS_TIMEOUT,
+                           "The request's deadline passed while its image was decoded.");
+    if (answer == ANSWER_LATE)
+        return failure_set(failure, STATUS_UNPROCESSABLE,
+                           "The image cannot be decoded within %g s; save it again, or smaller.",
+                           timeout_ms / 1000.0);
+    return failure_set(failure, STATUS_UNPROCESSABLE,
+                       "The image cannot be decoded: its decoder broke down. Save it again.");
+}
+
+enum status image_pool_decode(struct image_pool *pool, struct bytes encoded, uint64_t deadline_ns,
+                              struct failure *failure, struct image_loan *out, struct image_info *info)
+{
+    struct image image;
+    size_t slot = 0;
+    if (!pool) {
+        enum status status = image_decode(encoded, failure, &image, info);
+        if (!status)
+            *out = (struct image_loan){.image = image};
+        return status;
+    }
+    *info = (struct image_info){.format = image_sniff(encoded)};
+    if (encoded.size > IMAGE_POOL_FILE_BYTES_MAX)
+        return failure_set(failure, STATUS_TOO_LARGE, "The image file is over %zu MiB.",
+                           IMAGE_POOL_FILE_BYTES_MAX >> 20);
+    if (!slot_take(pool, deadline_ns, &slot))
+        return failure_set(failure, STATUS_TIMEOUT,
+                           "The request's deadline passed while its image waited to be decoded.");
+    enum status status = slot_decode(pool, slot, encoded, deadline_ns, failure, info);
+    uint8_t *pixels = pool->plan.areas[slot].output;
+    if (status) {
+        area_shrink_output(&pool->plan.areas[slot], IMAGE_PIXEL_BYTES_MAX);
+        slot_return(pool, slot);
+    } else {
+        *out = (struct image_loan){{info->width, info->height, pixels}, pool, slot};
+    }
+    return status;
+}
+
+void image_loan_return(struct image_loan *loan)
+{
+    if (loan->pool) {
+        area_shrink_output(&loan->pool->plan.areas[loan->slot],
+                           (size_t)loan->image.width * loan->image.height * 3);
+        slot_return(loan->pool, loan->slot);
+    } else {
+        image_finish(&loan->image);
+    }
+    *loan = (struct image_loan){0};
+}
+
+struct image image_loan_keep(struct image_loan *loan)
+{
+    struct image image = loan->image;
+    if (loan->pool) {
+        size_t size = (size_t)image.width * image.height * 3;
+        image.pixels = memory_allocate(size, 1);
+        memcpy(image.pixels, loan->image.pixels, size);
+        image_loan_return(loan);
+    }
+    *loan = (struct image_loan){0};
+    return image;
+}
