@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """HTTP itself, over a service with a fake engine: http_test.py FAKE_CXRD"""
 
+import base64
 import json
 import signal
 import socket
@@ -13,6 +14,8 @@ from service import FORM, Service, codes, form, in_background, png, receive_all,
 
 BINARY = sys.argv.pop(1)
 PICTURE = png(100, 80)
+INFERENCE = json.dumps({"inputs": [{"name": "image", "datatype": "BYTES", "shape": [1],
+                                    "data": [base64.b64encode(PICTURE).decode()]}]})
 HEAD = b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\n"
 
 
@@ -26,10 +29,10 @@ class Routes(unittest.TestCase):
         cls.service.__exit__()
 
     def test_every_described_route_answers_as_described(self):
-        for path in service.DESCRIPTION.document["paths"]:
-            target = path.replace("{name}", "demo")
-            if "predict" in path:
-                self.assertEqual(self.service.post(target, "image/png", PICTURE).code, 200, target)
+        for target, item in service.DESCRIPTION.routes():
+            if "post" in item:
+                kind, body = ("application/json", INFERENCE) if "infer" in target else ("image/png", PICTURE)
+                self.assertEqual(self.service.post(target, kind, body).code, 200, target)
                 self.assertEqual(self.service.get(target).code, 405)
             else:
                 self.assertEqual(self.service.get(target).code, 200, target)
@@ -38,7 +41,7 @@ class Routes(unittest.TestCase):
             self.assertEqual(self.service.request("OPTIONS", target).code, 204)
 
     def test_what_is_not_described_is_not_there(self):
-        for target in ("/", "/metric", "/v2", "/docs", "/healthz/", "/../healthz", "/models/none"):
+        for target in ("/", "/metric", "/v2/", "/v2/models", "/docs", "/healthz/", "/../healthz", "/models/none"):
             self.assertEqual(self.service.get(target).code, 404, target)
 
     def test_the_description_is_served_whole(self):
