@@ -140,7 +140,10 @@ enum status server_run(const struct settings *settings, struct failure *failure)
     struct loader loader = {0};
     struct api *api = api_create();
     struct http *http = NULL, *probes = NULL;
-    struct http_options options = {settings->listen, settings->threads, settings->body_timeout_ms, false};
+    struct http_options options = {.listen = settings->listen,
+                                   .threads = settings->threads,
+                                   .head_timeout_ms = settings->head_timeout_ms,
+                                   .body_timeout_ms = settings->body_timeout_ms};
     enum status status = settings->api_keys ? api_load_keys(api, settings->api_keys, failure) : STATUS_OK;
     if (!status && settings->cors_origins)
         status = api_allow_origins(api, settings->cors_origins, failure);
@@ -150,8 +153,9 @@ enum status server_run(const struct settings *settings, struct failure *failure)
         goto destroy_api;
     announce("listening on", settings->listen, http_port(http));
     if (settings->probe_listen) {
-        options =
-            (struct http_options){settings->probe_listen, PROBE_THREADS, settings->body_timeout_ms, true};
+        options.listen = settings->probe_listen;
+        options.threads = PROBE_THREADS;
+        options.probes_only = true;
         status = http_start(&options, api, failure, &probes);
         if (status)
             goto stop_http;
