@@ -122,6 +122,10 @@ static enum status serve(struct loader *loader, struct api *api, struct http *ht
         fflush(NULL);
         _exit(0); /* the loading cannot be interrupted, and nothing was promised yet */
     }
+    uint64_t loaded; /* reading the event, not only polling it, orders what the thread wrote before this */
+    ssize_t size = read(loader->done, &loaded, sizeof loaded);
+    assert(size == sizeof loaded);
+    (void)size;
     if (loader->failure.status) {
         *failure = loader->failure;
         return failure->status;
