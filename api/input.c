@@ -16,7 +16,10 @@ static bool is_media(const char *value, const char *type)
     return length == strlen(type) && !strncasecmp(value, type, length);
 }
 
-enum status input_form(const struct api_request *request, struct failure *failure, enum body_form *out)
+enum body_form { BODY_IMAGE, BODY_MULTIPART, BODY_JSON };
+
+/* The form of the body by its Content-Type. */
+static enum status input_form(const struct api_request *request, struct failure *failure, enum body_form *out)
 {
     const char *type = api_request_header(request, "Content-Type");
     if (type && is_media(type, "multipart/form-data"))
@@ -36,6 +39,12 @@ enum status input_form(const struct api_request *request, struct failure *failur
             "image/jpeg, application/octet-stream with a PNG or JPEG in it, or application/json.",
             type ? "This Content-Type" : "A body without Content-Type");
     return STATUS_OK;
+}
+
+enum status input_check(const struct api_request *request, struct failure *failure)
+{
+    enum body_form form;
+    return input_form(request, failure, &form);
 }
 
 /* Adds an image; a NULL id gives it its number. */

@@ -12,11 +12,9 @@ struct input {
     struct option_list options;
 };
 
-enum body_form { BODY_IMAGE, BODY_MULTIPART, BODY_JSON };
-
-/* The form of the request's body by its Content-Type. Fails with UNSUPPORTED_MEDIA, listing what is read. */
-WARN_UNUSED enum status input_form(const struct api_request *request, struct failure *failure,
-                                   enum body_form *out);
+/* Whether the body of POST /predict is of a kind that is read. Fails with UNSUPPORTED_MEDIA, listing what is.
+ */
+WARN_UNUSED enum status input_check(const struct api_request *request, struct failure *failure);
 
 /* Reads query and body. Fails with BAD_REQUEST, TOO_LARGE (too many images), UNSUPPORTED_MEDIA. *out is
  * large: the caller takes it from the arena. */

@@ -4,6 +4,7 @@
 #include "api/problem.h"
 #include "engine/image/overlay.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 struct json *result_model(const struct model_card *card)
@@ -14,6 +15,14 @@ struct json *result_model(const struct model_card *card)
     json_add_text(model, "weights_sha256", card->weights_sha256);
     json_add_text(model, "intended_use", card->intended_use);
     return model;
+}
+
+void result_add_timing(struct prediction_timing *sum, const struct prediction_timing *one)
+{
+    sum->decode_ms += one->decode_ms;
+    sum->preprocess_ms += one->preprocess_ms;
+    sum->queue_ms = fmax(sum->queue_ms, one->queue_ms);
+    sum->inference_ms = fmax(sum->inference_ms, one->inference_ms);
 }
 
 static struct json *image_json(const char *id, const char *profile, const struct prediction *prediction)

@@ -16,6 +16,9 @@ struct result_context {
 /* {"name", "version", "weights_sha256", "intended_use"} */
 struct json *result_model(const struct model_card *card);
 
+/* Decoding and preparing go image by image; queue and network are shared by the batch. */
+void result_add_timing(struct prediction_timing *sum, const struct prediction_timing *one);
+
 /* [{"system", "code"}] of a label. */
 struct json *result_codes(const struct label *label);
 /* Adds "calibration": {"scale", "offset"} when the label's probability is not the plain sigmoid. */

@@ -1,33 +1,46 @@
-/* The one table of routes, and the way through it. Paths match exactly. */
+/* The one table of routes, and the way through it. Paths match exactly, piece by piece once decoded. */
 #include "api/handlers/handlers.h"
+#include "api/infer.h"
 #include "api/input.h"
 #include "api/text.h"
 
 #include <string.h>
+#include <strings.h>
 
 enum method { METHOD_GET = 1, METHOD_POST = 2 };
 
 struct route {
-    const char *pattern; /* may end in "{name}": the rest of the path, not empty */
+    const char *pattern; /* "{name}" and "{version}" stand for a piece that is not empty */
     enum method method;
     api_handler handler;
-    bool open; /* answers whoever asks, and refuses nobody */
+    enum status (*check)(const struct api_request *,
+                         struct failure *); /* of POST: whether its type is read */
+    bool open;                              /* answers whoever asks, and refuses nobody */
 };
 
 static const struct route routes[] = {
-    {"/predict", METHOD_POST, handle_predict},
-    {"/v1/predict", METHOD_POST, handle_predict},
+    {"/predict", METHOD_POST, handle_predict, input_check},
+    {"/v1/predict", METHOD_POST, handle_predict, input_check},
     {"/models", METHOD_GET, handle_models},
     {"/models/{name}", METHOD_GET, handle_model},
-    {"/healthz", METHOD_GET, handle_health, true},
-    {"/readyz", METHOD_GET, handle_ready, true},
+    {"/healthz", METHOD_GET, handle_health, .open = true},
+    {"/readyz", METHOD_GET, handle_ready, .open = true},
     /* Open: it holds counts only, and what scrapes it has no key of a client. */
-    {"/metrics", METHOD_GET, handle_metrics, true},
+    {"/metrics", METHOD_GET, handle_metrics, .open = true},
     {"/version", METHOD_GET, handle_version},
-    {"/openapi.yaml", METHOD_GET, handle_openapi_yaml, true},
-    {"/openapi.json", METHOD_GET, handle_openapi_json, true},
+    {"/openapi.yaml", METHOD_GET, handle_openapi_yaml, .open = true},
+    {"/openapi.json", METHOD_GET, handle_openapi_json, .open = true},
+    {"/v2", METHOD_GET, handle_v2},
+    {"/v2/health/live", METHOD_GET, handle_v2_live, .open = true},
+    {"/v2/health/ready", METHOD_GET, handle_v2_ready, .open = true},
+    {"/v2/models/{name}", METHOD_GET, handle_v2_model},
+    {"/v2/models/{name}/ready", METHOD_GET, handle_v2_model_ready},
+    {"/v2/models/{name}/infer", METHOD_POST, handle_v2_infer, infer_check},
+    {"/v2/models/{name}/versions/{version}", METHOD_GET, handle_v2_model},
+    {"/v2/models/{name}/versions/{version}/ready", METHOD_GET, handle_v2_model_ready},
+    {"/v2/models/{name}/versions/{version}/infer", METHOD_POST, handle_v2_infer, infer_check},
 };
-enum { ROUTES = sizeof routes / sizeof *routes };
+enum { ROUTES = sizeof routes / sizeof *routes, SEGMENTS_MAX = 6 };
 
 size_t routes_count(void)
 {
@@ -47,15 +60,46 @@ bool routes_open(const char *pattern)
     return false;
 }
 
-/* The part of the path that stands for "{name}", "" when the pattern has none, NULL when it does not match.
- */
-static const char *match(const char *pattern, const char *path)
+/* A path cut at its slashes, each piece decoded. */
+struct path {
+    const char *segments[SEGMENTS_MAX];
+    size_t count; /* 0: more than any route has */
+};
+
+static enum status split_path(const struct api_request *request, struct failure *failure, struct path *out)
 {
-    size_t fixed = strcspn(pattern, "{");
-    if (strncmp(pattern, path, fixed))
-        return NULL;
-    const char *rest = path + fixed;
-    return (*rest != '\0') == (pattern[fixed] != '\0') ? rest : NULL;
+    *out = (struct path){0};
+    for (const char *at = request->path; *at == '/';) {
+        size_t length = strcspn(++at, "/");
+        char *segment = NULL;
+        enum status status = text_percent_decode(request->arena, at, length, false, failure, &segment);
+        if (status)
+            return status;
+        if (out->count < SEGMENTS_MAX)
+            out->segments[out->count] = segment;
+        out->count++;
+        at += length;
+    }
+    if (out->count > SEGMENTS_MAX)
+        out->count = 0;
+    return STATUS_OK;
+}
+
+static bool match(const char *pattern, const struct path *path, struct arguments *out)
+{
+    *out = (struct arguments){0};
+    for (size_t i = 0; i < path->count; i++) {
+        const char *segment = path->segments[i];
+        if (*pattern++ != '/')
+            return false;
+        size_t length = strcspn(pattern, "/");
+        if (*pattern == '{' && *segment)
+            *(pattern[1] == 'n' ? &out->name : &out->version) = segment;
+        else if (strlen(segment) != length || strncmp(segment, pattern, length))
+            return false;
+        pattern += length;
+    }
+    return path->count && !*pattern;
 }
 
 static const char *allowed(enum method method)
@@ -71,18 +115,17 @@ static bool method_fits(const struct route *route, const char *method)
 
 /* Finds the route of a request. NULL when *response already holds the answer: none, wrong method, OPTIONS. */
 static const struct route *find_route(const struct api_request *request, struct api_response *response,
-                                      const char **argument)
+                                      struct arguments *arguments)
 {
     struct failure failure = {0};
-    char *path = NULL;
-    if (text_percent_decode(request->arena, request->path, strlen(request->path), false, &failure, &path)) {
+    struct path path;
+    if (split_path(request, &failure, &path)) {
         respond_failure(request, &failure, response);
         return NULL;
     }
     for (size_t i = 0; i < ROUTES; i++) {
         const struct route *route = &routes[i];
-        *argument = match(route->pattern, path);
-        if (!*argument)
+        if (!match(route->pattern, &path, arguments))
             continue;
         response->route = route->pattern;
         if (method_fits(route, request->method))
@@ -98,25 +141,35 @@ static const struct route *find_route(const struct api_request *request, struct 
         return NULL;
     }
     failure_set(&failure, STATUS_NOT_FOUND, "There is nothing at '%s'; /openapi.yaml lists what there is.",
-                text_quote(request->arena, path, 60));
+                text_quote(request->arena, request->path, 60));
     respond_failure(request, &failure, response);
     return NULL;
+}
+
+static enum status check_coding(const struct api_request *request, struct failure *failure)
+{
+    const char *coding = api_request_header(request, "Content-Encoding");
+    if (!coding || !*coding || !strcasecmp(coding, "identity"))
+        return STATUS_OK;
+    return failure_set(failure, STATUS_UNSUPPORTED_MEDIA,
+                       "Content-Encoding is not taken; send the body as it is.");
 }
 
 /* True when the body is worth reading; else *response is the refusal, but for its last touches. */
 static bool admit(struct api *api, struct api_request *request, struct api_response *response)
 {
-    const char *argument = NULL;
-    const struct route *route = find_route(request, response, &argument);
+    struct arguments arguments;
+    const struct route *route = find_route(request, response, &arguments);
     if (!route || (!route->open && !service_authorize(api, request, response)))
         return false;
     if (route->method != METHOD_POST)
         return true;
     struct failure failure = {0};
-    enum body_form form;
     enum status status = service_ready(api, &failure);
     if (!status)
-        status = input_form(request, &failure, &form);
+        status = check_coding(request, &failure);
+    if (!status)
+        status = route->check(request, &failure);
     if (status)
         respond_failure(request, &failure, response);
     return !status;
@@ -134,12 +187,12 @@ bool api_admit(struct api *api, struct api_request *request, struct api_response
 void api_handle(struct api *api, const struct api_request *request, struct api_response *response)
 {
     *response = (struct api_response){.route = ""};
-    const char *argument = NULL;
-    const struct route *route = find_route(request, response, &argument);
+    struct arguments arguments;
+    const struct route *route = find_route(request, response, &arguments);
     if (route && route->method == METHOD_POST)
         metrics_enter(api->metrics);
     if (route)
-        route->handler(api, request, argument, response);
+        route->handler(api, request, &arguments, response);
     if (route && route->method == METHOD_POST)
         metrics_leave(api->metrics);
     service_complete(api, request, response);

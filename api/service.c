@@ -87,6 +87,22 @@ enum status service_engine(struct api *api, struct arena *arena, const char *nam
                        text_join(arena, names, count, 150));
 }
 
+enum status service_version(struct api *api, struct arena *arena, const char *name, const char *version,
+                            struct failure *failure, struct engine **out)
+{
+    struct engine *engine = NULL;
+    enum status status = service_engine(api, arena, name, STATUS_NOT_FOUND, failure, &engine);
+    if (status)
+        return status;
+    const char *only = engine_card(engine)->version;
+    if (version && strcmp(version, only))
+        return failure_set(failure, STATUS_NOT_FOUND, "Model '%s' has the version '%s', not '%s'.",
+                           text_quote(arena, name, 60), text_quote(arena, only, 60),
+                           text_quote(arena, version, 60));
+    *out = engine;
+    return STATUS_OK;
+}
+
 void service_complete(struct api *api, const struct api_request *request, struct api_response *response)
 {
     cors_apply(api->cors, request, response);
@@ -117,8 +133,16 @@ void respond_failure(const struct api_request *request, const struct failure *fa
                      struct api_response *response)
 {
     struct json *problem = problem_json(failure, request->id);
+    bool inference = !strncmp(request->path, "/v2", 3) && (!request->path[3] || request->path[3] == '/');
+    if (inference) {
+        struct json *error = json_object();
+        json_add_text(error, "error", json_text(json_member(problem, "detail")));
+        json_destroy(&problem);
+        problem = error;
+    }
     respond_json(response, problem_code(failure->status), &problem);
-    response->content_type = "application/problem+json";
+    if (!inference)
+        response->content_type = "application/problem+json";
     response->status = failure->status;
     if (response->code == 503)
         response->retry_after_s = API_RETRY_AFTER_S;

@@ -34,6 +34,11 @@ WARN_UNUSED enum status service_ready(struct api *api, struct failure *failure);
 WARN_UNUSED enum status service_engine(struct api *api, struct arena *arena, const char *name,
                                        enum status missing, struct failure *failure, struct engine **out);
 
+/* The engine of a model by its name and version; a NULL version asks for the one there is. Fails with
+ * UNAVAILABLE while the service starts, NOT_FOUND. */
+WARN_UNUSED enum status service_version(struct api *api, struct arena *arena, const char *name,
+                                        const char *version, struct failure *failure, struct engine **out);
+
 /* True when the client may ask, whose key's name is then in the request; else *response is the refusal. */
 bool service_authorize(struct api *api, struct api_request *request, struct api_response *response);
 
@@ -44,7 +49,7 @@ void service_complete(struct api *api, const struct api_request *request, struct
 void respond_header(struct api_response *response, const char *name, const char *value);
 /* Answers with a JSON value and destroys it. */
 void respond_json(struct api_response *response, int code, struct json **value);
-/* Answers with a problem. */
+/* Answers with a problem; under /v2 with {"error": sentence}, as that protocol has it. */
 void respond_failure(const struct api_request *request, const struct failure *failure,
                      struct api_response *response);
 

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <civetweb.h>
 #include <dirent.h>
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,25 @@ bool connection_gone(int socket)
     return poll(&ready, 1, 0) > 0;
 }
 
+bool connection_head_is_strict(const struct mg_connection *connection)
+{
+    /* The library parses in place: it ends a name and its value by zeros over the space, the colon, the CR
+     * and the LF behind them, and leaves the rest of its buffer as it came. */
+    const struct mg_request_info *info = mg_get_request_info(connection);
+    const char *after = NULL; /* the line that follows the last field */
+    for (int i = 0; i < info->num_headers; i++) {
+        const char *value = info->http_headers[i].value;
+        const char *colon = info->http_headers[i].name + strlen(info->http_headers[i].name);
+        if (colon + 1 < value && !colon[1])
+            return false; /* there was a space, and the colon behind it */
+        after = value + strlen(value);
+        if (after[1])
+            return false; /* a lone LF */
+        after += 2;
+    }
+    return !after || *after == '\r' || info->num_headers == MG_MAX_HEADERS; /* these are too many anyway */
+}
+
 bool connection_wants_reuse(const struct mg_connection *connection)
 {
     const char *header = mg_get_header(connection, "Connection");
@@ -96,6 +116,9 @@ enum body_result connection_read(struct mg_connection *connection, struct watchd
         got += (size_t)step;
     }
     bool late = watchdog_disarm(watchdog, slot);
+    if (got < size && !late) /* the library waits for the next byte no longer than for a head */
+        late = recv(socket, &(char){0}, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+               (errno == EAGAIN || errno == EWOULDBLOCK);
     return got == size ? BODY_COMPLETE : late ? BODY_TOO_SLOW : BODY_CUT_OFF;
 }
 

@@ -17,6 +17,12 @@ int connection_socket(const struct mg_connection *connection);
  * is taken not to wait for it. */
 bool connection_gone(int socket);
 
+/* True when every line of the request's head is a field of its own that ends in CR LF (RFC 9112, sections 2.2
+ * and 5.1). The library itself takes a space before the colon and a lone LF, and at a line that does not
+ * begin with a name (a folded one, one of ": x") it silently drops all that follows, a Transfer-Encoding too.
+ */
+bool connection_head_is_strict(const struct mg_connection *connection);
+
 /* What the client asked for: an HTTP/1.1 connection goes on unless it says otherwise. */
 bool connection_wants_reuse(const struct mg_connection *connection);
 /* Makes the library close the connection after this request, whatever stands in its buffer. */

@@ -190,7 +190,8 @@ static enum status read_body(struct exchange *exchange, size_t size, struct fail
                                    : BODY_COMPLETE;
     exchange->read_ms = clock_elapsed_ms(start_ns);
     if (result == BODY_TOO_SLOW)
-        return failure_set(failure, STATUS_REQUEST_TIMEOUT, "The body did not arrive within %.1f s.",
+        return failure_set(failure, STATUS_REQUEST_TIMEOUT,
+                           "The body did not arrive within %.1f s, or stopped coming.",
                            exchange->context->body_timeout_ms / 1e3);
     if (result == BODY_CUT_OFF)
         return failure_set(failure, STATUS_BAD_REQUEST, "The body is shorter than its Content-Length.");
@@ -211,7 +212,10 @@ static void run(struct exchange *exchange)
     struct failure failure = {0};
     size_t size = 0;
     const char *version = mg_get_request_info(exchange->connection)->http_version;
-    enum status status = guard_check(request, version, &failure, &size);
+    enum status status = connection_head_is_strict(exchange->connection)
+                             ? guard_check(request, version, &failure, &size)
+                             : failure_set(&failure, STATUS_BAD_REQUEST,
+                                           "The request's head has a line that is no header field.");
     if (!status && exchange->context->probes_only && !is_probe(request))
         status = failure_set(&failure, STATUS_NOT_FOUND, "Here are only /healthz, /readyz and /metrics.");
     if (status) {

@@ -13,10 +13,10 @@ struct http {
     struct mg_context *context;
     struct api *api;
     struct watchdog *watchdog;
-    uint32_t body_timeout_ms;
+    uint32_t threads, body_timeout_ms;
     bool probes_only;
     _Atomic bool draining;
-    _Atomic size_t in_flight;
+    _Atomic size_t connections, in_flight;
     int port;
 };
 
@@ -27,8 +27,23 @@ static struct exchange_context exchange_context(struct http *http)
         .watchdog = http->watchdog,
         .body_timeout_ms = http->body_timeout_ms,
         .probes_only = http->probes_only,
-        .closing = atomic_load(&http->draining),
+        /* A kept connection holds a thread: the last one is given to whoever comes next. */
+        .closing = atomic_load(&http->draining) || atomic_load(&http->connections) >= http->threads,
     };
+}
+
+static int on_connection(const struct mg_connection *connection, void **data)
+{
+    (void)data;
+    struct http *http = mg_get_user_data(mg_get_context(connection));
+    atomic_fetch_add(&http->connections, 1);
+    return 0;
+}
+
+static void on_connection_end(const struct mg_connection *connection)
+{
+    struct http *http = mg_get_user_data(mg_get_context(connection));
+    atomic_fetch_sub(&http->connections, 1);
 }
 
 /* Every request comes here; the library does nothing of its own with any. */
@@ -68,22 +83,27 @@ enum status http_start(const struct http_options *options, struct api *api, stru
         strspn(options->listen, "0123456789.:abcdefABCDEF[]") != strlen(options->listen))
         return failure_set(failure, STATUS_BAD_REQUEST,
                            "The address to listen on must be ADDRESS:PORT, such as 127.0.0.1:8080.");
-    char threads[16];
+    char threads[16], head_timeout[16];
     snprintf(threads, sizeof threads, "%u", options->threads);
-    /* Idle connections outlive a proxy's 60 s; a request's head has 20 s and 64 KiB. */
+    snprintf(head_timeout, sizeof head_timeout, "%u", options->head_timeout_ms);
+    /* Idle connections outlive a proxy's 60 s; a request's head has 64 KiB. */
     const char *const settings[][2] = {{"listening_ports", options->listen},
                                        {"num_threads", threads},
                                        {"enable_keep_alive", "yes"},
                                        {"keep_alive_timeout_ms", "75000"},
-                                       {"request_timeout_ms", "20000"},
+                                       {"request_timeout_ms", head_timeout},
                                        {"max_request_size", "65536"},
                                        {"decode_url", "no"},
                                        {"tcp_nodelay", "1"},
                                        {NULL, NULL}};
-    const struct mg_callbacks callbacks = {
-        .begin_request = on_request, .http_error = on_error, .log_message = on_message};
+    const struct mg_callbacks callbacks = {.begin_request = on_request,
+                                           .http_error = on_error,
+                                           .log_message = on_message,
+                                           .init_connection = on_connection,
+                                           .connection_closed = on_connection_end};
     struct http *http = memory_allocate(1, sizeof *http);
     http->api = api;
+    http->threads = options->threads;
     http->body_timeout_ms = options->body_timeout_ms;
     http->probes_only = options->probes_only;
     http->watchdog = watchdog_create(options->threads);

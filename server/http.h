@@ -7,7 +7,7 @@
 struct http_options {
     const char *listen; /* ADDRESS:PORT; port 0 lets the system choose */
     uint32_t threads;   /* connections served at once */
-    uint32_t body_timeout_ms;
+    uint32_t head_timeout_ms, body_timeout_ms;
     bool probes_only; /* answers /healthz, /readyz and /metrics alone */
 };
 

@@ -126,6 +126,10 @@ static enum status serve(struct loader *loader, struct api *api, struct http *ht
         fflush(NULL);
         _exit(0); /* the loading cannot be interrupted, and nothing was promised yet */
     }
+    uint64_t loaded; /* reading the event, not only polling it, orders what the thread wrote before this */
+    ssize_t size = read(loader->done, &loaded, sizeof loaded);
+    assert(size == sizeof loaded);
+    (void)size;
     if (loader->failure.status) {
         *failure = loader->failure;
         return failure->status;
@@ -150,7 +154,10 @@ enum status server_run(const struct settings *settings, struct failure *failure)
     int stop = signals_install();
     struct api *api = api_create();
     struct http *http = NULL, *probes = NULL;
-    struct http_options options = {settings->listen, settings->threads, settings->body_timeout_ms, false};
+    struct http_options options = {.listen = settings->listen,
+                                   .threads = settings->threads,
+                                   .head_timeout_ms = settings->head_timeout_ms,
+                                   .body_timeout_ms = settings->body_timeout_ms};
     status = settings->api_keys ? api_load_keys(api, settings->api_keys, failure) : STATUS_OK;
     if (!status && settings->cors_origins)
         status = api_allow_origins(api, settings->cors_origins, failure);
@@ -160,8 +167,9 @@ enum status server_run(const struct settings *settings, struct failure *failure)
         goto destroy_api;
     announce("listening on", settings->listen, http_port(http));
     if (settings->probe_listen) {
-        options =
-            (struct http_options){settings->probe_listen, PROBE_THREADS, settings->body_timeout_ms, true};
+        options.listen = settings->probe_listen;
+        options.threads = PROBE_THREADS;
+        options.probes_only = true;
         status = http_start(&options, api, failure, &probes);
         if (status)
             goto stop_http;

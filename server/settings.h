@@ -24,7 +24,7 @@ struct settings {
     uint32_t decoders;        /* child processes that decode images; 0: one a core */
     uint32_t decoder_sandbox; /* 1: with a filter of their system calls */
     uint32_t threads;         /* connections served at once */
-    uint32_t body_timeout_ms, drain_timeout_ms;
+    uint32_t head_timeout_ms, body_timeout_ms, drain_timeout_ms;
     uint32_t log_level, log_format; /* enum log_level, enum log_format */
     struct arena *arena;            /* of all texts */
 };

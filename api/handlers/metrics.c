@@ -13,10 +13,10 @@ static void add_statistics(struct engine_statistics *sum, const struct engine_st
     sum->device_lost_count += one->device_lost_count;
 }
 
-void handle_metrics(struct api *api, const struct api_request *request, const char *argument,
+void handle_metrics(struct api *api, const struct api_request *request, const struct arguments *arguments,
                     struct api_response *response)
 {
-    (void)request, (void)argument;
+    (void)request, (void)arguments;
     struct engine_statistics sum = {0};
     for (size_t i = 0; i < atomic_load(&api->engine_count); i++) {
         struct engine_statistics one;

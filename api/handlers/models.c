@@ -45,10 +45,10 @@ static struct json *model_json(const struct engine *engine)
     return object;
 }
 
-void handle_models(struct api *api, const struct api_request *request, const char *argument,
+void handle_models(struct api *api, const struct api_request *request, const struct arguments *arguments,
                    struct api_response *response)
 {
-    (void)argument;
+    (void)arguments;
     struct failure failure = {0};
     struct engine *first = NULL;
     if (service_engine(api, request->arena, NULL, STATUS_NOT_FOUND, &failure, &first)) {
@@ -62,12 +62,12 @@ void handle_models(struct api *api, const struct api_request *request, const cha
     respond_json(response, 200, &root);
 }
 
-void handle_model(struct api *api, const struct api_request *request, const char *argument,
+void handle_model(struct api *api, const struct api_request *request, const struct arguments *arguments,
                   struct api_response *response)
 {
     struct failure failure = {0};
     struct engine *engine = NULL;
-    if (service_engine(api, request->arena, argument, STATUS_NOT_FOUND, &failure, &engine)) {
+    if (service_engine(api, request->arena, arguments->name, STATUS_NOT_FOUND, &failure, &engine)) {
         respond_failure(request, &failure, response);
         return;
     }

@@ -6,15 +6,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Decoding and preparing go image by image; queue and network are shared by the batch. */
-static void add_timing(struct prediction_timing *sum, const struct prediction_timing *one)
-{
-    sum->decode_ms += one->decode_ms;
-    sum->preprocess_ms += one->preprocess_ms;
-    sum->queue_ms = fmax(sum->queue_ms, one->queue_ms);
-    sum->inference_ms = fmax(sum->inference_ms, one->inference_ms);
-}
-
 static struct json *timing_json(const struct prediction_timing *timing, double total_ms)
 {
     const struct {
@@ -51,7 +42,7 @@ static enum status predict_group(struct work *work, size_t first, size_t count, 
         engine_predict(work->engine, work->input->images + first, count, &options, failure, predictions);
     for (size_t i = 0; !status && i < count; i++) {
         struct json *result = NULL;
-        add_timing(&work->timing, &predictions[i].timing);
+        result_add_timing(&work->timing, &predictions[i].timing);
         if (predictions[i].failure.status && work->input->count == 1) {
             *failure = predictions[i].failure; /* a request's only image answers for the request */
             status = failure->status;
@@ -107,10 +98,10 @@ static enum status predict(struct work *work, struct failure *failure, struct js
     return STATUS_OK;
 }
 
-void handle_predict(struct api *api, const struct api_request *request, const char *argument,
+void handle_predict(struct api *api, const struct api_request *request, const struct arguments *arguments,
                     struct api_response *response)
 {
-    (void)argument;
+    (void)arguments;
     struct failure failure = {0};
     struct options options;
     struct input *input = arena_allocate(request->arena, 1, sizeof *input);

@@ -8,17 +8,17 @@ static void respond_text(struct api_response *response, const char *name, const 
 }
 
 /* Liveness: that this answers is all it says. */
-void handle_health(struct api *api, const struct api_request *request, const char *argument,
+void handle_health(struct api *api, const struct api_request *request, const struct arguments *arguments,
                    struct api_response *response)
 {
-    (void)api, (void)request, (void)argument;
+    (void)api, (void)request, (void)arguments;
     respond_text(response, "status", "ok");
 }
 
-void handle_ready(struct api *api, const struct api_request *request, const char *argument,
+void handle_ready(struct api *api, const struct api_request *request, const struct arguments *arguments,
                   struct api_response *response)
 {
-    (void)argument;
+    (void)arguments;
     struct failure failure = {0};
     if (service_ready(api, &failure))
         respond_failure(request, &failure, response);
@@ -26,10 +26,10 @@ void handle_ready(struct api *api, const struct api_request *request, const char
         respond_text(response, "status", "ready");
 }
 
-void handle_version(struct api *api, const struct api_request *request, const char *argument,
+void handle_version(struct api *api, const struct api_request *request, const struct arguments *arguments,
                     struct api_response *response)
 {
-    (void)api, (void)request, (void)argument;
+    (void)api, (void)request, (void)arguments;
     struct json *root = json_object();
     json_add_text(root, "name", "cxrd");
     json_add_text(root, "version", CXRD_VERSION);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """HTTP itself, over a service with a fake engine: http_test.py FAKE_CXRD"""
 
+import base64
 import json
 import signal
 import socket
@@ -13,6 +14,8 @@ from service import FORM, Service, codes, form, in_background, png, receive_all,
 
 BINARY = sys.argv.pop(1)
 PICTURE = png(100, 80)
+INFERENCE = json.dumps({"inputs": [{"name": "image", "datatype": "BYTES", "shape": [1],
+                                    "data": [base64.b64encode(PICTURE).decode()]}]})
 HEAD = b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\n"
 
 
@@ -26,10 +29,10 @@ class Routes(unittest.TestCase):
         cls.service.__exit__()
 
     def test_every_described_route_answers_as_described(self):
-        for path in service.DESCRIPTION.document["paths"]:
-            target = path.replace("{name}", "demo")
-            if "predict" in path:
-                self.assertEqual(self.service.post(target, "image/png", PICTURE).code, 200, target)
+        for target, item in service.DESCRIPTION.routes():
+            if "post" in item:
+                kind, body = ("application/json", INFERENCE) if "infer" in target else ("image/png", PICTURE)
+                self.assertEqual(self.service.post(target, kind, body).code, 200, target)
                 self.assertEqual(self.service.get(target).code, 405)
             else:
                 self.assertEqual(self.service.get(target).code, 200, target)
@@ -38,7 +41,7 @@ class Routes(unittest.TestCase):
             self.assertEqual(self.service.request("OPTIONS", target).code, 204)
 
     def test_what_is_not_described_is_not_there(self):
-        for target in ("/", "/metric", "/v2", "/docs", "/healthz/", "/../healthz", "/models/none"):
+        for target in ("/", "/metric", "/v2/", "/v2/models", "/docs", "/healthz/", "/../healthz", "/models/none"):
             self.assertEqual(self.service.get(target).code, 404, target)
 
     def test_the_description_is_served_whole(self):
@@ -86,92 +89,7 @@ class Routes(unittest.TestCase):
         self.assertNotIn("Doe", self.service.errors())
 
 
-class Guards(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.service = Service(BINARY, "--body-timeout-ms", "700")
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.service.__exit__()
-
-    def refused(self, data, code, words=b""):
-        received = self.service.raw(data)
-        self.assertEqual(codes(received), [code], received)
-        self.assertIn(b"Connection: close", received)
-        self.assertIn(b"application/problem+json", received)
-        self.assertIn(words, received)
-
-    def test_smuggled_requests_are_not_seen(self):
-        smuggled = b"GET /version HTTP/1.1\r\nHost: a\r\n\r\n"
-        size = b"Content-Length: %d\r\n" % len(smuggled)
-        chunked = b"Transfer-Encoding: chunked\r\n"
-        for lines, code in ((size + chunked, 411), (chunked + size, 411), (chunked, 411),
-                            (b"Transfer-Encoding: identity\r\n" + size, 411),
-                            (b"Transfer-Encoding : chunked\r\n" + size, None),
-                            (size + b"Content-Length: 0\r\n", 400), (b"Content-Length: 0\r\n" + size, 400),
-                            (size + size, 400), (b"Content-Length: +0\r\n", 400), (b"Content-Length: 0, 0\r\n", 400),
-                            (b"Content-Length: 0x0\r\n", 400), (b"", 411)):
-            received = self.service.raw(HEAD + lines + b"\r\n" + smuggled)
-            self.assertEqual(len(codes(received)), 1, (lines, received))
-            self.assertNotIn(b'"version"', received)
-            if code:
-                self.assertEqual(codes(received), [code], lines)
-
-    def test_heads_are_bounded(self):
-        many = b"".join(b"X-%d: y\r\n" % i for i in range(70))
-        self.refused(b"GET /healthz HTTP/1.1\r\nHost: a\r\n" + many + b"\r\n", 431, b"more than 63")
-        wide = b"X: " + b"y" * 20000 + b"\r\n"
-        self.refused(b"GET /healthz HTTP/1.1\r\nHost: a\r\n" + wide + b"\r\n", 431, b"16 KiB")
-        self.refused(b"GET /healthz HTTP/1.1\r\nHost: a\r\n" + wide * 10 + b"\r\n", 400, b"too long")
-
-    def test_hosts_and_targets_are_checked(self):
-        self.refused(b"GET /healthz HTTP/1.1\r\n\r\n", 400, b"Host")
-        self.refused(b"GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, b"Host")
-        self.refused(b"GET /healthz%00 HTTP/1.1\r\nHost: a\r\n\r\n", 400, b"control")
-        self.refused(b"GET /healthz%0d%0aX:y HTTP/1.1\r\nHost: a\r\n\r\n", 400, b"control")
-        self.refused(b"GET /\x01 HTTP/1.1\r\nHost: a\r\n\r\n", 400)
-        self.refused(b"GET /healthz HTTP/3.0\r\nHost: a\r\n\r\n", 400, b"HTTP/1.1")
-        self.refused(b"nonsense\r\n\r\n", 400, b"malformed")
-
-    def test_a_large_body_is_refused_before_it_is_read(self):
-        start = time.monotonic()
-        self.refused(HEAD + b"Content-Length: 33554433\r\n\r\n" + b"x" * 100, 413, b"32 MiB")
-        self.assertLess(time.monotonic() - start, 10)
-
-    def test_a_body_for_nobody_is_not_read(self):
-        self.refused(b"POST /nothing HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nxx", 404)
-        self.refused(b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\n", 415)
-
-    def test_a_refused_client_that_keeps_sending_reads_its_answer(self):
-        with self.service.connect() as connection:
-            connection.sendall(HEAD + b"Content-Length: 99999999\r\n\r\n" + b"x" * 500000)
-            self.assertEqual(codes(receive_all(connection)), [413])
-
-    def test_a_slow_body_is_ended_at_the_deadline(self):
-        start = time.monotonic()
-        with self.service.connect() as connection:
-            connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n")
-            received = b""
-            connection.settimeout(0.1)
-            while not received and time.monotonic() - start < 10:
-                connection.sendall(b"x")
-                try:
-                    received = connection.recv(65536)
-                except socket.timeout:
-                    pass
-            connection.settimeout(10)
-            received += receive_all(connection)
-        self.assertEqual(codes(received), [408])
-        self.assertIn(b"0.7 s", received)
-        self.assertLess(time.monotonic() - start, 5)
-
-    def test_a_cut_off_body_is_told(self):
-        with self.service.connect() as connection:
-            connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\nxyz")
-            connection.shutdown(socket.SHUT_WR)
-            self.assertEqual(codes(receive_all(connection)), [400])
-
+class Clients(unittest.TestCase):
     def test_a_client_that_hangs_up_is_not_worked_for(self):
         with Service(BINARY, "--rung", "slow") as running:
             with running.connect() as connection:
@@ -181,22 +99,6 @@ class Guards(unittest.TestCase):
             line = next(line for line in running.errors().splitlines() if '"hung-up"' in line)
             self.assertEqual(json.loads(line)["code"], 499)
             self.assertLess(json.loads(line)["ms"], 900) # an answer takes a second
-
-    def test_continue_comes_after_admission(self):
-        expect = b"Expect: 100-continue\r\n"
-        with self.service.connect() as connection:
-            connection.sendall(HEAD + expect + b"Content-Length: %d\r\n\r\n" % len(PICTURE))
-            self.assertEqual(codes(connection.recv(65536)), [100])
-            connection.sendall(PICTURE)
-            self.assertEqual(codes(receive_answer(connection)), [200])
-        self.refused(HEAD + expect + b"Content-Length: 99999999\r\n\r\n", 413)
-        self.refused(HEAD.replace(b"/predict", b"/nothing") + expect + b"Content-Length: 5\r\n\r\n", 404)
-
-    def test_the_service_lives_on(self):
-        for junk in (b"", b"\0", b"\r\n\r\n", b"GET", b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab"):
-            with self.service.connect() as connection:
-                connection.sendall(junk)
-        self.assertEqual(self.service.get("/readyz").code, 200)
 
 
 class Lifetime(unittest.TestCase):

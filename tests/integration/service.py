@@ -61,7 +61,7 @@ class Answer:
 
     @property
     def detail(self):
-        return (self.json or {}).get("detail", "")
+        return (self.json or {}).get("detail", "") or (self.json or {}).get("error", "")
 
 
 class Description:
@@ -79,10 +79,14 @@ class Description:
     def operation(self, method, path):
         """The operation of a request, None where the description has none."""
         for pattern, item in self.document["paths"].items():
-            fixed = pattern.split("{")[0]
-            if path == pattern or ("{" in pattern and path.startswith(fixed) and len(path) > len(fixed)):
+            if re.fullmatch(re.sub(r"{[a-z]+}", "[^/]+", re.escape(pattern).replace(r"\{", "{").replace(r"\}", "}")), path):
                 return self.follow(item).get("get" if method == "HEAD" else method.lower())
         return None
+
+    def routes(self):
+        """Every path with the fake model's name and version in it, and its operations."""
+        return [(path.replace("{name}", "demo").replace("{version}", "1.2.3"), self.follow(item))
+                for path, item in self.document["paths"].items()]
 
     def check(self, method, target, answer):
         operation = self.operation(method, urllib.parse.urlsplit(target).path)
@@ -90,7 +94,9 @@ class Description:
             responses = operation["responses"]
             response = self.follow(responses.get(str(answer.code)) or responses["default"])
         else:
-            response = self.follow({"$ref": "#/components/responses/Problem"})
+            inference = re.match("/v2(/|$)", target)
+            name = "InferenceError" if inference else "Problem"
+            response = self.follow({"$ref": f"#/components/responses/{name}"})
         for name, header in response.get("headers", {}).items():
             assert name.lower() in answer.headers, f"{target}: no {name}"
             schema = self.follow(header)["schema"]
@@ -103,7 +109,9 @@ class Description:
         assert kind in response["content"], f"{target}: {kind} is not described for {answer.code}"
         if answer.json is not None:
             self.validate(answer.json, response["content"][kind]["schema"])
-        if answer.code >= 400:
+        if "error" in (answer.json or {}):
+            assert answer.code >= 400 and answer.json["error"].endswith((".", "?")), answer.json
+        elif answer.code >= 400:
             assert answer.json["status"] == answer.code
             assert answer.json["instance"] == answer.headers["x-request-id"]
             assert answer.json["detail"].endswith((".", "?")), answer.json["detail"]

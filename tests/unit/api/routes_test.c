@@ -30,7 +30,7 @@ START_TEST(paths_match_exactly)
                                         "/openapi.json", "/healthz?x=1"};
     static const char *const missing[] = {
         "/",      "",    "/health", "/healthz/", "/healthzz", "/models/",   "/models/x",
-        "/embed", "/v2", "/docs",   "//healthz", "/Healthz",  "/v1/models", "/%2e%2e/healthz"};
+        "/embed", "/v3", "/docs",   "//healthz", "/Healthz",  "/v1/models", "/%2e%2e/healthz"};
     for (size_t i = 0; i < sizeof found / sizeof *found; i++) {
         expect("GET", found[i], 200);
         call_end(&call);

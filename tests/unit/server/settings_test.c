@@ -47,6 +47,9 @@ START_TEST(nothing_given_means_the_defaults)
     ck_assert_uint_eq(settings.threads, 64);
     ck_assert_uint_eq(settings.decoders, 0);
     ck_assert_uint_eq(settings.decoder_sandbox, 1);
+    ck_assert_uint_eq(settings.head_timeout_ms, 20000);
+    ck_assert_ptr_null(settings.api_keys);
+    ck_assert_ptr_null(settings.cors_origins);
     ck_assert_uint_eq(settings.log_format, LOG_JSON);
     settings_finish(&settings);
 }

@@ -1,0 +1,198 @@
+#include "api/infer.h"
+
+#include "api/base64.h"
+#include "api/text.h"
+#include "engine/base/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { JSON_DEPTH_MAX = 16, ID_BYTES_MAX = 256, OUTPUTS_MAX = 256 };
+
+enum status infer_check(const struct api_request *request, struct failure *failure)
+{
+    const char *type = api_request_header(request, "Content-Type");
+    size_t length = type ? strcspn(type, "; \t") : 0;
+    if (!type || (length == 16 && !strncasecmp(type, "application/json", length)) ||
+        (length == 24 && !strncasecmp(type, "application/octet-stream", length)))
+        return STATUS_OK; /* known clients send none */
+    return failure_set(failure, STATUS_UNSUPPORTED_MEDIA,
+                       "An inference request is application/json, or application/octet-stream with binary "
+                       "tensors behind the JSON.");
+}
+
+/* Parts the body into its JSON and the tensors behind it. */
+static enum status split_body(const struct api_request *request, struct failure *failure, struct bytes *json,
+                              struct bytes *tensors)
+{
+    const char *header = api_request_header(request, "Inference-Header-Content-Length");
+    *json = request->body;
+    *tensors = (struct bytes){0};
+    if (!header)
+        return STATUS_OK;
+    unsigned long long size = strtoull(header, NULL, 10); /* saturates */
+    if (!*header || strspn(header, "0123456789") != strlen(header) || size > request->body.size)
+        return failure_set(
+            failure, STATUS_BAD_REQUEST,
+            "Inference-Header-Content-Length must be the size of the JSON, at most the body's.");
+    json->size = (size_t)size;
+    *tensors = (struct bytes){request->body.data + size, request->body.size - (size_t)size};
+    return STATUS_OK;
+}
+
+static enum status bad_input(struct failure *failure, const char *sentence)
+{
+    return failure_set(failure, STATUS_BAD_REQUEST, "The input \"" INFER_INPUT "\" %s", sentence);
+}
+
+static enum status read_shape(const struct json *input, struct failure *failure, size_t *count)
+{
+    const struct json *shape = json_member(input, "shape");
+    int64_t images = 0, one = 1;
+    const struct json *first = json_first(shape);
+    bool valid = json_is_array(shape) && json_length(shape) >= 1 && json_length(shape) <= 2 &&
+                 json_integer(first, 1, INT32_MAX, &images);
+    if (valid && json_next(first))
+        valid = json_integer(json_next(first), 1, 1, &one);
+    if (!valid)
+        return bad_input(failure, "must have the shape [n] or [n,1], n images.");
+    if (images > API_IMAGES_MAX)
+        return failure_set(failure, STATUS_TOO_LARGE, "The request has more than %d images.", API_IMAGES_MAX);
+    *count = (size_t)images;
+    return STATUS_OK;
+}
+
+/* Elements of a BYTES tensor: each its length as 4 little-endian bytes, then its bytes. */
+static enum status read_binary(struct bytes tensor, size_t count, struct failure *failure,
+                               struct infer_request *out)
+{
+    while (out->count < count && tensor.size >= 4) {
+        size_t size = tensor.data[0] | (size_t)tensor.data[1] << 8 | (size_t)tensor.data[2] << 16 |
+                      (size_t)tensor.data[3] << 24;
+        if (size > tensor.size - 4)
+            return bad_input(failure, "has an element that is longer than the tensor.");
+        out->images[out->count++] = (struct bytes){tensor.data + 4, size};
+        tensor = (struct bytes){tensor.data + 4 + size, tensor.size - 4 - size};
+    }
+    if (out->count != count || tensor.size)
+        return bad_input(failure, "has more or fewer elements in its binary data than its shape says.");
+    return STATUS_OK;
+}
+
+/* An element of "data", or an array of them. */
+static enum status read_element(struct arena *arena, const struct json *value, size_t count,
+                                struct failure *failure, struct infer_request *out)
+{
+    if (json_is_array(value)) {
+        enum status status = STATUS_OK;
+        for (const struct json *item = json_first(value); item && !status; item = json_next(item))
+            status = read_element(arena, item, count, failure, out);
+        return status;
+    }
+    const char *text = json_text(value);
+    if (!text)
+        return bad_input(failure, "must have \"data\" that is text: base64 of PNG or JPEG files.");
+    if (out->count == count)
+        return bad_input(failure, "has more elements than its shape says.");
+    enum status status = base64_decode(arena, text, strlen(text), failure, &out->images[out->count]);
+    if (status)
+        return failure_prefix(failure, "Element %zu of \"" INFER_INPUT "\"", out->count);
+    out->count++;
+    return STATUS_OK;
+}
+
+static enum status read_input(struct arena *arena, const struct json *root, struct bytes tensors,
+                              struct failure *failure, struct infer_request *out)
+{
+    const struct json *inputs = json_member(root, "inputs"), *input = json_first(inputs);
+    const char *name = json_text(json_member(input, "name"));
+    const char *type = json_text(json_member(input, "datatype"));
+    if (!json_is_array(inputs) || json_length(inputs) != 1 || !name || strcmp(name, INFER_INPUT))
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "\"inputs\" must be one tensor named \"" INFER_INPUT "\".");
+    if (!type || strcmp(type, "BYTES"))
+        return bad_input(failure, "must have the datatype BYTES.");
+    size_t count = 0;
+    enum status status = read_shape(input, failure, &count);
+    if (status)
+        return status;
+    const struct json *size = json_member(json_member(input, "parameters"), "binary_data_size");
+    const struct json *data = json_member(input, "data");
+    int64_t bytes = 0;
+    if (!size && !tensors.size && json_is_array(data)) {
+        status = read_element(arena, data, count, failure, out);
+        if (!status && out->count != count)
+            status = bad_input(failure, "has fewer elements than its shape says.");
+        return status;
+    }
+    if (!size || data)
+        return bad_input(failure, "must have either \"data\" or, with bytes behind the JSON, the parameter "
+                                  "\"binary_data_size\".");
+    if (!json_integer(size, 0, INT32_MAX, &bytes) || (size_t)bytes != tensors.size)
+        return bad_input(failure,
+                         "must have a \"binary_data_size\" of exactly the bytes behind the JSON, which "
+                         "Inference-Header-Content-Length tells.");
+    return read_binary(tensors, count, failure, out);
+}
+
+/* A boolean parameter; absent ones leave *out. */
+static enum status read_flag(const struct json *object, const char *name, struct failure *failure, bool *out)
+{
+    const struct json *value = json_member(json_member(object, "parameters"), name);
+    if (value && !json_boolean(value, out))
+        return failure_set(failure, STATUS_BAD_REQUEST, "The parameter \"%s\" must be true or false.", name);
+    return STATUS_OK;
+}
+
+static enum status read_outputs(struct arena *arena, const struct json *root, struct failure *failure,
+                                struct infer_request *out)
+{
+    const struct json *outputs = json_member(root, "outputs");
+    enum status status = read_flag(root, "binary_data_output", failure, &out->binary);
+    if (status || !outputs)
+        return status;
+    size_t count = json_length(outputs);
+    if (!json_is_array(outputs) || !count || count > OUTPUTS_MAX)
+        return failure_set(failure, STATUS_BAD_REQUEST, "\"outputs\" must be an array of 1 to %d tensors.",
+                           OUTPUTS_MAX);
+    out->outputs = arena_allocate(arena, count, sizeof *out->outputs);
+    for (const struct json *item = json_first(outputs); item && !status; item = json_next(item)) {
+        const char *name = json_text(json_member(item, "name"));
+        struct wanted_output *wanted = &out->outputs[out->output_count++];
+        if (!name)
+            return failure_set(failure, STATUS_BAD_REQUEST,
+                               "Each of \"outputs\" must be an object with a \"name\".");
+        *wanted = (struct wanted_output){arena_copy_text(arena, name, strlen(name)), out->binary};
+        status = read_flag(item, "binary_data", failure, &wanted->binary);
+    }
+    return status;
+}
+
+enum status infer_read(const struct api_request *request, struct failure *failure, struct infer_request *out)
+{
+    struct arena *arena = request->arena;
+    struct bytes text, tensors;
+    struct json *root = NULL;
+    enum status status = split_body(request, failure, &text, &tensors);
+    if (!status)
+        status = json_parse(text, JSON_DEPTH_MAX, failure, &root);
+    if (status)
+        return status;
+    const struct json *id = json_member(root, "id");
+    const char *given = json_text(id);
+    if (!json_is_object(root) || json_duplicate_name(root))
+        status = failure_set(failure, STATUS_BAD_REQUEST,
+                             "An inference request must be a JSON object with each member once.");
+    else if (id && (!given || strlen(given) > ID_BYTES_MAX))
+        status = failure_set(failure, STATUS_BAD_REQUEST, "\"id\" must be a text of at most %d bytes.",
+                             ID_BYTES_MAX);
+    if (!status && given)
+        out->id = arena_copy_text(arena, given, strlen(given));
+    if (!status)
+        status = read_input(arena, root, tensors, failure, out);
+    if (!status)
+        status = read_outputs(arena, root, failure, out);
+    json_destroy(&root);
+    return status;
+}

@@ -1,0 +1,277 @@
+#!/usr/bin/env python3
+"""Requests that are read differently by different programs, slow ones and many, byte by byte over a socket, to a
+service with a fake engine: guard_test.py FAKE_CXRD"""
+
+import contextlib
+import signal
+import socket
+import sys
+import time
+import unittest
+
+from service import Service, codes, in_background, png, receive_all, receive_answer
+
+BINARY = sys.argv.pop(1)
+PICTURE = png(100, 80)
+HEAD = b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\n"
+
+
+def drip(running, data, pause, seconds=20):
+    """Sends byte after byte; returns what came, and whether the service closed the connection."""
+    received, end = b"", time.monotonic() + seconds
+    with running.connect() as connection:
+        connection.settimeout(pause)
+        for at in range(len(data)):
+            try:
+                connection.sendall(data[at:at + 1])
+                part = connection.recv(65536)
+            except socket.timeout:
+                continue
+            except ConnectionError:
+                return received, True
+            if not part:
+                return received, True
+            received += part
+            if time.monotonic() > end:
+                break
+    return received, False
+
+
+class Guards(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.service = Service(BINARY, "--body-timeout-ms", "700", "--head-timeout-ms", "600")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.service.__exit__()
+
+    def refused(self, data, code, words=b""):
+        received = self.service.raw(data)
+        self.assertEqual(codes(received), [code], received)
+        self.assertIn(b"Connection: close", received)
+        self.assertIn(b"application/problem+json", received)
+        self.assertIn(words, received)
+
+    def test_smuggled_requests_are_not_seen(self):
+        smuggled = b"GET /version HTTP/1.1\r\nHost: a\r\n\r\n"
+        size = b"Content-Length: %d\r\n" % len(smuggled)
+        chunked = b"Transfer-Encoding: chunked\r\n"
+        for lines, code in ((size + chunked, 411), (chunked + size, 411), (chunked, 411),
+                            (b"Transfer-Encoding: identity\r\n" + size, 411),
+                            (b"Transfer-Encoding : chunked\r\n" + size, 400),
+                            (size + b"Content-Length: 0\r\n", 400), (b"Content-Length: 0\r\n" + size, 400),
+                            (size + size, 400), (b"Content-Length: +0\r\n", 400), (b"Content-Length: 0, 0\r\n", 400),
+                            (b"Content-Length: +4\r\n", 400), (b"Content-Length: 4, 0\r\n", 400),
+                            (b"Content-Length: -4\r\n", 400), (b"Content-Length:\r\n", 400),
+                            (b"Content-Length: 4 4\r\n", 400), (b"Content-Length: 4\x0b\r\n", 400),
+                            (b"Content-Length: 18446744073709551620\r\n", 413), (b"Content-Length: 1e1\r\n", 400),
+                            (b"Content-Length: 4\r\ncontent-length: 4\r\n", 400),
+                            (b"Content-Length : %d\r\n" % len(smuggled), 400),
+                            (b"X: y\r\n Content-Length: %d\r\n" % len(smuggled), 400),
+                            (b"X: y\r\n\tTransfer-Encoding: chunked\r\n" + size, 400),
+                            (size + b"X: y\r\n folded\r\nTransfer-Encoding: chunked\r\n", 400),
+                            (size + b": y\r\nTransfer-Encoding: chunked\r\n", 400),
+                            (size + b"\x80: y\r\nTransfer-Encoding: chunked\r\n", 400),
+                            (size + b"X: y\nTransfer-Encoding: chunked\n", 400),
+                            (size + b"X: y\r\rTransfer-Encoding: chunked\r\n", 400),
+                            (b"Transfer-Encoding: x\r\nTransfer-Encoding: chunked\r\n" + size, 400),
+                            (b"TE: trailers\r\ntransfer-encoding:chunked\r\n" + size, 411),
+                            (b"Transfer-Encoding:\tchunked\r\n" + size, 400),
+                            (b"Content-Length: 0x0\r\n", 400), (b"", 411)):
+            received = self.service.raw(HEAD + lines + b"\r\n" + smuggled)
+            self.assertEqual(len(codes(received)), 1, (lines, received))
+            self.assertNotIn(b'"version"', received)
+            self.assertEqual(codes(received), [code], lines)
+
+    def test_a_get_hides_no_request_either(self):
+        smuggled = b"GET /models HTTP/1.1\r\nHost: a\r\n\r\n"
+        for lines in (b"Transfer-Encoding: chunked\r\n", b"Content-Length: +4\r\n", b"Content-Length: 4, 0\r\n",
+                      b"Content-Length: 4\r\nContent-Length: 0\r\n"):
+            received = self.service.raw(b"GET /version HTTP/1.1\r\nHost: a\r\n" + lines + b"\r\n" + smuggled)
+            self.assertEqual(len(codes(received)), 1, lines)
+            self.assertGreaterEqual(codes(received)[0], 400, lines)
+        whole = b"GET /version HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(smuggled)
+        self.assertEqual(codes(self.service.raw(whole + smuggled)), [200])  # a body, read as one
+
+    def test_chunks_are_refused_before_they_are_read(self):
+        for body in (b"5\r\nhello\r\n0\r\n\r\n", b"ffffffffffffffff\r\n", b"0\r\n\r\nGET /models HTTP/1.1\r\nHost: a\r\n\r\n"):
+            self.refused(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + body, 411, b"Content-Length")
+
+    def test_the_63rd_header_is_the_last(self):
+        for count, code in ((61, 200), (62, 431), (63, 431), (64, 431)):  # beside Host and Connection
+            lines = b"".join(b"X-%d: y\r\n" % i for i in range(count))
+            received = self.service.raw(b"GET /version HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + lines + b"\r\n")
+            self.assertEqual(codes(received), [code], count)
+        hidden = b"".join(b"X-%d: y\r\n" % i for i in range(62)) + b"Transfer-Encoding: chunked\r\nContent-Length: 0\r\n"
+        self.refused(HEAD + hidden + b"\r\n", 431)
+
+    def test_header_fields_are_whole_lines(self):
+        for line in (b"X\r\n", b": y\r\n", b"X-\x00: y\r\n", b"X: a\x00b\r\n", b"X : y\r\n", b"X y: z\r\n", b" X: y\r\n",
+                     b"X: y\r\n folded\r\n", b"X: y\n", b"X: y\r", b"\xc3\xa4: y\r\n"):
+            received = self.service.raw(b"GET /version HTTP/1.1\r\nHost: a\r\n" + line + b"\r\nGET /models HTTP/1.1\r\nHost: a\r\n\r\n")
+            self.assertEqual(codes(received), [400], line)
+        for line in (b"X:\r\n", b"X: \r\n", b"X:y\r\n", b"X:  y \r\n", b"X: :\r\n", b"X!#$%&'*+-.^_`|~: y\r\n"):
+            received = self.service.raw(b"GET /version HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + line + b"\r\n")
+            self.assertEqual(codes(received), [200], line)
+
+    def test_heads_are_bounded(self):
+        many = b"".join(b"X-%d: y\r\n" % i for i in range(70))
+        self.refused(b"GET /healthz HTTP/1.1\r\nHost: a\r\n" + many + b"\r\n", 431, b"more than 63")
+        wide = b"X: " + b"y" * 20000 + b"\r\n"
+        self.refused(b"GET /healthz HTTP/1.1\r\nHost: a\r\n" + wide + b"\r\n", 431, b"16 KiB")
+        self.refused(b"GET /healthz HTTP/1.1\r\nHost: a\r\n" + wide * 10 + b"\r\n", 400, b"too long")
+
+    def test_hosts_and_targets_are_checked(self):
+        self.refused(b"GET /healthz HTTP/1.1\r\n\r\n", 400, b"Host")
+        self.refused(b"GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, b"Host")
+        self.refused(b"GET /healthz%00 HTTP/1.1\r\nHost: a\r\n\r\n", 400, b"control")
+        self.refused(b"GET /healthz%0d%0aX:y HTTP/1.1\r\nHost: a\r\n\r\n", 400, b"control")
+        for byte in (b"\r", b"\n", b"\x00", b"\x7f", b"\x80", b"\xff"):
+            received = self.service.raw(b"GET /healthz" + byte + b"x HTTP/1.1\r\nHost: a\r\n\r\n")
+            self.assertEqual(set(codes(received)) - {400}, set(), byte)
+            received = self.service.raw(b"GET /version?a=" + byte + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+            self.assertEqual(set(codes(received)) - {400}, set(), byte)
+        for escape in (b"%01", b"%1f", b"%7F", b"%0a", b"%09"):
+            self.refused(b"GET /healthz" + escape + b" HTTP/1.1\r\nHost: a\r\n\r\n", 400, b"control")
+        self.refused(b"GET /healthz%zz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 400, b"hexadecimal")
+        self.refused(b"GET /healthz%ff HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 400, b"UTF-8")
+        self.refused(b"GET /" + b"a" * 4096 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 400, b"4096")
+        self.refused(b"GET /\x01 HTTP/1.1\r\nHost: a\r\n\r\n", 400)
+        self.refused(b"GET /healthz HTTP/3.0\r\nHost: a\r\n\r\n", 400, b"HTTP/1.1")
+        self.refused(b"nonsense\r\n\r\n", 400, b"malformed")
+
+    def test_a_large_body_is_refused_before_it_is_read(self):
+        start = time.monotonic()
+        self.refused(HEAD + b"Content-Length: 33554433\r\n\r\n" + b"x" * 100, 413, b"32 MiB")
+        self.assertLess(time.monotonic() - start, 10)
+
+    def test_a_body_for_nobody_is_not_read(self):
+        self.refused(b"POST /nothing HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nxx", 404)
+        self.refused(b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\n", 415)
+
+    def test_a_refused_client_that_keeps_sending_reads_its_answer(self):
+        with self.service.connect() as connection:
+            connection.sendall(HEAD + b"Content-Length: 99999999\r\n\r\n" + b"x" * 500000)
+            self.assertEqual(codes(receive_all(connection)), [413])
+
+    def test_a_slow_body_is_ended_at_the_deadline(self):
+        start = time.monotonic()
+        with self.service.connect() as connection:
+            connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n")
+            received = b""
+            connection.settimeout(0.1)
+            while not received and time.monotonic() - start < 10:
+                connection.sendall(b"x")
+                try:
+                    received = connection.recv(65536)
+                except socket.timeout:
+                    pass
+            connection.settimeout(10)
+            received += receive_all(connection)
+        self.assertEqual(codes(received), [408])
+        self.assertIn(b"0.7 s", received)
+        self.assertLess(time.monotonic() - start, 5)
+
+    def test_a_cut_off_body_is_told(self):
+        with self.service.connect() as connection:
+            connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\nxyz")
+            connection.shutdown(socket.SHUT_WR)
+            self.assertEqual(codes(receive_all(connection)), [400])
+
+    def test_continue_comes_after_admission(self):
+        expect = b"Expect: 100-continue\r\n"
+        with self.service.connect() as connection:
+            connection.sendall(HEAD + expect + b"Content-Length: %d\r\n\r\n" % len(PICTURE))
+            self.assertEqual(codes(connection.recv(65536)), [100])
+            connection.sendall(PICTURE)
+            self.assertEqual(codes(receive_answer(connection)), [200])
+        self.refused(HEAD + expect + b"Content-Length: 99999999\r\n\r\n", 413)
+        self.refused(HEAD.replace(b"/predict", b"/nothing") + expect + b"Content-Length: 5\r\n\r\n", 404)
+
+    def test_a_slow_head_is_ended(self):
+        start = time.monotonic()
+        head = b"GET /version HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 1000
+        received, closed = drip(self.service, head, 0.05)
+        self.assertTrue(closed)
+        self.assertLess(time.monotonic() - start, 5)
+        self.assertEqual(codes(received), [400])
+        self.assertIn(b"too slow", received)
+
+    def test_a_client_that_says_nothing_is_ended(self):
+        start = time.monotonic()
+        self.assertEqual(self.service.raw(b""), b"")
+        self.assertLess(time.monotonic() - start, 5)
+
+    def test_the_service_lives_on(self):
+        for junk in (b"", b"\0", b"\r\n\r\n", b"GET", b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab"):
+            with self.service.connect() as connection:
+                connection.sendall(junk)
+        self.assertEqual(self.service.get("/readyz").code, 200)
+
+
+class Pauses(unittest.TestCase):
+    def test_a_body_of_one_byte_a_second_is_ended_at_the_deadline(self):
+        with Service(BINARY, "--body-timeout-ms", "2500") as running:
+            start = time.monotonic()
+            with running.connect() as connection:
+                connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n")
+                received = b""
+                connection.settimeout(1)
+                while not received and time.monotonic() - start < 10:
+                    connection.sendall(b"x")
+                    try:
+                        received = connection.recv(65536)
+                    except socket.timeout:
+                        pass
+                self.assertAlmostEqual(time.monotonic() - start, 2.5, delta=1)
+                connection.settimeout(10)
+                received += receive_all(connection)
+            self.assertEqual(codes(received), [408])
+
+    def test_a_body_that_stops_coming_is_told_so(self):
+        with Service(BINARY, "--head-timeout-ms", "500") as running:
+            received = running.raw(HEAD + b"Content-Length: 1000\r\n\r\nx")
+            self.assertEqual(codes(received), [408])
+            self.assertIn(b"stopped coming", received)
+
+
+class Flood(unittest.TestCase):
+    def test_probes_answer_while_connections_take_every_thread(self):
+        with Service(BINARY, "--threads", "4", "--head-timeout-ms", "2000", "--probe-listen", "127.0.0.1:0") as running:
+            flood = [running.connect() for _ in range(200)]
+            waiting = in_background(lambda: running.get("/version").code)
+            for target in (b"/healthz", b"/readyz", b"/metrics"):
+                with socket.create_connection(("127.0.0.1", running.probe_port), timeout=2) as connection:
+                    connection.sendall(b"GET %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" % target)
+                    self.assertEqual(codes(receive_all(connection)), [200])
+            for connection in flood:
+                connection.close()
+            self.assertEqual(waiting.join(), 200)
+            self.assertEqual(running.post("/predict", "image/png", PICTURE).code, 200)
+            self.assertEqual(running.stop(), 0)
+
+    def test_idle_connections_leave_a_thread_for_others(self):
+        with Service(BINARY, "--threads", "4") as running:
+            with contextlib.ExitStack() as stack:
+                opened = []
+                for number in range(12):
+                    opened.append(stack.enter_context(running.connect()))
+                    opened[-1].sendall(b"GET /version HTTP/1.1\r\nHost: a\r\n\r\n")
+                    self.assertEqual(b"Connection: close" in receive_answer(opened[-1]), number >= 3, number)
+                for connection in opened[:3]:
+                    connection.sendall(b"GET /version HTTP/1.1\r\nHost: a\r\n\r\n")
+                    self.assertEqual(codes(receive_answer(connection)), [200])
+
+    def test_a_flood_does_not_hold_up_the_end(self):
+        with Service(BINARY, "--threads", "4") as running:
+            flood = [running.connect() for _ in range(50)]
+            start = time.monotonic()
+            self.assertEqual(running.stop(signal.SIGTERM, 10), 0)
+            self.assertLess(time.monotonic() - start, 5)
+            for connection in flood:
+                connection.close()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

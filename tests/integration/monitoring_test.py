@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""The dashboard and the alert rules ask for what /metrics has: monitoring_test.py FAKE_CXRD"""
+
+import json
+import re
+import sys
+import unittest
+
+import yaml
+
+import service
+from service import Service, png, samples
+
+BINARY = sys.argv.pop(1)
+FOLDER = service.ROOT / "docs/monitoring"
+FROM_THE_SCRAPE = {"instance", "job", "le"}
+
+
+def texts(node, name):
+    """The values of every member of this name, however deep."""
+    if isinstance(node, dict):
+        found = [value for key, value in node.items() if key == name and isinstance(value, str)]
+        return found + [text for value in node.values() for text in texts(value, name)]
+    return [text for value in node for text in texts(value, name)] if isinstance(node, list) else []
+
+
+class Monitoring(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        with Service(BINARY) as running:
+            running.post("/predict", "image/png", png(100, 80))
+            cls.found = {}
+            text = running.get("/metrics").body.decode()
+            cls.reasons = re.findall(r'reason="([a-z_]+)"', text)
+            for name, labels in samples(text):
+                cls.found.setdefault(name, set()).update(re.findall(r'([a-z]+)="', labels))
+        cls.dashboard = json.loads((FOLDER / "grafana.json").read_text())
+        cls.rules = yaml.safe_load((FOLDER / "alerts.yaml").read_text())
+
+    def check(self, expressions):
+        asked = set()
+        for text in expressions:
+            self.assertEqual([text.count(c) for c in "({["], [text.count(c) for c in ")}]"], text)
+            quoted = re.sub(r'"[^"]*"', '""', text)
+            names = re.findall(r"\bcxr_[a-z_]+", quoted)
+            asked.update(names)
+            for name in names:
+                self.assertIn(name, self.found, text)
+            known = FROM_THE_SCRAPE.union(*(self.found[name] for name in names)) if names else FROM_THE_SCRAPE
+            for name, inside in re.findall(r"\b(cxr_[a-z_]+)\{([^}]*)\}", quoted):
+                for label in re.findall(r"([a-z]+)\s*[=!]", inside):
+                    self.assertIn(label, self.found[name] | FROM_THE_SCRAPE, text)
+            for labels in re.findall(r"\bby \(([a-z, ]+)\)", quoted):
+                self.assertLessEqual(set(labels.split(", ")), known, text)
+        return asked
+
+    def test_the_dashboard_shows_every_metric(self):
+        expressions = texts(self.dashboard, "expr")
+        self.assertEqual(len(expressions), sum(len(panel["targets"]) for panel in self.dashboard["panels"]))
+        families = {re.sub("_(bucket|sum|count)$", "", name) for name in self.found}
+        self.assertEqual({re.sub("_(bucket|sum|count)$", "", name) for name in self.check(expressions)}, families)
+        boxes = [panel["gridPos"] for panel in self.dashboard["panels"]]
+        for at, a in enumerate(boxes):
+            self.assertLessEqual(a["x"] + a["w"], 24)
+            for b in boxes[:at]:
+                apart = a["x"] + a["w"] <= b["x"] or b["x"] + b["w"] <= a["x"] or a["y"] + a["h"] <= b["y"] or b["y"] + b["h"] <= a["y"]
+                self.assertTrue(apart, (a, b))
+
+    def test_the_alerts_ask_for_what_there_is(self):
+        rules = [rule for group in self.rules["groups"] for rule in group["rules"]]
+        self.assertEqual(len({rule["alert"] for rule in rules}), len(rules))
+        self.assertGreater(len(self.check([rule["expr"] for rule in rules])), 4)
+        reasons = set(re.findall(r'reason=~"([^"]*)"', " ".join(rule["expr"] for rule in rules)))
+        for reason in {one for alternatives in reasons for one in alternatives.split("|")}:
+            self.assertIn(reason, self.reasons)
+
+    def test_the_table_names_every_metric(self):
+        table = (FOLDER / "README.md").read_text()
+        for reason in self.reasons:
+            self.assertIn(f"`{reason}`", table)
+        for name in self.found:
+            self.assertIn("`" + re.sub("_(bucket|sum|count)$", "", name), table)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

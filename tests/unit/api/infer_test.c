@@ -1,0 +1,349 @@
+#include "api/base64.h"
+#include "tests/unit/api/request.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INFER "/v2/models/demo/infer"
+
+static struct service service;
+static struct call call;
+static struct bytes png;
+static char *base64;
+
+static void begin(void)
+{
+    service_begin(&service, NULL);
+    png = picture(100, 80);
+    base64 = base64_encode(png);
+}
+
+static void end(void)
+{
+    free(base64);
+    free((void *)png.data);
+    service_end(&service);
+}
+
+/* Posts a format in which each %s stands for the picture's base64. */
+static void infer(const char *target, const char *format)
+{
+    size_t room = strlen(format) + 4 * strlen(base64) + 1;
+    char *text = malloc(room);
+    snprintf(text, room, format, base64, base64, base64, base64);
+    call_run(&call, service.api, "POST", target, "application/json",
+             (struct bytes){(const uint8_t *)text, strlen(text)});
+    free(text);
+}
+
+static const char *error(void)
+{
+    const char *text = json_text(json_member(call.json, "error"));
+    return text ? text : "";
+}
+
+static const struct json *output(const char *name)
+{
+    for (const struct json *at = json_first(json_member(call.json, "outputs")); at; at = json_next(at))
+        if (!strcmp(json_text(json_member(at, "name")), name))
+            return at;
+    return NULL;
+}
+
+static double number(const struct json *value)
+{
+    double out = NAN;
+    ck_assert(json_number(value, &out));
+    return out;
+}
+
+#define INPUT(shape, data) \
+    "{\"inputs\":[{\"name\":\"image\",\"datatype\":\"BYTES\",\"shape\":" shape ",\"data\":" data "}]"
+
+START_TEST(named_or_not_the_outputs_are_those_of_a_prediction)
+{
+    infer(INFER, INPUT("[2,1]", "[[\"%s\"],[\"%s\"]]") ",\"id\":\"42\"}");
+    ck_assert_msg(call.response.code == 200, "%s", error());
+    ck_assert_str_eq(json_text(json_member(call.json, "model_name")), "demo");
+    ck_assert_str_eq(json_text(json_member(call.json, "model_version")), "1.2.3");
+    ck_assert_str_eq(json_text(json_member(call.json, "id")), "42");
+    ck_assert_uint_eq(json_length(json_member(call.json, "outputs")), 6); /* no attention: nobody named it */
+    const struct json *data = json_member(output("findings.logits"), "data");
+    ck_assert_uint_eq(json_length(data), 8);
+    double first = number(json_first(data));
+    ck_assert_double_eq_tol(number(json_next(json_first(data))), first + 1.5, 1e-6); /* Edema: 0.5 more */
+    const struct json *shape = json_member(output("findings.logits"), "shape");
+    ck_assert_double_eq(number(json_first(shape)), 2);
+    ck_assert_double_eq(number(json_next(json_first(shape))), 4);
+    ck_assert_str_eq(json_text(json_member(output("cardiac.probabilities"), "datatype")), "FP32");
+    ck_assert_uint_eq(call.response.images, 2);
+    call_end(&call);
+
+    infer(INFER, INPUT("[1]", "[\"%s\"]") ",\"outputs\":[{\"name\":\"cardiac.attention\"}]}");
+    ck_assert_msg(call.response.code == 200, "%s", error());
+    ck_assert_uint_eq(json_length(json_member(call.json, "outputs")), 1);
+    ck_assert_uint_eq(json_length(json_member(output("cardiac.attention"), "shape")), 4);
+    double sum = 0;
+    for (const struct json *at = json_first(json_member(output("cardiac.attention"), "data")); at;
+         at = json_next(at))
+        sum += number(at);
+    ck_assert_double_eq_tol(sum, 1, 1e-6);
+    ck_assert_ptr_null(json_member(call.json, "id"));
+    call_end(&call);
+}
+END_TEST
+
+/* Posts JSON with bytes behind it. `told`: the Inference-Header-Content-Length; NULL for the JSON's size. */
+static void infer_binary(const char *json, struct bytes behind, const char *told)
+{
+    char size[24];
+    snprintf(size, sizeof size, "%zu", strlen(json));
+    const struct api_header headers[] = {{"Content-Type", "application/octet-stream"},
+                                         {"Inference-Header-Content-Length", told ? told : size}};
+    struct buffer body = {.maximum = 1 << 24};
+    buffer_append(&body, json, strlen(json));
+    buffer_append(&body, behind.data, behind.size);
+    call_run_headers(&call, service.api, "POST", INFER, headers, 2, (struct bytes){body.data, body.size});
+    buffer_finish(&body);
+}
+
+static struct buffer elements(int count)
+{
+    struct buffer tensor = {.maximum = 1 << 24};
+    const uint8_t size[4] = {(uint8_t)png.size, (uint8_t)(png.size >> 8), (uint8_t)(png.size >> 16), 0};
+    for (int i = 0; i < count; i++) {
+        buffer_append(&tensor, size, 4);
+        buffer_append(&tensor, png.data, png.size);
+    }
+    return tensor;
+}
+
+#define BINARY_INPUT                                                                                  \
+    "{\"inputs\":[{\"name\":\"image\",\"datatype\":\"BYTES\",\"shape\":[2],\"parameters\":{\"binary_" \
+    "data_size\":%zu}}]"
+
+START_TEST(tensors_go_and_come_behind_the_json)
+{
+    struct buffer tensor = elements(2);
+    char json[512];
+    snprintf(json, sizeof json,
+             BINARY_INPUT ",\"outputs\":[{\"name\":\"extra.logits\",\"parameters\":{\"binary_data\":true}},"
+                          "{\"name\":\"extra.probabilities\"},"
+                          "{\"name\":\"findings.logits\",\"parameters\":{\"binary_data\":true}}]}",
+             tensor.size);
+    infer_binary(json, (struct bytes){tensor.data, tensor.size}, NULL);
+    ck_assert_int_eq(call.response.code, 200);
+    ck_assert_str_eq(call.response.content_type, "application/octet-stream");
+    size_t header = strtoul(call_header(&call, "Inference-Header-Content-Length"), NULL, 10);
+    ck_assert_uint_eq(call.response.body.size, header + 2 * 4 + 2 * 4 * 4);
+    struct failure failure;
+    ck_assert(!json_parse((struct bytes){call.response.body.data, header}, 16, &failure, &call.json));
+    ck_assert_double_eq(
+        number(json_member(json_member(output("findings.logits"), "parameters"), "binary_data_size")), 32);
+    ck_assert_ptr_null(json_member(output("findings.logits"), "data"));
+    float logits[10];
+    memcpy(logits, call.response.body.data + header, sizeof logits);
+    double shown = number(json_first(json_member(output("extra.probabilities"), "data")));
+    ck_assert_double_eq_tol(shown, 1 / (1 + exp(-(2 * (double)logits[0] + 1))), 1e-6); /* calibrated */
+    ck_assert_float_eq(logits[0], logits[1]);
+    ck_assert_float_eq(logits[2], logits[6]);
+    call_end(&call);
+
+    snprintf(json, sizeof json, BINARY_INPUT ",\"parameters\":{\"binary_data_output\":true}}", tensor.size);
+    infer_binary(json, (struct bytes){tensor.data, tensor.size}, NULL);
+    ck_assert_int_eq(call.response.code, 200);
+    header = strtoul(call_header(&call, "Inference-Header-Content-Length"), NULL, 10);
+    ck_assert_uint_eq(call.response.body.size, header + (size_t)2 * 2 * 6 * 4); /* six labels, twice */
+    call_end(&call);
+    buffer_finish(&tensor);
+}
+END_TEST
+
+static void binary_refused(const char *json, struct bytes behind, const char *told, const char *words)
+{
+    infer_binary(json, behind, told);
+    ck_assert_msg(call.response.code == 400 && strstr(error(), words), "%s: %d %s", json, call.response.code,
+                  error());
+    call_end(&call);
+}
+
+START_TEST(binary_sizes_must_agree)
+{
+    struct buffer tensor = elements(2);
+    struct bytes all = {tensor.data, tensor.size}, cut = {tensor.data, tensor.size - 1};
+    char right[512], short_by_one[512], one_more[512];
+    snprintf(right, sizeof right, BINARY_INPUT "}", tensor.size);
+    snprintf(short_by_one, sizeof short_by_one, BINARY_INPUT "}", tensor.size - 1);
+    snprintf(one_more, sizeof one_more, BINARY_INPUT "}", tensor.size + 1);
+    static const char *const lengths[] = {"", "-1", "+5", "1x", "99999999", "99999999999999999999999"};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+        binary_refused(right, all, lengths[i], "Inference-Header-Content-Length must be");
+    binary_refused(right, all, "5", "JSON");
+    binary_refused(right, cut, NULL, "exactly the bytes behind");
+    binary_refused(short_by_one, all, NULL, "exactly the bytes behind");
+    binary_refused(one_more, all, NULL, "exactly the bytes behind");
+    binary_refused(short_by_one, cut, NULL, "longer than the tensor");
+    binary_refused(
+        "{\"inputs\":[{\"name\":\"image\",\"datatype\":\"BYTES\",\"shape\":[2],\"data\":[\"\",\"\"]}]}", all,
+        NULL, "either \"data\" or");
+    struct buffer three = elements(3);
+    snprintf(right, sizeof right, BINARY_INPUT "}", three.size);
+    binary_refused(right, (struct bytes){three.data, three.size}, NULL, "more or fewer elements");
+    buffer_finish(&three);
+    buffer_finish(&tensor);
+}
+END_TEST
+
+START_TEST(what_is_wrong_is_named)
+{
+    static const struct {
+        const char *target, *body, *words;
+        int code;
+    } wrong[] = {
+        {INFER, "[]", "JSON object", 400},
+        {INFER, "{", "JSON", 400},
+        {INFER, "{}", "\"inputs\" must be one tensor", 400},
+        {INFER, "{\"inputs\":[]}", "\"inputs\" must be one tensor", 400},
+        {INFER, "{\"inputs\":[{\"name\":\"picture\"}]}", "named \"image\"", 400},
+        {INFER, "{\"inputs\":[{\"name\":\"image\",\"datatype\":\"FP32\"}]}", "datatype BYTES", 400},
+        {INFER, INPUT("[]", "[]") "}", "shape [n]", 400},
+        {INFER, INPUT("[0]", "[]") "}", "shape [n]", 400},
+        {INFER, INPUT("[1,2]", "[\"%s\",\"%s\"]") "}", "shape [n]", 400},
+        {INFER, INPUT("[1.5]", "[\"%s\"]") "}", "shape [n]", 400},
+        {INFER, INPUT("[65]", "[\"%s\"]") "}", "more than 64 images", 413},
+        {INFER, INPUT("[2]", "[\"%s\"]") "}", "fewer elements", 400},
+        {INFER, INPUT("[1]", "[\"%s\",\"%s\"]") "}", "more elements", 400},
+        {INFER, INPUT("[1]", "[1]") "}", "base64", 400},
+        {INFER, INPUT("[1]", "[\"?\"]") "}", "Element 0", 400},
+        {INFER, INPUT("[1]", "\"%s\"") "}", "must have either", 400},
+        {INFER, INPUT("[1]", "[\"\"]") "}", "empty", 422},
+        {INFER, INPUT("[2]", "[\"%s\",\"AAAA\"]") "}", "Image 1: ", 415},
+        {INFER, INPUT("[1]", "[\"%s\"]") ",\"outputs\":[{\"name\":\"x.logits\"}]}",
+         "Unknown output 'x.logits'", 400},
+        {INFER, INPUT("[1]", "[\"%s\"]") ",\"outputs\":[{\"name\":\"extra.attention\"}]}", "Unknown output",
+         400},
+        {INFER, INPUT("[1]", "[\"%s\"]") ",\"outputs\":[]}", "1 to 256", 400},
+        {INFER, INPUT("[1]", "[\"%s\"]") ",\"outputs\":[{}]}", "\"name\"", 400},
+        {INFER,
+         INPUT("[1]", "[\"%s\"]") ",\"outputs\":[{\"name\":\"extra.logits\"},{\"name\":\"extra.logits\"}]}",
+         "asked for twice", 400},
+        {INFER, INPUT("[1]", "[\"%s\"]") ",\"parameters\":{\"binary_data_output\":1}}", "true or false", 400},
+        {INFER, INPUT("[1]", "[\"%s\"]") ",\"id\":5}", "\"id\"", 400},
+        {INFER, INPUT("[1]", "[\"%s\"]") ",\"inputs\":[]}", "each member once", 400},
+        {"/v2/models/none/infer", INPUT("[1]", "[\"%s\"]") "}", "Unknown model 'none'", 404},
+        {"/v2/models/demo/versions/9/infer", INPUT("[1]", "[\"%s\"]") "}", "has the version '1.2.3', not '9'",
+         404},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        infer(wrong[i].target, wrong[i].body);
+        ck_assert_msg(call.response.code == wrong[i].code && strstr(error(), wrong[i].words), "%s: %d %s",
+                      wrong[i].body, call.response.code, error());
+        ck_assert_str_eq(call.response.content_type, "application/json");
+        ck_assert_uint_eq(json_length(call.json), 1);
+        call_end(&call);
+    }
+}
+END_TEST
+
+START_TEST(kinds_of_bodies_are_checked_before_they_are_read)
+{
+    const struct api_header packed[] = {{"Content-Type", "application/json"}, {"Content-Encoding", "gzip"}};
+    call_run_headers(&call, service.api, "POST", INFER, packed, 2, TEXT("x"));
+    ck_assert_int_eq(call.response.code, 415);
+    ck_assert_ptr_nonnull(strstr(error(), "Content-Encoding"));
+    call_end(&call);
+    call_run(&call, service.api, "POST", INFER, "image/png", png);
+    ck_assert_int_eq(call.response.code, 415);
+    call_end(&call);
+    call_run(&call, service.api, "POST", INFER, NULL, TEXT("{}")); /* as some clients send it */
+    ck_assert_int_eq(call.response.code, 400);
+    call_end(&call);
+}
+END_TEST
+
+static void get(const char *target, int code)
+{
+    call_run(&call, service.api, "GET", target, NULL, (struct bytes){0});
+    ck_assert_msg(call.response.code == code, "%s: %d", target, call.response.code);
+}
+
+START_TEST(metadata_names_what_goes_in_and_out)
+{
+    get("/v2", 200);
+    ck_assert_str_eq(json_text(json_member(call.json, "name")), "cxrd");
+    ck_assert_str_eq(json_text(json_first(json_member(call.json, "extensions"))), "binary_tensor_data");
+    call_end(&call);
+    get("/v2/models/demo/versions/1.2.3", 200);
+    ck_assert_str_eq(json_text(json_first(json_member(call.json, "versions"))), "1.2.3");
+    ck_assert_str_eq(json_text(json_member(json_first(json_member(call.json, "inputs")), "datatype")),
+                     "BYTES");
+    ck_assert_uint_eq(json_length(json_member(call.json, "outputs")), 8);
+    const struct json *shape = json_member(output("findings.attention"), "shape");
+    static const double expected[] = {-1, 4, 4, 4};
+    const struct json *at = json_first(shape);
+    for (int i = 0; i < 4; i++, at = json_next(at))
+        ck_assert_double_eq(number(at), expected[i]);
+    call_end(&call);
+    static const char *const found[] = {"/v2/health/live", "/v2/health/ready", "/v2/models/other/ready",
+                                        "/v2/models/demo/versions/1.2.3/ready", "/v2/models/d%65mo"};
+    static const char *const missing[] = {"/v2/",
+                                          "/v2/models",
+                                          "/v2/models/",
+                                          "/v2/models/none",
+                                          "/v2/models/demo/",
+                                          "/v2/models//ready",
+                                          "/v2/models/demo/versions/9",
+                                          "/v2/models/none/ready",
+                                          "/v2/models/demo/versions/1.2.3/ready/x",
+                                          "/v2x"};
+    for (size_t i = 0; i < sizeof found / sizeof *found; i++) {
+        get(found[i], 200);
+        call_end(&call);
+    }
+    for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
+        get(missing[i], 404);
+        ck_assert_msg(!!*error() == (missing[i][3] != 'x'), "%s", missing[i]);
+        call_end(&call);
+    }
+}
+END_TEST
+
+START_TEST(a_service_that_is_not_ready_says_so)
+{
+    struct api *starting = api_create();
+    static const char *const waiting[] = {"/v2/health/ready", "/v2/models/demo", "/v2/models/demo/ready"};
+    for (size_t i = 0; i < sizeof waiting / sizeof *waiting; i++) {
+        call_run(&call, starting, "GET", waiting[i], NULL, (struct bytes){0});
+        ck_assert_int_eq(call.response.code, 503);
+        ck_assert_ptr_nonnull(strstr(error(), "being loaded"));
+        call_end(&call);
+    }
+    call_run(&call, starting, "GET", "/v2/health/live", NULL, (struct bytes){0});
+    ck_assert_int_eq(call.response.code, 200);
+    call_end(&call);
+    api_destroy(&starting);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *cases = tcase_create("infer");
+    tcase_add_checked_fixture(cases, begin, end);
+    tcase_add_test(cases, named_or_not_the_outputs_are_those_of_a_prediction);
+    tcase_add_test(cases, tensors_go_and_come_behind_the_json);
+    tcase_add_test(cases, binary_sizes_must_agree);
+    tcase_add_test(cases, what_is_wrong_is_named);
+    tcase_add_test(cases, kinds_of_bodies_are_checked_before_they_are_read);
+    tcase_add_test(cases, metadata_names_what_goes_in_and_out);
+    tcase_add_test(cases, a_service_that_is_not_ready_says_so);
+    Suite *suite = suite_create("api/infer");
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
