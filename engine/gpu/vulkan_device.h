@@ -72,6 +72,9 @@ WARN_UNUSED enum status gpu_semaphore_wait(struct gpu_device *device, VkSemaphor
 /* A command pool of one primary command buffer. The caller destroys the pool. */
 WARN_UNUSED enum status gpu_commands_create(struct gpu_device *device, struct failure *failure,
                                             VkCommandPool *pool, VkCommandBuffer *commands);
+/* One more command buffer of a pool, which frees it. */
+WARN_UNUSED enum status gpu_commands_add(struct gpu_device *device, VkCommandPool pool,
+                                         struct failure *failure, VkCommandBuffer *commands);
 enum gpu_barrier {
     GPU_BARRIER_DEVICE, /* dispatches and copies see the writes of those before, also of earlier submissions
                          */
