@@ -1,119 +1,79 @@
 #include "engine/engine.h"
 
 #include "engine/base/clock.h"
-#include "engine/base/file.h"
-#include "engine/gpu/device.h"
-#include "engine/kernels/kernels.h"
 #include "engine/model/batcher.h"
-#include "engine/model/model.h"
 #include "engine/model/package.h"
+#include "engine/replica.h"
 
+#include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum { MAX_QUEUE = 256, NAMES_BYTES = 1024 };
+
 struct engine {
     struct package *package;
-    struct gpu_device *device;
-    struct kernels *kernels;
-    struct model *model;
+    struct replica *replicas[ENGINE_DEVICES_MAX];
+    size_t replica_count;
     struct batcher *batcher;
-    uint32_t max_queue;
+    uint32_t max_queue, side; /* side: pixels of the square that the network takes */
+    char device_names[NAMES_BYTES], rung_names[NAMES_BYTES];
 };
 
-enum { MAX_BATCH_GPU = 8, MAX_BATCH_CPU = 4, MAX_QUEUE = 256 };
-
-/* A forward pass on a drawn gradient: every logit finite, every attention map sums to 1. */
-static enum status self_test(struct engine *engine, struct failure *failure)
+static enum status make_replicas(struct engine *engine, const struct engine_options *options,
+                                 struct failure *failure)
 {
-    const struct model_card *card = package_card(engine->package);
-    const struct shape *shape = model_shape(engine->model);
-    size_t count = (size_t)shape->side * shape->side * 3;
-    uint8_t *pixels = memory_allocate(count, 1), low[3] = {0, 0, 0}, high[3] = {255, 255, 255};
-    for (size_t i = 0; i < count; i++)
-        pixels[i] = (uint8_t)(i * 255 / (count - 1));
-    struct model_image image = {pixels, low, high};
-    enum status status = model_run(engine->model, &image, 1, failure);
-    for (size_t head = 0; !status && head < card->head_count; head++) {
-        const float *logits = model_logits(engine->model, head, 0);
-        const float *attention = model_attention(engine->model, head, 0);
-        bool good = true;
-        for (size_t label = 0; label < card->heads[head].label_count; label++) {
-            double sum = 0;
-            for (size_t p = 0; attention && p < shape->patches; p++)
-                sum += (double)attention[label * shape->patches + p];
-            good = good && isfinite(logits[label]) && (!attention || fabs(sum - 1) < 1e-2);
-        }
-        if (!good)
-            status = failure_set(failure, STATUS_DEVICE,
-                                 "The self-test of head \"%s\" failed on this device; try another rung.",
-                                 card->heads[head].name);
+    static const char *const any = "auto";
+    const char *const *devices = options->device_count ? options->devices : &any;
+    size_t count = options->device_count ? options->device_count : 1;
+    enum status status = STATUS_OK;
+    assert(count <= ENGINE_DEVICES_MAX);
+    for (size_t i = 0; i < count && !status; i++) {
+        status = replica_create(engine->package, options, devices[i], failure, &engine->replicas[i]);
+        engine->replica_count += !status;
     }
-    free(pixels);
     return status;
 }
 
-static enum status load_model(struct engine *engine, const struct model_options *options,
-                              struct failure *failure)
+/* Adds a name after ", " unless it is there. */
+static void add_name(char names[NAMES_BYTES], const char *name)
 {
-    const struct model_card *card = package_card(engine->package);
-    const struct safetensors **heads = memory_allocate(card->head_count, sizeof(struct safetensors *));
-    for (size_t i = 0; i < card->head_count; i++)
-        heads[i] = package_head(engine->package, i);
-    struct model_weights weights = {.backbone = package_backbone(engine->package), .heads = heads};
-    enum status status =
-        model_create(engine->device, engine->kernels, card, &weights, options, failure, &engine->model);
-    free(heads);
-    return status;
+    size_t used = strlen(names);
+    if (!strstr(names, name))
+        snprintf(names + used, NAMES_BYTES - used, "%s%s", used ? ", " : "", name);
 }
 
-static enum status open_device(struct engine *engine, const struct engine_options *options,
-                               struct failure *failure)
+static enum status start_batcher(struct engine *engine, const struct engine_options *options,
+                                 struct failure *failure)
 {
-    char *users = options->cache_folder ? NULL : file_cache_folder();
-    enum status status =
-        gpu_device_create(options->device ? options->device : "auto",
-                          options->cache_folder ? options->cache_folder : users, failure, &engine->device);
-    free(users);
-    return status;
+    struct model *models[ENGINE_DEVICES_MAX];
+    for (size_t i = 0; i < engine->replica_count; i++) {
+        models[i] = replica_model(engine->replicas[i]);
+        add_name(engine->device_names, replica_device_name(engine->replicas[i]));
+        add_name(engine->rung_names, replica_rung_name(engine->replicas[i]));
+    }
+    engine->max_queue = options->max_queue ? options->max_queue : MAX_QUEUE;
+    engine->side = model_shape(models[0])->side;
+    const struct batcher_options batcher = {.max_queue = engine->max_queue,
+                                            .max_queue_delay_us = options->max_queue_delay_us};
+    return batcher_create(models, engine->replica_count, package_card(engine->package), &batcher, failure,
+                          &engine->batcher);
 }
 
 enum status engine_create(const struct engine_options *options, struct failure *failure, struct engine **out)
 {
     struct engine *engine = memory_allocate(1, sizeof *engine);
-    enum rung rung = RUNG_PORTABLE;
-    enum element weights = ELEMENT_F32;
     enum status status = package_open(options->model, failure, &engine->package);
     if (!status)
-        status = open_device(engine, options, failure);
+        status = make_replicas(engine, options, failure);
+    if (!status)
+        status = start_batcher(engine, options, failure);
     if (status)
-        goto fail;
-    const struct gpu_device_info *info = gpu_device_info(engine->device);
-    status = rung_choose(info, options->rung, options->precision, failure, &rung, &weights);
-    if (!status)
-        status = kernels_create(engine->device, rung, weights, failure, &engine->kernels);
-    if (status)
-        goto fail;
-    struct model_options model = {.max_batch = options->max_batch, .in_flight = options->in_flight};
-    if (!model.max_batch)
-        model.max_batch = info->kind == GPU_CPU ? MAX_BATCH_CPU : MAX_BATCH_GPU;
-    engine->max_queue = options->max_queue ? options->max_queue : MAX_QUEUE;
-    status = load_model(engine, &model, failure);
-    if (!status)
-        status = self_test(engine, failure);
-    if (!status)
-        gpu_device_save_pipelines(engine->device); /* now: a killed process keeps what it compiled */
-    if (!status)
-        status = batcher_create(engine->model, package_card(engine->package),
-                                &(struct batcher_options){.max_queue = engine->max_queue,
-                                                          .max_queue_delay_us = options->max_queue_delay_us},
-                                failure, &engine->batcher);
-    if (status)
-        goto fail;
-    *out = engine;
-    return STATUS_OK;
-fail:
-    engine_destroy(&engine);
+        engine_destroy(&engine);
+    else
+        *out = engine;
     return status;
 }
 
@@ -123,9 +83,8 @@ void engine_destroy(struct engine **handle)
     if (!engine)
         return;
     batcher_destroy(&engine->batcher);
-    model_destroy(&engine->model);
-    kernels_destroy(&engine->kernels);
-    gpu_device_destroy(&engine->device);
+    for (size_t i = 0; i < engine->replica_count; i++)
+        replica_destroy(&engine->replicas[i]);
     package_close(&engine->package);
     free(engine);
     *handle = NULL;
@@ -138,12 +97,12 @@ const struct model_card *engine_card(const struct engine *engine)
 
 const char *engine_device_name(const struct engine *engine)
 {
-    return gpu_device_info(engine->device)->name;
+    return engine->device_names;
 }
 
 const char *engine_rung_name(const struct engine *engine)
 {
-    return rung_name(kernels_rung(engine->kernels));
+    return engine->rung_names;
 }
 
 bool engine_usable(const struct engine *engine)
@@ -173,8 +132,7 @@ static bool prepare(const struct engine *engine, struct bytes encoded, bool keep
     if (status)
         return false;
     start_ns = clock_now_ns();
-    status = image_prepare(&image, model_shape(engine->model)->side, &prediction->failure, &square,
-                           &prediction->region);
+    status = image_prepare(&image, engine->side, &prediction->failure, &square, &prediction->region);
     prediction->timing.preprocess_ms = clock_elapsed_ms(start_ns);
     if (!status && keep_pixels)
         prediction->pixels = image;

@@ -1,7 +1,7 @@
 /* The engine's only public face: image bytes in, predictions out.
  *
- * An engine is one model package on one device. It decodes and preprocesses on the caller's thread, then
- * hands the squares to the device's worker thread, which gathers what waits into a batch. Any number of
+ * An engine is one model package on one or several devices. It decodes and preprocesses on the caller's
+ * thread, then queues the squares; each device's worker thread gathers what waits into a batch. Any number of
  * threads may call engine_predict at once.
  */
 #ifndef CXRD_ENGINE_ENGINE_H
@@ -14,10 +14,15 @@
 #include "engine/kernels/precision.h"
 #include "engine/model/card.h"
 
+enum { ENGINE_DEVICES_MAX = 16 };
+
 struct engine_options {
-    const char *model;  /* folder of a model package */
-    const char *device; /* "auto", "cpu", an index, or a UUID as `cxrd devices` prints them; NULL: auto */
-    const char *rung;   /* forces a rung of the kernels by name; NULL: the best the device has */
+    const char *model; /* folder of a model package */
+    /* Each "auto", "cpu", an index, or a UUID as `cxrd devices` prints them; none: auto. One named twice has
+     * two workers. */
+    const char *const *devices;
+    size_t device_count;
+    const char *rung;            /* forces a rung of the kernels by name; NULL: the best the device has */
     const char *cache_folder;    /* pipeline cache; NULL: the user's cache folder */
     enum precision precision;    /* of the weights on the device; AUTO: what the rung prefers */
     uint32_t max_batch;          /* images a batch, 1..64; 0: 8, or 4 on a CPU driver */
@@ -35,9 +40,10 @@ WARN_UNUSED enum status engine_create(const struct engine_options *options, stru
 void engine_destroy(struct engine **engine);
 
 const struct model_card *engine_card(const struct engine *engine);
-const char *engine_device_name(const struct engine *engine); /* "llvmpipe (LLVM 19.1.7, 256 bits)" */
+/* "llvmpipe (LLVM 19.1.7, 256 bits)"; several are listed with ", " between them, equal ones once. */
+const char *engine_device_name(const struct engine *engine);
 const char *engine_rung_name(const struct engine *engine);
-bool engine_usable(const struct engine *engine);        /* false once the device is lost */
+bool engine_usable(const struct engine *engine);        /* false once every device is lost */
 size_t engine_queue_depth(const struct engine *engine); /* images waiting now */
 size_t engine_queue_capacity(const struct engine *engine);
 

@@ -30,7 +30,8 @@ static enum status load_one(struct loader *loader, const char *folder)
     const struct settings *settings = loader->settings;
     const struct engine_options options = {
         .model = folder,
-        .device = settings->device,
+        .devices = settings->devices,
+        .device_count = settings->device_count,
         .rung = settings->rung,
         .cache_folder = settings->cache_folder,
         .precision = (enum precision)settings->precision,

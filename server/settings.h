@@ -5,19 +5,22 @@
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
 #include "engine/base/status.h"
+#include "engine/engine.h"
 
 #include <stdint.h>
 #include <stdio.h>
 
-enum { SETTINGS_MODELS_MAX = 16 };
+enum { SETTINGS_MODELS_MAX = 16, SETTINGS_DEVICES_MAX = ENGINE_DEVICES_MAX };
 
 struct settings {
     const char *models[SETTINGS_MODELS_MAX]; /* folders of model packages */
     size_t model_count;
-    const char *listen;                       /* ADDRESS:PORT; port 0 lets the system choose */
-    const char *probe_listen;                 /* ADDRESS:PORT of a second listener for probes; NULL: none */
-    const char *device, *rung, *cache_folder; /* as in struct engine_options; NULL: not given */
-    uint32_t precision;                       /* enum precision */
+    const char *devices[SETTINGS_DEVICES_MAX]; /* as in struct engine_options */
+    size_t device_count;
+    const char *listen;              /* ADDRESS:PORT; port 0 lets the system choose */
+    const char *probe_listen;        /* ADDRESS:PORT of a second listener for probes; NULL: none */
+    const char *rung, *cache_folder; /* as in struct engine_options; NULL: not given */
+    uint32_t precision;              /* enum precision */
     uint32_t max_batch, batches_in_flight, max_queue, max_queue_delay_us;
     uint32_t threads; /* connections served at once */
     uint32_t body_timeout_ms, drain_timeout_ms;

@@ -1,8 +1,6 @@
-/* The batcher: images of many requests in, batches for one device, answers back to each request.
+/* The batcher: images of many requests in, batches for one or several devices, answers back to each request.
  *
- * One worker thread owns the model. It takes what waits, up to the batch size, as soon as the device is free;
- * with a delay it waits that long for a batch to fill. Where the device takes several batches at once, a full
- * one goes behind the running one; what is less waits for the device, since it may still grow.
+ * Devices share one queue (queue.h); each has a worker thread of its own (lane.h).
  */
 #ifndef CXRD_ENGINE_MODEL_BATCHER_H
 #define CXRD_ENGINE_MODEL_BATCHER_H
@@ -16,10 +14,11 @@ struct batcher_options {
 };
 
 struct batcher;
-/* Starts the worker. The batcher uses the model alone until it is destroyed; it does not own it. */
-WARN_UNUSED enum status batcher_create(struct model *model, const struct model_card *card,
-                                       const struct batcher_options *options, struct failure *failure,
-                                       struct batcher **out);
+/* Starts a worker for each of `count` models of one package, which have run once. The batcher uses them alone
+ * until it is destroyed; it does not own them. */
+WARN_UNUSED enum status batcher_create(struct model *const *models, size_t count,
+                                       const struct model_card *card, const struct batcher_options *options,
+                                       struct failure *failure, struct batcher **out);
 /* Waits for the batches in flight; what still waits gets UNAVAILABLE. */
 void batcher_destroy(struct batcher **batcher);
 
@@ -30,7 +29,7 @@ WARN_UNUSED enum status batcher_run(struct batcher *batcher, const struct batche
                                     const struct batcher_client *client, struct failure *failure,
                                     struct answer *out);
 
-size_t batcher_depth(struct batcher *batcher); /* images waiting */
-bool batcher_usable(struct batcher *batcher);  /* false once the device is lost */
+size_t batcher_depth(struct batcher *batcher);      /* images waiting */
+bool batcher_usable(const struct batcher *batcher); /* false once every device is lost */
 
 #endif

@@ -12,7 +12,7 @@
 /* The model under the batcher: its logit is the image's first byte, its map the second. Batches are done one
  * after the other, each after delay_ms. */
 enum { SIDE_PIXELS = 16 * 16 * 3, MAX_BATCH = 4 };
-static struct {
+struct fake {
     _Atomic int delay_ms, batches, largest, most_in_flight;
     _Atomic enum status status;
     uint32_t in_flight_max;
@@ -21,7 +21,9 @@ static struct {
         float logits[MAX_BATCH], maps[MAX_BATCH];
     } flights[MODEL_IN_FLIGHT_MAX];
     uint64_t submitted, landed;
-} fake;
+};
+static struct fake fake, second;
+static struct model *const models[2] = {(struct model *)&fake, (struct model *)&second};
 
 static const struct shape shape = {.side = 16, .patches = 1};
 static const struct label label = {.name = "A"};
@@ -34,51 +36,51 @@ static const struct model_card card = {.heads = heads, .head_count = 2};
 enum status model_submit(struct model *model, const struct model_image *images, uint32_t count,
                          struct failure *failure)
 {
-    (void)model;
+    struct fake *of = (struct fake *)model;
     (void)failure;
-    int in_flight = (int)(fake.submitted - fake.landed);
-    ck_assert_uint_lt(in_flight, fake.in_flight_max);
+    int in_flight = (int)(of->submitted - of->landed);
+    ck_assert_uint_lt(in_flight, of->in_flight_max);
     uint64_t now_ns = clock_now_ns(), start_ns = now_ns;
-    if (in_flight && fake.flights[(fake.submitted - 1) % fake.in_flight_max].done_ns > now_ns)
-        start_ns = fake.flights[(fake.submitted - 1) % fake.in_flight_max].done_ns;
-    uint64_t slot = fake.submitted++ % fake.in_flight_max;
-    fake.flights[slot].done_ns = start_ns + (uint64_t)fake.delay_ms * 1000000;
-    fake.batches++;
-    if (in_flight + 1 > fake.most_in_flight)
-        fake.most_in_flight = in_flight + 1;
-    if ((int)count > fake.largest)
-        fake.largest = (int)count;
+    if (in_flight && of->flights[(of->submitted - 1) % of->in_flight_max].done_ns > now_ns)
+        start_ns = of->flights[(of->submitted - 1) % of->in_flight_max].done_ns;
+    uint64_t slot = of->submitted++ % of->in_flight_max;
+    of->flights[slot].done_ns = start_ns + (uint64_t)of->delay_ms * 1000000;
+    of->batches++;
+    if (in_flight + 1 > of->most_in_flight)
+        of->most_in_flight = in_flight + 1;
+    if ((int)count > of->largest)
+        of->largest = (int)count;
     for (uint32_t i = 0; i < count; i++) {
-        fake.flights[slot].logits[i] = images[i].pixels[0];
-        fake.flights[slot].maps[i] = images[i].pixels[1];
+        of->flights[slot].logits[i] = images[i].pixels[0];
+        of->flights[slot].maps[i] = images[i].pixels[1];
     }
     return STATUS_OK;
 }
 
 enum status model_wait(struct model *model, uint64_t timeout_ns, struct failure *failure)
 {
-    (void)model;
-    ck_assert_uint_lt(fake.landed, fake.submitted);
-    uint64_t now_ns = clock_now_ns(), done_ns = fake.flights[fake.landed % fake.in_flight_max].done_ns;
+    struct fake *of = (struct fake *)model;
+    ck_assert_uint_lt(of->landed, of->submitted);
+    uint64_t now_ns = clock_now_ns(), done_ns = of->flights[of->landed % of->in_flight_max].done_ns;
     uint64_t left_ns = done_ns > now_ns ? done_ns - now_ns : 0;
     usleep((useconds_t)((left_ns < timeout_ns ? left_ns : timeout_ns) / 1000));
     if (left_ns > timeout_ns)
         return failure_set(failure, STATUS_TIMEOUT, "Not done.");
-    fake.landed++;
-    return fake.status ? failure_set(failure, fake.status, "As the test asked.") : STATUS_OK;
+    of->landed++;
+    return of->status ? failure_set(failure, of->status, "As the test asked.") : STATUS_OK;
 }
 
 const float *model_logits(const struct model *model, size_t head, uint32_t image)
 {
-    (void)model;
+    const struct fake *of = (const struct fake *)model;
     (void)head;
-    return &fake.flights[(fake.landed - 1) % fake.in_flight_max].logits[image];
+    return &of->flights[(of->landed - 1) % of->in_flight_max].logits[image];
 }
 
 const float *model_attention(const struct model *model, size_t head, uint32_t image)
 {
-    (void)model;
-    return head == 0 ? &fake.flights[(fake.landed - 1) % fake.in_flight_max].maps[image] : NULL;
+    const struct fake *of = (const struct fake *)model;
+    return head == 0 ? &of->flights[(of->landed - 1) % of->in_flight_max].maps[image] : NULL;
 }
 
 const struct shape *model_shape(const struct model *model)
@@ -95,18 +97,23 @@ uint32_t model_max_batch(const struct model *model)
 
 uint32_t model_in_flight_max(const struct model *model)
 {
-    (void)model;
-    return fake.in_flight_max;
+    return ((const struct fake *)model)->in_flight_max;
 }
 
 static struct batcher *batcher;
 
-static void start(uint32_t max_queue, uint32_t delay_us)
+static void start_devices(size_t count, uint32_t max_queue, uint32_t delay_us)
 {
     struct batcher_options options = {.max_queue = max_queue, .max_queue_delay_us = delay_us};
     if (!fake.in_flight_max)
         fake.in_flight_max = 1;
-    ck_assert_int_eq(batcher_create((struct model *)&fake, &card, &options, NULL, &batcher), STATUS_OK);
+    second.in_flight_max = 1;
+    ck_assert_int_eq(batcher_create(models, count, &card, &options, NULL, &batcher), STATUS_OK);
+}
+
+static void start(uint32_t max_queue, uint32_t delay_us)
+{
+    start_devices(1, max_queue, delay_us);
 }
 
 static struct batcher_image image_of(uint8_t value)
@@ -279,6 +286,45 @@ START_TEST(a_lost_device_fails_what_is_in_flight_and_what_follows)
 }
 END_TEST
 
+START_TEST(devices_share_the_work)
+{
+    struct batcher_image images[24];
+    struct answer answers[24];
+    fake.delay_ms = 20;
+    second.delay_ms = 60;
+    start_devices(2, 64, 0);
+    for (int i = 0; i < 24; i++)
+        images[i] = image_of((uint8_t)(10 * i));
+    ck_assert_int_eq(batcher_run(batcher, images, 24, &patient, NULL, answers), STATUS_OK);
+    for (int i = 0; i < 24; i++) {
+        ck_assert_float_eq(answers[i].logits[0][0], (float)(10 * i));
+        answer_finish(&answers[i]);
+    }
+    batcher_destroy(&batcher);
+    ck_assert_int_gt(second.batches, 0);
+    ck_assert_int_gt(fake.batches, second.batches); /* the quicker one did more */
+}
+END_TEST
+
+START_TEST(one_lost_device_leaves_the_others_working)
+{
+    struct answer answer;
+    int lost = 0;
+    start_devices(2, 64, 0);
+    second.status = STATUS_DEVICE_LOST;
+    for (int i = 0; i < 20 || !lost; i++) {
+        enum status status = run_one((uint8_t)i, 0, NULL, &answer);
+        ck_assert(status == STATUS_OK || status == STATUS_DEVICE_LOST);
+        lost += status == STATUS_DEVICE_LOST;
+        if (!status)
+            answer_finish(&answer);
+    }
+    ck_assert_int_eq(lost, 1);
+    ck_assert(batcher_usable(batcher));
+    batcher_destroy(&batcher);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("batcher");
@@ -290,6 +336,8 @@ int main(void)
     tcase_add_test(cases, refuses_what_does_not_fit);
     tcase_add_test(cases, a_deadline_fires_while_a_batch_runs);
     tcase_add_test(cases, a_lost_device_fails_what_is_in_flight_and_what_follows);
+    tcase_add_test(cases, devices_share_the_work);
+    tcase_add_test(cases, one_lost_device_leaves_the_others_working);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

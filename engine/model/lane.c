@@ -1,0 +1,172 @@
+#include "engine/model/lane.h"
+
+#include "engine/base/clock.h"
+#include "engine/base/log.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How soon a batch that has filled while another runs is noticed. */
+static const uint64_t filling_check_ns = 1000000;
+
+/* A batch on the device. */
+struct flight {
+    struct job **jobs; /* [max_batch] */
+    uint32_t count;
+    uint64_t start_ns;
+    struct failure failure; /* of its submission */
+};
+
+struct lane {
+    struct queue *queue;
+    struct model *model;
+    const struct model_card *card;
+    uint32_t max_queue_delay_us;
+    pthread_t worker;
+    struct flight flights[MODEL_IN_FLIGHT_MAX]; /* used in turn, as the model's */
+    uint64_t launched, landed;                  /* batches so far */
+    uint64_t landed_ns;                         /* when the device was done with the last */
+    _Atomic enum lane_state state;
+};
+
+static float *copy_floats(const float *values, size_t count)
+{
+    float *copy = memory_allocate(count, sizeof *copy);
+    memcpy(copy, values, count * sizeof *copy);
+    return copy;
+}
+
+static void collect_answer(const struct lane *lane, uint32_t image, struct answer *answer)
+{
+    const struct model_card *card = lane->card;
+    answer->head_count = card->head_count;
+    answer->logits = memory_allocate(card->head_count, sizeof *answer->logits);
+    answer->attention = memory_allocate(card->head_count, sizeof *answer->attention);
+    for (size_t i = 0; i < card->head_count; i++) {
+        size_t labels = card->heads[i].label_count;
+        const float *attention = model_attention(lane->model, i, image);
+        answer->logits[i] = copy_floats(model_logits(lane->model, i, image), labels);
+        if (attention)
+            answer->attention[i] = copy_floats(attention, labels * model_shape(lane->model)->patches);
+    }
+}
+
+static struct flight *flight_of(struct lane *lane, uint64_t batch)
+{
+    return &lane->flights[batch % MODEL_IN_FLIGHT_MAX];
+}
+
+/* Submits the jobs just taken into the next flight. */
+static void launch(struct lane *lane, uint32_t count)
+{
+    struct flight *flight = flight_of(lane, lane->launched++);
+    struct model_image *images = memory_allocate(count, sizeof *images);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct batcher_image *image = &flight->jobs[i]->image;
+        images[i] = (struct model_image){image->pixels, image->minimum, image->maximum};
+    }
+    flight->count = count;
+    flight->start_ns = clock_now_ns();
+    flight->failure = (struct failure){0};
+    (void)!model_submit(lane->model, images, count, &flight->failure); /* told when it lands */
+    free(images);
+}
+
+/* Waits for the oldest flight and returns its jobs; comes back earlier when `timeout_ns` are over. */
+static void land(struct lane *lane, uint64_t timeout_ns)
+{
+    struct flight *flight = flight_of(lane, lane->landed);
+    struct failure failure = flight->failure;
+    enum status status = failure.status;
+    if (!status)
+        status = model_wait(lane->model, timeout_ns, &failure);
+    if (status == STATUS_TIMEOUT)
+        return;
+    lane->landed++;
+    if (lane->landed_ns > flight->start_ns)
+        flight->start_ns = lane->landed_ns; /* until then the device was busy with the one before */
+    lane->landed_ns = clock_now_ns();
+    if (status)
+        log_message(LOG_ERROR, "a batch of %u failed: %s", flight->count, failure.sentence);
+    for (uint32_t i = 0; i < flight->count && !status; i++) {
+        struct job *job = flight->jobs[i];
+        collect_answer(lane, i, &job->answer);
+        job->answer.queue_ms = (double)(flight->start_ns - job->queued_ns) * 1e-6;
+        job->answer.inference_ms = (double)(lane->landed_ns - flight->start_ns) * 1e-6;
+    }
+    if (status == STATUS_DEVICE_LOST && lane_state(lane) == LANE_WELL) {
+        struct failure lost;
+        failure_set(&lost, STATUS_DEVICE_LOST, "The device was lost; try again.");
+        atomic_store(&lane->state, LANE_DEAD);
+        queue_leave(lane->queue, &lost);
+    }
+    queue_return(lane->queue, flight->jobs, flight->count, &failure);
+}
+
+/* Takes the next batch, if there is one to take now; waits for work when nothing is in flight. */
+static uint32_t next_batch(struct lane *lane, uint64_t in_flight)
+{
+    struct job **jobs = flight_of(lane, lane->launched)->jobs;
+    uint32_t max_batch = model_max_batch(lane->model);
+    if (lane_state(lane) != LANE_WELL)
+        return 0;
+    if (!in_flight)
+        return queue_take(lane->queue, max_batch, lane->max_queue_delay_us, jobs);
+    return in_flight < model_in_flight_max(lane->model) ? queue_take_full(lane->queue, max_batch, jobs) : 0;
+}
+
+static void *work(void *context)
+{
+    struct lane *lane = context;
+    for (;;) {
+        uint64_t in_flight = lane->launched - lane->landed;
+        uint32_t count = next_batch(lane, in_flight);
+        if (count)
+            launch(lane, count);
+        else if (in_flight)
+            land(lane, in_flight < model_in_flight_max(lane->model) ? filling_check_ns : UINT64_MAX);
+        else
+            return NULL;
+    }
+}
+
+static void lane_free(struct lane *lane)
+{
+    for (int i = 0; i < MODEL_IN_FLIGHT_MAX; i++)
+        free(lane->flights[i].jobs);
+    free(lane);
+}
+
+enum status lane_create(struct queue *queue, struct model *model, const struct model_card *card,
+                        uint32_t max_queue_delay_us, struct failure *failure, struct lane **out)
+{
+    struct lane *lane = memory_allocate(1, sizeof *lane);
+    *lane =
+        (struct lane){.queue = queue, .model = model, .card = card, .max_queue_delay_us = max_queue_delay_us};
+    for (int i = 0; i < MODEL_IN_FLIGHT_MAX; i++)
+        lane->flights[i].jobs = memory_allocate(model_max_batch(model), sizeof(struct job *));
+    queue_join(queue);
+    if (pthread_create(&lane->worker, NULL, work, lane)) {
+        lane_free(lane);
+        return failure_set(failure, STATUS_OUT_OF_MEMORY, "A device's worker thread could not be started.");
+    }
+    *out = lane;
+    return STATUS_OK;
+}
+
+void lane_destroy(struct lane **handle)
+{
+    struct lane *lane = handle ? *handle : NULL;
+    if (!lane)
+        return;
+    pthread_join(lane->worker, NULL);
+    lane_free(lane);
+    *handle = NULL;
+}
+
+enum lane_state lane_state(const struct lane *lane)
+{
+    return atomic_load(&lane->state);
+}

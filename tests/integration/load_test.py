@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""A real engine under load: several devices, lost devices, stopping, reloading: load_test.py CXRD MODEL
+
+MODEL is a small package: on a CPU driver a large one would take minutes.
+"""
+
+import http.client
+import pathlib
+import sys
+import threading
+import time
+import unittest
+
+from service import FORM, Service, form, png, wait_until
+
+MODEL = pathlib.Path(sys.argv.pop(2))
+BINARY = sys.argv.pop(1)
+PICTURE = png(100, 80)
+
+
+class Clients:
+    """Threads that send one prediction after the other, and what they got: (code, headers, model version)."""
+
+    def __init__(self, service, count=8):
+        self.service, self.ending, self.answers, self.broken = service, False, [], []
+        self.threads = [threading.Thread(target=self.run) for _ in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self):
+        connection = None
+        while not self.ending:
+            connection = connection or http.client.HTTPConnection("127.0.0.1", self.service.port, timeout=120)
+            try:
+                answer = self.service.request("POST", "/predict", PICTURE, {"Content-Type": "image/png"}, connection)
+            except (OSError, http.client.HTTPException) as error:
+                self.broken.append((time.monotonic(), repr(error)))
+                connection = None
+                time.sleep(0.05)
+                continue
+            version = answer.json["model"]["version"] if answer.code == 200 else None
+            self.answers.append((answer.code, answer.headers, version))
+            if answer.headers["connection"] == "close":
+                connection.close()
+                connection = None
+            if answer.code != 200:
+                time.sleep(0.05)
+        if connection:
+            connection.close()
+
+    def stop(self):
+        self.ending = True
+        for thread in self.threads:
+            thread.join()
+
+    def count(self, code):
+        return sum(answer[0] == code for answer in self.answers)
+
+
+class Devices(unittest.TestCase):
+    def test_two_workers_answer_as_one_does(self):
+        with Service(BINARY, model=MODEL) as one, \
+                Service(BINARY, "--device", "0", "--device", "0", model=MODEL) as two:
+            expected = one.post("/predict", "image/png", PICTURE).json["predictions"][0]
+            body = form([(None, PICTURE)] * 20)
+            clients = Clients(two, 4)
+            for prediction in two.post("/predict", FORM, body).json["predictions"]:
+                self.assertEqual(prediction["findings"], expected["findings"])
+            clients.stop()
+            self.assertEqual(clients.broken, [])
+            self.assertEqual(clients.count(200), len(clients.answers))
+            self.assertEqual(two.get("/models").json["models"][0]["device"], one.get("/models").json["models"][0]["device"])
+
+    def test_a_device_that_is_not_there_is_told(self):
+        with Service(BINARY, "--device", "0", "--device", "99", model=MODEL, ready=False) as running:
+            self.assertEqual(running.process.wait(60), 1)
+            self.assertIn("There is no device 99", running.errors())
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
