@@ -60,6 +60,8 @@ void api_destroy(struct api **api);
 /* Makes the service ready: `engines` (borrowed until api_destroy, as is the array) answer from now on; the
  * first is the one used when a request names no model. Called once. */
 void api_publish(struct api *api, struct engine *const *engines, size_t count);
+/* The worst of the engines' healths. */
+enum health api_health(const struct api *api);
 /* From now on the service is not ready and takes no new predictions; those in flight go on. */
 void api_drain(struct api *api);
 

@@ -29,6 +29,16 @@ void api_publish(struct api *api, struct engine *const *engines, size_t count)
     atomic_compare_exchange_strong(&api->state, &starting, SERVICE_READY); /* draining stays draining */
 }
 
+enum health api_health(const struct api *api)
+{
+    enum health worst = HEALTH_WELL;
+    for (size_t i = 0; i < atomic_load(&api->engine_count); i++) {
+        enum health health = engine_health(api->engines[i]);
+        worst = health > worst ? health : worst;
+    }
+    return worst;
+}
+
 void api_drain(struct api *api)
 {
     atomic_store(&api->state, SERVICE_DRAINING);
@@ -47,9 +57,11 @@ enum status service_ready(struct api *api, struct failure *failure)
         break;
     }
     for (size_t i = 0; i < atomic_load(&api->engine_count); i++)
-        if (!engine_usable(api->engines[i]))
-            return failure_set(failure, STATUS_DEVICE_LOST,
-                               "The compute device was lost; send the request to another service.");
+        if (engine_health(api->engines[i]) != HEALTH_WELL)
+            return failure_set(
+                failure, STATUS_DEVICE_LOST,
+                "The compute device was lost and is being made ready again; send the request to "
+                "another service, or again in a few seconds.");
     return STATUS_OK;
 }
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_QUEUE = 256, NAMES_BYTES = 1024 };
+enum { MAX_QUEUE = 256, NAMES_BYTES = 1024, RESTORE_PAUSE_MS = 1000 };
 
 struct engine {
     struct package *package;
@@ -45,6 +45,15 @@ static void add_name(char names[NAMES_BYTES], const char *name)
         snprintf(names + used, NAMES_BYTES - used, "%s%s", used ? ", " : "", name);
 }
 
+static enum status restore(void *context, size_t device, struct failure *failure, struct model **out)
+{
+    struct engine *engine = context;
+    enum status status = replica_restore(engine->replicas[device], failure);
+    if (!status)
+        *out = replica_model(engine->replicas[device]);
+    return status;
+}
+
 static enum status start_batcher(struct engine *engine, const struct engine_options *options,
                                  struct failure *failure)
 {
@@ -57,7 +66,10 @@ static enum status start_batcher(struct engine *engine, const struct engine_opti
     engine->max_queue = options->max_queue ? options->max_queue : MAX_QUEUE;
     engine->side = model_shape(models[0])->side;
     const struct batcher_options batcher = {.max_queue = engine->max_queue,
-                                            .max_queue_delay_us = options->max_queue_delay_us};
+                                            .max_queue_delay_us = options->max_queue_delay_us,
+                                            .restore = restore,
+                                            .context = engine,
+                                            .restore_pause_ms = RESTORE_PAUSE_MS};
     return batcher_create(models, engine->replica_count, package_card(engine->package), &batcher, failure,
                           &engine->batcher);
 }
@@ -105,9 +117,9 @@ const char *engine_rung_name(const struct engine *engine)
     return engine->rung_names;
 }
 
-bool engine_usable(const struct engine *engine)
+enum health engine_health(const struct engine *engine)
 {
-    return batcher_usable(engine->batcher);
+    return batcher_health(engine->batcher);
 }
 
 size_t engine_queue_depth(const struct engine *engine)

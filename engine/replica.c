@@ -15,6 +15,7 @@ struct replica {
     struct gpu_device *device;
     struct kernels *kernels;
     struct model *model;
+    char device_uuid[37]; /* the same one is opened again, whatever its index is by then */
     char device_name[256], rung_name[32];
 };
 
@@ -123,6 +124,9 @@ enum status replica_create(const struct package *package, const struct engine_op
         replica_destroy(&replica);
         return status;
     }
+    if (options->lose_device_after)
+        gpu_device_lose_after(replica->device, options->lose_device_after);
+    snprintf(replica->device_uuid, sizeof replica->device_uuid, "%s", gpu_device_info(replica->device)->uuid);
     snprintf(replica->device_name, sizeof replica->device_name, "%s", gpu_device_info(replica->device)->name);
     snprintf(replica->rung_name, sizeof replica->rung_name, "%s", rung_name(kernels_rung(replica->kernels)));
     *out = replica;
@@ -139,6 +143,12 @@ void replica_destroy(struct replica **handle)
     free((char *)replica->options.cache_folder);
     free(replica);
     *handle = NULL;
+}
+
+enum status replica_restore(struct replica *replica, struct failure *failure)
+{
+    unmake(replica);
+    return make(replica, replica->device_uuid, failure);
 }
 
 struct model *replica_model(const struct replica *replica)

@@ -14,6 +14,10 @@ WARN_UNUSED enum status replica_create(const struct package *package, const stru
                                        const char *choice, struct failure *failure, struct replica **out);
 void replica_destroy(struct replica **replica);
 
+/* Makes everything again on the same device, after it was lost. What was there is gone also on failure. The
+ * caller uses the replica alone meanwhile. */
+WARN_UNUSED enum status replica_restore(struct replica *replica, struct failure *failure);
+
 struct model *replica_model(const struct replica *replica);
 const char *replica_device_name(const struct replica *replica);
 const char *replica_rung_name(const struct replica *replica);

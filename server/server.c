@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PROBE_THREADS = 2, DRAIN_STEP_MS = 10 };
+enum { PROBE_THREADS = 2, DRAIN_STEP_MS = 10, HEALTH_CHECK_MS = 500 };
 
 /* Models load on a thread of their own, so that probes and signals are answered meanwhile. */
 struct loader {
@@ -39,6 +39,7 @@ static enum status load_one(struct loader *loader, const char *folder)
         .in_flight = settings->batches_in_flight,
         .max_queue = settings->max_queue,
         .max_queue_delay_us = settings->max_queue_delay_us,
+        .lose_device_after = settings->lose_device_after,
     };
     struct engine *engine = NULL;
     enum status status = engine_create(&options, &loader->failure, &engine);
@@ -97,6 +98,17 @@ static bool wait_for(int event, int stop)
     return ready[0].revents;
 }
 
+/* Waits for `stop`; fails when the device is lost for good before. */
+static enum status watch(const struct api *api, int stop, struct failure *failure)
+{
+    struct pollfd ready = {.fd = stop, .events = POLLIN};
+    while (poll(&ready, 1, HEALTH_CHECK_MS) <= 0)
+        if (api_health(api) == HEALTH_DEAD)
+            return failure_set(failure, STATUS_DEVICE_LOST,
+                               "The device was lost and could not be made ready again; start anew.");
+    return STATUS_OK;
+}
+
 static void announce(const char *kind, const char *listen, int port)
 {
     int address = (int)(strrchr(listen, ':') - listen);
@@ -131,9 +143,9 @@ static enum status serve(struct loader *loader, struct api *api, struct http *ht
     api_publish(api, loader->engines, loader->count);
     printf("ready\n");
     fflush(stdout);
-    wait_for(stop, stop);
+    enum status status = watch(api, stop, failure);
     drain(api, http, loader->settings->drain_timeout_ms);
-    return STATUS_OK;
+    return status;
 }
 
 enum status server_run(const struct settings *settings, struct failure *failure)

@@ -55,4 +55,8 @@ void gpu_device_save_pipelines(struct gpu_device *device);
 const struct gpu_device_info *gpu_device_info(const struct gpu_device *device);
 bool gpu_device_lost(const struct gpu_device *device); /* any call has returned VK_ERROR_DEVICE_LOST */
 
+/* A drill: the device behaves as lost from the given number of submissions on, counted from now; 0: at once.
+ * Real losses take the same path, so that what follows one can be tried on any device. Thread-safe. */
+void gpu_device_lose_after(struct gpu_device *device, uint64_t submissions);
+
 #endif

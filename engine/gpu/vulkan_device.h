@@ -38,6 +38,7 @@ struct gpu_device {
     char *cache_path;        /* NULL: not kept on disk */
     size_t cache_size_bytes; /* of the driver's data when last read or written */
     atomic_bool lost;
+    uint64_t drill_submissions; /* until the device is made to look lost; 0: no drill; under queue_mutex */
 };
 
 /* An instance of Vulkan 1.2 or, where the loader has it, 1.3. NO_DEVICE when there is no such loader. */

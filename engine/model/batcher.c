@@ -21,8 +21,13 @@ enum status batcher_create(struct model *const *models, size_t count, const stru
     batcher->queue = queue_create(options->max_queue);
     batcher->lanes = memory_allocate(count, sizeof(struct lane *));
     for (size_t i = 0; i < count && !status; i++) {
-        status = lane_create(batcher->queue, models[i], card, options->max_queue_delay_us, failure,
-                             &batcher->lanes[i]);
+        const struct lane_options lane = {.card = card,
+                                          .max_queue_delay_us = options->max_queue_delay_us,
+                                          .restore = options->restore,
+                                          .context = options->context,
+                                          .device = i,
+                                          .restore_pause_ms = options->restore_pause_ms};
+        status = lane_create(batcher->queue, models[i], &lane, failure, &batcher->lanes[i]);
         batcher->lane_count += !status;
     }
     if (status)
@@ -57,10 +62,12 @@ size_t batcher_depth(struct batcher *batcher)
     return queue_depth(batcher->queue);
 }
 
-bool batcher_usable(const struct batcher *batcher)
+enum health batcher_health(const struct batcher *batcher)
 {
-    for (size_t i = 0; i < batcher->lane_count; i++)
-        if (lane_state(batcher->lanes[i]) == LANE_WELL)
-            return true;
-    return false;
+    enum health best = HEALTH_DEAD;
+    for (size_t i = 0; i < batcher->lane_count; i++) {
+        enum health health = lane_health(batcher->lanes[i]);
+        best = health < best ? health : best;
+    }
+    return best;
 }

@@ -5,12 +5,17 @@
 #ifndef CXRD_ENGINE_MODEL_BATCHER_H
 #define CXRD_ENGINE_MODEL_BATCHER_H
 
+#include "engine/model/health.h"
 #include "engine/model/model.h"
 #include "engine/model/queue.h"
 
 struct batcher_options {
     uint32_t max_queue;          /* images that may wait */
     uint32_t max_queue_delay_us; /* how long a batch that is not full waits for more */
+    /* Makes lost devices ready again; see struct lane_options. */
+    enum status (*restore)(void *context, size_t device, struct failure *failure, struct model **model);
+    void *context;
+    uint32_t restore_pause_ms;
 };
 
 struct batcher;
@@ -29,7 +34,8 @@ WARN_UNUSED enum status batcher_run(struct batcher *batcher, const struct batche
                                     const struct batcher_client *client, struct failure *failure,
                                     struct answer *out);
 
-size_t batcher_depth(struct batcher *batcher);      /* images waiting */
-bool batcher_usable(const struct batcher *batcher); /* false once every device is lost */
+size_t batcher_depth(struct batcher *batcher); /* images waiting */
+/* WELL when one device is, DEAD when all are. */
+enum health batcher_health(const struct batcher *batcher);
 
 #endif

@@ -22,13 +22,12 @@ struct flight {
 struct lane {
     struct queue *queue;
     struct model *model;
-    const struct model_card *card;
-    uint32_t max_queue_delay_us;
+    struct lane_options options;
     pthread_t worker;
     struct flight flights[MODEL_IN_FLIGHT_MAX]; /* used in turn, as the model's */
     uint64_t launched, landed;                  /* batches so far */
     uint64_t landed_ns;                         /* when the device was done with the last */
-    _Atomic enum lane_state state;
+    _Atomic enum health health;
 };
 
 static float *copy_floats(const float *values, size_t count)
@@ -40,7 +39,7 @@ static float *copy_floats(const float *values, size_t count)
 
 static void collect_answer(const struct lane *lane, uint32_t image, struct answer *answer)
 {
-    const struct model_card *card = lane->card;
+    const struct model_card *card = lane->options.card;
     answer->head_count = card->head_count;
     answer->logits = memory_allocate(card->head_count, sizeof *answer->logits);
     answer->attention = memory_allocate(card->head_count, sizeof *answer->attention);
@@ -96,10 +95,11 @@ static void land(struct lane *lane, uint64_t timeout_ns)
         job->answer.queue_ms = (double)(flight->start_ns - job->queued_ns) * 1e-6;
         job->answer.inference_ms = (double)(lane->landed_ns - flight->start_ns) * 1e-6;
     }
-    if (status == STATUS_DEVICE_LOST && lane_state(lane) == LANE_WELL) {
+    if (status == STATUS_DEVICE_LOST && lane_health(lane) == HEALTH_WELL) {
         struct failure lost;
-        failure_set(&lost, STATUS_DEVICE_LOST, "The device was lost; try again.");
-        atomic_store(&lane->state, LANE_DEAD);
+        failure_set(&lost, STATUS_DEVICE_LOST,
+                    "The device was lost and is being made ready again; try again in a few seconds.");
+        atomic_store(&lane->health, HEALTH_RESTORING);
         queue_leave(lane->queue, &lost);
     }
     queue_return(lane->queue, flight->jobs, flight->count, &failure);
@@ -110,11 +110,32 @@ static uint32_t next_batch(struct lane *lane, uint64_t in_flight)
 {
     struct job **jobs = flight_of(lane, lane->launched)->jobs;
     uint32_t max_batch = model_max_batch(lane->model);
-    if (lane_state(lane) != LANE_WELL)
+    if (lane_health(lane) != HEALTH_WELL)
         return 0;
     if (!in_flight)
-        return queue_take(lane->queue, max_batch, lane->max_queue_delay_us, jobs);
+        return queue_take(lane->queue, max_batch, lane->options.max_queue_delay_us, jobs);
     return in_flight < model_in_flight_max(lane->model) ? queue_take_full(lane->queue, max_batch, jobs) : 0;
+}
+
+/* Makes the lost device ready again; false when that cannot be, or the queue has ended. */
+static bool restore(struct lane *lane)
+{
+    const struct lane_options *options = &lane->options;
+    for (int attempt = 0; attempt < LANE_RESTORES_MAX; attempt++) {
+        struct failure failure = {0};
+        if (!queue_sleep(lane->queue, attempt ? options->restore_pause_ms << (attempt - 1) : 0))
+            return false;
+        if (!options->restore(options->context, options->device, &failure, &lane->model)) {
+            log_message(LOG_WARNING, "device number %zu was lost and is ready again", options->device);
+            atomic_store(&lane->health, HEALTH_WELL);
+            queue_join(lane->queue);
+            return true;
+        }
+        log_message(LOG_ERROR, "the lost device number %zu is not ready, attempt %d of %d: %s",
+                    options->device, attempt + 1, LANE_RESTORES_MAX, failure.sentence);
+    }
+    atomic_store(&lane->health, HEALTH_DEAD);
+    return false;
 }
 
 static void *work(void *context)
@@ -127,7 +148,7 @@ static void *work(void *context)
             launch(lane, count);
         else if (in_flight)
             land(lane, in_flight < model_in_flight_max(lane->model) ? filling_check_ns : UINT64_MAX);
-        else
+        else if (lane_health(lane) == HEALTH_WELL || !restore(lane))
             return NULL;
     }
 }
@@ -139,12 +160,11 @@ static void lane_free(struct lane *lane)
     free(lane);
 }
 
-enum status lane_create(struct queue *queue, struct model *model, const struct model_card *card,
-                        uint32_t max_queue_delay_us, struct failure *failure, struct lane **out)
+enum status lane_create(struct queue *queue, struct model *model, const struct lane_options *options,
+                        struct failure *failure, struct lane **out)
 {
     struct lane *lane = memory_allocate(1, sizeof *lane);
-    *lane =
-        (struct lane){.queue = queue, .model = model, .card = card, .max_queue_delay_us = max_queue_delay_us};
+    *lane = (struct lane){.queue = queue, .model = model, .options = *options};
     for (int i = 0; i < MODEL_IN_FLIGHT_MAX; i++)
         lane->flights[i].jobs = memory_allocate(model_max_batch(model), sizeof(struct job *));
     queue_join(queue);
@@ -166,7 +186,7 @@ void lane_destroy(struct lane **handle)
     *handle = NULL;
 }
 
-enum lane_state lane_state(const struct lane *lane)
+enum health lane_health(const struct lane *lane)
 {
-    return atomic_load(&lane->state);
+    return atomic_load(&lane->health);
 }

@@ -7,22 +7,32 @@
 #ifndef CXRD_ENGINE_MODEL_LANE_H
 #define CXRD_ENGINE_MODEL_LANE_H
 
+#include "engine/model/health.h"
 #include "engine/model/model.h"
 #include "engine/model/queue.h"
 
-enum lane_state {
-    LANE_WELL,
-    LANE_DEAD, /* its device is lost */
+enum { LANE_RESTORES_MAX = 5 };
+
+struct lane_options {
+    const struct model_card *card;
+    uint32_t max_queue_delay_us;
+    /* Makes a lost device ready again and replaces the model, whose device it was. Called on the worker's
+     * thread, LANE_RESTORES_MAX times at most, with a pause between that doubles. */
+    enum status (*restore)(void *context, size_t device, struct failure *failure, struct model **model);
+    void *context;
+    size_t device;
+    uint32_t restore_pause_ms;
 };
 
 struct lane;
 /* Starts the worker, which joins the queue. It uses the model, which has run once, alone until it is
- * destroyed; all are borrowed. */
-WARN_UNUSED enum status lane_create(struct queue *queue, struct model *model, const struct model_card *card,
-                                    uint32_t max_queue_delay_us, struct failure *failure, struct lane **out);
+ * destroyed; all are borrowed. A worker whose device is lost leaves the queue until it is restored. */
+WARN_UNUSED enum status lane_create(struct queue *queue, struct model *model,
+                                    const struct lane_options *options, struct failure *failure,
+                                    struct lane **out);
 /* The queue must have ended. Waits for the batches in flight. */
 void lane_destroy(struct lane **lane);
 
-enum lane_state lane_state(const struct lane *lane); /* thread-safe */
+enum health lane_health(const struct lane *lane); /* thread-safe */
 
 #endif

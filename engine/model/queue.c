@@ -305,6 +305,17 @@ void queue_leave(struct queue *queue, const struct failure *failure)
     pthread_mutex_unlock(&queue->lock);
 }
 
+bool queue_sleep(struct queue *queue, uint32_t milliseconds)
+{
+    uint64_t until_ns = clock_now_ns() + (uint64_t)milliseconds * 1000000;
+    pthread_mutex_lock(&queue->lock);
+    while (!queue->ended && clock_now_ns() < until_ns)
+        wait_until(queue, &queue->arrived, until_ns);
+    bool ended = queue->ended;
+    pthread_mutex_unlock(&queue->lock);
+    return !ended;
+}
+
 void queue_end(struct queue *queue)
 {
     struct failure failure;

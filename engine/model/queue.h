@@ -67,6 +67,8 @@ void queue_join(struct queue *queue);
 /* A worker that had joined takes no more work. Where it was the last, all that wait are answered with the
  * failure, and what comes too until one joins again. */
 void queue_leave(struct queue *queue, const struct failure *failure);
+/* Sleeps for that long; false at once when the queue has ended. */
+bool queue_sleep(struct queue *queue, uint32_t milliseconds);
 /* Closes for good: workers get no more work, and who waits gets UNAVAILABLE. */
 void queue_end(struct queue *queue);
 

@@ -250,6 +250,11 @@ class Lifetime(unittest.TestCase):
             self.assertEqual(running.process.wait(20), 1)
             self.assertIn("cxrd serve: The package is broken.", running.errors())
 
+    def test_a_device_lost_for_good_ends_the_process(self):
+        with Service(BINARY, "--rung", "dead") as running:
+            self.assertEqual(running.process.wait(20), 3)
+            self.assertIn("cxrd serve: The device was lost and could not be made ready again", running.errors())
+
     def test_a_taken_port_is_told(self):
         with Service(BINARY) as running:
             with self.assertRaises(AssertionError) as raised:

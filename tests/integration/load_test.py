@@ -77,5 +77,36 @@ class Devices(unittest.TestCase):
             self.assertIn("There is no device 99", running.errors())
 
 
+class Loss(unittest.TestCase):
+    def test_a_lost_device_costs_only_retries(self):
+        with Service(BINARY, "--lose-device-after", "20", model=MODEL) as running:
+            expected = running.post("/predict", "image/png", PICTURE).json["predictions"]
+            seen = []
+            ending = threading.Event()
+            probe = threading.Thread(target=lambda: self.watch(running, seen, ending))
+            probe.start()
+            clients = Clients(running)
+            wait_until(lambda: 503 in seen, 120)
+            wait_until(lambda: seen[-1] == 200, 120)
+            before = clients.count(200)
+            wait_until(lambda: clients.count(200) > before + 20, 120)
+            clients.stop()
+            ending.set()
+            probe.join()
+            self.assertEqual(clients.broken, [])
+            self.assertEqual(clients.count(200) + clients.count(503), len(clients.answers))
+            self.assertGreater(clients.count(503), 0)
+            for code, headers, _ in clients.answers:
+                self.assertEqual("retry-after" in headers, code == 503)
+            self.assertEqual(running.post("/predict", "image/png", PICTURE).json["predictions"], expected)
+            self.assertEqual(running.stop(), 0)
+
+    @staticmethod
+    def watch(running, seen, ending):
+        while not ending.is_set():
+            seen.append(running.get("/readyz").code)
+            time.sleep(0.01)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -110,9 +110,11 @@ const char *engine_rung_name(const struct engine *engine)
     return "fake";
 }
 
-bool engine_usable(const struct engine *engine)
+enum health engine_health(const struct engine *engine)
 {
-    return strcmp(engine->behaviour, "lost") != 0;
+    if (!strcmp(engine->behaviour, "lost"))
+        return HEALTH_RESTORING;
+    return strcmp(engine->behaviour, "dead") ? HEALTH_WELL : HEALTH_DEAD;
 }
 
 size_t engine_queue_depth(const struct engine *engine)

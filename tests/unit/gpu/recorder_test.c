@@ -256,6 +256,31 @@ START_TEST(a_recorder_in_flight_can_be_destroyed)
 }
 END_TEST
 
+START_TEST(a_device_can_be_lost_for_a_drill_while_it_computes)
+{
+    struct fixture f = fixture_create();
+    struct failure failure = {0};
+    struct gpu_recorder *recorder = recorder_create(f.device, false),
+                        *other = recorder_create(f.device, false);
+    struct fill_params params = params_of(&f, 1);
+    for (int i = 0; i < 200; i++)
+        gpu_record_dispatch(recorder, f.fill, "fill", &params, GROUPS, 1, 1);
+    finish(recorder);
+    finish(other);
+    gpu_device_lose_after(f.device, 3);
+    run(other);
+    require_ok(gpu_recorder_submit(recorder, &failure), &failure);
+    ck_assert(!gpu_device_lost(f.device));
+    ck_assert_int_eq(gpu_recorder_submit(other, &failure), STATUS_DEVICE_LOST);
+    ck_assert(gpu_device_lost(f.device));
+    ck_assert_int_eq(gpu_recorder_wait(recorder, UINT64_MAX, &failure), STATUS_DEVICE_LOST);
+    ck_assert_int_eq(gpu_recorder_submit(other, &failure), STATUS_DEVICE_LOST);
+    gpu_recorder_destroy(&other);
+    gpu_recorder_destroy(&recorder);
+    fixture_destroy(&f);
+}
+END_TEST
+
 START_TEST(a_grid_over_the_limit_fails_when_finished)
 {
     struct fixture f = fixture_create();
@@ -314,6 +339,6 @@ int main(void)
         "recorder", constants_and_push_constants_arrive_and_replays_repeat, each_command_sees_those_before_it,
         a_cut_recording_does_what_a_whole_one_does, host_memory_is_seen_on_both_sides,
         timings_name_each_dispatch_and_fit_into_the_time_passed, a_recorder_in_flight_can_be_destroyed,
-        a_grid_over_the_limit_fails_when_finished, waiting_gives_up_in_time_and_can_go_on,
-        a_subgroup_size_the_device_lacks_is_refused);
+        a_device_can_be_lost_for_a_drill_while_it_computes, a_grid_over_the_limit_fails_when_finished,
+        waiting_gives_up_in_time_and_can_go_on, a_subgroup_size_the_device_lacks_is_refused);
 }

@@ -102,9 +102,33 @@ uint32_t model_in_flight_max(const struct model *model)
 
 static struct batcher *batcher;
 
+/* Restoring fails as often as the test says. */
+static _Atomic int restores, restores_failing;
+
+static enum status restore(void *context, size_t device, struct failure *failure, struct model **model)
+{
+    ck_assert_ptr_null(context);
+    ck_assert_ptr_eq(*model, models[device]);
+    struct fake *of = (struct fake *)*model;
+    ck_assert_uint_eq(of->submitted, of->landed);
+    restores++;
+    if (restores_failing-- > 0)
+        return failure_set(failure, STATUS_NO_DEVICE, "As the test asked.");
+    of->status = STATUS_OK;
+    return STATUS_OK;
+}
+
+static void wait_for_health(enum health health)
+{
+    for (int i = 0; i < 2000 && batcher_health(batcher) != health; i++)
+        usleep(1000);
+    ck_assert_int_eq(batcher_health(batcher), health);
+}
+
 static void start_devices(size_t count, uint32_t max_queue, uint32_t delay_us)
 {
-    struct batcher_options options = {.max_queue = max_queue, .max_queue_delay_us = delay_us};
+    struct batcher_options options = {
+        .max_queue = max_queue, .max_queue_delay_us = delay_us, .restore = restore, .restore_pause_ms = 1};
     if (!fake.in_flight_max)
         fake.in_flight_max = 1;
     second.in_flight_max = 1;
@@ -272,16 +296,45 @@ START_TEST(a_deadline_fires_while_a_batch_runs)
 }
 END_TEST
 
-START_TEST(a_lost_device_fails_what_is_in_flight_and_what_follows)
+/* 23 images, so that batches are in flight and images wait when the device is lost. */
+START_TEST(a_lost_device_fails_what_it_had_and_is_restored)
+{
+    struct batcher_image images[23];
+    struct answer answers[23];
+    struct failure failure;
+    for (uint32_t in_flight = 1; in_flight <= MODEL_IN_FLIGHT_MAX; in_flight++) {
+        fake.in_flight_max = in_flight;
+        fake.submitted = fake.landed = 0;
+        restores = 0;
+        restores_failing = 2;
+        start(64, 0);
+        fake.status = STATUS_DEVICE_LOST;
+        for (int i = 0; i < 23; i++)
+            images[i] = image_of(1);
+        ck_assert_int_eq(batcher_run(batcher, images, 23, &patient, &failure, answers), STATUS_DEVICE_LOST);
+        ck_assert_uint_eq(batcher_depth(batcher), 0);
+        wait_for_health(HEALTH_WELL);
+        ck_assert_int_eq(restores, 3);
+        ck_assert_int_eq(run_one(7, 0, NULL, &answers[0]), STATUS_OK);
+        ck_assert_float_eq(answers[0].logits[0][0], 7);
+        answer_finish(&answers[0]);
+        batcher_destroy(&batcher);
+    }
+}
+END_TEST
+
+START_TEST(a_device_that_stays_lost_is_given_up)
 {
     struct answer answer;
+    struct failure failure;
     start(8, 0);
-    ck_assert(batcher_usable(batcher));
     fake.status = STATUS_DEVICE_LOST;
-    ck_assert_int_eq(run_one(1, 0, NULL, &answer), STATUS_DEVICE_LOST);
-    ck_assert(!batcher_usable(batcher));
-    fake.status = STATUS_OK;
-    ck_assert_int_eq(run_one(1, 0, NULL, &answer), STATUS_DEVICE_LOST);
+    restores_failing = 1000;
+    ck_assert_int_eq(run_one(1, 0, &failure, &answer), STATUS_DEVICE_LOST);
+    wait_for_health(HEALTH_DEAD);
+    ck_assert_int_eq(restores, 5);
+    ck_assert_int_eq(run_one(1, 0, &failure, &answer), STATUS_DEVICE_LOST);
+    ck_assert_ptr_nonnull(strstr(failure.sentence, "try again"));
     batcher_destroy(&batcher);
 }
 END_TEST
@@ -310,6 +363,7 @@ START_TEST(one_lost_device_leaves_the_others_working)
 {
     struct answer answer;
     int lost = 0;
+    restores_failing = 1000;
     start_devices(2, 64, 0);
     second.status = STATUS_DEVICE_LOST;
     for (int i = 0; i < 20 || !lost; i++) {
@@ -320,7 +374,7 @@ START_TEST(one_lost_device_leaves_the_others_working)
             answer_finish(&answer);
     }
     ck_assert_int_eq(lost, 1);
-    ck_assert(batcher_usable(batcher));
+    ck_assert_int_eq(batcher_health(batcher), HEALTH_WELL);
     batcher_destroy(&batcher);
 }
 END_TEST
@@ -335,7 +389,8 @@ int main(void)
     tcase_add_test(cases, images_of_a_client_that_has_gone_are_not_computed);
     tcase_add_test(cases, refuses_what_does_not_fit);
     tcase_add_test(cases, a_deadline_fires_while_a_batch_runs);
-    tcase_add_test(cases, a_lost_device_fails_what_is_in_flight_and_what_follows);
+    tcase_add_test(cases, a_lost_device_fails_what_it_had_and_is_restored);
+    tcase_add_test(cases, a_device_that_stays_lost_is_given_up);
     tcase_add_test(cases, devices_share_the_work);
     tcase_add_test(cases, one_lost_device_leaves_the_others_working);
     suite_add_tcase(suite, cases);
