@@ -62,6 +62,8 @@ void api_destroy(struct api **api);
 void api_publish(struct api *api, struct engine *const *engines, size_t count);
 /* The worst of the engines' healths. */
 enum health api_health(const struct api *api);
+/* From now on the service says that it is not ready, so that balancers look elsewhere, and still works. */
+void api_leave(struct api *api);
 /* From now on the service is not ready and takes no new predictions; those in flight go on. */
 void api_drain(struct api *api);
 

@@ -39,6 +39,12 @@ enum health api_health(const struct api *api)
     return worst;
 }
 
+void api_leave(struct api *api)
+{
+    enum service_state ready = SERVICE_READY;
+    atomic_compare_exchange_strong(&api->state, &ready, SERVICE_LEAVING);
+}
+
 void api_drain(struct api *api)
 {
     atomic_store(&api->state, SERVICE_DRAINING);
@@ -54,6 +60,7 @@ enum status service_ready(struct api *api, struct failure *failure)
         return failure_set(failure, STATUS_UNAVAILABLE,
                            "The service is shutting down; send the request to another one.");
     case SERVICE_READY:
+    case SERVICE_LEAVING:
         break;
     }
     for (size_t i = 0; i < atomic_load(&api->engine_count); i++)

@@ -7,7 +7,12 @@
 
 #include <stdatomic.h>
 
-enum service_state { SERVICE_STARTING, SERVICE_READY, SERVICE_DRAINING };
+enum service_state {
+    SERVICE_STARTING,
+    SERVICE_READY,
+    SERVICE_LEAVING, /* says it is not ready, and works as before */
+    SERVICE_DRAINING
+};
 
 struct api {
     _Atomic enum service_state state;

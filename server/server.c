@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PROBE_THREADS = 2, DRAIN_STEP_MS = 10, HEALTH_CHECK_MS = 500 };
+enum { PROBE_THREADS = 2, DRAIN_STEP_MS = 10, DRAIN_LINGER_MS = 100, HEALTH_CHECK_MS = 500 };
 
 /* Models load on a thread of their own, so that probes and signals are answered meanwhile. */
 struct loader {
@@ -116,15 +116,37 @@ static void announce(const char *kind, const char *listen, int port)
     fflush(stdout);
 }
 
-static void drain(struct api *api, struct http *http, uint32_t timeout_ms)
+static void sleep_ms(uint32_t milliseconds)
 {
-    api_drain(api);
-    http_drain(http);
-    uint64_t start_ns = clock_now_ns();
+    struct timespec left = {milliseconds / 1000, (long)(milliseconds % 1000) * 1000000};
+    while (nanosleep(&left, &left))
+        ;
+}
+
+/* Waits until nothing is in flight, or the time is over. */
+static void wait_for_end(const struct http *http, uint64_t start_ns, uint32_t timeout_ms)
+{
     while (http_in_flight(http) && clock_elapsed_ms(start_ns) < timeout_ms)
-        nanosleep(&(struct timespec){0, DRAIN_STEP_MS * 1000000}, NULL);
-    if (http_in_flight(http))
-        log_message(LOG_WARNING, "%zu requests were cut off", http_in_flight(http));
+        sleep_ms(DRAIN_STEP_MS);
+}
+
+/* Leaves in the order that loses nothing: no longer ready, then no new work, then nothing in flight. Answers
+ * end their connections from the start, so that clients look for another service. */
+static void drain(struct api *api, struct http *http, const struct settings *settings, uint32_t grace_ms)
+{
+    api_leave(api);
+    http_drain(http);
+    sleep_ms(grace_ms);
+    api_drain(api);
+    uint64_t start_ns = clock_now_ns();
+    wait_for_end(http, start_ns, settings->drain_timeout_ms);
+    sleep_ms(DRAIN_LINGER_MS); /* for clients that are just connecting to be told */
+    wait_for_end(http, start_ns, settings->drain_timeout_ms);
+    if (!http_in_flight(http))
+        return;
+    log_message(LOG_WARNING, "%zu requests were cut off", http_in_flight(http));
+    fflush(NULL);
+    _exit(0); /* what they wait for may never come */
 }
 
 /* Serves once the models are loaded, until `stop` is readable; then drains. */
@@ -144,7 +166,7 @@ static enum status serve(struct loader *loader, struct api *api, struct http *ht
     printf("ready\n");
     fflush(stdout);
     enum status status = watch(api, stop, failure);
-    drain(api, http, loader->settings->drain_timeout_ms);
+    drain(api, http, loader->settings, signals_polite() ? loader->settings->grace_ms : 0);
     return status;
 }
 

@@ -7,13 +7,14 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t seen;
+static volatile sig_atomic_t seen; /* the first signal's number */
 static int event = -1;
 
 static void on_signal(int number)
 {
-    if (seen++)
+    if (seen)
         _exit(128 + number);
+    seen = number;
     int saved = errno;
     const uint64_t one = 1;
     ssize_t written = write(event, &one, sizeof one);
@@ -32,4 +33,9 @@ int signals_install(void)
     sigaction(SIGINT, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
     return event;
+}
+
+bool signals_polite(void)
+{
+    return seen == SIGTERM;
 }

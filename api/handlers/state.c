@@ -20,7 +20,11 @@ void handle_ready(struct api *api, const struct api_request *request, const char
 {
     (void)argument;
     struct failure failure = {0};
-    if (service_ready(api, &failure))
+    enum status status = service_ready(api, &failure);
+    if (!status && atomic_load(&api->state) == SERVICE_LEAVING)
+        status = failure_set(&failure, STATUS_UNAVAILABLE,
+                             "The service is about to stop; send further requests to another one.");
+    if (status)
         respond_failure(request, &failure, response);
     else
         respond_text(response, "status", "ready");

@@ -6,6 +6,7 @@ MODEL is a small package: on a CPU driver a large one would take minutes.
 
 import http.client
 import pathlib
+import signal
 import sys
 import threading
 import time
@@ -23,6 +24,7 @@ class Clients:
 
     def __init__(self, service, count=8):
         self.service, self.ending, self.answers, self.broken = service, False, [], []
+        self.leaving = False # once set, a client that is sent away does not come again
         self.threads = [threading.Thread(target=self.run) for _ in range(count)]
         for thread in self.threads:
             thread.start()
@@ -44,6 +46,8 @@ class Clients:
                 connection.close()
                 connection = None
             if answer.code != 200:
+                if self.leaving:
+                    break
                 time.sleep(0.05)
         if connection:
             connection.close()
@@ -106,6 +110,25 @@ class Loss(unittest.TestCase):
         while not ending.is_set():
             seen.append(running.get("/readyz").code)
             time.sleep(0.01)
+
+
+class Stop(unittest.TestCase):
+    def test_sigterm_under_load_fails_no_request(self):
+        grace_s = 1
+        with Service(BINARY, "--grace-ms", str(1000 * grace_s), model=MODEL) as running:
+            clients = Clients(running)
+            wait_until(lambda: clients.count(200) > 20, 120)
+            clients.leaving, before, told = True, clients.count(200), time.monotonic()
+            running.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: running.get("/readyz").code == 503, grace_s)
+            self.assertEqual(running.process.wait(60), 0)
+            clients.stop()
+            self.assertGreater(clients.count(200), before)
+            self.assertGreater(clients.count(503), 0)
+            self.assertEqual(clients.count(200) + clients.count(503), len(clients.answers))
+            # Who connects after the end finds nobody; everyone before was answered.
+            self.assertEqual([error for when, error in clients.broken if when < told + grace_s], [])
+            self.assertNotIn("cut off", running.errors())
 
 
 if __name__ == "__main__":
