@@ -81,6 +81,14 @@ static const struct route *find_route(const struct api_request *request, struct 
     return NULL;
 }
 
+static enum status check_ready(struct api *api, struct failure *failure)
+{
+    unsigned ticket = service_enter(api);
+    enum status status = service_ready(api, failure);
+    service_leave(api, ticket);
+    return status;
+}
+
 bool api_admit(struct api *api, const struct api_request *request, struct api_response *response)
 {
     *response = (struct api_response){.route = ""};
@@ -92,7 +100,7 @@ bool api_admit(struct api *api, const struct api_request *request, struct api_re
         return true;
     struct failure failure = {0};
     enum body_form form;
-    enum status status = service_ready(api, &failure);
+    enum status status = check_ready(api, &failure);
     if (!status)
         status = input_form(request, &failure, &form);
     if (status)
@@ -105,8 +113,11 @@ void api_handle(struct api *api, const struct api_request *request, struct api_r
     *response = (struct api_response){.route = ""};
     const char *argument = NULL;
     const struct route *route = find_route(request, response, &argument);
-    if (route)
-        route->handler(api, request, argument, response);
+    if (!route)
+        return;
+    unsigned ticket = service_enter(api);
+    route->handler(api, request, argument, response);
+    service_leave(api, ticket);
 }
 
 void api_refuse(const struct api_request *request, const struct failure *failure,

@@ -9,34 +9,81 @@
 
 struct api *api_create(void)
 {
-    return memory_allocate(1, sizeof(struct api));
+    struct api *api = memory_allocate(1, sizeof *api);
+    pthread_mutex_init(&api->lock, NULL);
+    pthread_cond_init(&api->emptied, NULL);
+    return api;
 }
 
 void api_destroy(struct api **api)
 {
     if (!api || !*api)
         return;
+    pthread_cond_destroy(&(*api)->emptied);
+    pthread_mutex_destroy(&(*api)->lock);
+    free(atomic_load(&(*api)->set));
     free(*api);
     *api = NULL;
 }
 
 void api_publish(struct api *api, struct engine *const *engines, size_t count)
 {
-    assert(count > 0 && atomic_load(&api->engine_count) == 0);
-    api->engines = engines;
-    atomic_store(&api->engine_count, count);
+    assert(count > 0);
+    struct engine_set *set = memory_allocate(1, sizeof *set);
+    *set = (struct engine_set){engines, count};
+    pthread_mutex_lock(&api->lock);
+    struct engine_set *old = atomic_exchange(&api->set, set);
+    unsigned left = api->place;
+    api->place = !left;
+    while (api->users[left])
+        pthread_cond_wait(&api->emptied, &api->lock);
+    pthread_mutex_unlock(&api->lock);
+    free(old);
     enum service_state starting = SERVICE_STARTING;
     atomic_compare_exchange_strong(&api->state, &starting, SERVICE_READY); /* draining stays draining */
 }
 
-enum health api_health(const struct api *api)
+static enum health worst_health(struct api *api)
 {
+    struct engine_set set = service_engines(api);
     enum health worst = HEALTH_WELL;
-    for (size_t i = 0; i < atomic_load(&api->engine_count); i++) {
-        enum health health = engine_health(api->engines[i]);
+    for (size_t i = 0; i < set.count; i++) {
+        enum health health = engine_health(set.engines[i]);
         worst = health > worst ? health : worst;
     }
     return worst;
+}
+
+enum health api_health(struct api *api)
+{
+    unsigned ticket = service_enter(api);
+    enum health health = worst_health(api);
+    service_leave(api, ticket);
+    return health;
+}
+
+unsigned service_enter(struct api *api)
+{
+    pthread_mutex_lock(&api->lock);
+    unsigned ticket = api->place;
+    api->users[ticket]++;
+    pthread_mutex_unlock(&api->lock);
+    return ticket;
+}
+
+void service_leave(struct api *api, unsigned ticket)
+{
+    pthread_mutex_lock(&api->lock);
+    assert(api->users[ticket] > 0);
+    if (!--api->users[ticket])
+        pthread_cond_signal(&api->emptied);
+    pthread_mutex_unlock(&api->lock);
+}
+
+struct engine_set service_engines(struct api *api)
+{
+    const struct engine_set *set = atomic_load(&api->set);
+    return set ? *set : (struct engine_set){0};
 }
 
 void api_leave(struct api *api)
@@ -63,32 +110,30 @@ enum status service_ready(struct api *api, struct failure *failure)
     case SERVICE_LEAVING:
         break;
     }
-    for (size_t i = 0; i < atomic_load(&api->engine_count); i++)
-        if (engine_health(api->engines[i]) != HEALTH_WELL)
-            return failure_set(
-                failure, STATUS_DEVICE_LOST,
-                "The compute device was lost and is being made ready again; send the request to "
-                "another service, or again in a few seconds.");
+    if (worst_health(api) != HEALTH_WELL)
+        return failure_set(failure, STATUS_DEVICE_LOST,
+                           "The compute device was lost and is being made ready again; send the request to "
+                           "another service, or again in a few seconds.");
     return STATUS_OK;
 }
 
 enum status service_engine(struct api *api, struct arena *arena, const char *name, enum status missing,
                            struct failure *failure, struct engine **out)
 {
-    size_t count = atomic_load(&api->engine_count);
-    if (!count)
+    struct engine_set set = service_engines(api);
+    if (!set.count)
         return failure_set(failure, STATUS_UNAVAILABLE,
                            "The model is still being loaded; try again in a few seconds.");
-    const char **names = arena_allocate(arena, count, sizeof *names);
-    for (size_t i = 0; i < count; i++) {
-        names[i] = engine_card(api->engines[i])->name;
+    const char **names = arena_allocate(arena, set.count, sizeof *names);
+    for (size_t i = 0; i < set.count; i++) {
+        names[i] = engine_card(set.engines[i])->name;
         if (!name || !strcmp(names[i], name)) {
-            *out = api->engines[i];
+            *out = set.engines[i];
             return STATUS_OK;
         }
     }
     return failure_set(failure, missing, "Unknown model '%s'; there are: %s.", text_quote(arena, name, 60),
-                       text_join(arena, names, count, 150));
+                       text_join(arena, names, set.count, 150));
 }
 
 void respond_json(struct api_response *response, int code, struct json **value)

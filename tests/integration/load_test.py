@@ -5,9 +5,12 @@ MODEL is a small package: on a CPU driver a large one would take minutes.
 """
 
 import http.client
+import json
 import pathlib
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -129,6 +132,64 @@ class Stop(unittest.TestCase):
             # Who connects after the end finds nobody; everyone before was answered.
             self.assertEqual([error for when, error in clients.broken if when < told + grace_s], [])
             self.assertNotIn("cut off", running.errors())
+
+
+class Reload(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.package = pathlib.Path(folder.name) / "package"
+        self.replace("1")
+
+    def replace(self, version, change=lambda package: None):
+        """Moves a new package into the old one's place."""
+        new, old = self.package.with_name("new"), self.package.with_name("old")
+        shutil.copytree(MODEL, new)
+        card = json.loads((new / "model.json").read_text())
+        (new / "model.json").write_text(json.dumps({**card, "version": version}))
+        change(new)
+        if self.package.exists():
+            self.package.rename(old)
+        new.rename(self.package)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def version(self, running):
+        return running.get("/models").json["models"][0]["version"]
+
+    def test_a_new_version_replaces_the_old_one_and_no_request_fails(self):
+        with Service(BINARY, model=self.package) as running:
+            clients = Clients(running)
+            for version in ("2", "3"):
+                wait_until(lambda: clients.count(200) > 10, 120)
+                self.replace(version)
+                running.process.send_signal(signal.SIGHUP)
+                wait_until(lambda: self.version(running) == version, 120)
+                self.assertEqual(running.get("/readyz").code, 200)
+                before = len(clients.answers)
+                wait_until(lambda: len(clients.answers) > before + 20, 120)
+            clients.stop()
+            self.assertEqual(clients.broken, [])
+            self.assertEqual(clients.count(200), len(clients.answers))
+            seen = [version for _, _, version in clients.answers]
+            self.assertEqual(set(seen), {"1", "2", "3"})
+            self.assertEqual(seen[-8:], ["3"] * 8)
+            self.assertEqual(running.stop(), 0)
+
+    def test_a_broken_package_leaves_the_old_one_serving(self):
+        with Service(BINARY, model=self.package) as running:
+            expected = running.post("/predict", "image/png", PICTURE).json["predictions"]
+            for number, change in enumerate((lambda package: (package / "model.json").write_text("{"),
+                                             lambda package: (package / "backbone.safetensors").write_bytes(b"x"),
+                                             lambda package: (package / "head.risk.safetensors").unlink()), 1):
+                self.replace("2", change)
+                running.process.send_signal(signal.SIGHUP)
+                wait_until(lambda: running.errors().count("the old ones stay") == number, 120)
+                self.assertEqual(running.get("/readyz").code, 200)
+                self.assertEqual(self.version(running), "1")
+                self.assertEqual(running.post("/predict", "image/png", PICTURE).json["predictions"], expected)
+            self.replace("4")
+            running.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: self.version(running) == "4", 120)
 
 
 if __name__ == "__main__":
