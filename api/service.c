@@ -110,7 +110,11 @@ enum status service_ready(struct api *api, struct failure *failure)
     case SERVICE_LEAVING:
         break;
     }
-    if (worst_health(api) != HEALTH_WELL)
+    enum health health = worst_health(api);
+    if (health == HEALTH_STUCK)
+        return failure_set(failure, STATUS_UNAVAILABLE,
+                           "The compute device makes no progress; send the request to another service.");
+    if (health != HEALTH_WELL)
         return failure_set(failure, STATUS_DEVICE_LOST,
                            "The compute device was lost and is being made ready again; send the request to "
                            "another service, or again in a few seconds.");

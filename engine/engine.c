@@ -69,7 +69,8 @@ static enum status start_batcher(struct engine *engine, const struct engine_opti
                                             .max_queue_delay_us = options->max_queue_delay_us,
                                             .restore = restore,
                                             .context = engine,
-                                            .restore_pause_ms = RESTORE_PAUSE_MS};
+                                            .restore_pause_ms = RESTORE_PAUSE_MS,
+                                            .stuck_after_ms = options->stuck_after_ms};
     return batcher_create(models, engine->replica_count, package_card(engine->package), &batcher, failure,
                           &engine->batcher);
 }

@@ -30,6 +30,7 @@ struct engine_options {
     uint32_t in_flight;          /* batches handed to the device at once, 1..3; 0: 2, or 1 on a CPU driver */
     uint32_t max_queue;          /* images that may wait, 1..4096; 0: 256 */
     uint32_t max_queue_delay_us; /* how long a batch that is not full waits for more; 0: takes what waits */
+    uint32_t stuck_after_ms;     /* a device with work and without progress is stuck; 0: never */
     uint32_t lose_device_after;  /* a drill: devices look lost after so many submissions, once; 0: no drill */
 };
 
@@ -45,8 +46,9 @@ const struct model_card *engine_card(const struct engine *engine);
 /* "llvmpipe (LLVM 19.1.7, 256 bits)"; several are listed with ", " between them, equal ones once. */
 const char *engine_device_name(const struct engine *engine);
 const char *engine_rung_name(const struct engine *engine);
-/* WELL when a device takes images. A lost device is opened again in the background with the model on it; when
- * that has failed several times for every device the engine is DEAD. */
+/* WELL when a device takes images, STUCK when one makes no progress with what it has. A lost device is opened
+ * again in the background with the model on it; when that has failed several times for every device the
+ * engine is DEAD. */
 enum health engine_health(const struct engine *engine);
 size_t engine_queue_depth(const struct engine *engine); /* images waiting now */
 size_t engine_queue_capacity(const struct engine *engine);

@@ -53,6 +53,7 @@ static enum status load_one(const struct models *models, const char *folder, str
         .in_flight = settings->batches_in_flight,
         .max_queue = settings->max_queue,
         .max_queue_delay_us = settings->max_queue_delay_us,
+        .stuck_after_ms = settings->stuck_after_ms,
         .lose_device_after = models->serving ? 0 : settings->lose_device_after,
     };
     struct engine *engine = NULL;

@@ -259,6 +259,13 @@ enum status gpu_recorder_wait(struct gpu_recorder *recorder, uint64_t timeout_ns
     return status;
 }
 
+uint64_t gpu_recorder_progress(const struct gpu_recorder *recorder)
+{
+    uint64_t value = 0;
+    (void)vkGetSemaphoreCounterValue(recorder->device->handle, recorder->semaphore, &value);
+    return value;
+}
+
 enum status gpu_recorder_measure(struct gpu_recorder *recorder, struct failure *failure, double **out,
                                  size_t *count)
 {

@@ -38,6 +38,8 @@ WARN_UNUSED enum status gpu_recorder_submit(struct gpu_recorder *recorder, struc
 WARN_UNUSED enum status gpu_recorder_wait(struct gpu_recorder *recorder, uint64_t timeout_ns,
                                           struct failure *failure);
 
+/* How many submissions have been finished since the recorder was made: it grows while a device works. */
+uint64_t gpu_recorder_progress(const struct gpu_recorder *recorder);
 /* Runs what was recorded once, waiting for each submission it was cut into, and fills *out, which the caller
  * frees, with the wall time of each in milliseconds. */
 WARN_UNUSED enum status gpu_recorder_measure(struct gpu_recorder *recorder, struct failure *failure,

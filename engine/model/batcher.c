@@ -26,7 +26,8 @@ enum status batcher_create(struct model *const *models, size_t count, const stru
                                           .restore = options->restore,
                                           .context = options->context,
                                           .device = i,
-                                          .restore_pause_ms = options->restore_pause_ms};
+                                          .restore_pause_ms = options->restore_pause_ms,
+                                          .stuck_after_ms = options->stuck_after_ms};
         status = lane_create(batcher->queue, models[i], &lane, failure, &batcher->lanes[i]);
         batcher->lane_count += !status;
     }
@@ -67,6 +68,8 @@ enum health batcher_health(const struct batcher *batcher)
     enum health best = HEALTH_DEAD;
     for (size_t i = 0; i < batcher->lane_count; i++) {
         enum health health = lane_health(batcher->lanes[i]);
+        if (health == HEALTH_STUCK)
+            return HEALTH_STUCK; /* whoever waits for it waits in vain, however the others are */
         best = health < best ? health : best;
     }
     return best;

@@ -16,6 +16,7 @@ struct batcher_options {
     enum status (*restore)(void *context, size_t device, struct failure *failure, struct model **model);
     void *context;
     uint32_t restore_pause_ms;
+    uint32_t stuck_after_ms; /* a worker with work and without progress is stuck; 0: never */
 };
 
 struct batcher;
@@ -35,7 +36,7 @@ WARN_UNUSED enum status batcher_run(struct batcher *batcher, const struct batche
                                     struct answer *out);
 
 size_t batcher_depth(struct batcher *batcher); /* images waiting */
-/* WELL when one device is, DEAD when all are. */
+/* STUCK when one worker is; else WELL when one is, DEAD when all are. */
 enum health batcher_health(const struct batcher *batcher);
 
 #endif

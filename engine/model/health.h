@@ -5,6 +5,7 @@
 enum health {
     HEALTH_WELL,
     HEALTH_RESTORING, /* the device was lost and is being made ready again */
+    HEALTH_STUCK,     /* it has work and has made no progress for too long */
     HEALTH_DEAD,      /* the device was lost for good */
 };
 

@@ -11,6 +11,9 @@
 /* How soon a batch that has filled while another runs is noticed. */
 static const uint64_t filling_check_ns = 1000000;
 
+/* How often a worker that waits looks for progress. */
+static const uint64_t beat_ns = 250000000;
+
 /* A batch on the device. */
 struct flight {
     struct job **jobs; /* [max_batch] */
@@ -27,7 +30,9 @@ struct lane {
     struct flight flights[MODEL_IN_FLIGHT_MAX]; /* used in turn, as the model's */
     uint64_t launched, landed;                  /* batches so far */
     uint64_t landed_ns;                         /* when the device was done with the last */
+    uint64_t progress;                          /* the model's, when last seen */
     _Atomic enum health health;
+    _Atomic uint64_t beat; /* when progress was last made; 0: nothing is in flight */
 };
 
 static float *copy_floats(const float *values, size_t count)
@@ -68,9 +73,18 @@ static void launch(struct lane *lane, uint32_t count)
     }
     flight->count = count;
     flight->start_ns = clock_now_ns();
+    atomic_store(&lane->beat, flight->start_ns);
     flight->failure = (struct failure){0};
     (void)!model_submit(lane->model, images, count, &flight->failure); /* told when it lands */
     free(images);
+}
+
+static void note_progress(struct lane *lane)
+{
+    uint64_t progress = model_progress(lane->model);
+    if (progress != lane->progress)
+        atomic_store(&lane->beat, clock_now_ns());
+    lane->progress = progress;
 }
 
 /* Waits for the oldest flight and returns its jobs; comes back earlier when `timeout_ns` are over. */
@@ -81,9 +95,12 @@ static void land(struct lane *lane, uint64_t timeout_ns)
     enum status status = failure.status;
     if (!status)
         status = model_wait(lane->model, timeout_ns, &failure);
-    if (status == STATUS_TIMEOUT)
+    if (status == STATUS_TIMEOUT) {
+        note_progress(lane);
         return;
+    }
     lane->landed++;
+    atomic_store(&lane->beat, lane->launched > lane->landed ? clock_now_ns() : 0);
     if (lane->landed_ns > flight->start_ns)
         flight->start_ns = lane->landed_ns; /* until then the device was busy with the one before */
     lane->landed_ns = clock_now_ns();
@@ -95,7 +112,7 @@ static void land(struct lane *lane, uint64_t timeout_ns)
         job->answer.queue_ms = (double)(flight->start_ns - job->queued_ns) * 1e-6;
         job->answer.inference_ms = (double)(lane->landed_ns - flight->start_ns) * 1e-6;
     }
-    if (status == STATUS_DEVICE_LOST && lane_health(lane) == HEALTH_WELL) {
+    if (status == STATUS_DEVICE_LOST && atomic_load(&lane->health) == HEALTH_WELL) {
         struct failure lost;
         failure_set(&lost, STATUS_DEVICE_LOST,
                     "The device was lost and is being made ready again; try again in a few seconds.");
@@ -110,7 +127,7 @@ static uint32_t next_batch(struct lane *lane, uint64_t in_flight)
 {
     struct job **jobs = flight_of(lane, lane->launched)->jobs;
     uint32_t max_batch = model_max_batch(lane->model);
-    if (lane_health(lane) != HEALTH_WELL)
+    if (atomic_load(&lane->health) != HEALTH_WELL)
         return 0;
     if (!in_flight)
         return queue_take(lane->queue, max_batch, lane->options.max_queue_delay_us, jobs);
@@ -147,8 +164,8 @@ static void *work(void *context)
         if (count)
             launch(lane, count);
         else if (in_flight)
-            land(lane, in_flight < model_in_flight_max(lane->model) ? filling_check_ns : UINT64_MAX);
-        else if (lane_health(lane) == HEALTH_WELL || !restore(lane))
+            land(lane, in_flight < model_in_flight_max(lane->model) ? filling_check_ns : beat_ns);
+        else if (atomic_load(&lane->health) == HEALTH_WELL || !restore(lane))
             return NULL;
     }
 }
@@ -188,5 +205,8 @@ void lane_destroy(struct lane **handle)
 
 enum health lane_health(const struct lane *lane)
 {
+    uint64_t beat = atomic_load(&lane->beat);
+    if (beat && lane->options.stuck_after_ms && clock_elapsed_ms(beat) > lane->options.stuck_after_ms)
+        return HEALTH_STUCK;
     return atomic_load(&lane->health);
 }

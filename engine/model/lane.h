@@ -22,6 +22,7 @@ struct lane_options {
     void *context;
     size_t device;
     uint32_t restore_pause_ms;
+    uint32_t stuck_after_ms; /* without progress while a batch is in flight; 0: never */
 };
 
 struct lane;

@@ -58,6 +58,8 @@ WARN_UNUSED enum status model_submit(struct model *model, const struct model_ima
 /* Waits for the oldest batch in flight, which afterwards no longer is, but for TIMEOUT: not done in time. */
 WARN_UNUSED enum status model_wait(struct model *model, uint64_t timeout_ns, struct failure *failure);
 
+/* Grows while the device works on the oldest batch in flight, unless one submission takes it all. */
+uint64_t model_progress(const struct model *model);
 /* Submits and waits, with nothing in flight before. A model's first run measures what its dispatches take and
  * then records every batch size; it comes before any model_submit. */
 WARN_UNUSED enum status model_run(struct model *model, const struct model_image *images, uint32_t count,

@@ -65,6 +65,12 @@ enum status model_wait(struct model *model, uint64_t timeout_ns, struct failure 
     return status;
 }
 
+uint64_t model_progress(const struct model *model)
+{
+    const struct model_slot *slot = &model->slots[model->landed % model->options.in_flight];
+    return gpu_recorder_progress(slot->passes[slot->count - 1]);
+}
+
 /* Runs one dispatch at a time to learn what each takes, then records every pass. */
 static enum status run_first(struct model *model, const struct model_image *images, uint32_t count,
                              struct failure *failure)

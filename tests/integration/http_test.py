@@ -277,6 +277,12 @@ class Lifetime(unittest.TestCase):
             self.assertEqual(running.process.wait(20), 1)
             self.assertIn("cxrd serve: The package is broken.", running.errors())
 
+    def test_a_stuck_device_is_told_to_who_can_restart(self):
+        with Service(BINARY, "--rung", "stuck") as running:
+            self.assertEqual(running.get("/healthz").code, 503)
+            self.assertEqual(running.get("/readyz").code, 503)
+            self.assertIn("no progress", running.get("/healthz").detail)
+
     def test_a_device_lost_for_good_ends_the_process(self):
         with Service(BINARY, "--rung", "dead") as running:
             self.assertEqual(running.process.wait(20), 3)

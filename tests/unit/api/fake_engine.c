@@ -114,6 +114,8 @@ enum health engine_health(const struct engine *engine)
 {
     if (!strcmp(engine->behaviour, "lost"))
         return HEALTH_RESTORING;
+    if (!strcmp(engine->behaviour, "stuck"))
+        return HEALTH_STUCK;
     return strcmp(engine->behaviour, "dead") ? HEALTH_WELL : HEALTH_DEAD;
 }
 

@@ -164,6 +164,7 @@ START_TEST(a_cut_recording_does_what_a_whole_one_does)
         expect(&f, &f.words, 3 * 19, 1);
         expect(&f, &f.sum, 20 * replay, 0);
     }
+    ck_assert_uint_eq(gpu_recorder_progress(recorder), 3 * 7);
     double *ms = NULL;
     size_t count = 0;
     require_ok(gpu_recorder_measure(recorder, &failure, &ms, &count), &failure);
