@@ -162,10 +162,12 @@ int models_loaded(const struct models *models)
     return models->loaded;
 }
 
-enum status models_result(const struct models *models, struct failure *failure)
+enum status models_result(struct models *models, struct failure *failure)
 {
+    pthread_mutex_lock(&models->lock);
     if (models->first.status)
         *failure = models->first;
+    pthread_mutex_unlock(&models->lock);
     return models->first.status;
 }
 

@@ -16,7 +16,7 @@ void models_destroy(struct models **models);
 /* Becomes readable when the first loading is over. */
 int models_loaded(const struct models *models);
 /* How that ended, once it is over: what engine_create says. */
-WARN_UNUSED enum status models_result(const struct models *models, struct failure *failure);
+WARN_UNUSED enum status models_result(struct models *models, struct failure *failure);
 
 /* Loads all packages again and replaces the old engines once requests in flight have ended on them. Where one
  * does not load, the log says why and the old ones stay. While this goes on, further calls are remembered as
