@@ -65,9 +65,14 @@ struct api *api_create(void);
 /* Requests must have ended. Does not destroy the engines. */
 void api_destroy(struct api **api);
 
-/* Makes the service ready: `engines` (borrowed until api_destroy, as is the array) answer from now on; the
- * first is the one used when a request names no model. Called once. */
+/* Makes the service ready: `engines` (borrowed, as is the array, until the next call has returned or
+ * api_destroy) answer from now on; the first is the one used when a request names no model. Returns when no
+ * request uses those published before any more. Called by one thread at a time. */
 void api_publish(struct api *api, struct engine *const *engines, size_t count);
+/* The worst of the engines' healths. */
+enum health api_health(struct api *api);
+/* From now on the service says that it is not ready, so that balancers look elsewhere, and still works. */
+void api_leave(struct api *api);
 /* From now on the service is not ready and takes no new predictions; those in flight go on. */
 void api_drain(struct api *api);
 

@@ -146,6 +146,14 @@ static const struct route *find_route(const struct api_request *request, struct 
     return NULL;
 }
 
+static enum status check_ready(struct api *api, struct failure *failure)
+{
+    unsigned ticket = service_enter(api);
+    enum status status = service_ready(api, failure);
+    service_leave(api, ticket);
+    return status;
+}
+
 static enum status check_coding(const struct api_request *request, struct failure *failure)
 {
     const char *coding = api_request_header(request, "Content-Encoding");
@@ -165,7 +173,7 @@ static bool admit(struct api *api, struct api_request *request, struct api_respo
     if (route->method != METHOD_POST)
         return true;
     struct failure failure = {0};
-    enum status status = service_ready(api, &failure);
+    enum status status = check_ready(api, &failure);
     if (!status)
         status = check_coding(request, &failure);
     if (!status)
@@ -191,8 +199,11 @@ void api_handle(struct api *api, const struct api_request *request, struct api_r
     const struct route *route = find_route(request, response, &arguments);
     if (route && route->method == METHOD_POST)
         metrics_enter(api->metrics);
-    if (route)
+    if (route) {
+        unsigned ticket = service_enter(api);
         route->handler(api, request, &arguments, response);
+        service_leave(api, ticket);
+    }
     if (route && route->method == METHOD_POST)
         metrics_leave(api->metrics);
     service_complete(api, request, response);

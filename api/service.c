@@ -14,6 +14,8 @@ struct api *api_create(void)
     struct api *api = memory_allocate(1, sizeof *api);
     api->metrics = metrics_create(routes_count(), routes_pattern);
     pthread_mutex_init(&api->keys_lock, NULL);
+    pthread_mutex_init(&api->lock, NULL);
+    pthread_cond_init(&api->emptied, NULL);
     return api;
 }
 
@@ -25,17 +27,77 @@ void api_destroy(struct api **api)
     keys_destroy(&(*api)->keys);
     cors_destroy(&(*api)->cors);
     pthread_mutex_destroy(&(*api)->keys_lock);
+    pthread_cond_destroy(&(*api)->emptied);
+    pthread_mutex_destroy(&(*api)->lock);
+    free(atomic_load(&(*api)->set));
     free(*api);
     *api = NULL;
 }
 
 void api_publish(struct api *api, struct engine *const *engines, size_t count)
 {
-    assert(count > 0 && atomic_load(&api->engine_count) == 0);
-    api->engines = engines;
-    atomic_store(&api->engine_count, count);
+    assert(count > 0);
+    struct engine_set *set = memory_allocate(1, sizeof *set);
+    *set = (struct engine_set){engines, count};
+    pthread_mutex_lock(&api->lock);
+    struct engine_set *old = atomic_exchange(&api->set, set);
+    unsigned left = api->place;
+    api->place = !left;
+    while (api->users[left])
+        pthread_cond_wait(&api->emptied, &api->lock);
+    pthread_mutex_unlock(&api->lock);
+    free(old);
     enum service_state starting = SERVICE_STARTING;
     atomic_compare_exchange_strong(&api->state, &starting, SERVICE_READY); /* draining stays draining */
+}
+
+static enum health worst_health(struct api *api)
+{
+    struct engine_set set = service_engines(api);
+    enum health worst = HEALTH_WELL;
+    for (size_t i = 0; i < set.count; i++) {
+        enum health health = engine_health(set.engines[i]);
+        worst = health > worst ? health : worst;
+    }
+    return worst;
+}
+
+enum health api_health(struct api *api)
+{
+    unsigned ticket = service_enter(api);
+    enum health health = worst_health(api);
+    service_leave(api, ticket);
+    return health;
+}
+
+unsigned service_enter(struct api *api)
+{
+    pthread_mutex_lock(&api->lock);
+    unsigned ticket = api->place;
+    api->users[ticket]++;
+    pthread_mutex_unlock(&api->lock);
+    return ticket;
+}
+
+void service_leave(struct api *api, unsigned ticket)
+{
+    pthread_mutex_lock(&api->lock);
+    assert(api->users[ticket] > 0);
+    if (!--api->users[ticket])
+        pthread_cond_signal(&api->emptied);
+    pthread_mutex_unlock(&api->lock);
+}
+
+struct engine_set service_engines(struct api *api)
+{
+    const struct engine_set *set = atomic_load(&api->set);
+    return set ? *set : (struct engine_set){0};
+}
+
+void api_leave(struct api *api)
+{
+    enum service_state ready = SERVICE_READY;
+    atomic_compare_exchange_strong(&api->state, &ready, SERVICE_LEAVING);
 }
 
 void api_drain(struct api *api)
@@ -59,32 +121,37 @@ enum status service_ready(struct api *api, struct failure *failure)
         return failure_set(failure, STATUS_UNAVAILABLE,
                            "The service is shutting down; send the request to another one.");
     case SERVICE_READY:
+    case SERVICE_LEAVING:
         break;
     }
-    for (size_t i = 0; i < atomic_load(&api->engine_count); i++)
-        if (!engine_usable(api->engines[i]))
-            return failure_set(failure, STATUS_DEVICE_LOST,
-                               "The compute device was lost; send the request to another service.");
+    enum health health = worst_health(api);
+    if (health == HEALTH_STUCK)
+        return failure_set(failure, STATUS_UNAVAILABLE,
+                           "The compute device makes no progress; send the request to another service.");
+    if (health != HEALTH_WELL)
+        return failure_set(failure, STATUS_DEVICE_LOST,
+                           "The compute device was lost and is being made ready again; send the request to "
+                           "another service, or again in a few seconds.");
     return STATUS_OK;
 }
 
 enum status service_engine(struct api *api, struct arena *arena, const char *name, enum status missing,
                            struct failure *failure, struct engine **out)
 {
-    size_t count = atomic_load(&api->engine_count);
-    if (!count)
+    struct engine_set set = service_engines(api);
+    if (!set.count)
         return failure_set(failure, STATUS_UNAVAILABLE,
                            "The model is still being loaded; try again in a few seconds.");
-    const char **names = arena_allocate(arena, count, sizeof *names);
-    for (size_t i = 0; i < count; i++) {
-        names[i] = engine_card(api->engines[i])->name;
+    const char **names = arena_allocate(arena, set.count, sizeof *names);
+    for (size_t i = 0; i < set.count; i++) {
+        names[i] = engine_card(set.engines[i])->name;
         if (!name || !strcmp(names[i], name)) {
-            *out = api->engines[i];
+            *out = set.engines[i];
             return STATUS_OK;
         }
     }
     return failure_set(failure, missing, "Unknown model '%s'; there are: %s.", text_quote(arena, name, 60),
-                       text_join(arena, names, count, 150));
+                       text_join(arena, names, set.count, 150));
 }
 
 enum status service_version(struct api *api, struct arena *arena, const char *name, const char *version,

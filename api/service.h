@@ -9,12 +9,29 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum service_state { SERVICE_STARTING, SERVICE_READY, SERVICE_DRAINING };
+enum service_state {
+    SERVICE_STARTING,
+    SERVICE_READY,
+    SERVICE_LEAVING, /* says it is not ready, and works as before */
+    SERVICE_DRAINING
+};
 
+/* The engines published together. */
+struct engine_set {
+    struct engine *const *engines;
+    size_t count;
+};
+
+/* Requests are counted in one of two places, which change with each api_publish: what was published before is
+ * free once the old place is empty. A request may so see engines that were published after it began, and both
+ * live until it ends. */
 struct api {
     _Atomic enum service_state state;
-    struct engine *const *engines; /* valid once the state has left STARTING after api_publish */
-    _Atomic size_t engine_count;   /* stored after `engines` */
+    _Atomic(struct engine_set *) set; /* NULL: nothing is published yet */
+    pthread_mutex_t lock;
+    pthread_cond_t emptied;
+    unsigned place;
+    size_t users[2];
     struct metrics *metrics;
     pthread_mutex_t keys_lock;
     struct keys *keys; /* NULL: everyone may ask */
@@ -26,6 +43,13 @@ size_t routes_count(void);
 const char *routes_pattern(size_t route);
 /* True for what answers whoever asks: probes, metrics, descriptions. "" is no route. */
 bool routes_open(const char *pattern);
+
+/* Around all that uses engines: they live from service_enter, which returns a ticket, to service_leave. */
+unsigned service_enter(struct api *api);
+void service_leave(struct api *api, unsigned ticket);
+/* The engines that answer now, none while the service starts. Between service_enter and service_leave, as are
+ * the two below. */
+struct engine_set service_engines(struct api *api);
 
 /* OK when predictions are taken. Fails with UNAVAILABLE, DEVICE_LOST. */
 WARN_UNUSED enum status service_ready(struct api *api, struct failure *failure);

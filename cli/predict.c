@@ -30,6 +30,7 @@ static const char usage[] =
 
 struct settings {
     struct engine_options engine;
+    const char *device;
     struct predict_output output;
     struct option_list choices; /* those that POST /predict takes too */
     struct arena *arena;
@@ -58,7 +59,9 @@ static enum status read_option(struct settings *settings, int option, struct fai
         settings->engine.model = optarg;
         break;
     case 'd':
-        settings->engine.device = optarg;
+        settings->device = optarg;
+        settings->engine.devices = &settings->device;
+        settings->engine.device_count = 1;
         break;
     case 'r':
         settings->engine.rung = optarg;

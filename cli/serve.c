@@ -9,7 +9,15 @@ static const char usage[] =
     "usage: cxrd serve --model DIR [OPTION...]\n\n"
     "Serves POST /predict over HTTP; /openapi.yaml describes the rest. Each option is also an\n"
     "environment variable (CXRD_MAX_BATCH) and a key of the --config file (max-batch); the\n"
-    "command line counts most, the file least.\n\n";
+    "command line counts most, the file least.\n\n"
+    "SIGHUP loads the packages again and replaces the old ones without losing a request; change a package "
+    "by\n"
+    "moving a new folder into its place, never file by file.\n\n"
+    "Exit codes: 0 stopped by SIGTERM or SIGINT, 1 could not start, 2 usage, 3 the device was lost and "
+    "could\n"
+    "not be made ready again.\n\n";
+
+enum { EXIT_DEVICE_LOST = 3 };
 
 int command_serve(int argc, char **argv)
 {
@@ -29,5 +37,5 @@ int command_serve(int argc, char **argv)
     settings_finish(&settings);
     if (status)
         fprintf(stderr, "cxrd serve: %s\n", failure.sentence);
-    return status ? 1 : 0;
+    return status == STATUS_DEVICE_LOST ? EXIT_DEVICE_LOST : status ? EXIT_FAILED : EXIT_DONE;
 }

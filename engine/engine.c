@@ -1,84 +1,80 @@
 #include "engine/engine.h"
 
 #include "engine/base/clock.h"
-#include "engine/base/file.h"
-#include "engine/gpu/device.h"
-#include "engine/kernels/choice.h"
 #include "engine/model/batcher.h"
-#include "engine/model/model.h"
 #include "engine/model/package.h"
+#include "engine/replica.h"
 #include "engine/sandbox/pool.h"
 
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum { MAX_QUEUE = 256, NAMES_BYTES = 1024, RESTORE_PAUSE_MS = 1000 };
+
 struct engine {
     struct package *package;
-    struct gpu_device *device;
-    struct kernels *kernels;
-    struct model *model;
+    struct replica *replicas[ENGINE_DEVICES_MAX];
+    size_t replica_count;
     struct batcher *batcher;
     struct image_pool *decoders; /* borrowed; NULL: decodes in this process */
-    uint32_t max_queue;
+    uint32_t max_queue, side;    /* side: pixels of the square that the network takes */
+    char device_names[NAMES_BYTES], rung_names[NAMES_BYTES];
 };
 
-enum { MAX_BATCH_GPU = 8, MAX_BATCH_CPU = 4, MAX_QUEUE = 256 };
-
-/* A forward pass on a drawn gradient: every logit finite, every attention map sums to 1. */
-static enum status self_test(struct engine *engine, struct failure *failure)
+static enum status make_replicas(struct engine *engine, const struct engine_options *options,
+                                 struct failure *failure)
 {
-    const struct model_card *card = package_card(engine->package);
-    const struct shape *shape = model_shape(engine->model);
-    size_t count = (size_t)shape->side * shape->side * 3;
-    uint8_t *pixels = memory_allocate(count, 1), low[3] = {0, 0, 0}, high[3] = {255, 255, 255};
-    for (size_t i = 0; i < count; i++)
-        pixels[i] = (uint8_t)(i * 255 / (count - 1));
-    struct model_image image = {pixels, low, high};
-    enum status status = model_run(engine->model, &image, 1, failure);
-    for (size_t head = 0; !status && head < card->head_count; head++) {
-        const float *logits = model_logits(engine->model, head, 0);
-        const float *attention = model_attention(engine->model, head, 0);
-        bool good = true;
-        for (size_t label = 0; label < card->heads[head].label_count; label++) {
-            double sum = 0;
-            for (size_t p = 0; attention && p < shape->patches; p++)
-                sum += (double)attention[label * shape->patches + p];
-            good = good && isfinite(logits[label]) && (!attention || fabs(sum - 1) < 1e-2);
-        }
-        if (!good)
-            status = failure_set(failure, STATUS_DEVICE,
-                                 "The self-test of head \"%s\" failed on this device; try another rung.",
-                                 card->heads[head].name);
+    static const char *const any = "auto";
+    const char *const *devices = options->device_count ? options->devices : &any;
+    size_t count = options->device_count ? options->device_count : 1;
+    enum status status = STATUS_OK;
+    assert(count <= ENGINE_DEVICES_MAX);
+    for (size_t i = 0; i < count && !status; i++) {
+        status = replica_create(engine->package, options, devices[i], failure, &engine->replicas[i]);
+        engine->replica_count += !status;
     }
-    free(pixels);
     return status;
 }
 
-static enum status load_model(struct engine *engine, const struct model_options *options,
-                              struct failure *failure)
+/* Adds a name after ", " unless it is there. */
+static void add_name(char names[NAMES_BYTES], const char *name)
 {
-    const struct model_card *card = package_card(engine->package);
-    const struct safetensors **heads = memory_allocate(card->head_count, sizeof(struct safetensors *));
-    for (size_t i = 0; i < card->head_count; i++)
-        heads[i] = package_head(engine->package, i);
-    struct model_weights weights = {.backbone = package_backbone(engine->package), .heads = heads};
-    enum status status =
-        model_create(engine->device, engine->kernels, card, &weights, options, failure, &engine->model);
-    free(heads);
+    size_t used = strlen(names);
+    if (!strstr(names, name))
+        snprintf(names + used, NAMES_BYTES - used, "%s%s", used ? ", " : "", name);
+}
+
+static enum status restore(void *context, size_t device, struct failure *failure, struct model **out)
+{
+    struct engine *engine = context;
+    enum status status = replica_restore(engine->replicas[device], failure);
+    if (!status)
+        *out = replica_model(engine->replicas[device]);
     return status;
 }
 
-static enum status open_device(struct engine *engine, const struct engine_options *options,
-                               struct failure *failure)
+static enum status start_batcher(struct engine *engine, const struct engine_options *options,
+                                 struct failure *failure)
 {
-    char *users = options->cache_folder ? NULL : file_cache_folder();
-    enum status status =
-        gpu_device_create(options->device ? options->device : "auto",
-                          options->cache_folder ? options->cache_folder : users, failure, &engine->device);
-    free(users);
-    return status;
+    struct model *models[ENGINE_DEVICES_MAX];
+    for (size_t i = 0; i < engine->replica_count; i++) {
+        models[i] = replica_model(engine->replicas[i]);
+        add_name(engine->device_names, replica_device_name(engine->replicas[i]));
+        add_name(engine->rung_names, replica_rung_name(engine->replicas[i]));
+    }
+    engine->max_queue = options->max_queue ? options->max_queue : MAX_QUEUE;
+    engine->side = model_shape(models[0])->side;
+    const struct batcher_options batcher = {.max_queue = engine->max_queue,
+                                            .max_queue_delay_us = options->max_queue_delay_us,
+                                            .restore = restore,
+                                            .context = engine,
+                                            .restore_pause_ms = RESTORE_PAUSE_MS,
+                                            .stuck_after_ms = options->stuck_after_ms};
+    return batcher_create(models, engine->replica_count, package_card(engine->package), &batcher, failure,
+                          &engine->batcher);
 }
 
 enum status engine_create(const struct engine_options *options, struct failure *failure, struct engine **out)
@@ -87,35 +83,13 @@ enum status engine_create(const struct engine_options *options, struct failure *
     engine->decoders = options->decoders;
     enum status status = package_open(options->model, failure, &engine->package);
     if (!status)
-        status = open_device(engine, options, failure);
-    if (status)
-        goto fail;
-    struct model_options model = {.max_batch = options->max_batch, .in_flight = options->in_flight};
-    if (!model.max_batch)
-        model.max_batch = gpu_device_info(engine->device)->kind == GPU_CPU ? MAX_BATCH_CPU : MAX_BATCH_GPU;
-    const struct shape shape = shape_of(package_card(engine->package));
-    const struct kernels_wish wish = {options->rung, options->precision,
-                                      shape_for_trial(&shape, model.max_batch)};
-    status = kernels_choose(engine->device, &wish, failure, &engine->kernels);
-    if (status)
-        goto fail;
-    engine->max_queue = options->max_queue ? options->max_queue : MAX_QUEUE;
-    status = load_model(engine, &model, failure);
+        status = make_replicas(engine, options, failure);
     if (!status)
-        status = self_test(engine, failure);
-    if (!status)
-        gpu_device_save_pipelines(engine->device); /* now: a killed process keeps what it compiled */
-    if (!status)
-        status = batcher_create(engine->model, package_card(engine->package),
-                                &(struct batcher_options){.max_queue = engine->max_queue,
-                                                          .max_queue_delay_us = options->max_queue_delay_us},
-                                failure, &engine->batcher);
+        status = start_batcher(engine, options, failure);
     if (status)
-        goto fail;
-    *out = engine;
-    return STATUS_OK;
-fail:
-    engine_destroy(&engine);
+        engine_destroy(&engine);
+    else
+        *out = engine;
     return status;
 }
 
@@ -125,9 +99,8 @@ void engine_destroy(struct engine **handle)
     if (!engine)
         return;
     batcher_destroy(&engine->batcher);
-    model_destroy(&engine->model);
-    kernels_destroy(&engine->kernels);
-    gpu_device_destroy(&engine->device);
+    for (size_t i = 0; i < engine->replica_count; i++)
+        replica_destroy(&engine->replicas[i]);
     package_close(&engine->package);
     free(engine);
     *handle = NULL;
@@ -140,17 +113,19 @@ const struct model_card *engine_card(const struct engine *engine)
 
 const char *engine_device_name(const struct engine *engine)
 {
-    return gpu_device_info(engine->device)->name;
+    return engine->device_names;
 }
 
 const char *engine_rung_name(const struct engine *engine)
 {
-    return rung_name(kernels_rung(engine->kernels));
+    return engine->rung_names;
 }
 
-bool engine_usable(const struct engine *engine)
+enum health engine_health(const struct engine *engine)
 {
-    return batcher_usable(engine->batcher) && (!engine->decoders || image_pool_usable(engine->decoders));
+    if (engine->decoders && !image_pool_usable(engine->decoders))
+        return HEALTH_DEAD;
+    return batcher_health(engine->batcher);
 }
 
 size_t engine_queue_depth(const struct engine *engine)
@@ -163,20 +138,21 @@ size_t engine_queue_capacity(const struct engine *engine)
     return engine->max_queue;
 }
 
-static_assert((int)ENGINE_BATCH_MAX == (int)BATCHER_BATCH_MAX, "one histogram");
+static_assert((int)ENGINE_BATCH_MAX == (int)LANE_BATCH_MAX, "one histogram");
 
 void engine_statistics(const struct engine *engine, struct engine_statistics *out)
 {
-    *out = (struct engine_statistics){
-        .queue_depth = batcher_depth(engine->batcher),
-        .queue_capacity = engine->max_queue,
-        .device_memory_bytes = model_weight_bytes(engine->model) + model_activation_bytes(engine->model),
-        .device_lost_count = !batcher_usable(engine->batcher),
-    };
-    batcher_count_sizes(engine->batcher, out->batch_size_counts);
+    struct lane_counts counts;
+    batcher_count(engine->batcher, &counts);
+    *out = (struct engine_statistics){.queue_depth = batcher_depth(engine->batcher),
+                                      .queue_capacity = engine->max_queue,
+                                      .device_lost_count = counts.losses};
+    for (size_t i = 0; i < engine->replica_count; i++)
+        out->device_memory_bytes += replica_memory_bytes(engine->replicas[i]);
     for (size_t i = 0; i < ENGINE_BATCH_MAX; i++) {
-        out->batches += out->batch_size_counts[i];
-        out->images += out->batch_size_counts[i] * (i + 1);
+        out->batch_size_counts[i] = counts.batch_sizes[i];
+        out->batches += counts.batch_sizes[i];
+        out->images += counts.batch_sizes[i] * (i + 1);
     }
 }
 
@@ -193,8 +169,7 @@ static bool prepare(const struct engine *engine, struct bytes encoded, const str
     if (status)
         return false;
     start_ns = clock_now_ns();
-    status = image_prepare(&loan.image, model_shape(engine->model)->side, &prediction->failure, &square,
-                           &prediction->region);
+    status = image_prepare(&loan.image, engine->side, &prediction->failure, &square, &prediction->region);
     prediction->timing.preprocess_ms = clock_elapsed_ms(start_ns);
     if (!status && options->keep_pixels)
         prediction->pixels = image_loan_keep(&loan);

@@ -1,8 +1,8 @@
 /* The engine's only public face: image bytes in, predictions out.
  *
- * An engine is one model package on one device. It has images decoded by a pool of child processes,
- * preprocesses on the caller's thread, then hands the squares to the device's worker thread, which gathers
- * what waits into a batch. Any number of threads may call engine_predict at once.
+ * An engine is one model package on one or several devices. It has images decoded by a pool of child
+ * processes, preprocesses on the caller's thread, then queues the squares; each device's worker thread
+ * gathers what waits into a batch. Any number of threads may call engine_predict at once.
  */
 #ifndef CXRD_ENGINE_ENGINE_H
 #define CXRD_ENGINE_ENGINE_H
@@ -13,12 +13,18 @@
 #include "engine/image/overlay.h"
 #include "engine/kernels/precision.h"
 #include "engine/model/card.h"
+#include "engine/model/health.h"
+
+enum { ENGINE_DEVICES_MAX = 16 };
 
 struct image_pool;
 struct engine_options {
-    const char *model;  /* folder of a model package */
-    const char *device; /* "auto", "cpu", an index, or a UUID as `cxrd devices` prints them; NULL: auto */
-    const char *rung;   /* forces a rung of the kernels by name; NULL: the best the device has */
+    const char *model; /* folder of a model package */
+    /* Each "auto", "cpu", an index, or a UUID as `cxrd devices` prints them; none: auto. One named twice has
+     * two workers. */
+    const char *const *devices;
+    size_t device_count;
+    const char *rung;            /* forces a rung of the kernels by name; NULL: the best the device has */
     const char *cache_folder;    /* pipeline cache; NULL: the user's cache folder */
     enum precision precision;    /* of the weights on the device; AUTO: what the rung prefers */
     uint32_t max_batch;          /* images a batch, 1..64; 0: 8, or 4 on a CPU driver */
@@ -28,6 +34,8 @@ struct engine_options {
     /* Where images are decoded, to outlive the engine. NULL: in this process, which is for images that
      * whoever started it chose: a decoder that breaks down then takes nobody else's work with it. */
     struct image_pool *decoders;
+    uint32_t stuck_after_ms;    /* a device with work and without progress is stuck; 0: never */
+    uint32_t lose_device_after; /* a drill: devices look lost after so many submissions, once; 0: no drill */
 };
 
 /* Fails with INVALID_FILE, NOT_FOUND, NO_DEVICE, DEVICE, OUT_OF_MEMORY. On success the model is loaded, every
@@ -39,9 +47,13 @@ WARN_UNUSED enum status engine_create(const struct engine_options *options, stru
 void engine_destroy(struct engine **engine);
 
 const struct model_card *engine_card(const struct engine *engine);
-const char *engine_device_name(const struct engine *engine); /* "llvmpipe (LLVM 19.1.7, 256 bits)" */
+/* "llvmpipe (LLVM 19.1.7, 256 bits)"; several are listed with ", " between them, equal ones once. */
+const char *engine_device_name(const struct engine *engine);
 const char *engine_rung_name(const struct engine *engine);
-bool engine_usable(const struct engine *engine);        /* false once the device is lost */
+/* WELL when a device takes images, STUCK when one makes no progress with what it has. A lost device is opened
+ * again in the background with the model on it; when that has failed several times for every device the
+ * engine is DEAD. */
+enum health engine_health(const struct engine *engine);
 size_t engine_queue_depth(const struct engine *engine); /* images waiting now */
 size_t engine_queue_capacity(const struct engine *engine);
 

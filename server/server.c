@@ -1,93 +1,18 @@
 #include "server/server.h"
 
 #include "engine/base/clock.h"
+#include "engine/base/log.h"
 #include "engine/sandbox/pool.h"
 #include "server/http.h"
+#include "server/models.h"
 #include "server/signals.h"
 
-#include <assert.h>
 #include <poll.h>
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { PROBE_THREADS = 2, DRAIN_STEP_MS = 10 };
-
-/* Models load on a thread of their own, so that probes and signals are answered meanwhile. */
-struct loader {
-    const struct settings *settings;
-    struct image_pool *decoders;
-    struct engine *engines[SETTINGS_MODELS_MAX];
-    size_t count;
-    struct failure failure; /* valid once `done` is readable */
-    int done;
-    pthread_t thread;
-};
-
-static enum status load_one(struct loader *loader, const char *folder)
-{
-    const struct settings *settings = loader->settings;
-    const struct engine_options options = {
-        .model = folder,
-        .device = settings->device,
-        .rung = settings->rung,
-        .cache_folder = settings->cache_folder,
-        .precision = (enum precision)settings->precision,
-        .max_batch = settings->max_batch,
-        .in_flight = settings->batches_in_flight,
-        .max_queue = settings->max_queue,
-        .max_queue_delay_us = settings->max_queue_delay_us,
-        .decoders = loader->decoders,
-    };
-    struct engine *engine = NULL;
-    enum status status = engine_create(&options, &loader->failure, &engine);
-    if (status)
-        return status;
-    const char *name = engine_card(engine)->name;
-    loader->engines[loader->count++] = engine;
-    for (size_t i = 0; i + 1 < loader->count; i++)
-        if (!strcmp(engine_card(loader->engines[i])->name, name))
-            return failure_set(&loader->failure, STATUS_INVALID_FILE,
-                               "Two models are named '%s'; serve each name once.", name);
-    log_message(LOG_INFO, "model %s on %s, %s", name, engine_device_name(engine), engine_rung_name(engine));
-    return STATUS_OK;
-}
-
-static void *load(void *argument)
-{
-    struct loader *loader = argument;
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < loader->settings->model_count && !status; i++)
-        status = load_one(loader, loader->settings->models[i]);
-    const uint64_t one = 1;
-    ssize_t written = write(loader->done, &one, sizeof one);
-    assert(written == sizeof one);
-    (void)written;
-    return NULL;
-}
-
-static void loader_start(struct loader *loader, const struct settings *settings)
-{
-    loader->settings = settings;
-    loader->done = eventfd(0, EFD_CLOEXEC);
-    int failed = pthread_create(&loader->thread, NULL, load, loader);
-    assert(loader->done >= 0 && !failed);
-    (void)failed;
-}
-
-/* The loading must be over, or never have begun. */
-static void loader_finish(struct loader *loader)
-{
-    if (!loader->settings)
-        return;
-    pthread_join(loader->thread, NULL);
-    close(loader->done);
-    for (size_t i = 0; i < loader->count; i++)
-        engine_destroy(&loader->engines[i]);
-}
+enum { PROBE_THREADS = 2, DRAIN_STEP_MS = 10, DRAIN_LINGER_MS = 100, HEALTH_CHECK_MS = 500 };
 
 /* Waits for either; true when `event` is readable. */
 static bool wait_for(int event, int stop)
@@ -99,6 +24,35 @@ static bool wait_for(int event, int stop)
     return ready[0].revents;
 }
 
+/* Keys and models are read again; what cannot be read stays as it was. */
+static void reload(const struct settings *settings, struct api *api, struct models *models)
+{
+    struct failure failure = {0};
+    if (settings->api_keys && api_load_keys(api, settings->api_keys, &failure))
+        log_message(LOG_ERROR, "the API keys were not loaded again, the old ones stay: %s", failure.sentence);
+    models_reload(models);
+}
+
+/* Serves until a signal says to stop; fails when the device is lost for good before. */
+static enum status watch(const struct settings *settings, struct api *api, struct models *models,
+                         const struct signals *signals, struct failure *failure)
+{
+    struct pollfd ready[2] = {{.fd = signals->stop, .events = POLLIN},
+                              {.fd = signals->reload, .events = POLLIN}};
+    for (;;) {
+        uint64_t times;
+        ready[0].revents = 0;
+        (void)poll(ready, 2, HEALTH_CHECK_MS);
+        if (ready[0].revents)
+            return STATUS_OK;
+        if (read(signals->reload, &times, sizeof times) > 0)
+            reload(settings, api, models);
+        if (api_health(api) == HEALTH_DEAD)
+            return failure_set(failure, STATUS_DEVICE_LOST,
+                               "The device was lost and could not be made ready again; start anew.");
+    }
+}
+
 static void announce(const char *kind, const char *listen, int port)
 {
     int address = (int)(strrchr(listen, ':') - listen);
@@ -106,53 +60,74 @@ static void announce(const char *kind, const char *listen, int port)
     fflush(stdout);
 }
 
-static void drain(struct api *api, struct http *http, uint32_t timeout_ms)
+static void sleep_ms(uint32_t milliseconds)
 {
-    api_drain(api);
-    http_drain(http);
-    uint64_t start_ns = clock_now_ns();
-    while (http_in_flight(http) && clock_elapsed_ms(start_ns) < timeout_ms)
-        nanosleep(&(struct timespec){0, DRAIN_STEP_MS * 1000000}, NULL);
-    if (http_in_flight(http))
-        log_message(LOG_WARNING, "%zu requests were cut off", http_in_flight(http));
+    struct timespec left = {milliseconds / 1000, (long)(milliseconds % 1000) * 1000000};
+    while (nanosleep(&left, &left))
+        ;
 }
 
-/* Serves once the models are loaded, until `stop` is readable; then drains. */
-static enum status serve(struct loader *loader, struct api *api, struct http *http, int stop,
-                         struct failure *failure)
+/* Waits until nothing is in flight, or the time is over. */
+static void wait_for_end(const struct http *http, uint64_t start_ns, uint32_t timeout_ms)
 {
-    if (!wait_for(loader->done, stop)) {
-        log_message(LOG_INFO, "stopped while the model was being loaded");
-        fflush(NULL);
-        _exit(0); /* the loading cannot be interrupted, and nothing was promised yet */
-    }
-    uint64_t loaded; /* reading the event, not only polling it, orders what the thread wrote before this */
-    ssize_t size = read(loader->done, &loaded, sizeof loaded);
-    assert(size == sizeof loaded);
-    (void)size;
-    if (loader->failure.status) {
-        *failure = loader->failure;
+    while (http_in_flight(http) && clock_elapsed_ms(start_ns) < timeout_ms)
+        sleep_ms(DRAIN_STEP_MS);
+}
+
+/* Leaves in the order that loses nothing: no longer ready, then no new work, then nothing in flight. Answers
+ * end their connections from the start, so that clients look for another service. */
+static void drain(struct api *api, struct http *http, const struct settings *settings, uint32_t grace_ms)
+{
+    api_leave(api);
+    http_drain(http);
+    sleep_ms(grace_ms);
+    api_drain(api);
+    uint64_t start_ns = clock_now_ns();
+    wait_for_end(http, start_ns, settings->drain_timeout_ms);
+    sleep_ms(DRAIN_LINGER_MS); /* for clients that are just connecting to be told */
+    wait_for_end(http, start_ns, settings->drain_timeout_ms);
+    if (!http_in_flight(http))
+        return;
+    log_message(LOG_WARNING, "%zu requests were cut off", http_in_flight(http));
+    fflush(NULL);
+    _exit(0); /* what they wait for may never come */
+}
+
+/* Ends the process where a loading is under way: it cannot be interrupted, and nothing waits for it. */
+static void leave_loading(void)
+{
+    log_message(LOG_INFO, "stopped while a model was being loaded");
+    fflush(NULL);
+    _exit(0);
+}
+
+/* Serves once the models are loaded, until told to stop; then drains. */
+static enum status serve(const struct settings *settings, struct models *models, struct api *api,
+                         struct http *http, const struct signals *signals, struct failure *failure)
+{
+    if (!wait_for(models_loaded(models), signals->stop))
+        leave_loading();
+    if (models_result(models, failure))
         return failure->status;
-    }
-    api_publish(api, loader->engines, loader->count);
     printf("ready\n");
     fflush(stdout);
-    wait_for(stop, stop);
-    drain(api, http, loader->settings->drain_timeout_ms);
-    return STATUS_OK;
+    enum status status = watch(settings, api, models, signals, failure);
+    drain(api, http, settings, signals_polite() ? settings->grace_ms : 0);
+    return status;
 }
 
 enum status server_run(const struct settings *settings, struct failure *failure)
 {
-    const struct image_pool_options decoders = {.children = settings->decoders,
+    const struct image_pool_options decoding = {.children = settings->decoders,
                                                 .unfiltered = !settings->decoder_sandbox};
-    struct loader loader = {0};
+    struct image_pool *decoders = NULL;
     /* First of all: its children are to inherit no thread, descriptor or handler. */
-    enum status status = image_pool_create(&decoders, failure, &loader.decoders);
+    enum status status = image_pool_create(&decoding, failure, &decoders);
     if (status)
         return status;
-    int stop = signals_install();
+    const struct signals signals = signals_install();
     struct api *api = api_create();
+    struct models *models = NULL;
     struct http *http = NULL, *probes = NULL;
     struct http_options options = {.listen = settings->listen,
                                    .threads = settings->threads,
@@ -175,14 +150,16 @@ enum status server_run(const struct settings *settings, struct failure *failure)
             goto stop_http;
         announce("probes on", settings->probe_listen, http_port(probes));
     }
-    loader_start(&loader, settings);
-    status = serve(&loader, api, http, stop, failure);
+    models = models_create(settings, decoders, api);
+    status = serve(settings, models, api, http, &signals, failure);
     http_stop(&probes);
 stop_http:
     http_stop(&http);
-    loader_finish(&loader); /* after the last request */
+    if (models && models_busy(models))
+        leave_loading();
+    models_destroy(&models); /* after the last request */
 destroy_api:
     api_destroy(&api);
-    image_pool_destroy(&loader.decoders);
+    image_pool_destroy(&decoders);
     return status;
 }

@@ -12,7 +12,8 @@
 
 enum setting_kind { SETTING_TEXT, SETTING_LIST, SETTING_NUMBER, SETTING_CHOICE };
 
-enum { SETTINGS_FILE_BYTES_MAX = 1 << 16, CHOICES_MAX = 4 };
+enum { SETTINGS_FILE_BYTES_MAX = 1 << 16, CHOICES_MAX = 4, LIST_MAX = SETTINGS_MODELS_MAX };
+static_assert(LIST_MAX == (int)SETTINGS_DEVICES_MAX, "one bound for all lists");
 
 struct setting {
     const char *name;
@@ -22,13 +23,23 @@ struct setting {
     uint32_t minimum, maximum;
     const char *choices[CHOICES_MAX + 1]; /* the value is the choice's number */
     const char *argument, *help;
+    size_t count_offset; /* of a list, in struct settings */
 };
 
 #define AT(member) offsetof(struct settings, member)
 
 /* "config" names the settings file itself: it is handled apart and stays last. */
 static const struct setting table[] = {
-    {"model", SETTING_LIST, AT(models), NULL, 0, 0, {NULL}, "DIR", "model package; repeat it for several"},
+    {"model",
+     SETTING_LIST,
+     AT(models),
+     NULL,
+     0,
+     0,
+     {NULL},
+     "DIR",
+     "model package; repeat it for several",
+     .count_offset = AT(model_count)},
     {"listen", SETTING_TEXT, AT(listen), "127.0.0.1:8080", 0, 0, {NULL}, "ADDRESS:PORT", "where to serve"},
     {"probe-listen",
      SETTING_TEXT,
@@ -57,7 +68,16 @@ static const struct setting table[] = {
      {NULL},
      "ORIGIN,...",
      "pages whose scripts may read answers, or '*'"},
-    {"device", SETTING_TEXT, AT(device), NULL, 0, 0, {NULL}, "auto|cpu|INDEX|UUID", "see `cxrd devices`"},
+    {"device",
+     SETTING_LIST,
+     AT(devices),
+     NULL,
+     0,
+     0,
+     {NULL},
+     "auto|cpu|INDEX|UUID",
+     "see `cxrd devices`; repeat it for several",
+     .count_offset = AT(device_count)},
     {"rung", SETTING_TEXT, AT(rung), NULL, 0, 0, {NULL}, "NAME", "forces a rung of kernels"},
     {"precision",
      SETTING_CHOICE,
@@ -126,6 +146,15 @@ static const struct setting table[] = {
      {NULL},
      "N",
      "for a request's body to arrive, and for its answer to leave"},
+    {"grace-ms",
+     SETTING_NUMBER,
+     AT(grace_ms),
+     "5000",
+     0,
+     3600000,
+     {NULL},
+     "N",
+     "to go on serving after SIGTERM, not ready, until balancers have noticed"},
     {"drain-timeout-ms",
      SETTING_NUMBER,
      AT(drain_timeout_ms),
@@ -134,7 +163,25 @@ static const struct setting table[] = {
      3600000,
      {NULL},
      "N",
-     "for requests in flight to end after SIGTERM"},
+     "for requests in flight to end after that"},
+    {"stuck-after-ms",
+     SETTING_NUMBER,
+     AT(stuck_after_ms),
+     "60000",
+     0,
+     3600000,
+     {NULL},
+     "N",
+     "for a device with work to make progress before /healthz fails; 0: for ever"},
+    {"lose-device-after",
+     SETTING_NUMBER,
+     AT(lose_device_after),
+     "0",
+     0,
+     999999999,
+     {NULL},
+     "N",
+     "a drill: acts as if the device were lost after N submissions, once"},
     {"log-level",
      SETTING_CHOICE,
      AT(log_level),
@@ -152,7 +199,7 @@ static_assert(LOG_ERROR == 0 && LOG_DEBUG == 3 && LOG_TEXT == 0 && LOG_JSON == 1
 
 /* What one setting was given, and where: "--threads", "CXRD_THREADS", "key 'threads' of FILE". */
 struct given {
-    const char *values[SETTINGS_MODELS_MAX];
+    const char *values[LIST_MAX];
     size_t count;
     const char *where;
 };
@@ -174,7 +221,7 @@ static int find_setting(const char *name, size_t length, const char *where, stru
 static enum status add_value(struct given *given, int i, const char *value, const char *where,
                              struct failure *failure)
 {
-    size_t most = table[i].kind == SETTING_LIST ? SETTINGS_MODELS_MAX : 1;
+    size_t most = table[i].kind == SETTING_LIST ? LIST_MAX : 1;
     if (given[i].count == most)
         return failure_set(failure, STATUS_BAD_REQUEST, "%s can be given %zu time%s.", where, most,
                            most > 1 ? "s" : "");
@@ -291,7 +338,7 @@ static enum status convert(const struct setting *setting, const struct given *gi
     const char *value = given->count ? given->values[0] : setting->fallback;
     if (setting->kind == SETTING_LIST) {
         memcpy(at, given->values, given->count * sizeof *given->values);
-        out->model_count = given->count;
+        *(size_t *)((char *)out + setting->count_offset) = given->count;
     } else if (setting->kind == SETTING_TEXT) {
         *(const char **)at = value && *value ? value : NULL;
     } else if (setting->kind == SETTING_NUMBER) {

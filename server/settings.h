@@ -5,26 +5,31 @@
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
 #include "engine/base/status.h"
+#include "engine/engine.h"
 
 #include <stdint.h>
 #include <stdio.h>
 
-enum { SETTINGS_MODELS_MAX = 16 };
+enum { SETTINGS_MODELS_MAX = 16, SETTINGS_DEVICES_MAX = ENGINE_DEVICES_MAX };
 
 struct settings {
     const char *models[SETTINGS_MODELS_MAX]; /* folders of model packages */
     size_t model_count;
-    const char *listen;                       /* ADDRESS:PORT; port 0 lets the system choose */
-    const char *probe_listen;                 /* ADDRESS:PORT of a second listener for probes; NULL: none */
-    const char *device, *rung, *cache_folder; /* as in struct engine_options; NULL: not given */
-    const char *api_keys;                     /* file of API keys; NULL: everyone may ask */
-    const char *cors_origins;                 /* "*", or origins with commas; NULL: none */
-    uint32_t precision;                       /* enum precision */
+    const char *devices[SETTINGS_DEVICES_MAX]; /* as in struct engine_options */
+    size_t device_count;
+    const char *listen;              /* ADDRESS:PORT; port 0 lets the system choose */
+    const char *probe_listen;        /* ADDRESS:PORT of a second listener for probes; NULL: none */
+    const char *rung, *cache_folder; /* as in struct engine_options; NULL: not given */
+    const char *api_keys;            /* file of API keys; NULL: everyone may ask */
+    const char *cors_origins;        /* "*", or origins with commas; NULL: none */
+    uint32_t precision;              /* enum precision */
     uint32_t max_batch, batches_in_flight, max_queue, max_queue_delay_us;
     uint32_t decoders;        /* child processes that decode images; 0: one a core */
     uint32_t decoder_sandbox; /* 1: with a filter of their system calls */
     uint32_t threads;         /* connections served at once */
-    uint32_t head_timeout_ms, body_timeout_ms, drain_timeout_ms;
+    uint32_t head_timeout_ms, body_timeout_ms, grace_ms, drain_timeout_ms;
+    uint32_t stuck_after_ms;
+    uint32_t lose_device_after;     /* submissions; 0: no drill */
     uint32_t log_level, log_format; /* enum log_level, enum log_format */
     struct arena *arena;            /* of all texts */
 };

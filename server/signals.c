@@ -7,13 +7,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t seen;
-static int event = -1;
+static volatile sig_atomic_t seen; /* the first signal's number */
+static struct signals events = {-1, -1};
 
-static void on_signal(int number)
+static void tell(int event)
 {
-    if (seen++)
-        _exit(128 + number);
     int saved = errno;
     const uint64_t one = 1;
     ssize_t written = write(event, &one, sizeof one);
@@ -21,15 +19,38 @@ static void on_signal(int number)
     errno = saved;
 }
 
-int signals_install(void)
+static void on_stop(int number)
 {
-    assert(event < 0);
-    event = eventfd(0, EFD_CLOEXEC);
-    assert(event >= 0);
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
+    if (seen)
+        _exit(128 + number);
+    seen = number;
+    tell(events.stop);
+}
+
+static void on_reload(int number)
+{
+    (void)number;
+    tell(events.reload);
+}
+
+struct signals signals_install(void)
+{
+    assert(events.stop < 0);
+    events.stop = eventfd(0, EFD_CLOEXEC);
+    events.reload = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    assert(events.stop >= 0 && events.reload >= 0);
+    struct sigaction stop = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
+    struct sigaction reload = {.sa_handler = on_reload, .sa_flags = SA_RESTART};
+    sigemptyset(&stop.sa_mask);
+    sigemptyset(&reload.sa_mask);
+    sigaction(SIGTERM, &stop, NULL);
+    sigaction(SIGINT, &stop, NULL);
+    sigaction(SIGHUP, &reload, NULL);
     signal(SIGPIPE, SIG_IGN);
-    return event;
+    return events;
+}
+
+bool signals_polite(void)
+{
+    return seen == SIGTERM;
 }

@@ -18,9 +18,10 @@ void handle_metrics(struct api *api, const struct api_request *request, const st
 {
     (void)request, (void)arguments;
     struct engine_statistics sum = {0};
-    for (size_t i = 0; i < atomic_load(&api->engine_count); i++) {
+    struct engine_set set = service_engines(api);
+    for (size_t i = 0; i < set.count; i++) {
         struct engine_statistics one;
-        engine_statistics(api->engines[i], &one);
+        engine_statistics(set.engines[i], &one);
         add_statistics(&sum, &one);
     }
     struct buffer text = metrics_print(api->metrics, &sum);

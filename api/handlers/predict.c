@@ -111,9 +111,8 @@ void handle_predict(struct api *api, const struct api_request *request, const st
                                     .request_id = request->id,
                                     .picture_bytes_left = API_PICTURE_BYTES_MAX}};
     struct json *root = NULL;
-    enum status status = service_ready(api, &failure);
-    if (!status)
-        status = input_read(request, &failure, input);
+    /* api_admit has asked whether work is taken; what it let in is answered, also while the service stops. */
+    enum status status = input_read(request, &failure, input);
     if (!status)
         status = choose_engine(api, request, input, &failure, &work.engine);
     if (!status) {

@@ -1,6 +1,17 @@
 /* Command buffers and the barriers put into them. */
 #include "engine/gpu/vulkan_device.h"
 
+enum status gpu_commands_add(struct gpu_device *device, VkCommandPool pool, struct failure *failure,
+                             VkCommandBuffer *commands)
+{
+    const VkCommandBufferAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+                                                  .commandPool = pool,
+                                                  .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+                                                  .commandBufferCount = 1};
+    VkResult result = vkAllocateCommandBuffers(device->handle, &allocate, commands);
+    return result == VK_SUCCESS ? STATUS_OK : gpu_failure(device, result, "Making a command buffer", failure);
+}
+
 enum status gpu_commands_create(struct gpu_device *device, struct failure *failure, VkCommandPool *pool,
                                 VkCommandBuffer *commands)
 {
@@ -9,16 +20,12 @@ enum status gpu_commands_create(struct gpu_device *device, struct failure *failu
     VkResult result = vkCreateCommandPool(device->handle, &create, NULL, pool);
     if (result != VK_SUCCESS)
         return gpu_failure(device, result, "Making a command pool", failure);
-    const VkCommandBufferAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
-                                                  .commandPool = *pool,
-                                                  .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
-                                                  .commandBufferCount = 1};
-    result = vkAllocateCommandBuffers(device->handle, &allocate, commands);
-    if (result == VK_SUCCESS)
-        return STATUS_OK;
-    vkDestroyCommandPool(device->handle, *pool, NULL);
-    *pool = VK_NULL_HANDLE;
-    return gpu_failure(device, result, "Making a command buffer", failure);
+    enum status status = gpu_commands_add(device, *pool, failure, commands);
+    if (status != STATUS_OK) {
+        vkDestroyCommandPool(device->handle, *pool, NULL);
+        *pool = VK_NULL_HANDLE;
+    }
+    return status;
 }
 
 void gpu_barrier(VkCommandBuffer commands, enum gpu_barrier barrier)

@@ -166,6 +166,23 @@ bool gpu_device_lost(const struct gpu_device *device)
     return atomic_load(&device->lost);
 }
 
+void gpu_device_lose_after(struct gpu_device *device, uint64_t submissions)
+{
+    pthread_mutex_lock(&device->queue_mutex);
+    device->drill_submissions = submissions;
+    if (!submissions)
+        atomic_store(&device->lost, true);
+    pthread_mutex_unlock(&device->queue_mutex);
+}
+
+/* The queue's mutex is held. */
+static bool lost_by_now(struct gpu_device *device)
+{
+    if (device->drill_submissions && !--device->drill_submissions)
+        atomic_store(&device->lost, true);
+    return atomic_load(&device->lost);
+}
+
 enum status gpu_queue_submit(struct gpu_device *device, VkCommandBuffer commands, VkSemaphore semaphore,
                              uint64_t value, struct failure *failure)
 {
@@ -179,7 +196,8 @@ enum status gpu_queue_submit(struct gpu_device *device, VkCommandBuffer commands
                                  .signalSemaphoreCount = 1,
                                  .pSignalSemaphores = &semaphore};
     pthread_mutex_lock(&device->queue_mutex);
-    VkResult result = vkQueueSubmit(device->queue, 1, &submit, VK_NULL_HANDLE);
+    VkResult result =
+        lost_by_now(device) ? VK_ERROR_DEVICE_LOST : vkQueueSubmit(device->queue, 1, &submit, VK_NULL_HANDLE);
     pthread_mutex_unlock(&device->queue_mutex);
     return result == VK_SUCCESS ? STATUS_OK : gpu_failure(device, result, "Submitting work", failure);
 }
@@ -200,7 +218,8 @@ enum status gpu_semaphore_wait(struct gpu_device *device, VkSemaphore semaphore,
                                       .semaphoreCount = 1,
                                       .pSemaphores = &semaphore,
                                       .pValues = &value};
-    VkResult result = vkWaitSemaphores(device->handle, &wait, timeout_ns);
+    VkResult result =
+        gpu_device_lost(device) ? VK_ERROR_DEVICE_LOST : vkWaitSemaphores(device->handle, &wait, timeout_ns);
     if (result == VK_TIMEOUT)
         return failure_set(failure, STATUS_TIMEOUT, "The device did not finish in time; try again later.");
     return result == VK_SUCCESS ? STATUS_OK : gpu_failure(device, result, "Waiting for the device", failure);

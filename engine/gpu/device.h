@@ -74,4 +74,8 @@ char *gpu_device_cache_file(const struct gpu_device *device, const char *kind);
 const struct gpu_device_info *gpu_device_info(const struct gpu_device *device);
 bool gpu_device_lost(const struct gpu_device *device); /* any call has returned VK_ERROR_DEVICE_LOST */
 
+/* A drill: the device behaves as lost from the given number of submissions on, counted from now; 0: at once.
+ * Real losses take the same path, so that what follows one can be tried on any device. Thread-safe. */
+void gpu_device_lose_after(struct gpu_device *device, uint64_t submissions);
+
 #endif

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "engine/base/clock.h"
 #include "engine/gpu/vulkan_device.h"
 
 enum { TIMED_DISPATCHES_MAX = 4096, QUERIES_RESET_AT_ONCE = 256 };
@@ -10,9 +11,11 @@ enum { TIMED_DISPATCHES_MAX = 4096, QUERIES_RESET_AT_ONCE = 256 };
 struct gpu_recorder {
     struct gpu_device *device;
     VkCommandPool pool;
-    VkCommandBuffer commands;
+    VkCommandBuffer commands; /* being recorded: the last of: */
+    VkCommandBuffer *pieces;  /* [piece_count], each a submission */
+    uint32_t piece_count, cut, piece_dispatches;
     VkSemaphore semaphore;
-    uint64_t submissions; /* the semaphore's value when the last is done */
+    uint64_t submissions; /* of pieces: the semaphore's value when the last is done */
     bool in_flight, finished;
     bool barrier_due; /* the next command must see what those before it wrote */
     bool together;
@@ -36,6 +39,25 @@ static enum status queries_create(struct gpu_recorder *recorder, struct failure 
     return STATUS_OK;
 }
 
+static enum status piece_begin(struct gpu_recorder *recorder, struct failure *failure)
+{
+    const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
+    VkResult result = vkBeginCommandBuffer(recorder->commands, &begin);
+    if (result != VK_SUCCESS)
+        return gpu_failure(recorder->device, result, "Recording commands", failure);
+    recorder->pieces = memory_resize(recorder->pieces, recorder->piece_count + 1, sizeof *recorder->pieces);
+    recorder->pieces[recorder->piece_count++] = recorder->commands;
+    recorder->piece_dispatches = 0;
+    return STATUS_OK;
+}
+
+static enum status piece_end(struct gpu_recorder *recorder, struct failure *failure)
+{
+    VkResult result = vkEndCommandBuffer(recorder->commands);
+    return result == VK_SUCCESS ? STATUS_OK
+                                : gpu_failure(recorder->device, result, "Recording commands", failure);
+}
+
 enum status gpu_recorder_create(struct gpu_device *device, bool timed, struct failure *failure,
                                 struct gpu_recorder **out)
 {
@@ -51,12 +73,9 @@ enum status gpu_recorder_create(struct gpu_device *device, bool timed, struct fa
     status = timed ? queries_create(recorder, failure) : STATUS_OK;
     if (status != STATUS_OK)
         goto destroy;
-    const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
-    VkResult result = vkBeginCommandBuffer(recorder->commands, &begin);
-    if (result != VK_SUCCESS) {
-        status = gpu_failure(device, result, "Recording commands", failure);
+    status = piece_begin(recorder, failure);
+    if (status != STATUS_OK)
         goto destroy;
-    }
     *out = recorder;
     return STATUS_OK;
 destroy:
@@ -70,20 +89,46 @@ void gpu_recorder_destroy(struct gpu_recorder **recorder)
     *recorder = NULL;
     if (!old)
         return;
-    /* Nothing may be freed under a running device; a lost one runs nothing. */
-    if (old->in_flight && !gpu_device_lost(old->device))
-        (void)!gpu_semaphore_wait(old->device, old->semaphore, old->submissions, UINT64_MAX, NULL);
+    /* Nothing may be freed under a running device. A lost one returns from this, too. */
+    if (old->in_flight)
+        (void)vkDeviceWaitIdle(old->device->handle);
     vkDestroyQueryPool(old->device->handle, old->queries, NULL);
     vkDestroyCommandPool(old->device->handle, old->pool, NULL);
     vkDestroySemaphore(old->device->handle, old->semaphore, NULL);
+    free(old->pieces);
     free(old->timings);
     free(old);
+}
+
+void gpu_recorder_cut(struct gpu_recorder *recorder, uint32_t dispatches)
+{
+    recorder->cut = dispatches;
+}
+
+/* Ends a submission that has its dispatches. A barrier that is due goes into the next: it counts for all that
+ * was submitted to the queue before. Where there is no further command buffer the submission goes on. */
+static void piece_cut(struct gpu_recorder *recorder)
+{
+    VkCommandBuffer next;
+    struct failure failure = {0};
+    if (!recorder->cut || recorder->piece_dispatches < recorder->cut)
+        return;
+    enum status status = gpu_commands_add(recorder->device, recorder->pool, &failure, &next);
+    if (status == STATUS_OK) {
+        status = piece_end(recorder, &failure);
+        recorder->commands = next;
+    }
+    if (status == STATUS_OK)
+        status = piece_begin(recorder, &failure);
+    if (status != STATUS_OK && recorder->failure.status == STATUS_OK)
+        recorder->failure = failure;
 }
 
 /* Called before and after each command. Commands between together_begin and _end share one barrier. */
 static void command_begin(struct gpu_recorder *recorder)
 {
     assert(!recorder->finished);
+    piece_cut(recorder);
     if (recorder->barrier_due)
         gpu_barrier(recorder->commands, GPU_BARRIER_DEVICE);
     recorder->barrier_due = false;
@@ -141,6 +186,7 @@ void gpu_record_dispatch(struct gpu_recorder *recorder, const struct gpu_pipelin
     if (recorder->timings)
         recorder->timings[recorder->dispatch_count].label = label;
     recorder->dispatch_count++;
+    recorder->piece_dispatches++;
     command_end(recorder);
 }
 
@@ -174,25 +220,33 @@ enum status gpu_recorder_finish(struct gpu_recorder *recorder, struct failure *f
 {
     assert(!recorder->finished && !recorder->together);
     gpu_barrier(recorder->commands, GPU_BARRIER_TO_HOST);
-    VkResult result = vkEndCommandBuffer(recorder->commands);
+    enum status status = piece_end(recorder, failure);
     recorder->finished = true;
-    if (result != VK_SUCCESS)
-        return gpu_failure(recorder->device, result, "Recording commands", failure);
+    if (status != STATUS_OK)
+        return status;
     if (recorder->failure.status != STATUS_OK && failure)
         *failure = recorder->failure;
     return recorder->failure.status;
 }
 
-enum status gpu_recorder_submit(struct gpu_recorder *recorder, struct failure *failure)
+static enum status piece_submit(struct gpu_recorder *recorder, uint32_t piece, struct failure *failure)
 {
-    assert(recorder->finished && !recorder->in_flight);
-    enum status status = gpu_queue_submit(recorder->device, recorder->commands, recorder->semaphore,
+    enum status status = gpu_queue_submit(recorder->device, recorder->pieces[piece], recorder->semaphore,
                                           recorder->submissions + 1, failure);
     if (status != STATUS_OK)
         return status;
     recorder->submissions++;
     recorder->in_flight = true;
     return STATUS_OK;
+}
+
+enum status gpu_recorder_submit(struct gpu_recorder *recorder, struct failure *failure)
+{
+    assert(recorder->finished && !recorder->in_flight);
+    enum status status = STATUS_OK;
+    for (uint32_t i = 0; i < recorder->piece_count && status == STATUS_OK; i++)
+        status = piece_submit(recorder, i, failure);
+    return status;
 }
 
 enum status gpu_recorder_wait(struct gpu_recorder *recorder, uint64_t timeout_ns, struct failure *failure)
@@ -203,6 +257,35 @@ enum status gpu_recorder_wait(struct gpu_recorder *recorder, uint64_t timeout_ns
     if (status == STATUS_OK)
         recorder->in_flight = false;
     return status;
+}
+
+uint64_t gpu_recorder_progress(const struct gpu_recorder *recorder)
+{
+    uint64_t value = 0;
+    (void)vkGetSemaphoreCounterValue(recorder->device->handle, recorder->semaphore, &value);
+    return value;
+}
+
+enum status gpu_recorder_measure(struct gpu_recorder *recorder, struct failure *failure, double **out,
+                                 size_t *count)
+{
+    assert(recorder->finished && !recorder->in_flight);
+    enum status status = STATUS_OK;
+    double *ms = memory_allocate(recorder->piece_count, sizeof *ms);
+    for (uint32_t i = 0; i < recorder->piece_count && status == STATUS_OK; i++) {
+        uint64_t start_ns = clock_now_ns();
+        status = piece_submit(recorder, i, failure);
+        if (status == STATUS_OK)
+            status = gpu_recorder_wait(recorder, UINT64_MAX, failure);
+        ms[i] = clock_elapsed_ms(start_ns);
+    }
+    if (status != STATUS_OK) {
+        free(ms);
+        return status;
+    }
+    *out = ms;
+    *count = recorder->piece_count;
+    return STATUS_OK;
 }
 
 enum status gpu_recorder_timings(struct gpu_recorder *recorder, struct failure *failure,

@@ -1,4 +1,5 @@
-/* Commands recorded once and replayed: dispatches, copies and timestamps.
+/* Commands recorded once and replayed: dispatches, copies and timestamps, cut into several submissions where
+ * one would take a slow device too long.
  *
  * Every command sees the writes of those before it: the recorder puts a memory barrier between them, except
  * inside gpu_record_together_begin/end, whose commands must not depend on one another.
@@ -16,6 +17,10 @@ WARN_UNUSED enum status gpu_recorder_create(struct gpu_device *device, bool time
                                             struct gpu_recorder **out);
 void gpu_recorder_destroy(struct gpu_recorder **recorder);
 
+/* From here on a submission ends after so many dispatches (0: none ends) and the next one goes on. They run
+ * in order; to whoever submits and waits they are one. */
+void gpu_recorder_cut(struct gpu_recorder *recorder, uint32_t dispatches);
+
 /* One dispatch of x * y * z workgroups. `push` has the size the pipeline was made with. `label` (static
  * storage) names the operation in timings and debug labels. */
 void gpu_record_dispatch(struct gpu_recorder *recorder, const struct gpu_pipeline *pipeline,
@@ -32,6 +37,13 @@ WARN_UNUSED enum status gpu_recorder_submit(struct gpu_recorder *recorder, struc
 /* Waits for the submission. TIMEOUT when it is not done in time, DEVICE_LOST when the device is gone. */
 WARN_UNUSED enum status gpu_recorder_wait(struct gpu_recorder *recorder, uint64_t timeout_ns,
                                           struct failure *failure);
+
+/* How many submissions have been finished since the recorder was made: it grows while a device works. */
+uint64_t gpu_recorder_progress(const struct gpu_recorder *recorder);
+/* Runs what was recorded once, waiting for each submission it was cut into, and fills *out, which the caller
+ * frees, with the wall time of each in milliseconds. */
+WARN_UNUSED enum status gpu_recorder_measure(struct gpu_recorder *recorder, struct failure *failure,
+                                             double **out, size_t *count);
 
 struct gpu_timing {
     const char *label;

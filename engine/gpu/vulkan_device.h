@@ -38,6 +38,7 @@ struct gpu_device {
     char *cache_folder;      /* NULL: nothing is kept on disk */
     size_t cache_size_bytes; /* of the driver's data when last read or written */
     atomic_bool lost;
+    uint64_t drill_submissions; /* until the device is made to look lost; 0: no drill; under queue_mutex */
 };
 
 /* An instance of Vulkan 1.2 or, where the loader has it, 1.3. NO_DEVICE when there is no such loader. */
@@ -90,6 +91,9 @@ WARN_UNUSED enum status gpu_semaphore_wait(struct gpu_device *device, VkSemaphor
 /* A command pool of one primary command buffer. The caller destroys the pool. */
 WARN_UNUSED enum status gpu_commands_create(struct gpu_device *device, struct failure *failure,
                                             VkCommandPool *pool, VkCommandBuffer *commands);
+/* One more command buffer of a pool, which frees it. */
+WARN_UNUSED enum status gpu_commands_add(struct gpu_device *device, VkCommandPool pool,
+                                         struct failure *failure, VkCommandBuffer *commands);
 enum gpu_barrier {
     GPU_BARRIER_DEVICE, /* dispatches and copies see the writes of those before, also of earlier submissions
                          */

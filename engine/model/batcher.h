@@ -1,27 +1,30 @@
-/* The batcher: images of many requests in, batches for one device, answers back to each request.
+/* The batcher: images of many requests in, batches for one or several devices, answers back to each request.
  *
- * One worker thread owns the model. It takes what waits, up to the batch size, as soon as the device is free;
- * with a delay it waits that long for a batch to fill. Where the device takes several batches at once, a full
- * one goes behind the running one; what is less waits for the device, since it may still grow.
+ * Devices share one queue (queue.h); each has a worker thread of its own (lane.h).
  */
 #ifndef CXRD_ENGINE_MODEL_BATCHER_H
 #define CXRD_ENGINE_MODEL_BATCHER_H
 
+#include "engine/model/lane.h"
 #include "engine/model/model.h"
 #include "engine/model/queue.h"
-
-enum { BATCHER_BATCH_MAX = 64 };
 
 struct batcher_options {
     uint32_t max_queue;          /* images that may wait */
     uint32_t max_queue_delay_us; /* how long a batch that is not full waits for more */
+    /* Makes lost devices ready again; see struct lane_options. */
+    enum status (*restore)(void *context, size_t device, struct failure *failure, struct model **model);
+    void *context;
+    uint32_t restore_pause_ms;
+    uint32_t stuck_after_ms; /* a worker with work and without progress is stuck; 0: never */
 };
 
 struct batcher;
-/* Starts the worker. The batcher uses the model alone until it is destroyed; it does not own it. */
-WARN_UNUSED enum status batcher_create(struct model *model, const struct model_card *card,
-                                       const struct batcher_options *options, struct failure *failure,
-                                       struct batcher **out);
+/* Starts a worker for each of `count` models of one package, which have run once. The batcher uses them alone
+ * until it is destroyed; it does not own them. */
+WARN_UNUSED enum status batcher_create(struct model *const *models, size_t count,
+                                       const struct model_card *card, const struct batcher_options *options,
+                                       struct failure *failure, struct batcher **out);
 /* Waits for the batches in flight; what still waits gets UNAVAILABLE. */
 void batcher_destroy(struct batcher **batcher);
 
@@ -33,8 +36,9 @@ WARN_UNUSED enum status batcher_run(struct batcher *batcher, const struct batche
                                     struct answer *out);
 
 size_t batcher_depth(struct batcher *batcher); /* images waiting */
-bool batcher_usable(struct batcher *batcher);  /* false once the device is lost */
-/* [n - 1]: batches of n images taken so far. */
-void batcher_count_sizes(struct batcher *batcher, uint64_t out[BATCHER_BATCH_MAX]);
+/* STUCK when one worker is; else WELL when one is, DEAD when all are. */
+enum health batcher_health(const struct batcher *batcher);
+/* What all workers did since the batcher was created. */
+void batcher_count(const struct batcher *batcher, struct lane_counts *out);
 
 #endif

@@ -1,5 +1,7 @@
 /* A model's making: weights loaded, memory planned, passes recorded. model_run.c runs it. */
+#include "engine/base/log.h"
 #include "engine/model/model_parts.h"
+#include "engine/model/pace.h"
 #include "engine/model/plan.h"
 
 #include <assert.h>
@@ -66,7 +68,8 @@ static enum status allocate_activations(struct model *model, struct failure *fai
 /* What the host writes before a pass and reads after it. Kernels read and write these in place. */
 static enum status allocate_slot(struct model *model, struct model_slot *slot, struct failure *failure)
 {
-    size_t batch = model->options.max_batch;
+    size_t batch = model->options.max_batch, side = model->vit.shape.side;
+    model->state.image_stride = (uint32_t)round_up(side * side * 3, 4);
     slot->outputs = memory_allocate(model->head_count, sizeof *slot->outputs);
     slot->passes = memory_allocate(batch, sizeof(struct gpu_recorder *));
     enum status status =
@@ -111,7 +114,7 @@ static enum status load_weights(struct model *model, const struct model_card *ca
     return STATUS_OK;
 }
 
-enum status model_record(struct model *model, const struct model_slot *slot, uint32_t batch,
+enum status model_record(struct model *model, const struct model_slot *slot, uint32_t batch, uint32_t cut,
                          struct taps *taps, struct failure *failure, struct gpu_recorder **out)
 {
     struct gpu_recorder *recorder = NULL;
@@ -119,6 +122,7 @@ enum status model_record(struct model *model, const struct model_slot *slot, uin
         gpu_recorder_create(model->device, model->options.timed && !taps, failure, &recorder);
     if (status)
         return status;
+    gpu_recorder_cut(recorder, cut);
     struct head_input input = {
         .shape = &model->vit.shape, .classes = model->state.classes, .memory = model->state.memory};
     struct vit_state state = model->state;
@@ -142,17 +146,18 @@ enum status model_record(struct model *model, const struct model_slot *slot, uin
     return status;
 }
 
-static enum status prepare_slots(struct model *model, struct failure *failure)
+enum status model_record_all(struct model *model, const double *ms, size_t count, struct failure *failure)
 {
     enum status status = STATUS_OK;
-    uint32_t side = model->vit.shape.side;
-    model->state.image_stride = (uint32_t)round_up((size_t)side * side * 3, 4);
-    for (uint32_t i = 0; !status && i < model->options.in_flight; i++) {
-        struct model_slot *slot = &model->slots[i];
-        status = allocate_slot(model, slot, failure);
-        for (uint32_t batch = 1; !status && batch <= model->options.max_batch; batch++)
-            status = model_record(model, slot, batch, NULL, failure, &slot->passes[batch - 1]);
+    for (uint32_t batch = 1; !status && batch <= model->options.max_batch; batch++) {
+        uint32_t cut = pace_cut(ms, count, batch);
+        if (cut)
+            log_message(LOG_DEBUG, "a batch of %u takes %zu submissions", batch, (count + cut - 1) / cut);
+        for (uint32_t i = 0; !status && i < model->options.in_flight; i++)
+            status = model_record(model, &model->slots[i], batch, cut, NULL, failure,
+                                  &model->slots[i].passes[batch - 1]);
     }
+    model->recorded = !status;
     return status;
 }
 
@@ -185,8 +190,8 @@ enum status model_create(struct gpu_device *device, const struct kernels *kernel
         status = load_weights(model, card, weights, failure);
     if (!status)
         status = allocate_activations(model, failure);
-    if (!status)
-        status = prepare_slots(model, failure);
+    for (uint32_t i = 0; !status && i < model->options.in_flight; i++)
+        status = allocate_slot(model, &model->slots[i], failure);
     if (status)
         model_destroy(&model);
     else

@@ -1,5 +1,5 @@
 /* A model on a device: backbone and heads loaded, memory planned, one recorded forward pass for every batch
- * size.
+ * size, cut into submissions that do not keep a slow device too long.
  *
  * Used by one thread at a time.
  */
@@ -34,8 +34,8 @@ struct model_options {
 };
 
 struct model;
-/* Loads weights, plans activations for up to max_batch images and records every batch size. The card, device
- * and kernels are kept alive by the caller; the weight files only during the call. */
+/* Loads weights and plans activations for up to max_batch images. The card, device and kernels are kept alive
+ * by the caller; the weight files only during the call. */
 WARN_UNUSED enum status model_create(struct gpu_device *device, const struct kernels *kernels,
                                      const struct model_card *card, const struct model_weights *weights,
                                      const struct model_options *options, struct failure *failure,
@@ -58,7 +58,10 @@ WARN_UNUSED enum status model_submit(struct model *model, const struct model_ima
 /* Waits for the oldest batch in flight, which afterwards no longer is, but for TIMEOUT: not done in time. */
 WARN_UNUSED enum status model_wait(struct model *model, uint64_t timeout_ns, struct failure *failure);
 
-/* Submits and waits, with nothing in flight before. */
+/* Grows while the device works on the oldest batch in flight, unless one submission takes it all. */
+uint64_t model_progress(const struct model *model);
+/* Submits and waits, with nothing in flight before. A model's first run measures what its dispatches take and
+ * then records every batch size; it comes before any model_submit. */
 WARN_UNUSED enum status model_run(struct model *model, const struct model_image *images, uint32_t count,
                                   struct failure *failure);
 
@@ -67,7 +70,9 @@ WARN_UNUSED enum status model_run(struct model *model, const struct model_image 
 const float *model_logits(const struct model *model, size_t head, uint32_t image);
 const float *model_attention(const struct model *model, size_t head, uint32_t image);
 
-/* Milliseconds of each operation of the batch waited for last by a timed model, in order. */
+/* Milliseconds of each operation of the batch waited for last by a timed model, in order; not of its first
+ * run.
+ */
 WARN_UNUSED enum status model_timings(struct model *model, struct failure *failure,
                                       const struct gpu_timing **out, size_t *count);
 

@@ -2,6 +2,7 @@
 #include "engine/model/model_parts.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Per channel: ((byte/255 - low) / (high - low) - mean) / std with low = min/255, high = max/255, ImageNet's
@@ -44,7 +45,7 @@ static const struct model_slot *last_slot(const struct model *model)
 enum status model_submit(struct model *model, const struct model_image *images, uint32_t count,
                          struct failure *failure)
 {
-    assert(count > 0 && count <= model->options.max_batch);
+    assert(model->recorded && count > 0 && count <= model->options.max_batch);
     assert(model->submitted - model->landed < model->options.in_flight);
     struct model_slot *slot = slot_of(model, model->submitted);
     write_inputs(model, slot, images, count);
@@ -64,10 +65,42 @@ enum status model_wait(struct model *model, uint64_t timeout_ns, struct failure 
     return status;
 }
 
+uint64_t model_progress(const struct model *model)
+{
+    const struct model_slot *slot = &model->slots[model->landed % model->options.in_flight];
+    return gpu_recorder_progress(slot->passes[slot->count - 1]);
+}
+
+/* Runs one dispatch at a time to learn what each takes, then records every pass. */
+static enum status run_first(struct model *model, const struct model_image *images, uint32_t count,
+                             struct failure *failure)
+{
+    struct model_slot *slot = slot_of(model, model->submitted);
+    struct gpu_recorder *pass = NULL;
+    double *ms = NULL;
+    size_t dispatches = 0;
+    enum status status = model_record(model, slot, count, 1, NULL, failure, &pass);
+    if (status)
+        return status;
+    write_inputs(model, slot, images, count);
+    status = gpu_recorder_measure(pass, failure, &ms, &dispatches);
+    gpu_recorder_destroy(&pass);
+    for (size_t i = 0; i < dispatches; i++)
+        ms[i] /= count;
+    if (!status)
+        status = model_record_all(model, ms, dispatches, failure);
+    if (!status)
+        model->landed = ++model->submitted;
+    free(ms);
+    return status;
+}
+
 enum status model_run(struct model *model, const struct model_image *images, uint32_t count,
                       struct failure *failure)
 {
     assert(model->landed == model->submitted);
+    if (!model->recorded)
+        return run_first(model, images, count, failure);
     enum status status = model_submit(model, images, count, failure);
     return status ? status : model_wait(model, UINT64_MAX, failure);
 }
@@ -100,7 +133,7 @@ enum status model_trace(struct model *model, const struct model_image *images, u
     assert(model->landed == model->submitted);
     struct model_slot *slot = slot_of(model, model->submitted);
     struct gpu_recorder *pass = NULL;
-    enum status status = model_record(model, slot, count, taps, failure, &pass);
+    enum status status = model_record(model, slot, count, 0, taps, failure, &pass);
     if (status)
         return status;
     if (taps->status)

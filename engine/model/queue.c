@@ -26,7 +26,7 @@ struct queue {
     pthread_cond_t arrived;
     struct request *first, **last; /* whose turn is next */
     size_t depth, limit;           /* images */
-    size_t idle;                   /* workers that wait for work */
+    size_t workers, idle;          /* taking part; of those, waiting for work */
     struct failure closed;         /* status OK: open */
     bool ended;
 };
@@ -278,22 +278,42 @@ void queue_return(struct queue *queue, struct job *const *jobs, uint32_t count, 
     pthread_mutex_unlock(&queue->lock);
 }
 
-void queue_close(struct queue *queue, const struct failure *failure)
+/* Answers all that wait, and what comes from now on. */
+static void close_queue(struct queue *queue, const struct failure *failure)
 {
-    pthread_mutex_lock(&queue->lock);
-    queue->closed = *failure;
+    if (!queue->ended)
+        queue->closed = *failure;
     while (queue->first)
         fail(queue, queue->first, failure);
-    pthread_cond_broadcast(&queue->arrived);
-    pthread_mutex_unlock(&queue->lock);
 }
 
-void queue_open(struct queue *queue)
+void queue_join(struct queue *queue)
 {
     pthread_mutex_lock(&queue->lock);
+    queue->workers++;
     if (!queue->ended)
         queue->closed = (struct failure){0};
     pthread_mutex_unlock(&queue->lock);
+}
+
+void queue_leave(struct queue *queue, const struct failure *failure)
+{
+    pthread_mutex_lock(&queue->lock);
+    assert(queue->workers > 0);
+    if (!--queue->workers)
+        close_queue(queue, failure);
+    pthread_mutex_unlock(&queue->lock);
+}
+
+bool queue_sleep(struct queue *queue, uint32_t milliseconds)
+{
+    uint64_t until_ns = clock_now_ns() + (uint64_t)milliseconds * 1000000;
+    pthread_mutex_lock(&queue->lock);
+    while (!queue->ended && clock_now_ns() < until_ns)
+        wait_until(queue, &queue->arrived, until_ns);
+    bool ended = queue->ended;
+    pthread_mutex_unlock(&queue->lock);
+    return !ended;
 }
 
 void queue_end(struct queue *queue)
@@ -301,9 +321,10 @@ void queue_end(struct queue *queue)
     struct failure failure;
     failure_set(&failure, STATUS_UNAVAILABLE, "The service is shutting down; try again.");
     pthread_mutex_lock(&queue->lock);
+    close_queue(queue, &failure);
     queue->ended = true;
+    pthread_cond_broadcast(&queue->arrived);
     pthread_mutex_unlock(&queue->lock);
-    queue_close(queue, &failure);
 }
 
 size_t queue_depth(struct queue *queue)

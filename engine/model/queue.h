@@ -46,8 +46,9 @@ struct queue *queue_create(size_t limit); /* images that may wait */
 void queue_destroy(struct queue **queue);
 
 /* Queues `count` images, waits for their answers and fills out[0..count). UNAVAILABLE: no room; TIMEOUT: the
- * deadline fired, also while a batch runs; CLIENT_GONE; else what the queue was closed or the jobs were
- * finished with. Images still waiting then are withdrawn. Takes the pixels in every case. */
+ * deadline fired, also while a batch runs; CLIENT_GONE; else what the last
+ * worker left or the jobs were returned with. Images still waiting then are withdrawn. Takes the pixels in
+ * every case. */
 WARN_UNUSED enum status queue_run(struct queue *queue, const struct batcher_image *images, size_t count,
                                   const struct batcher_client *client, struct failure *failure,
                                   struct answer *out);
@@ -61,10 +62,14 @@ uint32_t queue_take_full(struct queue *queue, uint32_t max, struct job **jobs);
 void queue_return(struct queue *queue, struct job *const *jobs, uint32_t count,
                   const struct failure *failure);
 
-/* Answers all that wait with the failure, and what comes from now on too, until queue_open. */
-void queue_close(struct queue *queue, const struct failure *failure);
-void queue_open(struct queue *queue);
-/* Closes for good: workers get no more work. */
+/* A worker takes part from now on. */
+void queue_join(struct queue *queue);
+/* A worker that had joined takes no more work. Where it was the last, all that wait are answered with the
+ * failure, and what comes too until one joins again. */
+void queue_leave(struct queue *queue, const struct failure *failure);
+/* Sleeps for that long; false at once when the queue has ended. */
+bool queue_sleep(struct queue *queue, uint32_t milliseconds);
+/* Closes for good: workers get no more work, and who waits gets UNAVAILABLE. */
 void queue_end(struct queue *queue);
 
 size_t queue_depth(struct queue *queue); /* images waiting */

@@ -125,6 +125,33 @@ class Lifetime(unittest.TestCase):
             self.assertEqual(request.join().code, 200)
             self.assertEqual(running.process.wait(20), 0)
 
+    def test_work_goes_on_for_a_while_after_sigterm(self):
+        with Service(BINARY, "--grace-ms", "1500") as running:
+            running.process.send_signal(signal.SIGTERM)
+            started = time.monotonic()
+            wait_until(lambda: running.get("/readyz").code == 503, 1)
+            self.assertIn("about to stop", running.get("/readyz").detail)
+            self.assertEqual(running.get("/healthz").code, 200)
+            while time.monotonic() - started < 1.2:
+                answer = running.post("/predict", "image/png", PICTURE)
+                self.assertEqual((answer.code, answer.headers["connection"]), (200, "close"))
+            self.assertEqual(running.process.wait(20), 0)
+            self.assertGreater(time.monotonic() - started, 1.5)
+
+    def test_a_person_is_not_kept_waiting(self):
+        with Service(BINARY, "--grace-ms", "20000") as running:
+            self.assertEqual(running.stop(signal.SIGINT, 10), 0)
+
+    def test_a_request_that_takes_too_long_is_cut_off(self):
+        with Service(BINARY, "--rung", "slow", "--drain-timeout-ms", "100") as running:
+            request = in_background(lambda: running.raw(HEAD + b"Content-Length: %d\r\n\r\n" % len(PICTURE) + PICTURE))
+            time.sleep(0.3)
+            started = time.monotonic()
+            self.assertEqual(running.stop(), 0)
+            self.assertLess(time.monotonic() - started, 0.7)
+            self.assertEqual(request.join(), b"")
+            self.assertIn("1 requests were cut off", running.errors())
+
     def test_a_second_signal_ends_at_once(self):
         with Service(BINARY, "--rung", "slow") as running:
             request = in_background(lambda: running.raw(HEAD + b"Content-Length: %d\r\n\r\n" % len(PICTURE) + PICTURE))
@@ -152,6 +179,17 @@ class Lifetime(unittest.TestCase):
         with Service(BINARY, "--rung", "broken", ready=False) as running:
             self.assertEqual(running.process.wait(20), 1)
             self.assertIn("cxrd serve: The package is broken.", running.errors())
+
+    def test_a_stuck_device_is_told_to_who_can_restart(self):
+        with Service(BINARY, "--rung", "stuck") as running:
+            self.assertEqual(running.get("/healthz").code, 503)
+            self.assertEqual(running.get("/readyz").code, 503)
+            self.assertIn("no progress", running.get("/healthz").detail)
+
+    def test_a_device_lost_for_good_ends_the_process(self):
+        with Service(BINARY, "--rung", "dead") as running:
+            self.assertEqual(running.process.wait(20), 3)
+            self.assertIn("cxrd serve: The device was lost and could not be made ready again", running.errors())
 
     def test_a_taken_port_is_told(self):
         with Service(BINARY) as running:

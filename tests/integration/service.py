@@ -131,7 +131,8 @@ class Service:
         command = [binary, "serve"] if pathlib.Path(binary).name == "cxrd" else [binary]
         wrapper = os.environ.get("CXRD_TEST_WRAPPER", "").split()
         self.process = subprocess.Popen(
-            [*wrapper, *command, "--model", str(model), "--listen", "127.0.0.1:0", *options],
+            [*wrapper, *command, "--model", str(model), "--listen", "127.0.0.1:0",
+             *([] if "--grace-ms" in options else ["--grace-ms", "0"]), *options],
             stdout=subprocess.PIPE, stderr=self.log, text=True)
         self.port = self.read_port("listening on")
         self.probe_port = self.read_port("probes on") if "--probe-listen" in options else None

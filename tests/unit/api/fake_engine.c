@@ -116,9 +116,15 @@ const char *engine_rung_name(const struct engine *engine)
     return "fake";
 }
 
-bool engine_usable(const struct engine *engine)
+enum health engine_health(const struct engine *engine)
 {
-    return strcmp(engine->behaviour, "lost") && (!engine->decoders || image_pool_usable(engine->decoders));
+    if (!strcmp(engine->behaviour, "lost"))
+        return HEALTH_RESTORING;
+    if (!strcmp(engine->behaviour, "stuck"))
+        return HEALTH_STUCK;
+    if (!strcmp(engine->behaviour, "dead") || (engine->decoders && !image_pool_usable(engine->decoders)))
+        return HEALTH_DEAD;
+    return HEALTH_WELL;
 }
 
 size_t engine_queue_depth(const struct engine *engine)
@@ -140,7 +146,7 @@ void engine_statistics(const struct engine *engine, struct engine_statistics *ou
         .batches = engine->batches,
         .images = engine->images,
         .device_memory_bytes = 1 << 20,
-        .device_lost_count = !engine_usable(engine),
+        .device_lost_count = engine_health(engine) != HEALTH_WELL,
     };
     for (size_t i = 0; i < ENGINE_BATCH_MAX; i++)
         out->batch_size_counts[i] = engine->sizes[i];

@@ -2,7 +2,8 @@
  *
  * Its `rung` option chooses how it behaves: "slow" takes a second for a prediction
  * unless its client has gone, "loading" three seconds
- * to be created, "broken" fails to be, "full" has no room in its queue, "lost" has lost its device.
+ * to be created, "broken" fails to be, "full" has no room in its queue, "lost" has lost its device, "dead"
+ * for good, "stuck" makes no progress.
  */
 #ifndef CXRD_TESTS_UNIT_API_FAKE_ENGINE_H
 #define CXRD_TESTS_UNIT_API_FAKE_ENGINE_H

@@ -148,6 +148,39 @@ START_TEST(each_command_sees_those_before_it)
 }
 END_TEST
 
+START_TEST(a_cut_recording_does_what_a_whole_one_does)
+{
+    struct fixture f = fixture_create();
+    struct failure failure = {0};
+    struct gpu_recorder *recorder = recorder_create(f.device, true);
+    gpu_recorder_cut(recorder, 3);
+    for (uint32_t i = 0; i < 20; i++) { /* each adds one to the sum */
+        struct fill_params params = params_of(&f, i);
+        gpu_record_dispatch(recorder, f.fill, "fill", &params, GROUPS, 1, 1);
+    }
+    finish(recorder);
+    for (uint32_t replay = 1; replay <= 3; replay++) {
+        run(recorder);
+        expect(&f, &f.words, 3 * 19, 1);
+        expect(&f, &f.sum, 20 * replay, 0);
+    }
+    ck_assert_uint_eq(gpu_recorder_progress(recorder), 3 * 7);
+    double *ms = NULL;
+    size_t count = 0;
+    require_ok(gpu_recorder_measure(recorder, &failure, &ms, &count), &failure);
+    ck_assert_uint_eq(count, 7);
+    for (size_t i = 0; i < count; i++)
+        ck_assert(ms[i] > 0);
+    expect(&f, &f.sum, 20 * 4, 0);
+    const struct gpu_timing *timings = NULL;
+    require_ok(gpu_recorder_timings(recorder, &failure, &timings, &count), &failure);
+    ck_assert_uint_eq(count, 20);
+    free(ms);
+    gpu_recorder_destroy(&recorder);
+    fixture_destroy(&f);
+}
+END_TEST
+
 START_TEST(host_memory_is_seen_on_both_sides)
 {
     struct fixture f = fixture_create();
@@ -224,6 +257,31 @@ START_TEST(a_recorder_in_flight_can_be_destroyed)
 }
 END_TEST
 
+START_TEST(a_device_can_be_lost_for_a_drill_while_it_computes)
+{
+    struct fixture f = fixture_create();
+    struct failure failure = {0};
+    struct gpu_recorder *recorder = recorder_create(f.device, false),
+                        *other = recorder_create(f.device, false);
+    struct fill_params params = params_of(&f, 1);
+    for (int i = 0; i < 200; i++)
+        gpu_record_dispatch(recorder, f.fill, "fill", &params, GROUPS, 1, 1);
+    finish(recorder);
+    finish(other);
+    gpu_device_lose_after(f.device, 3);
+    run(other);
+    require_ok(gpu_recorder_submit(recorder, &failure), &failure);
+    ck_assert(!gpu_device_lost(f.device));
+    ck_assert_int_eq(gpu_recorder_submit(other, &failure), STATUS_DEVICE_LOST);
+    ck_assert(gpu_device_lost(f.device));
+    ck_assert_int_eq(gpu_recorder_wait(recorder, UINT64_MAX, &failure), STATUS_DEVICE_LOST);
+    ck_assert_int_eq(gpu_recorder_submit(other, &failure), STATUS_DEVICE_LOST);
+    gpu_recorder_destroy(&other);
+    gpu_recorder_destroy(&recorder);
+    fixture_destroy(&f);
+}
+END_TEST
+
 START_TEST(a_grid_over_the_limit_fails_when_finished)
 {
     struct fixture f = fixture_create();
@@ -280,7 +338,8 @@ int main(void)
 {
     return RUN_WITHOUT_FORKING(
         "recorder", constants_and_push_constants_arrive_and_replays_repeat, each_command_sees_those_before_it,
-        host_memory_is_seen_on_both_sides, timings_name_each_dispatch_and_fit_into_the_time_passed,
-        a_recorder_in_flight_can_be_destroyed, a_grid_over_the_limit_fails_when_finished,
+        a_cut_recording_does_what_a_whole_one_does, host_memory_is_seen_on_both_sides,
+        timings_name_each_dispatch_and_fit_into_the_time_passed, a_recorder_in_flight_can_be_destroyed,
+        a_device_can_be_lost_for_a_drill_while_it_computes, a_grid_over_the_limit_fails_when_finished,
         waiting_gives_up_in_time_and_can_go_on, a_subgroup_size_the_device_lacks_is_refused);
 }

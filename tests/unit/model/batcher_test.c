@@ -1,131 +1,11 @@
-/* The batcher with a model of its own making: batches, order, bounds, deadlines, failures. */
+/* The batcher: batches, order, bounds, deadlines, clients that leave, several devices. */
 #include "engine/base/clock.h"
-#include "engine/model/batcher.h"
+#include "tests/unit/model/fake_model.h"
 
 #include <check.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-/* The model under the batcher: its logit is the image's first byte, its map the second. Batches are done one
- * after the other, each after delay_ms. */
-enum { SIDE_PIXELS = 16 * 16 * 3, MAX_BATCH = 4 };
-static struct {
-    _Atomic int delay_ms, batches, largest, most_in_flight;
-    _Atomic enum status status;
-    uint32_t in_flight_max;
-    struct {
-        uint64_t done_ns;
-        float logits[MAX_BATCH], maps[MAX_BATCH];
-    } flights[MODEL_IN_FLIGHT_MAX];
-    uint64_t submitted, landed;
-} fake;
-
-static const struct shape shape = {.side = 16, .patches = 1};
-static const struct label label = {.name = "A"};
-static const struct head_card heads[2] = {
-    {.name = "findings", .type = HEAD_GLORI, .labels = &label, .label_count = 1},
-    {.name = "risk", .type = HEAD_LINEAR, .labels = &label, .label_count = 1},
-};
-static const struct model_card card = {.heads = heads, .head_count = 2};
-
-enum status model_submit(struct model *model, const struct model_image *images, uint32_t count,
-                         struct failure *failure)
-{
-    (void)model;
-    (void)failure;
-    int in_flight = (int)(fake.submitted - fake.landed);
-    ck_assert_uint_lt(in_flight, fake.in_flight_max);
-    uint64_t now_ns = clock_now_ns(), start_ns = now_ns;
-    if (in_flight && fake.flights[(fake.submitted - 1) % fake.in_flight_max].done_ns > now_ns)
-        start_ns = fake.flights[(fake.submitted - 1) % fake.in_flight_max].done_ns;
-    uint64_t slot = fake.submitted++ % fake.in_flight_max;
-    fake.flights[slot].done_ns = start_ns + (uint64_t)fake.delay_ms * 1000000;
-    fake.batches++;
-    if (in_flight + 1 > fake.most_in_flight)
-        fake.most_in_flight = in_flight + 1;
-    if ((int)count > fake.largest)
-        fake.largest = (int)count;
-    for (uint32_t i = 0; i < count; i++) {
-        fake.flights[slot].logits[i] = images[i].pixels[0];
-        fake.flights[slot].maps[i] = images[i].pixels[1];
-    }
-    return STATUS_OK;
-}
-
-enum status model_wait(struct model *model, uint64_t timeout_ns, struct failure *failure)
-{
-    (void)model;
-    ck_assert_uint_lt(fake.landed, fake.submitted);
-    uint64_t now_ns = clock_now_ns(), done_ns = fake.flights[fake.landed % fake.in_flight_max].done_ns;
-    uint64_t left_ns = done_ns > now_ns ? done_ns - now_ns : 0;
-    usleep((useconds_t)((left_ns < timeout_ns ? left_ns : timeout_ns) / 1000));
-    if (left_ns > timeout_ns)
-        return failure_set(failure, STATUS_TIMEOUT, "Not done.");
-    fake.landed++;
-    return fake.status ? failure_set(failure, fake.status, "As the test asked.") : STATUS_OK;
-}
-
-const float *model_logits(const struct model *model, size_t head, uint32_t image)
-{
-    (void)model;
-    (void)head;
-    return &fake.flights[(fake.landed - 1) % fake.in_flight_max].logits[image];
-}
-
-const float *model_attention(const struct model *model, size_t head, uint32_t image)
-{
-    (void)model;
-    return head == 0 ? &fake.flights[(fake.landed - 1) % fake.in_flight_max].maps[image] : NULL;
-}
-
-const struct shape *model_shape(const struct model *model)
-{
-    (void)model;
-    return &shape;
-}
-
-uint32_t model_max_batch(const struct model *model)
-{
-    (void)model;
-    return MAX_BATCH;
-}
-
-uint32_t model_in_flight_max(const struct model *model)
-{
-    (void)model;
-    return fake.in_flight_max;
-}
-
-static struct batcher *batcher;
-
-static void start(uint32_t max_queue, uint32_t delay_us)
-{
-    struct batcher_options options = {.max_queue = max_queue, .max_queue_delay_us = delay_us};
-    if (!fake.in_flight_max)
-        fake.in_flight_max = 1;
-    ck_assert_int_eq(batcher_create((struct model *)&fake, &card, &options, NULL, &batcher), STATUS_OK);
-}
-
-static struct batcher_image image_of(uint8_t value)
-{
-    struct batcher_image image = {.pixels = memory_allocate(SIDE_PIXELS, 1)};
-    image.pixels[0] = value;
-    image.pixels[1] = (uint8_t)(value + 1);
-    return image;
-}
-
-static const struct batcher_client patient;
-
-static enum status run_one(uint8_t value, uint64_t deadline_ns, struct failure *failure,
-                           struct answer *answer)
-{
-    struct batcher_image image = image_of(value);
-    const struct batcher_client client = {.deadline_ns = deadline_ns};
-    return batcher_run(batcher, &image, 1, &client, failure, answer);
-}
 
 START_TEST(answers_in_order)
 {
@@ -142,25 +22,17 @@ START_TEST(answers_in_order)
         answer_finish(&answers[i]);
     }
     ck_assert_int_eq(fake.largest, MAX_BATCH);
-    uint64_t sizes[BATCHER_BATCH_MAX], count = 0;
-    batcher_count_sizes(batcher, sizes);
-    for (size_t i = 0; i < BATCHER_BATCH_MAX; i++)
-        count += sizes[i] * (i + 1);
-    ck_assert_uint_eq(count, 11);
-    ck_assert_uint_ge(sizes[MAX_BATCH - 1], 1);
+    struct lane_counts counts;
+    uint64_t images_counted = 0;
+    batcher_count(batcher, &counts);
+    for (size_t i = 0; i < LANE_BATCH_MAX; i++)
+        images_counted += counts.batch_sizes[i] * (i + 1);
+    ck_assert_uint_eq(images_counted, 11);
+    ck_assert_uint_ge(counts.batch_sizes[MAX_BATCH - 1], 1);
+    ck_assert_uint_eq(counts.losses, 0);
     batcher_destroy(&batcher);
 }
 END_TEST
-
-static void *run_in_thread(void *value)
-{
-    struct answer answer;
-    uint8_t number = (uint8_t)(uintptr_t)value;
-    bool good = run_one(number, 0, NULL, &answer) == STATUS_OK && answer.logits[0][0] == (float)number;
-    if (good)
-        answer_finish(&answer);
-    return good ? value : NULL;
-}
 
 START_TEST(gathers_requests_into_batches)
 {
@@ -271,17 +143,23 @@ START_TEST(a_deadline_fires_while_a_batch_runs)
 }
 END_TEST
 
-START_TEST(a_lost_device_fails_what_is_in_flight_and_what_follows)
+START_TEST(devices_share_the_work)
 {
-    struct answer answer;
-    start(8, 0);
-    ck_assert(batcher_usable(batcher));
-    fake.status = STATUS_DEVICE_LOST;
-    ck_assert_int_eq(run_one(1, 0, NULL, &answer), STATUS_DEVICE_LOST);
-    ck_assert(!batcher_usable(batcher));
-    fake.status = STATUS_OK;
-    ck_assert_int_eq(run_one(1, 0, NULL, &answer), STATUS_DEVICE_LOST);
+    struct batcher_image images[24];
+    struct answer answers[24];
+    fake.delay_ms = 20;
+    second.delay_ms = 60;
+    start_devices(2, 64, 0);
+    for (int i = 0; i < 24; i++)
+        images[i] = image_of((uint8_t)(10 * i));
+    ck_assert_int_eq(batcher_run(batcher, images, 24, &patient, NULL, answers), STATUS_OK);
+    for (int i = 0; i < 24; i++) {
+        ck_assert_float_eq(answers[i].logits[0][0], (float)(10 * i));
+        answer_finish(&answers[i]);
+    }
     batcher_destroy(&batcher);
+    ck_assert_int_gt(second.batches, 0);
+    ck_assert_int_gt(fake.batches, second.batches); /* the quicker one did more */
 }
 END_TEST
 
@@ -295,7 +173,7 @@ int main(void)
     tcase_add_test(cases, images_of_a_client_that_has_gone_are_not_computed);
     tcase_add_test(cases, refuses_what_does_not_fit);
     tcase_add_test(cases, a_deadline_fires_while_a_batch_runs);
-    tcase_add_test(cases, a_lost_device_fails_what_is_in_flight_and_what_follows);
+    tcase_add_test(cases, devices_share_the_work);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -155,7 +155,7 @@ START_TEST(one_failed_image_fails_its_request_and_no_other)
 }
 END_TEST
 
-START_TEST(a_closed_queue_answers_all_and_opens_again)
+START_TEST(without_workers_all_are_answered_until_one_joins)
 {
     struct call running = {0}, waiting = {0}, late = {.count = 1}, after = {0};
     struct job *jobs[2];
@@ -164,13 +164,16 @@ START_TEST(a_closed_queue_answers_all_and_opens_again)
     ck_assert_uint_eq(queue_take(queue, 1, 0, jobs), 1);
     begin(&waiting, 'w', 2);
     failure_set(&failure, STATUS_DEVICE_LOST, "As the test asked.");
-    queue_close(queue, &failure);
+    queue_join(queue); /* a second one */
+    queue_leave(queue, &failure);
+    ck_assert_uint_eq(queue_depth(queue), 2);
+    queue_leave(queue, &failure);
     ck_assert_int_eq(end(&waiting), STATUS_DEVICE_LOST);
     run_call(&late);
     ck_assert_int_eq(late.status, STATUS_DEVICE_LOST);
     answer(jobs, 1); /* was taken before */
     ck_assert_int_eq(end(&running), STATUS_OK);
-    queue_open(queue);
+    queue_join(queue);
     begin(&after, 'a', 1);
     ck_assert_uint_eq(queue_take(queue, 1, 0, jobs), 1);
     answer(jobs, 1);
@@ -183,7 +186,7 @@ START_TEST(an_ended_queue_lets_its_workers_go)
     struct call call = {.count = 1};
     struct job *jobs[1];
     queue_end(queue);
-    queue_open(queue);
+    queue_join(queue); /* too late */
     ck_assert_uint_eq(queue_take(queue, 1, 0, jobs), 0);
     run_call(&call);
     ck_assert_int_eq(call.status, STATUS_UNAVAILABLE);
@@ -268,6 +271,7 @@ END_TEST
 static void create(void)
 {
     queue = queue_create(LIMIT);
+    queue_join(queue);
     hung_up = false;
 }
 
@@ -286,7 +290,7 @@ int main(void)
     tcase_add_test(cases, a_client_that_hangs_up_takes_its_images_back);
     tcase_add_test(cases, a_deadline_withdraws_what_waits);
     tcase_add_test(cases, one_failed_image_fails_its_request_and_no_other);
-    tcase_add_test(cases, a_closed_queue_answers_all_and_opens_again);
+    tcase_add_test(cases, without_workers_all_are_answered_until_one_joins);
     tcase_add_test(cases, an_ended_queue_lets_its_workers_go);
     tcase_add_test(cases, the_limit_counts_images_that_wait);
     tcase_add_test(cases, only_a_full_batch_is_taken_behind_another);

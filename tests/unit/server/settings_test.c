@@ -43,7 +43,7 @@ START_TEST(nothing_given_means_the_defaults)
     ck_assert_str_eq(settings.models[0], "m");
     ck_assert_str_eq(settings.listen, "127.0.0.1:8080");
     ck_assert_ptr_null(settings.probe_listen);
-    ck_assert_ptr_null(settings.device);
+    ck_assert_uint_eq(settings.device_count, 0);
     ck_assert_uint_eq(settings.threads, 64);
     ck_assert_uint_eq(settings.decoders, 0);
     ck_assert_uint_eq(settings.decoder_sandbox, 1);
@@ -81,8 +81,10 @@ START_TEST(the_command_line_wins_over_environment_over_file)
     ck_assert_uint_eq(settings.precision, 2);
     ck_assert_uint_eq(settings.max_queue, 3);
     settings_finish(&settings);
-    ck_assert(!READ(&failure, &settings, "--model", "x", "--model", "y"));
+    ck_assert(!READ(&failure, &settings, "--model", "x", "--model", "y", "--device", "1", "--device", "0"));
     ck_assert_uint_eq(settings.model_count, 2);
+    ck_assert_uint_eq(settings.device_count, 2);
+    ck_assert_str_eq(settings.devices[1], "0");
     settings_finish(&settings);
 }
 END_TEST

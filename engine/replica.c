@@ -1,0 +1,175 @@
+#include "engine/replica.h"
+
+#include "engine/base/file.h"
+#include "engine/gpu/device.h"
+#include "engine/kernels/choice.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct replica {
+    const struct package *package;
+    struct engine_options options; /* its texts are the replica's own */
+    struct gpu_device *device;
+    struct kernels *kernels;
+    struct model *model;
+    _Atomic size_t memory_bytes;
+    char device_uuid[37]; /* the same one is opened again, whatever its index is by then */
+    char device_name[256], rung_name[32];
+};
+
+enum { MAX_BATCH_GPU = 8, MAX_BATCH_CPU = 4 };
+
+/* A forward pass on a drawn gradient: every logit finite, every attention map sums to 1. */
+static enum status self_test(struct replica *replica, struct failure *failure)
+{
+    const struct model_card *card = package_card(replica->package);
+    const struct shape *shape = model_shape(replica->model);
+    size_t count = (size_t)shape->side * shape->side * 3;
+    uint8_t *pixels = memory_allocate(count, 1), low[3] = {0, 0, 0}, high[3] = {255, 255, 255};
+    for (size_t i = 0; i < count; i++)
+        pixels[i] = (uint8_t)(i * 255 / (count - 1));
+    struct model_image image = {pixels, low, high};
+    enum status status = model_run(replica->model, &image, 1, failure);
+    for (size_t head = 0; !status && head < card->head_count; head++) {
+        const float *logits = model_logits(replica->model, head, 0);
+        const float *attention = model_attention(replica->model, head, 0);
+        bool good = true;
+        for (size_t label = 0; label < card->heads[head].label_count; label++) {
+            double sum = 0;
+            for (size_t p = 0; attention && p < shape->patches; p++)
+                sum += (double)attention[label * shape->patches + p];
+            good = good && isfinite(logits[label]) && (!attention || fabs(sum - 1) < 1e-2);
+        }
+        if (!good)
+            status = failure_set(failure, STATUS_DEVICE,
+                                 "The self-test of head \"%s\" failed on this device; try another rung.",
+                                 card->heads[head].name);
+    }
+    free(pixels);
+    return status;
+}
+
+static enum status load_model(struct replica *replica, const struct model_options *options,
+                              struct failure *failure)
+{
+    const struct model_card *card = package_card(replica->package);
+    const struct safetensors **heads = memory_allocate(card->head_count, sizeof(struct safetensors *));
+    for (size_t i = 0; i < card->head_count; i++)
+        heads[i] = package_head(replica->package, i);
+    struct model_weights weights = {.backbone = package_backbone(replica->package), .heads = heads};
+    enum status status =
+        model_create(replica->device, replica->kernels, card, &weights, options, failure, &replica->model);
+    free(heads);
+    return status;
+}
+
+static enum status open_device(struct replica *replica, const char *choice, struct failure *failure)
+{
+    const char *folder = replica->options.cache_folder;
+    char *users = folder ? NULL : file_cache_folder();
+    enum status status = gpu_device_create(choice, folder ? folder : users, failure, &replica->device);
+    free(users);
+    return status;
+}
+
+/* Everything from the device on. */
+static enum status make(struct replica *replica, const char *choice, struct failure *failure)
+{
+    const struct engine_options *options = &replica->options;
+    enum status status = open_device(replica, choice, failure);
+    if (status)
+        return status;
+    struct model_options model = {.max_batch = options->max_batch, .in_flight = options->in_flight};
+    if (!model.max_batch)
+        model.max_batch = gpu_device_info(replica->device)->kind == GPU_CPU ? MAX_BATCH_CPU : MAX_BATCH_GPU;
+    const struct shape shape = shape_of(package_card(replica->package));
+    const struct kernels_wish wish = {options->rung, options->precision,
+                                      shape_for_trial(&shape, model.max_batch)};
+    status = kernels_choose(replica->device, &wish, failure, &replica->kernels);
+    if (!status)
+        status = load_model(replica, &model, failure);
+    if (!status)
+        atomic_store(&replica->memory_bytes,
+                     model_weight_bytes(replica->model) + model_activation_bytes(replica->model));
+    if (!status)
+        status = self_test(replica, failure);
+    if (!status)
+        gpu_device_save_pipelines(replica->device); /* now: a killed process keeps what it compiled */
+    return status;
+}
+
+static void unmake(struct replica *replica)
+{
+    model_destroy(&replica->model);
+    kernels_destroy(&replica->kernels);
+    gpu_device_destroy(&replica->device);
+}
+
+static const char *copy_option(const char *text)
+{
+    return text ? memory_copy_text(text) : NULL;
+}
+
+enum status replica_create(const struct package *package, const struct engine_options *options,
+                           const char *choice, struct failure *failure, struct replica **out)
+{
+    struct replica *replica = memory_allocate(1, sizeof *replica);
+    replica->package = package;
+    replica->options = *options;
+    replica->options.rung = copy_option(options->rung);
+    replica->options.cache_folder = copy_option(options->cache_folder);
+    enum status status = make(replica, choice, failure);
+    if (status) {
+        replica_destroy(&replica);
+        return status;
+    }
+    if (options->lose_device_after)
+        gpu_device_lose_after(replica->device, options->lose_device_after);
+    snprintf(replica->device_uuid, sizeof replica->device_uuid, "%s", gpu_device_info(replica->device)->uuid);
+    snprintf(replica->device_name, sizeof replica->device_name, "%s", gpu_device_info(replica->device)->name);
+    snprintf(replica->rung_name, sizeof replica->rung_name, "%s", rung_name(kernels_rung(replica->kernels)));
+    *out = replica;
+    return STATUS_OK;
+}
+
+void replica_destroy(struct replica **handle)
+{
+    struct replica *replica = handle ? *handle : NULL;
+    if (!replica)
+        return;
+    unmake(replica);
+    free((char *)replica->options.rung);
+    free((char *)replica->options.cache_folder);
+    free(replica);
+    *handle = NULL;
+}
+
+enum status replica_restore(struct replica *replica, struct failure *failure)
+{
+    unmake(replica);
+    return make(replica, replica->device_uuid, failure);
+}
+
+struct model *replica_model(const struct replica *replica)
+{
+    return replica->model;
+}
+
+size_t replica_memory_bytes(const struct replica *replica)
+{
+    return atomic_load(&replica->memory_bytes);
+}
+
+const char *replica_device_name(const struct replica *replica)
+{
+    return replica->device_name;
+}
+
+const char *replica_rung_name(const struct replica *replica)
+{
+    return replica->rung_name;
+}

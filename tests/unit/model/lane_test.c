@@ -1,0 +1,127 @@
+/* A device's worker in trouble: devices lost, restored and given up; progress and the lack of it. */
+#include "engine/base/clock.h"
+#include "tests/unit/model/fake_model.h"
+
+#include <check.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void wait_for_health(enum health health)
+{
+    for (int i = 0; i < 2000 && batcher_health(batcher) != health; i++)
+        usleep(1000);
+    ck_assert_int_eq(batcher_health(batcher), health);
+}
+
+/* 23 images, so that batches are in flight and images wait when the device is lost. */
+START_TEST(a_lost_device_fails_what_it_had_and_is_restored)
+{
+    struct batcher_image images[23];
+    struct answer answers[23];
+    struct failure failure;
+    for (uint32_t in_flight = 1; in_flight <= MODEL_IN_FLIGHT_MAX; in_flight++) {
+        fake.in_flight_max = in_flight;
+        fake.submitted = fake.landed = 0;
+        restores = 0;
+        restores_failing = 2;
+        start(64, 0);
+        fake.status = STATUS_DEVICE_LOST;
+        for (int i = 0; i < 23; i++)
+            images[i] = image_of(1);
+        ck_assert_int_eq(batcher_run(batcher, images, 23, &patient, &failure, answers), STATUS_DEVICE_LOST);
+        ck_assert_uint_eq(batcher_depth(batcher), 0);
+        wait_for_health(HEALTH_WELL);
+        ck_assert_int_eq(restores, 3);
+        ck_assert_int_eq(run_one(7, 0, NULL, &answers[0]), STATUS_OK);
+        ck_assert_float_eq(answers[0].logits[0][0], 7);
+        answer_finish(&answers[0]);
+        batcher_destroy(&batcher);
+    }
+}
+END_TEST
+
+START_TEST(a_device_that_stays_lost_is_given_up)
+{
+    struct answer answer;
+    struct failure failure;
+    start(8, 0);
+    fake.status = STATUS_DEVICE_LOST;
+    restores_failing = 1000;
+    ck_assert_int_eq(run_one(1, 0, &failure, &answer), STATUS_DEVICE_LOST);
+    wait_for_health(HEALTH_DEAD);
+    ck_assert_int_eq(restores, 5);
+    ck_assert_int_eq(run_one(1, 0, &failure, &answer), STATUS_DEVICE_LOST);
+    ck_assert_ptr_nonnull(strstr(failure.sentence, "try again"));
+    batcher_destroy(&batcher);
+}
+END_TEST
+
+/* A batch of 1.5 s where 0.6 s without progress are too long. */
+static void expect_while_running(enum health health)
+{
+    pthread_t threads[10];
+    fake.delay_ms = 1500;
+    start(64, 0);
+    ck_assert_int_eq(batcher_health(batcher), HEALTH_WELL);
+    for (uintptr_t i = 0; i < 10; i++) /* more than a batch: some wait */
+        pthread_create(&threads[i], NULL, run_in_thread, (void *)(i + 1));
+    usleep(1200000);
+    ck_assert_int_eq(batcher_health(batcher), health);
+    fake.delay_ms = 0;
+    for (int i = 0; i < 10; i++)
+        pthread_join(threads[i], NULL);
+    ck_assert_int_eq(batcher_health(batcher), HEALTH_WELL);
+    batcher_destroy(&batcher);
+}
+
+START_TEST(a_worker_without_progress_is_stuck)
+{
+    expect_while_running(HEALTH_STUCK);
+}
+END_TEST
+
+START_TEST(a_slow_worker_is_not_stuck)
+{
+    fake.working = true;
+    expect_while_running(HEALTH_WELL);
+}
+END_TEST
+
+START_TEST(one_lost_device_leaves_the_others_working)
+{
+    struct answer answer;
+    int lost = 0;
+    restores_failing = 1000;
+    start_devices(2, 64, 0);
+    second.status = STATUS_DEVICE_LOST;
+    for (int i = 0; i < 20 || !lost; i++) {
+        enum status status = run_one((uint8_t)i, 0, NULL, &answer);
+        ck_assert(status == STATUS_OK || status == STATUS_DEVICE_LOST);
+        lost += status == STATUS_DEVICE_LOST;
+        if (!status)
+            answer_finish(&answer);
+    }
+    ck_assert_int_eq(lost, 1);
+    ck_assert_int_eq(batcher_health(batcher), HEALTH_WELL);
+    batcher_destroy(&batcher);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("lane");
+    TCase *cases = tcase_create("workers");
+    tcase_add_test(cases, a_lost_device_fails_what_it_had_and_is_restored);
+    tcase_add_test(cases, a_device_that_stays_lost_is_given_up);
+    tcase_add_test(cases, a_worker_without_progress_is_stuck);
+    tcase_add_test(cases, a_slow_worker_is_not_stuck);
+    tcase_add_test(cases, one_lost_device_leaves_the_others_working);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
