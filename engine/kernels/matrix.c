@@ -21,17 +21,17 @@ static const struct gemm_matrix_tile {
     {{64, 128, 128, 32, 64, 64, 1}, {64, 64, 64, 64, 64, 32, 2}},
 };
 
-/* As gemm_matrix2.comp has them, columns a multiple of a head: a driver cuts a workgroup's matrices up by
+/* As gemm_matrix2.comp has them, columns 2 panels at least: a driver cuts a workgroup's matrices up by
  * itself. */
 static const struct gemm_matrix2_tile {
     uint32_t invocations; /* 0: a subgroup */
     uint32_t rows, columns, step;
 } gemm_tiles2[TILE_SIZES] = {{256, 128, 256, 64}, {128, 64, 64, 64}},
   /* Where matrices of any size are only a subgroup's, as on CPU drivers. */
-    gemm_subgroup_tiles2[TILE_SIZES] = {{0, 32, 64, 32}, {0, 16, 64, 64}};
+    gemm_subgroup_tiles2[TILE_SIZES] = {{0, 16, 32, 16}, {0, 16, 32, 16}};
 /* As attention_matrix2.comp has them: queries x keys x head. */
 static const struct gemm_matrix2_tile attention_workgroup2 = {128, 64, 64, HEAD_SIZE},
-                                      attention_subgroup2 = {0, 16, 32, HEAD_SIZE};
+                                      attention_subgroup2 = {0, 8, 8, HEAD_SIZE};
 
 /* As attention_matrix.comp has them: a workgroup has as many subgroups as its queries take, at most 2 * keys.
  */
@@ -114,7 +114,7 @@ static uint32_t attention_shared_bytes(const struct attention_matrix_tile *tile,
 const char *matrix_lacks(const struct gpu_device_info *device)
 {
     if (!device->cooperative_matrix)
-        return device->matrix_lack;
+        return device->matrix_lack ? device->matrix_lack : "it has no cooperative matrices";
     if (!gpu_shader_find("gemm_matrix.f16") || !gpu_shader_find("attention_matrix.f16"))
         return "this build's shader compiler was too old for its kernels";
     if (!device->half_storage || !device->half_arithmetic)
@@ -169,7 +169,7 @@ static bool steps_fit(const struct gpu_device_info *device, const struct gemm_ma
 const char *matrix2_lacks(const struct gpu_device_info *device)
 {
     if (!device->cooperative_matrix2)
-        return device->matrix2_lack;
+        return device->matrix2_lack ? device->matrix2_lack : "it has no cooperative matrices of any size";
     if (!gpu_shader_find(device->matrix2_workgroup ? "gemm_matrix2.f16" : "gemm_matrix2.f16_subgroup"))
         return "this build's shader compiler was too old for its kernels";
     if (!device->half_storage || !device->half_arithmetic)
