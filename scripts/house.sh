@@ -121,7 +121,7 @@ userland_unpack()
     rm -rf "$partial"
     touch "$failed"
     say "The newer userland could not be unpacked (see $log); going on with the system's shader compiler and drivers:" \
-        "portable kernels only."
+        "no kernels on cooperative matrices."
     userland=''
 }
 
@@ -130,7 +130,7 @@ userland_unpack()
 userland_finish() # FOLDER FINAL_FOLDER
 {
     local library_path loader
-    rm -rf "${1:?}"/usr/share/{doc,man,locale,info} "$1"/usr/lib/python3* "$1/var"
+    rm -rf "${1:?}"/usr/share/{doc,man,locale,info} "${1:?}"/usr/lib/python3* "${1:?}/var"
     loader=$(cd "$1" && find usr/lib -name 'ld-linux*.so.*' | sort | head -n 1)
     library_path=$(cd "$1" && find usr/lib -maxdepth 1 -name '*-linux-gnu*' -type d | head -n 1)
     [[ -n $loader && -n $library_path && -e $1/usr/share/vulkan/icd.d/lvp_icd.json ]] || return 1
@@ -172,7 +172,7 @@ choose_toolchain()
     return 0
 }
 
-# Configures a build folder once, and again when the shader compiler is another one.
+# Configures a build folder once, and again when the shader compiler or the Vulkan headers are others.
 configure() # FOLDER MESON_OPTION...
 {
     local folder=$root/$1 want
@@ -183,7 +183,7 @@ configure() # FOLDER MESON_OPTION...
         rm -rf "$folder"
         meson setup "$folder" "$root" "$@" || return 1
     elif [[ $(cat "$folder/.configured" 2>/dev/null) != "$want" ]]; then
-        meson configure "$folder" "$@" || return 1
+        meson setup --reconfigure "$folder" "$root" "$@" || return 1 # knows options newer than the folder, too
     fi
     printf '%s\n' "$want" >"$folder/.configured"
 }
