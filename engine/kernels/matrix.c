@@ -2,8 +2,8 @@
  *
  * No GPU has tuned these tables yet: they follow from what is known of tensor cores. A subgroup that makes
  * R x C of a GEMM reads R + C values from shared memory for R C multiply-adds and keeps R C / lanes sums in
- * registers: 64 x 64 takes 128 of the 255 that each of 32 lanes may have, and 128 bytes for 4096
- * multiply-adds are about what a multiprocessor gets of both at a time. */
+ * registers. 64 x 64 takes 128 of the 255 registers of each of 32 lanes, and its 256 bytes for 4096
+ * multiply-adds take a multiprocessor as long as the multiply-adds do. */
 #include "engine/kernels/matrix.h"
 
 #include <assert.h>
