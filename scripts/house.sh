@@ -121,7 +121,7 @@ userland_unpack()
     rm -rf "$partial"
     touch "$failed"
     say "The newer userland could not be unpacked (see $log); going on with the system's shader compiler and drivers:" \
-        "portable kernels only."
+        "no kernels on cooperative matrices."
     userland=''
 }
 

@@ -1,8 +1,9 @@
 /* Shapes and tiles of the kernels on cooperative matrices.
  *
- * No GPU has tuned these tables yet: they follow from what is known of tensor cores. A subgroup that makes R
- * x C of a GEMM reads (R + C) / (R C) of what it multiplies from shared memory and keeps R C / lanes sums in
- * registers: 64 x 64 is where 32 lanes are at 128 registers of 255. */
+ * No GPU has tuned these tables yet: they follow from what is known of tensor cores. A subgroup that makes
+ * R x C of a GEMM reads R + C values from shared memory for R C multiply-adds and keeps R C / lanes sums in
+ * registers. 64 x 64 takes 128 of the 255 registers of each of 32 lanes, and its 256 bytes for 4096
+ * multiply-adds take a multiprocessor as long as the multiply-adds do. */
 #include "engine/kernels/matrix.h"
 
 #include <assert.h>
@@ -16,25 +17,22 @@ static const struct gemm_matrix_tile {
     {{8, 32, 32, 32, 16, 16, 1}, {8, 16, 32, 32, 16, 16, 2}},
     /* Intel: 16 lanes with 128 registers each, of which 32 x 32 takes 64. */
     {{16, 128, 64, 32, 32, 32, 1}, {16, 64, 64, 64, 32, 32, 2}},
-    /* NVIDIA and AMD. 20 KiB of shared memory and 128 threads: by registers two workgroups a multiprocessor.
-     */
+    /* NVIDIA and AMD: 20 KiB of shared memory, 128 threads, by registers two workgroups a multiprocessor. */
     {{64, 128, 128, 32, 64, 64, 1}, {64, 64, 64, 64, 64, 32, 2}},
 };
 
-/* As gemm_matrix2.comp has them, columns a multiple of a head: a driver cuts a workgroup's matrices up by
- * itself. */
+/* As gemm_matrix2.comp has them, columns at least 32: a driver cuts a workgroup's matrices up by itself. */
 static const struct gemm_matrix2_tile {
     uint32_t invocations; /* 0: a subgroup */
     uint32_t rows, columns, step;
-} gemm_tiles2[TILE_SIZES] = {{256, 128, 256, 64}, {128, 64, 64, 64}},
+} gemm_workgroup2[TILE_SIZES] = {{256, 128, 256, 64}, {128, 64, 64, 64}},
   /* Where matrices of any size are only a subgroup's, as on CPU drivers. */
-    gemm_subgroup_tiles2[TILE_SIZES] = {{0, 32, 64, 32}, {0, 16, 64, 64}};
+    gemm_subgroup2[TILE_SIZES] = {{0, 16, 32, 16}, {0, 16, 32, 16}};
 /* As attention_matrix2.comp has them: queries x keys x head. */
 static const struct gemm_matrix2_tile attention_workgroup2 = {128, 64, 64, HEAD_SIZE},
-                                      attention_subgroup2 = {0, 16, 32, HEAD_SIZE};
+                                      attention_subgroup2 = {0, 8, 8, HEAD_SIZE};
 
-/* As attention_matrix.comp has them: a workgroup has as many subgroups as its queries take, at most 2 * keys.
- */
+/* As attention_matrix.comp has them: as many subgroups as the queries take, which are at most 2 * keys. */
 static const struct attention_matrix_tile {
     uint32_t lanes_max; /* for subgroups of at most so many lanes */
     uint32_t queries, keys, row_fragments;
@@ -114,7 +112,7 @@ static uint32_t attention_shared_bytes(const struct attention_matrix_tile *tile,
 const char *matrix_lacks(const struct gpu_device_info *device)
 {
     if (!device->cooperative_matrix)
-        return device->matrix_lack;
+        return device->matrix_lack ? device->matrix_lack : "it has no cooperative matrices";
     if (!gpu_shader_find("gemm_matrix.f16") || !gpu_shader_find("attention_matrix.f16"))
         return "this build's shader compiler was too old for its kernels";
     if (!device->half_storage || !device->half_arithmetic)
@@ -143,7 +141,7 @@ const char *matrix_lacks(const struct gpu_device_info *device)
 
 static const struct gemm_matrix2_tile *gemm_tile2(const struct gpu_device_info *device, enum tile_size size)
 {
-    return device->matrix2_workgroup ? &gemm_tiles2[size] : &gemm_subgroup_tiles2[size];
+    return device->matrix2_workgroup ? &gemm_workgroup2[size] : &gemm_subgroup2[size];
 }
 
 static const struct gemm_matrix2_tile *attention_tile2(const struct gpu_device_info *device)
@@ -169,7 +167,7 @@ static bool steps_fit(const struct gpu_device_info *device, const struct gemm_ma
 const char *matrix2_lacks(const struct gpu_device_info *device)
 {
     if (!device->cooperative_matrix2)
-        return device->matrix2_lack;
+        return device->matrix2_lack ? device->matrix2_lack : "it has no cooperative matrices of any size";
     if (!gpu_shader_find(device->matrix2_workgroup ? "gemm_matrix2.f16" : "gemm_matrix2.f16_subgroup"))
         return "this build's shader compiler was too old for its kernels";
     if (!device->half_storage || !device->half_arithmetic)

@@ -17,10 +17,3 @@
 layout(buffer_reference, scalar, buffer_reference_align = 16) buffer VectorBuffer {
     uvec4 v[];
 };
-
-/* What each lane of the subgroup has written to shared memory is there for all of them. */
-void subgroup_sync()
-{
-    subgroupMemoryBarrierShared();
-    subgroupBarrier();
-}

@@ -53,36 +53,40 @@ struct Tensor {
     ivec3 from;
 };
 
-/* Where the element of a matrix lies; false: beyond the tensor, and nowhere. */
-bool tensor_index(Tensor tensor, uvec3 order, uint linear, bool stores, inout uint index)
+/* Where the nearest element lies to the one of a matrix, and whether that is the same: without branches, of which
+ * there would be as many as elements. */
+uint tensor_index(Tensor tensor, uvec3 order, uint linear, inout bool inside)
 {
-    for (int i = 2; i >= 0; i--) {
+    uint index = 0;
+    [[unroll]] for (int i = 2; i >= 0; i--) {
         const uint dimension = order[i];
-        int at = int(linear % tensor.span[dimension]) + tensor.from[dimension];
+        const int at = int(linear % tensor.span[dimension]) + tensor.from[dimension];
+        const int nearest = clamp(at, 0, int(tensor.dimension[dimension]) - 1);
+        inside = inside && at == nearest;
+        index += uint(nearest) * tensor.stride[dimension];
         linear /= tensor.span[dimension];
-        if (at < 0 || at >= int(tensor.dimension[dimension])) {
-            if (tensor.clamping == ZERO || stores)
-                return false;
-            at = clamp(at, 0, int(tensor.dimension[dimension]) - 1);
-        }
-        index += uint(at) * tensor.stride[dimension];
     }
-    return true;
+    return index;
 }
 
+/* Not the Tensor as one parameter: the drivers meant fall over structs here. */
+#define PARAMETERS                                                                                                     \
+    const in uint columns, const in uvec2 address, const in uint offset, const in int clamping,                        \
+        const in uvec3 dimension, const in uvec3 stride, const in uvec3 span, const in ivec3 from, const in uvec3 order
+#define INDEX                                                                                                          \
+    offset + tensor_index(Tensor(clamping, dimension, stride, span, from), order, row * columns + column, inside)
 #define ACCESS(Buffer, type)                                                                                           \
-    type load_##Buffer(const in uint row, const in uint column, const in type old, const in uint columns,              \
-                       const in uvec2 address, const in uint offset, const in Tensor tensor, const in uvec3 order)     \
+    type load_##Buffer(const in uint row, const in uint column, const in type old, PARAMETERS)                         \
     {                                                                                                                  \
-        uint index = offset;                                                                                           \
-        return tensor_index(tensor, order, row * columns + column, false, index) ? Buffer(address).v[index]            \
-                                                                                 : type(0);                            \
+        bool inside = true;                                                                                            \
+        const type value = Buffer(address).v[INDEX];                                                                   \
+        return inside || clamping == NEAREST ? value : type(0);                                                        \
     }                                                                                                                  \
-    type store_##Buffer(const in uint row, const in uint column, const in type value, const in uint columns,           \
-                        const in uvec2 address, const in uint offset, const in Tensor tensor, const in uvec3 order)    \
+    type store_##Buffer(const in uint row, const in uint column, const in type value, PARAMETERS)                      \
     {                                                                                                                  \
-        uint index = offset;                                                                                           \
-        if (tensor_index(tensor, order, row * columns + column, true, index))                                          \
+        bool inside = true;                                                                                            \
+        const uint index = INDEX;                                                                                      \
+        if (inside)                                                                                                    \
             Buffer(address).v[index] = value;                                                                          \
         return value;                                                                                                  \
     }
@@ -100,9 +104,15 @@ Tensor slice(Tensor tensor, ivec3 from, uvec3 span)
     Tensor name = Tensor(clamping, uvec3(d0, d1, d2), uvec3(s0, s1, s2), uvec3(d0, d1, d2), ivec3(0))
 #define SLICE(tensor, o0, n0, o1, n1, o2, n2) slice(tensor, ivec3(o0, o1, o2), uvec3(n0, n1, n2))
 #define VIEW(name, p0, p1, p2) const uvec3 name = uvec3(p0, p1, p2)
+#define MOVE(matrix, function, columns, address, offset, tensor, view)                                                 \
+    {                                                                                                                  \
+        const Tensor part_ = tensor;                                                                                   \
+        coopMatPerElementNV(matrix, matrix, function, uint(columns), address, uint(offset), part_.clamping,            \
+                            part_.dimension, part_.stride, part_.span, part_.from, view);                              \
+    }
 #define LOAD(matrix, columns, Buffer, address, offset, tensor, view)                                                   \
-    coopMatPerElementNV(matrix, matrix, load_##Buffer, uint(columns), address, uint(offset), tensor, view)
+    MOVE(matrix, load_##Buffer, columns, address, offset, tensor, view)
 #define STORE(matrix, columns, Buffer, address, offset, tensor, view)                                                  \
-    coopMatPerElementNV(matrix, matrix, store_##Buffer, uint(columns), address, uint(offset), tensor, view)
+    MOVE(matrix, store_##Buffer, columns, address, offset, tensor, view)
 
 #endif

@@ -62,10 +62,10 @@ MATRIX(float, Accumulator, M, N) start_scores(uint first)
         const vec4 below = mix(vec4(LOWEST), vec4(0), lessThan(keys, uvec4(params.tokens)));
         tile[maxima + slot / N_QUADS * N_STRIDE + slot % N_QUADS] = floatBitsToUint(below);
     }
-    subgroup_sync();
+    subgroupBarrier();
     MATRIX(float, Accumulator, M, N) start;
     coopMatLoad(start, tile, maxima, N_STRIDE, ROW_MAJOR);
-    subgroup_sync();
+    subgroupBarrier();
     return start;
 }
 
@@ -132,7 +132,7 @@ void main()
                     most[e] = max(most[e], s[i][j][e]);
             coopMatStore(most, tile, p_tile + i * M * N_STRIDE, N_STRIDE, ROW_MAJOR);
         }
-        subgroup_sync();
+        subgroupBarrier();
         [[unroll]] for (uint i = 0; i < ROWS; i++) {
             const uint row = (i * M + lane_row) * N_STRIDE;
             for (uint quad = 0; quad < N_QUADS; quad++) {
@@ -143,7 +143,7 @@ void main()
             for (uint quad = lane_part; quad < N_QUADS; quad += PARTS)
                 tile[maxima + row + quad] = floatBitsToUint(vec4(lane_highest[i]));
         }
-        subgroup_sync();
+        subgroupBarrier();
         [[unroll]] for (uint i = 0; i < ROWS; i++) {
             MATRIX(float, Accumulator, M, N) higher, scale;
             coopMatLoad(higher, tile, maxima + i * M * N_STRIDE, N_STRIDE, ROW_MAJOR);
@@ -162,7 +162,7 @@ void main()
                              p_tile + i * M * P_STRIDE + j * (N / HALVES), P_STRIDE, ROW_MAJOR);
             }
         }
-        subgroup_sync();
+        subgroupBarrier();
 
         const MATRIX(float16_t, B, K, N) ones = MATRIX(float16_t, B, K, N)(1.0);
         [[unroll]] for (uint k = 0; k < KEYS / K; k++) {

@@ -6,7 +6,7 @@
  * B is packed [n/16][k/16][16 columns][16 k], so that a lane finds the k of a column side by side as it does those of
  * a row of A; all GPUs want them so in registers (NVIDIA pairs, AMD whole columns of 16, Intel pairs).
  *
- * A subgroup of 64 x 64 reads 128 bytes of shared memory for 4096 multiply-adds, which is what a tensor core's
+ * A subgroup of 64 x 64 reads 256 bytes of shared memory for 4096 multiply-adds, which is what a tensor core's
  * scheduler gets of either. SPLIT makes workgroups of one small tile and deep K busy: the parts are added in the
  * order of their numbers, so that the result is always the same.
  *

@@ -12,10 +12,11 @@
 
 layout(constant_id = 0) const uint EPILOGUE = GEMM_EXACT;
 layout(constant_id = 1) const uint TILE_M = 128;
-layout(constant_id = 2) const uint TILE_N = 256; /* a multiple of HEAD_SIZE */
+layout(constant_id = 2) const uint TILE_N = 256;
 layout(constant_id = 3) const uint TILE_K = 64;
 layout(local_size_x_id = 4) in;
 
+const uint HEADS = TILE_N > HEAD_SIZE ? TILE_N / HEAD_SIZE : 1; /* whole ones, or a part of one */
 const uint PARTS = EPILOGUE == GEMM_SWIGLU ? 2 : 1, COLUMNS = TILE_N / PARTS; /* of each product */
 
 float relu(const in uint row, const in uint column, const in float x)
@@ -87,8 +88,9 @@ void main()
         for (uint which = first_column / width; which * width < past_column; which++)
             for (uint image = first_row / params.tokens; image * params.tokens < past_row; image++)
                 STORE(result, COLUMNS, Halves, params.out, (which * params.batch + image) * params.heads * slab,
-                      SLICE(heads, (int(first_column) - int(which * width)) / int(HEAD_SIZE), COLUMNS / HEAD_SIZE,
-                            int(first_row) - int(image * params.tokens), TILE_M, 0, HEAD_SIZE),
+                      SLICE(heads, int(first_column / HEAD_SIZE) - int(which * params.heads), HEADS,
+                            int(first_row) - int(image * params.tokens), TILE_M, int(first_column % HEAD_SIZE),
+                            COLUMNS / HEADS),
                       panels);
         return;
     }
@@ -119,11 +121,12 @@ void main()
         const uint rows = min(params.group, params.m - group * params.group);
         TENSOR(stored, ZERO, column_panels, rows, PANEL, params.out_rows * PANEL, PANEL, 1);
         const int from = int(first_row) - int(group * params.group);
-        if (EPILOGUE == GEMM_EXACT || EPILOGUE == GEMM_ADD)
+        if (EPILOGUE == GEMM_EXACT || EPILOGUE == GEMM_ADD) {
             STORE(sum[0], COLUMNS, Floats, params.out, row * PANEL,
                   SLICE(stored, first_panel, COLUMNS / PANEL, from, TILE_M, 0, PANEL), panels);
-        else
+        } else {
             STORE(result, COLUMNS, Halves, params.out, row * PANEL,
                   SLICE(stored, first_panel, COLUMNS / PANEL, from, TILE_M, 0, PANEL), panels);
+        }
     }
 }

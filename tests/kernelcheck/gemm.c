@@ -149,4 +149,9 @@ void check_gemm(struct check *check)
     heads_case(check, 1, 1, 1, 64);
     heads_case(check, 3, 2, 69, 128);
     heads_case(check, 1, 6, 201, 64);
+    /* So many rows and columns that rungs with two tiles take the large one, in every epilogue. */
+    static const enum gemm_epilogue plain[] = {GEMM_EXACT, GEMM_ADD, GEMM_RELU, GEMM_GELU, GEMM_SWIGLU};
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        plain_case(check, plain[i], 257, 480, 64);
+    grouped_case(check, GEMM_ADD, 60, 23, 5);
 }

@@ -22,13 +22,24 @@ static const struct {
     const char *operation;
     uint32_t bytes;
 } operations[] = {
-    {"attention", sizeof(struct attention_params)}, {"attention_cpu", sizeof(struct attention_cpu_params)},
-    {"average", sizeof(struct average_params)},     {"features", sizeof(struct features_params)},
-    {"gemm", sizeof(struct gemm_params)},           {"gemm_cpu", sizeof(struct gemm_params)},
-    {"layernorm", sizeof(struct layernorm_params)}, {"layernorm_cpu", sizeof(struct layernorm_params)},
-    {"logits", sizeof(struct logits_params)},       {"patchify", sizeof(struct patchify_params)},
-    {"pool", sizeof(struct pool_params)},           {"pool_cpu", sizeof(struct pool_params)},
-    {"softmax", sizeof(struct softmax_params)},     {"tokens", sizeof(struct tokens_params)},
+    {"attention", sizeof(struct attention_params)},
+    {"attention_cpu", sizeof(struct attention_cpu_params)},
+    {"average", sizeof(struct average_params)},
+    {"features", sizeof(struct features_params)},
+    {"gemm", sizeof(struct gemm_params)},
+    {"gemm_cpu", sizeof(struct gemm_params)},
+    {"gemm_matrix", sizeof(struct gemm_params)},
+    {"gemm_matrix2", sizeof(struct gemm_params)},
+    {"attention_matrix", sizeof(struct attention_params)},
+    {"attention_matrix2", sizeof(struct attention_params)},
+    {"layernorm", sizeof(struct layernorm_params)},
+    {"layernorm_cpu", sizeof(struct layernorm_params)},
+    {"logits", sizeof(struct logits_params)},
+    {"patchify", sizeof(struct patchify_params)},
+    {"pool", sizeof(struct pool_params)},
+    {"pool_cpu", sizeof(struct pool_params)},
+    {"softmax", sizeof(struct softmax_params)},
+    {"tokens", sizeof(struct tokens_params)},
 };
 
 /* 0 when the table lacks the operation. */

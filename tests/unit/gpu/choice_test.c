@@ -143,6 +143,8 @@ START_TEST(matrices_are_taken_from_devices_known_to_do_them_badly)
         gpu_workarounds_apply(&made);
         ck_assert_msg(made.info.cooperative_matrix == cases[i].kept, "case %zu", i);
         ck_assert_msg(made.info.cooperative_matrix2 == cases[i].kept, "case %zu", i);
+        ck_assert_msg((made.info.matrix_lack == NULL) == cases[i].kept, "case %zu", i);
+        ck_assert_msg((made.info.matrix2_lack == NULL) == cases[i].kept, "case %zu", i);
     }
 }
 END_TEST

@@ -65,6 +65,32 @@ START_TEST(lists_devices_in_order_of_preference)
 }
 END_TEST
 
+START_TEST(matrices_come_with_shapes_or_with_a_reason)
+{
+    list_devices();
+    for (size_t i = 0; i < info_count; i++) {
+        const struct gpu_device_info *info = &infos[i];
+        if (!info->usable)
+            continue;
+        ck_assert_int_eq(info->cooperative_matrix, info->matrix_lack == NULL);
+        ck_assert_int_eq(info->cooperative_matrix2, info->matrix2_lack == NULL);
+        ck_assert(!info->cooperative_matrix2 || info->cooperative_matrix);
+        if (info->cooperative_matrix)
+            ck_assert_uint_gt(info->matrix_shape_count, 0);
+        for (uint32_t shape = 0; shape < info->matrix_shape_count; shape++)
+            ck_assert_uint_gt(info->matrix_shapes[shape].m * info->matrix_shapes[shape].n *
+                                  info->matrix_shapes[shape].k,
+                              0);
+        if (info->cooperative_matrix2) {
+            ck_assert_uint_gt(info->matrix2_step_count, 0);
+            ck_assert_uint_gt(info->matrix2_side_max, 0);
+        }
+        for (uint32_t step = 0; step < info->matrix2_step_count; step++)
+            ck_assert_int_eq(info->matrix2_steps[step].invocations > 0, info->matrix2_workgroup);
+    }
+}
+END_TEST
+
 START_TEST(opens_by_index_and_by_uuid)
 {
     list_devices();
@@ -118,7 +144,8 @@ END_TEST
 int main(void)
 {
     int result = RUN_WITHOUT_FORKING("device", lists_devices_in_order_of_preference,
-                                     opens_by_index_and_by_uuid, cpu_means_a_cpu_driver_or_nothing,
+                                     matrices_come_with_shapes_or_with_a_reason, opens_by_index_and_by_uuid,
+                                     cpu_means_a_cpu_driver_or_nothing,
                                      a_choice_that_names_nothing_is_refused, kinds_have_names);
     free(infos);
     return result;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/gpu/pipeline.h"
 #include "engine/kernels/kernels.h"
 
 /* Mesa 26.1 on a CPU with 8 lanes: the only kind of device the cpu rung is for. */
@@ -15,6 +16,33 @@ static const struct gpu_device_info cpu = {.kind = GPU_CPU,
                                            .matrix2_lack = "it has no matrices",
                                            .shared_memory_bytes = 32768,
                                            .workgroup_invocations_max = 1024};
+
+/* A GPU with matrices of both kinds, as NVIDIA's are since Ampere. */
+static const struct gpu_device_info gpu = {.kind = GPU_DISCRETE,
+                                           .driver_id = 4,
+                                           .subgroup_size = 32,
+                                           .subgroup_size_min = 32,
+                                           .subgroup_size_max = 32,
+                                           .subgroup_size_control = true,
+                                           .half_storage = true,
+                                           .half_arithmetic = true,
+                                           .shared_memory_bytes = 49152,
+                                           .workgroup_invocations_max = 1024,
+                                           .cooperative_matrix = true,
+                                           .cooperative_matrix2 = true,
+                                           .matrix_shapes = {{16, 8, 8, 0}, {16, 16, 16, 0}},
+                                           .matrix_shape_count = 2,
+                                           .matrix2_steps = {{32, 32, 16, 128}, {64, 32, 16, 256}},
+                                           .matrix2_step_count = 2,
+                                           .matrix2_workgroup = true,
+                                           .matrix2_invocations_max = 256,
+                                           .matrix2_side_max = 1024};
+
+/* Whether the shader compiler of this build knew matrices: only then a rung of them can be supported. */
+static bool built(const char *shader)
+{
+    return gpu_shader_find(shader) != NULL;
+}
 
 static bool supported(enum rung rung, struct gpu_device_info device)
 {
@@ -65,6 +93,84 @@ START_TEST(every_rung_wants_workgroups_that_fit)
 }
 END_TEST
 
+static void lacks(enum rung rung, const struct gpu_device_info *device, const char *words)
+{
+    const char *why_not = NULL;
+    ck_assert(!rung_supported(rung, device, &why_not));
+    if (built("gemm_matrix.f16"))
+        ck_assert_msg(strstr(why_not, words) != NULL, "\"%s\" lacks \"%s\"", why_not, words);
+}
+
+START_TEST(matrix_rung_wants_shapes_and_room_for_its_tiles)
+{
+    struct gpu_device_info device = gpu;
+    ck_assert_int_eq(supported(RUNG_MATRIX, device), built("gemm_matrix.f16"));
+    device.cooperative_matrix = false;
+    device.matrix_lack = "it is made up";
+    lacks(RUNG_MATRIX, &device, "it is made up");
+    device = gpu;
+    device.half_storage = false;
+    lacks(RUNG_MATRIX, &device, "16-bit");
+    device = gpu;
+    device.matrix_shapes[0] = device.matrix_shapes[1] = (struct gpu_matrix_shape){32, 32, 32, 0};
+    lacks(RUNG_MATRIX, &device, "shape");
+    device = gpu;
+    device.shared_memory_bytes = 32767; /* 32 KiB is what attention takes of 16 x 16 x 16 */
+    lacks(RUNG_MATRIX, &device, "shared memory");
+    device.shared_memory_bytes = 32768;
+    ck_assert_int_eq(supported(RUNG_MATRIX, device), built("gemm_matrix.f16"));
+    device = gpu;
+    device.workgroup_invocations_max = 64;
+    lacks(RUNG_MATRIX, &device, "workgroups");
+    device = gpu;
+    device.subgroup_size_control = false;
+    device.subgroup_size_max = 64;
+    lacks(RUNG_MATRIX, &device, "subgroups");
+    device.subgroup_size_min = 64; /* of one size anyway */
+    device.subgroup_size = 64;
+    ck_assert_int_eq(supported(RUNG_MATRIX, device), built("gemm_matrix.f16"));
+    device.subgroup_size = device.subgroup_size_min = device.subgroup_size_max = 128;
+    lacks(RUNG_MATRIX, &device, "larger than 64");
+}
+END_TEST
+
+START_TEST(matrix_rung_takes_what_other_makers_offer)
+{
+    struct gpu_device_info device = gpu;
+    device.matrix_shapes[0] = (struct gpu_matrix_shape){8, 16, 16, 0}; /* Intel's, subgroups of 16 to 32 */
+    device.matrix_shape_count = 1;
+    device.subgroup_size_min = 16;
+    ck_assert_int_eq(supported(RUNG_MATRIX, device), built("gemm_matrix.f16"));
+    device.matrix_shapes[0] = (struct gpu_matrix_shape){16, 16, 16, 0}; /* AMD's, of 32 or 64 */
+    device.subgroup_size_min = 32;
+    device.subgroup_size = device.subgroup_size_max = 64;
+    device.shared_memory_bytes = 65536;
+    ck_assert_int_eq(supported(RUNG_MATRIX, device), built("gemm_matrix.f16"));
+}
+END_TEST
+
+START_TEST(matrix2_rung_wants_steps_that_its_tiles_are_made_of)
+{
+    struct gpu_device_info device = gpu;
+    ck_assert_int_eq(supported(RUNG_MATRIX2, device), built("gemm_matrix2.f16"));
+    device.cooperative_matrix2 = false;
+    device.matrix2_lack = "it is made up";
+    lacks(RUNG_MATRIX2, &device, "it is made up");
+    device = gpu;
+    device.matrix2_steps[1].invocations = 512;
+    lacks(RUNG_MATRIX2, &device, "sizes");
+    device = gpu;
+    device.matrix2_steps[0].k = 48;
+    lacks(RUNG_MATRIX2, &device, "sizes");
+    device = gpu;
+    device.matrix2_side_max = 128;
+    lacks(RUNG_MATRIX2, &device, "sizes");
+    device = gpu;
+    device.matrix2_invocations_max = 128;
+    lacks(RUNG_MATRIX2, &device, "sizes");
+}
+END_TEST
+
 /* The candidates' names, the first one first. */
 static const char *candidates(struct gpu_device_info device, enum precision precision)
 {
@@ -78,6 +184,35 @@ static const char *candidates(struct gpu_device_info device, enum precision prec
     }
     return names;
 }
+
+START_TEST(matrices_are_preferred_on_a_gpu_and_never_tried_on_a_cpu_driver)
+{
+    const bool can = built("gemm_matrix.f16");
+    struct gpu_device_info device = gpu;
+    ck_assert_str_eq(candidates(device, PRECISION_AUTO),
+                     can ? "matrix2 matrix half portable" : "half portable");
+    ck_assert_str_eq(candidates(device, PRECISION_FP32), "portable");
+    device.matrix2_workgroup = false; /* a subgroup's are for tests */
+    ck_assert_str_eq(candidates(device, PRECISION_FP16), can ? "matrix half portable" : "half portable");
+    device.cooperative_matrix = false;
+    device.matrix_lack = "it is made up";
+    ck_assert_str_eq(candidates(device, PRECISION_AUTO), "half portable");
+    device = gpu;
+    device.kind = GPU_CPU;
+    ck_assert_str_eq(candidates(device, PRECISION_AUTO), "portable");
+}
+END_TEST
+
+START_TEST(precision_decides_how_weights_are_held)
+{
+    ck_assert_int_eq(rung_weights(&gpu, RUNG_PORTABLE, PRECISION_FP32), ELEMENT_F32);
+    ck_assert_int_eq(rung_weights(&gpu, RUNG_PORTABLE, PRECISION_AUTO), ELEMENT_F16);
+    ck_assert_int_eq(rung_weights(&cpu, RUNG_PORTABLE, PRECISION_AUTO), ELEMENT_F32);
+    ck_assert_int_eq(rung_weights(&cpu, RUNG_PORTABLE, PRECISION_FP16), ELEMENT_F16);
+    ck_assert_int_eq(rung_weights(&cpu, RUNG_CPU, PRECISION_AUTO), ELEMENT_F32);
+    ck_assert_int_eq(rung_weights(&gpu, RUNG_MATRIX, PRECISION_AUTO), ELEMENT_F16);
+}
+END_TEST
 
 START_TEST(candidates_come_fastest_first)
 {
@@ -120,6 +255,11 @@ int main(void)
     tcase_add_test(cases, cpu_rung_wants_all_of_its_conditions);
     tcase_add_test(cases, half_rung_wants_16_bit_storage);
     tcase_add_test(cases, every_rung_wants_workgroups_that_fit);
+    tcase_add_test(cases, matrix_rung_wants_shapes_and_room_for_its_tiles);
+    tcase_add_test(cases, matrix_rung_takes_what_other_makers_offer);
+    tcase_add_test(cases, matrix2_rung_wants_steps_that_its_tiles_are_made_of);
+    tcase_add_test(cases, matrices_are_preferred_on_a_gpu_and_never_tried_on_a_cpu_driver);
+    tcase_add_test(cases, precision_decides_how_weights_are_held);
     tcase_add_test(cases, candidates_come_fastest_first);
     tcase_add_test(cases, a_name_is_a_rung_that_the_device_has);
     suite_add_tcase(suite, cases);
