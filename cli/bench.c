@@ -129,15 +129,6 @@ static int read_options(struct bench *bench, int argc, char **argv)
     return -1;
 }
 
-static enum status choose_kernels(struct bench *bench, struct failure *failure)
-{
-    enum rung rung;
-    enum element weights;
-    enum status status = rung_choose(gpu_device_info(bench->device), bench->rung_choice, bench->precision,
-                                     failure, &rung, &weights);
-    return status ? status : kernels_create(bench->device, rung, weights, failure, &bench->kernels);
-}
-
 static enum status open_bench(struct bench *bench, struct failure *failure)
 {
     struct model_weights weights = {0};
@@ -148,7 +139,8 @@ static enum status open_bench(struct bench *bench, struct failure *failure)
     enum status status = gpu_device_create(bench->device_choice, cache_folder, failure, &bench->device);
     free(cache_folder);
     if (!status)
-        status = choose_kernels(bench, failure);
+        status =
+            kernels_choose(bench->device, bench->rung_choice, bench->precision, failure, &bench->kernels);
     if (!status && bench->model)
         status = package_open(bench->model, failure, &bench->package);
     if (status)

@@ -80,17 +80,13 @@ static enum status open_device(struct engine *engine, const struct engine_option
 enum status engine_create(const struct engine_options *options, struct failure *failure, struct engine **out)
 {
     struct engine *engine = memory_allocate(1, sizeof *engine);
-    enum rung rung = RUNG_PORTABLE;
-    enum element weights = ELEMENT_F32;
     enum status status = package_open(options->model, failure, &engine->package);
     if (!status)
         status = open_device(engine, options, failure);
     if (status)
         goto fail;
     const struct gpu_device_info *info = gpu_device_info(engine->device);
-    status = rung_choose(info, options->rung, options->precision, failure, &rung, &weights);
-    if (!status)
-        status = kernels_create(engine->device, rung, weights, failure, &engine->kernels);
+    status = kernels_choose(engine->device, options->rung, options->precision, failure, &engine->kernels);
     if (status)
         goto fail;
     uint32_t max_batch = options->max_batch;

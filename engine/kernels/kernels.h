@@ -64,6 +64,14 @@ struct kernels;
 WARN_UNUSED enum status kernels_create(struct gpu_device *device, enum rung rung, enum element weights,
                                        struct failure *failure, struct kernels **out);
 void kernels_destroy(struct kernels **kernels);
+
+/* Runs GEMM and attention on inputs of known outcome. DEVICE when they are wrong. */
+WARN_UNUSED enum status kernels_check(const struct kernels *kernels, struct failure *failure);
+
+/* rung_choose, kernels_create and kernels_check in one. Without a name, kernels that the driver does not
+ * compile or that compute wrongly give way to the next slower rung's, with a warning. */
+WARN_UNUSED enum status kernels_choose(struct gpu_device *device, const char *name, enum precision precision,
+                                       struct failure *failure, struct kernels **out);
 enum rung kernels_rung(const struct kernels *kernels);
 enum element kernels_activations(const struct kernels *kernels);
 enum element kernels_weights(const struct kernels *kernels);
