@@ -52,17 +52,18 @@ enum status gemm_add(struct kernels *kernels, struct pipeline_list *list, struct
     return STATUS_OK;
 }
 
-/* The grid's first dimension goes along a band of columns, its second down the rows. */
-static void record_banded(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
-                          enum gemm_epilogue epilogue, const struct gemm_params *params)
+void gemm_record_tile(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
+                      enum gemm_epilogue epilogue, enum tile_size size, const struct gemm_params *params)
 {
-    const struct variant *large = &kernels->gemm_variants[TILE_LARGE];
-    const uint32_t large_tiles = divide_up(params->m, large->rows) * divide_up(params->n, large->columns);
-    const enum tile_size size = large_tiles < LARGE_TILES_MIN ? TILE_SMALL : TILE_LARGE;
     const struct variant *variant = &kernels->gemm_variants[size];
-    const uint32_t columns = divide_up(params->n, variant->columns), band = columns < BAND ? columns : BAND;
-    gpu_record_dispatch(recorder, kernels->gemm[size][epilogue], label, params, band,
-                        divide_up(params->m, variant->rows), divide_up(columns, band));
+    const struct gpu_pipeline *pipeline = kernels->gemm[size][epilogue];
+    const uint32_t rows = divide_up(params->m, variant->rows),
+                   columns = divide_up(params->n, variant->columns);
+    const uint32_t band = columns < BAND ? columns : BAND;
+    if (on_matrices(kernels)) /* along a band of columns, then down the rows, then to the next band */
+        gpu_record_dispatch(recorder, pipeline, label, params, band, rows, divide_up(columns, band));
+    else
+        gpu_record_dispatch(recorder, pipeline, label, params, rows, columns, 1);
 }
 
 void gemm_record(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
@@ -76,11 +77,8 @@ void gemm_record(const struct kernels *kernels, struct gpu_recorder *recorder, c
     assert(epilogue != GEMM_HEADS ||
            (params->n == 3 * params->heads * HEAD_SIZE && params->m == params->batch * params->tokens &&
             params->tokens <= params->tokens_padded));
-    if (on_matrices(kernels)) {
-        record_banded(kernels, recorder, label, epilogue, params);
-        return;
-    }
-    const struct variant *variant = &kernels->gemm_variants[TILE_LARGE];
-    gpu_record_dispatch(recorder, kernels->gemm[TILE_LARGE][epilogue], label, params,
-                        divide_up(params->m, variant->rows), divide_up(params->n, variant->columns), 1);
+    const struct variant *large = &kernels->gemm_variants[TILE_LARGE];
+    const uint32_t large_tiles = divide_up(params->m, large->rows) * divide_up(params->n, large->columns);
+    const bool small = on_matrices(kernels) && large_tiles < LARGE_TILES_MIN;
+    gemm_record_tile(kernels, recorder, label, epilogue, small ? TILE_SMALL : TILE_LARGE, params);
 }

@@ -50,6 +50,10 @@ WARN_UNUSED enum status kernel_add(const struct kernels *kernels, struct pipelin
                                    const char *stem, uint32_t push_bytes, struct failure *failure,
                                    struct gpu_pipeline **out);
 
+/* gemm_record with a tile of that size, which the rung has. */
+void gemm_record_tile(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
+                      enum gemm_epilogue epilogue, enum tile_size size, const struct gemm_params *params);
+
 /* Rows that a workgroup of layernorm and features takes (shaders/include/rownorm.glsl). */
 enum { NORM_ROWS = 4 };
 

@@ -163,11 +163,11 @@ static float *unwritten(size_t count)
     return values;
 }
 
-static enum status check_gemm(const struct kernels *kernels, enum gemm_epilogue epilogue,
+static enum status check_gemm(const struct kernels *kernels, enum tile_size size, enum gemm_epilogue epilogue,
                               struct failure *failure)
 {
-    /* An awkward row count, one head and two images of Q, K and V. */
-    enum { BATCH = 2, TOKENS = 37, ROWS = BATCH * TOKENS, TOKENS_PADDED = 48, N = 3 * HEAD_SIZE, K = 128 };
+    /* More than a tile of rows, the last one cut off; one head and two images of Q, K and V. */
+    enum { BATCH = 2, TOKENS = 70, ROWS = BATCH * TOKENS, TOKENS_PADDED = 80, N = 3 * HEAD_SIZE, K = 128 };
     static const char *const names[GEMM_EPILOGUE_COUNT] = {
         "a product",          "a product added to another", "a product and ReLU",
         "a product and GELU", "a product and SwiGLU",       "queries, keys and values"};
@@ -203,7 +203,7 @@ static enum status check_gemm(const struct kernels *kernels, enum gemm_epilogue 
                                        .tokens = TOKENS,
                                        .tokens_padded = TOKENS_PADDED};
     if (!trial.status) {
-        gemm_record(kernels, trial.recorder, "trial", epilogue, &params);
+        gemm_record_tile(kernels, trial.recorder, "trial", epilogue, size, &params);
         trial.status = gpu_recorder_finish(trial.recorder, failure);
     }
     run(&trial);
@@ -252,8 +252,10 @@ static enum status check_attention(const struct kernels *kernels, struct failure
 enum status trial_check(const struct kernels *kernels, struct failure *failure)
 {
     enum status status = STATUS_OK;
-    for (enum gemm_epilogue epilogue = 0; !status && epilogue < GEMM_EPILOGUE_COUNT; epilogue++)
-        status = check_gemm(kernels, epilogue, failure);
+    for (enum tile_size size = 0; size < TILE_SIZES; size++)
+        for (enum gemm_epilogue epilogue = 0; !status && epilogue < GEMM_EPILOGUE_COUNT; epilogue++)
+            if (kernels->gemm[size][epilogue]) /* not every rung has two tiles */
+                status = check_gemm(kernels, size, epilogue, failure);
     return status ? status : check_attention(kernels, failure);
 }
 
