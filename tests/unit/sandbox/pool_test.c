@@ -180,6 +180,19 @@ START_TEST(a_child_can_do_nothing_else)
 }
 END_TEST
 
+/* The sockets then get the numbers of standard input and output. */
+START_TEST(a_process_without_standard_descriptors_has_decoders)
+{
+    struct bytes good = sample_read("grey8.png");
+    close(STDIN_FILENO);
+    close(STDOUT_FILENO);
+    pool = pool_create((struct image_pool_options){.children = 2});
+    pool_decodes(pool, good);
+    image_pool_destroy(&pool);
+    sample_free(good);
+}
+END_TEST
+
 /* A signal to the whole group, as Ctrl-C is, is the server's business. */
 START_TEST(signals_to_the_group_leave_the_children)
 {
@@ -342,11 +355,12 @@ int main(void)
                             files_over_the_limit_are_refused,
                             memory_is_given_back,
                             a_child_can_do_nothing_else,
+                            a_process_without_standard_descriptors_has_decoders,
                             signals_to_the_group_leave_the_children,
                             children_die_with_the_process,
                             without_its_template_the_pool_is_not_usable,
                             a_refused_filter_is_said_and_may_be_done_without,
                             lies_are_not_believed};
-    size_t loops[] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 12};
-    return run_cases("sandbox/pool", tests, loops, 10);
+    size_t loops[] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 12};
+    return run_cases("sandbox/pool", tests, loops, 11);
 }
