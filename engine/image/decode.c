@@ -115,7 +115,20 @@ static void rgb_from_16_bits(const uint16_t *samples, size_t pixels, unsigned ch
     free(table);
 }
 
-/* The library allocates its result, so that pixels of 8 bits are copied to a room. */
+/* 8-bit samples to RGB: grey three times, and no alpha. */
+static void rgb_from_8_bits(const uint8_t *samples, size_t pixels, unsigned channels, uint8_t *out)
+{
+    if (channels == 3)
+        memcpy(out, samples, 3 * pixels);
+    else if (channels == 4)
+        for (size_t i = 0; i < pixels; i++, samples += 4)
+            for (unsigned c = 0; c < 3; c++)
+                out[3 * i + c] = samples[c];
+    else
+        for (size_t i = 0; i < pixels; i++, samples += channels)
+            out[3 * i] = out[3 * i + 1] = out[3 * i + 2] = *samples;
+}
+
 static enum status decode_png(struct bytes encoded, uint8_t *room, struct failure *failure,
                               struct image_info *info, uint8_t **out)
 {
@@ -124,19 +137,19 @@ static enum status decode_png(struct bytes encoded, uint8_t *room, struct failur
     if (status)
         return status;
     int width = 0, height = 0, channels = 0;
+    size_t count = (size_t)info->width * info->height;
     uint8_t *pixels = NULL;
     decoder_memory.used = 0;
     if (info->bits <= 8) {
-        pixels = stbi_load_from_memory(clean.data, (int)clean.size, &width, &height, &channels, 3);
-        if (room && pixels) {
-            memcpy(room, pixels, (size_t)width * (size_t)height * 3);
-            free(pixels);
-            pixels = room;
+        uint8_t *samples = stbi_load_from_memory(clean.data, (int)clean.size, &width, &height, &channels, 0);
+        if (samples) {
+            pixels = room ? room : memory_allocate(count, 3);
+            rgb_from_8_bits(samples, count, (unsigned)channels, pixels);
         }
+        free(samples);
     } else {
         uint16_t *samples =
             stbi_load_16_from_memory(clean.data, (int)clean.size, &width, &height, &channels, 0);
-        size_t count = (size_t)width * (size_t)height;
         if (samples) {
             pixels = room ? room : memory_allocate(count, 3);
             rgb_from_16_bits(samples, count, (unsigned)channels, pixels);

@@ -103,14 +103,14 @@ static size_t raw_bytes(const struct png *png)
 }
 
 /* Room for the decoder: the compressed and the inflated data (both grow by doubling), the image before and
- * after de-interlacing, and two more of it in 8-bit RGB. A stream that inflates to more than the header
+ * after de-interlacing, and the RGB of a palette's. A stream that inflates to more than the header
  * promises runs out of it. */
 static size_t budget_of(const struct png *png)
 {
     size_t pixels = (size_t)png->width * png->height;
     size_t sample_bytes = png->depth == 16 ? 2 : 1;
     return 2 * png->idat_bytes + 2 * raw_bytes(png) +
-           pixels * (2 * stored_channels(png->colour) * sample_bytes + 2 * 3) + (1 << 20);
+           pixels * (2 * stored_channels(png->colour) * sample_bytes + 3) + (1 << 20);
 }
 
 static enum status chunk_take(const struct chunk *chunk, struct failure *failure, struct png *png,

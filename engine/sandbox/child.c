@@ -9,11 +9,11 @@
 int child_keep_only(int descriptor)
 {
     enum { KEPT = STDERR_FILENO + 1 };
+    dup2(descriptor, KEPT); /* first: it may have a standard number, when the process was started without */
     int nowhere = open("/dev/null", O_RDWR);
     for (int standard = STDIN_FILENO; nowhere >= 0 && standard <= STDERR_FILENO; standard++)
         if (standard != STDERR_FILENO || !CHILD_SANITIZED)
             dup2(nowhere, standard);
-    dup2(descriptor, KEPT);
     close_range(KEPT + 1, ~0u, 0);
     return KEPT;
 }

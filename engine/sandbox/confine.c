@@ -47,6 +47,8 @@ static int add_rules(scmp_filter_ctx filter)
     int error = 0;
     for (size_t i = 0; i < sizeof allowed / sizeof *allowed && !error; i++)
         error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
+    if (!error && CHILD_SANITIZED) /* which looks for the stack's end at every jump */
+        error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sigaltstack), 0);
     /* Memory, but no code and no files. */
     if (!error)
         error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,

@@ -195,9 +195,11 @@ static enum status child_decode(struct image_pool *pool, size_t slot, size_t siz
     }
     if (*answer == ANSWER_GIVEN && out->failure.status == STATUS_OK && !is_image(&out->info))
         *answer = ANSWER_NEVER;
-    struct failure ignored; /* the next image tries again */
-    if (*answer != ANSWER_GIVEN || out->retires)
-        (void)!child_renew(pool, slot, *answer, &ignored);
+    if (*answer != ANSWER_GIVEN || out->retires) {
+        struct failure ignored;
+        enum status renewed = child_renew(pool, slot, *answer, &ignored);
+        (void)renewed; /* else the next image tries again */
+    }
     return STATUS_OK;
 }
 

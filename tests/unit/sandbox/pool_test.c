@@ -137,13 +137,30 @@ START_TEST(memory_is_given_back)
 }
 END_TEST
 
-/* Standard input, output and error, which lead nowhere, and its socket. */
+/* How many lines of a file of /proc/PID hold a text. */
+static size_t lines_with(pid_t process, const char *name, const char *text)
+{
+    char path[64], line[512];
+    size_t count = 0;
+    snprintf(path, sizeof path, "/proc/%d/%s", process, name);
+    FILE *file = fopen(path, "r");
+    ck_assert_ptr_nonnull(file);
+    while (fgets(line, sizeof line, file))
+        count += strstr(line, text) != NULL;
+    fclose(file);
+    return count;
+}
+
+/* It has standard input, output and error, which lead nowhere, its socket, and its own slot's memory. */
 START_TEST(a_child_can_do_nothing_else)
 {
     char path[64], target[64] = "";
     pid_t child = 0;
-    pool = pool_create((struct image_pool_options){.children = 1});
+    pool = pool_create((struct image_pool_options){.children = 3});
     ck_assert_uint_eq(decoders_list(&child, 1), 1);
+    ck_assert_uint_eq(lines_with(getpid(), "maps", "rw-s"), 6);
+    ck_assert_uint_eq(lines_with(child, "maps", "rw-s"), 2);
+    ck_assert_uint_eq(lines_with(child, "oom_score_adj", "1000"), 1);
     ck_assert_int_eq(status_number(child, "NoNewPrivs"), 1);
     if (!under_valgrind()) { /* which keeps descriptors of its own, and imitates some limits */
         struct rlimit limit;
@@ -160,6 +177,19 @@ START_TEST(a_child_can_do_nothing_else)
     ck_assert_int_gt(readlink(path, target, sizeof target - 1), 0);
     ck_assert_str_eq(target, "/dev/null");
     image_pool_destroy(&pool);
+}
+END_TEST
+
+/* The sockets then get the numbers of standard input and output. */
+START_TEST(a_process_without_standard_descriptors_has_decoders)
+{
+    struct bytes good = sample_read("grey8.png");
+    close(STDIN_FILENO);
+    close(STDOUT_FILENO);
+    pool = pool_create((struct image_pool_options){.children = 2});
+    pool_decodes(pool, good);
+    image_pool_destroy(&pool);
+    sample_free(good);
 }
 END_TEST
 
@@ -203,7 +233,8 @@ START_TEST(children_die_with_the_process)
     pid_t template = 0;
     ck_assert_uint_eq(children_list(server, &template, 1), 1);
     ck_assert_uint_eq(children_list(template, processes, 8), 2);
-    kill(processes[0], SIGSTOP);
+    signal_and_wait(template, SIGSTOP, 'T'); /* the kernel alone ends them */
+    signal_and_wait(processes[0], SIGSTOP, 'T');
     kill(server, SIGKILL);
     /* Those whose parent died first become this process's children. */
     while (waitpid(-1, NULL, 0) > 0)
@@ -324,11 +355,12 @@ int main(void)
                             files_over_the_limit_are_refused,
                             memory_is_given_back,
                             a_child_can_do_nothing_else,
+                            a_process_without_standard_descriptors_has_decoders,
                             signals_to_the_group_leave_the_children,
                             children_die_with_the_process,
                             without_its_template_the_pool_is_not_usable,
                             a_refused_filter_is_said_and_may_be_done_without,
                             lies_are_not_believed};
-    size_t loops[] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 12};
-    return run_cases("sandbox/pool", tests, loops, 10);
+    size_t loops[] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 12};
+    return run_cases("sandbox/pool", tests, loops, 11);
 }
