@@ -36,10 +36,10 @@ struct api_request {
     struct bytes body;
     char id[API_REQUEST_ID_BYTES_MAX + 1]; /* from api_request_identify */
     struct trace trace;                    /* from api_request_identify */
-    char client[KEY_NAME_BYTES_MAX + 1]; /* the API key's name, from api_admit; "" where none is asked for */
-    uint64_t received_ns;                /* on clock_now_ns */
-    bool (*gone)(void *asked);           /* the client has closed its connection; NULL: not known */
-    void *asked;                         /* what gone is called with */
+    char key_name[KEY_NAME_BYTES_MAX + 1]; /* of the API key, from api_admit; "" where none is asked for */
+    uint64_t received_ns;                  /* on clock_now_ns */
+    bool (*gone)(void *client);            /* the client has closed its connection; NULL: not known */
+    void *client;
     struct arena *arena;
 };
 
@@ -93,7 +93,7 @@ const char *api_request_header(const struct api_request *request, const char *na
 void api_request_identify(struct api_request *request);
 
 /* True when the body is worth reading: the route exists, takes the method and the media type, the client may
- * ask, and the service is ready. Else *response is the refusal. Sets request->client. */
+ * ask, and the service is ready. Else *response is the refusal. Sets request->key_name. */
 bool api_admit(struct api *api, struct api_request *request, struct api_response *response);
 /* Answers a request whose body has been read. */
 void api_handle(struct api *api, const struct api_request *request, struct api_response *response);

@@ -43,7 +43,7 @@ bool service_authorize(struct api *api, struct api_request *request, struct api_
     int retry_after_s = 0;
     pthread_mutex_lock(&api->keys_lock);
     enum status status = api->keys ? keys_admit(api->keys, presented_key(request), clock_now_ns(), &failure,
-                                                &retry_after_s, request->client)
+                                                &retry_after_s, request->key_name)
                                    : STATUS_OK;
     pthread_mutex_unlock(&api->keys_lock);
     if (!status)

@@ -180,12 +180,6 @@ void service_complete(struct api *api, const struct api_request *request, struct
         respond_header(response, "Vary", value);
 }
 
-void respond_header(struct api_response *response, const char *name, const char *value)
-{
-    assert(response->header_count < API_RESPONSE_HEADERS_MAX);
-    response->headers[response->header_count++] = (struct api_header){name, value};
-}
-
 void respond_json(struct api_response *response, int code, struct json **value)
 {
     assert(!response->owned);
@@ -213,11 +207,4 @@ void respond_failure(const struct api_request *request, const struct failure *fa
     response->status = failure->status;
     if (response->code == 503)
         response->retry_after_s = API_RETRY_AFTER_S;
-}
-
-void api_response_finish(struct api_response *response)
-{
-    free(response->owned);
-    response->owned = NULL;
-    response->body = (struct bytes){0};
 }

@@ -1,19 +1,13 @@
 #include "server/exchange.h"
 
 #include "engine/base/clock.h"
-#include "engine/base/log.h"
 #include "server/connection.h"
 #include "server/guard.h"
+#include "server/response.h"
 
-#include <assert.h>
 #include <civetweb.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-enum { LOG_MEMBERS_BYTES = 1024, HEAD_BYTES_MAX = 8192, HEAD_LINE_BYTES = 512 };
 
 struct exchange {
     const struct exchange_context *context;
@@ -22,8 +16,7 @@ struct exchange {
     struct api_response response;
     int socket; /* for client_gone; -1: not looked up yet */
     bool reuse; /* the connection may serve another request */
-    size_t bytes_in, bytes_out;
-    double read_ms, write_ms;
+    struct response_cost cost;
 };
 
 static uint64_t deadline_ns(const struct exchange *exchange)
@@ -47,7 +40,7 @@ static void exchange_init(struct exchange *exchange, const struct exchange_conte
     request->received_ns = clock_now_ns();
     request->arena = arena_create();
     request->gone = client_gone;
-    request->asked = exchange;
+    request->client = exchange;
     request->method = request->path = "";
 }
 
@@ -67,102 +60,18 @@ static void read_head(struct exchange *exchange)
     request->query = info->query_string;
 }
 
-static const char *reason(int code)
-{
-#define REASON_ROW(name, number, title) \
-    if (code == (number))               \
-        return title;
-    STATUS_TABLE(REASON_ROW)
-#undef REASON_ROW
-    return code == 204 ? "No Content" : "Unknown";
-}
-
-static void PRINTF_LIKE(2, 3) add_line(struct buffer *head, const char *format, ...)
-{
-    char line[HEAD_LINE_BYTES];
-    va_list arguments;
-    va_start(arguments, format);
-    int length = vsnprintf(line, sizeof line - 2, format, arguments);
-    va_end(arguments);
-    assert(length >= 0 && (size_t)length < sizeof line - 2); /* what a client sent goes in bounded */
-    memcpy(line + length, "\r\n", 2);
-    buffer_append(head, line, (size_t)length + 2);
-}
-
-static struct buffer write_head(const struct exchange *exchange)
-{
-    const struct api_response *response = &exchange->response;
-    struct buffer head = {.maximum = HEAD_BYTES_MAX};
-    char trace[TRACE_PARENT_BYTES];
-    trace_print(&exchange->request.trace, trace);
-    add_line(&head, "HTTP/1.1 %d %s", response->code, reason(response->code));
-    if (response->content_type)
-        add_line(&head, "Content-Type: %s", response->content_type);
-    if (response->code != 204)
-        add_line(&head, "Content-Length: %zu", response->body.size);
-    if (response->allow)
-        add_line(&head, "Allow: %s", response->allow);
-    if (response->retry_after_s)
-        add_line(&head, "Retry-After: %d", response->retry_after_s);
-    for (size_t i = 0; i < response->header_count; i++)
-        add_line(&head, "%s: %s", response->headers[i].name, response->headers[i].value);
-    add_line(&head, "X-Request-Id: %s", exchange->request.id);
-    add_line(&head, "traceparent: %s", trace);
-    add_line(&head, "Cache-Control: no-store");
-    add_line(&head, "X-Content-Type-Options: nosniff");
-    add_line(&head, "Connection: %s", exchange->reuse ? "keep-alive" : "close");
-    buffer_append(&head, "\r\n", 2);
-    return head;
-}
-
 static void send_response(struct exchange *exchange)
 {
     const struct api_response *response = &exchange->response;
-    struct buffer head = write_head(exchange);
+    struct buffer head = response_head(&exchange->request, response, exchange->reuse);
     struct bytes body = strcmp(exchange->request.method, "HEAD") ? response->body : (struct bytes){0};
-    exchange->bytes_out = body.size;
+    exchange->cost.bytes_out = body.size;
     uint64_t start_ns = clock_now_ns();
     if (!connection_write(exchange->connection, exchange->context->watchdog, deadline_ns(exchange),
                           (struct bytes){head.data, head.size}, body))
         exchange->reuse = false;
-    exchange->write_ms = clock_elapsed_ms(start_ns);
+    exchange->cost.write_ms = clock_elapsed_ms(start_ns);
     buffer_finish(&head);
-}
-
-static void PRINTF_LIKE(2, 3) add_members(char members[LOG_MEMBERS_BYTES], const char *format, ...)
-{
-    size_t used = strlen(members);
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(members + used, LOG_MEMBERS_BYTES - used, format, arguments);
-    va_end(arguments);
-}
-
-static void log_exchange(const struct exchange *exchange)
-{
-    const struct api_request *request = &exchange->request;
-    const struct api_response *response = &exchange->response;
-    char members[LOG_MEMBERS_BYTES] = "";
-    add_members(members, "\"id\":\"%s\",\"trace\":\"%s\",\"span\":\"%s\"", request->id, request->trace.id,
-                request->trace.span);
-    if (*request->trace.parent)
-        add_members(members, ",\"parent\":\"%s\"", request->trace.parent);
-    if (*request->client)
-        add_members(members, ",\"client\":\"%s\"", request->client);
-    add_members(members, ",\"method\":\"%.8s\",\"route\":\"%s\",\"code\":%d", request->method,
-                response->route, response->code);
-    if (response->status != STATUS_OK)
-        add_members(members, ",\"status\":\"%s\"", status_name(response->status));
-    add_members(members, ",\"bytes_in\":%zu,\"bytes_out\":%zu,\"ms\":%.3f,\"read_ms\":%.3f,\"write_ms\":%.3f",
-                exchange->bytes_in, exchange->bytes_out, clock_elapsed_ms(request->received_ns),
-                exchange->read_ms, exchange->write_ms);
-    if (response->images)
-        add_members(members,
-                    ",\"images\":%zu,\"decode_ms\":%.3f,\"preprocess_ms\":%.3f,\"queue_ms\":%.3f,"
-                    "\"inference_ms\":%.3f",
-                    response->images, response->timing.decode_ms, response->timing.preprocess_ms,
-                    response->timing.queue_ms, response->timing.inference_ms);
-    log_event(LOG_INFO, "request", members);
 }
 
 /* Sends a refusal: the rest of the request stays unread, so the connection ends. */
@@ -188,7 +97,7 @@ static enum status read_body(struct exchange *exchange, size_t size, struct fail
     enum body_result result = size ? connection_read(exchange->connection, exchange->context->watchdog,
                                                      deadline_ns(exchange), body, size)
                                    : BODY_COMPLETE;
-    exchange->read_ms = clock_elapsed_ms(start_ns);
+    exchange->cost.read_ms = clock_elapsed_ms(start_ns);
     if (result == BODY_TOO_SLOW)
         return failure_set(failure, STATUS_REQUEST_TIMEOUT,
                            "The body did not arrive within %.1f s, or stopped coming.",
@@ -196,7 +105,7 @@ static enum status read_body(struct exchange *exchange, size_t size, struct fail
     if (result == BODY_CUT_OFF)
         return failure_set(failure, STATUS_BAD_REQUEST, "The body is shorter than its Content-Length.");
     exchange->request.body = (struct bytes){body, size};
-    exchange->bytes_in = size;
+    exchange->cost.bytes_in = size;
     return STATUS_OK;
 }
 
@@ -239,7 +148,7 @@ static void run(struct exchange *exchange)
 
 static void exchange_finish(struct exchange *exchange)
 {
-    log_exchange(exchange);
+    response_log(&exchange->request, &exchange->response, &exchange->cost);
     api_record(exchange->context->api, &exchange->request, &exchange->response);
     api_response_finish(&exchange->response);
     arena_destroy(&exchange->request.arena);

@@ -37,7 +37,7 @@ static enum status predict_group(struct work *work, size_t first, size_t count, 
     struct prediction *predictions = memory_allocate(count, sizeof *predictions);
     struct predict_options options = {.keep_pixels = work->context.options->attention == ATTENTION_OVERLAY,
                                       .gone = work->request->gone,
-                                      .client = work->request->asked};
+                                      .client = work->request->client};
     enum status status =
         engine_predict(work->engine, work->input->images + first, count, &options, failure, predictions);
     for (size_t i = 0; !status && i < count; i++) {

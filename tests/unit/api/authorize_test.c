@@ -61,7 +61,7 @@ START_TEST(a_key_opens_either_way)
     const struct api_header both[] = {{"Authorization", "Basic cHJveHk="}, {"X-API-Key", "key"}};
     call_run_headers(&call, service.api, "GET", "/models", both, 2, (struct bytes){0});
     ck_assert_int_eq(call.response.code, 200);
-    ck_assert_str_eq(call.request.client, "ward");
+    ck_assert_str_eq(call.request.key_name, "ward");
     call_end(&call);
 }
 END_TEST
@@ -73,7 +73,7 @@ START_TEST(a_refusal_says_how_to_ask)
     ck_assert_str_eq(call_header(&call, "WWW-Authenticate"), "Bearer realm=\"cxrd\"");
     ck_assert_str_eq(call_detail(&call),
                      "An API key is needed: send 'Authorization: Bearer KEY' or 'X-API-Key: KEY'.");
-    ck_assert_str_eq(call.request.client, "");
+    ck_assert_str_eq(call.request.key_name, "");
     call_end(&call);
     ask("POST", "/predict", "X-API-Key", "nobody's");
     ck_assert_int_eq(call.response.code, 403);
@@ -105,7 +105,7 @@ START_TEST(a_quota_is_told_with_its_wait)
     ck_assert_int_eq(call.response.code, 429);
     ck_assert_int_ge(call.response.retry_after_s, 59);
     ck_assert_int_le(call.response.retry_after_s, 60);
-    ck_assert_str_eq(call.request.client, "slow");
+    ck_assert_str_eq(call.request.key_name, "slow");
     call_end(&call);
     expect("/healthz", "X-API-Key", "other", 200);
     expect("/models", "X-API-Key", "key", 200);
