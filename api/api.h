@@ -33,6 +33,7 @@ struct api_request {
     struct bytes body;
     char id[API_REQUEST_ID_BYTES_MAX + 1]; /* from api_request_identify */
     uint64_t received_ns;                  /* on clock_now_ns */
+    uint64_t deadline_ns;                  /* on clock_now_ns, for predictions; 0: none */
     bool (*gone)(void *client);            /* the client has closed its connection; NULL: not known */
     void *client;
     struct arena *arena;

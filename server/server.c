@@ -112,14 +112,18 @@ enum status server_run(const struct settings *settings, struct failure *failure)
     struct api *api = api_create();
     struct models *models = NULL;
     struct http *http = NULL, *probes = NULL;
-    struct http_options options = {settings->listen, settings->threads, settings->body_timeout_ms, false};
+    struct http_options options = {.listen = settings->listen,
+                                   .threads = settings->threads,
+                                   .body_timeout_ms = settings->body_timeout_ms,
+                                   .deadline_ms = settings->deadline_ms};
     enum status status = http_start(&options, api, failure, &http);
     if (status)
         goto destroy_api;
     announce("listening on", settings->listen, http_port(http));
     if (settings->probe_listen) {
-        options =
-            (struct http_options){settings->probe_listen, PROBE_THREADS, settings->body_timeout_ms, true};
+        options.listen = settings->probe_listen;
+        options.threads = PROBE_THREADS;
+        options.probes_only = true;
         status = http_start(&options, api, failure, &probes);
         if (status)
             goto stop_http;

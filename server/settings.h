@@ -23,7 +23,7 @@ struct settings {
     uint32_t precision;              /* enum precision */
     uint32_t max_batch, batches_in_flight, max_queue, max_queue_delay_us;
     uint32_t threads; /* connections served at once */
-    uint32_t body_timeout_ms, grace_ms, drain_timeout_ms;
+    uint32_t body_timeout_ms, deadline_ms, grace_ms, drain_timeout_ms;
     uint32_t stuck_after_ms;
     uint32_t lose_device_after;     /* submissions; 0: no drill */
     uint32_t log_level, log_format; /* enum log_level, enum log_format */

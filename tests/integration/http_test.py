@@ -181,6 +181,12 @@ class Guards(unittest.TestCase):
             self.assertEqual(json.loads(line)["code"], 499)
             self.assertLess(json.loads(line)["ms"], 900) # an answer takes a second
 
+    def test_a_prediction_has_a_deadline(self):
+        with Service(BINARY, "--rung", "slow", "--deadline-ms", "300") as running:
+            started = time.monotonic()
+            self.assertEqual(running.post("/predict", "image/png", PICTURE).code, 504)
+            self.assertLess(time.monotonic() - started, 0.9) # an answer takes a second
+
     def test_continue_comes_after_admission(self):
         expect = b"Expect: 100-continue\r\n"
         with self.service.connect() as connection:
