@@ -42,6 +42,22 @@ START_TEST(a_lost_device_fails_what_it_had_and_is_restored)
 }
 END_TEST
 
+START_TEST(after_another_failure_the_device_is_made_again_too)
+{
+    struct answer answer;
+    struct failure failure;
+    start(8, 0);
+    fake.status = STATUS_DEVICE;
+    ck_assert_int_eq(run_one(1, 0, &failure, &answer), STATUS_DEVICE);
+    ck_assert_str_eq(failure.sentence, "As the test asked.");
+    wait_for_health(HEALTH_WELL);
+    ck_assert_int_eq(restores, 1);
+    ck_assert_int_eq(run_one(7, 0, NULL, &answer), STATUS_OK);
+    answer_finish(&answer);
+    batcher_destroy(&batcher);
+}
+END_TEST
+
 START_TEST(a_device_that_stays_lost_is_given_up)
 {
     struct answer answer;
@@ -125,6 +141,7 @@ int main(void)
     Suite *suite = suite_create("lane");
     TCase *cases = tcase_create("workers");
     tcase_add_test(cases, a_lost_device_fails_what_it_had_and_is_restored);
+    tcase_add_test(cases, after_another_failure_the_device_is_made_again_too);
     tcase_add_test(cases, a_device_that_stays_lost_is_given_up);
     tcase_add_test(cases, a_worker_without_progress_is_stuck);
     tcase_add_test(cases, a_slow_worker_is_not_stuck);
