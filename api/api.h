@@ -38,6 +38,7 @@ struct api_request {
     struct trace trace;                    /* from api_request_identify */
     char key_name[KEY_NAME_BYTES_MAX + 1]; /* of the API key, from api_admit; "" where none is asked for */
     uint64_t received_ns;                  /* on clock_now_ns */
+    uint64_t deadline_ns;                  /* on clock_now_ns, for predictions; 0: none */
     bool (*gone)(void *client);            /* the client has closed its connection; NULL: not known */
     void *client;
     struct arena *arena;

@@ -38,6 +38,8 @@ static void exchange_init(struct exchange *exchange, const struct exchange_conte
     *exchange = (struct exchange){.context = context, .connection = connection, .socket = -1};
     struct api_request *request = &exchange->request;
     request->received_ns = clock_now_ns();
+    if (context->deadline_ms)
+        request->deadline_ns = request->received_ns + (uint64_t)context->deadline_ms * 1000000;
     request->arena = arena_create();
     request->gone = client_gone;
     request->client = exchange;

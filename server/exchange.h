@@ -11,8 +11,9 @@ struct exchange_context {
     struct api *api;
     struct watchdog *watchdog;
     uint32_t body_timeout_ms;
-    bool probes_only; /* answers /healthz, /readyz and /metrics alone */
-    bool closing;     /* the answer ends the connection */
+    uint32_t deadline_ms; /* of a prediction, from the arrival of its head; 0: none */
+    bool probes_only;     /* answers /healthz, /readyz and /metrics alone */
+    bool closing;         /* the answer ends the connection */
 };
 
 /* Reads, answers and logs the request whose head the library has read. True when the connection may be used

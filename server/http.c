@@ -13,7 +13,7 @@ struct http {
     struct mg_context *context;
     struct api *api;
     struct watchdog *watchdog;
-    uint32_t threads, body_timeout_ms;
+    uint32_t threads, body_timeout_ms, deadline_ms;
     bool probes_only;
     _Atomic bool draining;
     _Atomic size_t connections, in_flight;
@@ -26,6 +26,7 @@ static struct exchange_context exchange_context(struct http *http)
         .api = http->api,
         .watchdog = http->watchdog,
         .body_timeout_ms = http->body_timeout_ms,
+        .deadline_ms = http->deadline_ms,
         .probes_only = http->probes_only,
         /* A kept connection holds a thread: the last one is given to whoever comes next. */
         .closing = atomic_load(&http->draining) || atomic_load(&http->connections) >= http->threads,
@@ -105,6 +106,7 @@ enum status http_start(const struct http_options *options, struct api *api, stru
     http->api = api;
     http->threads = options->threads;
     http->body_timeout_ms = options->body_timeout_ms;
+    http->deadline_ms = options->deadline_ms;
     http->probes_only = options->probes_only;
     http->watchdog = watchdog_create(options->threads);
     http->context = mg_start(&callbacks, http, (const char **)&settings[0][0]);

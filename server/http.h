@@ -8,7 +8,8 @@ struct http_options {
     const char *listen; /* ADDRESS:PORT; port 0 lets the system choose */
     uint32_t threads;   /* connections served at once */
     uint32_t head_timeout_ms, body_timeout_ms;
-    bool probes_only; /* answers /healthz, /readyz and /metrics alone */
+    uint32_t deadline_ms; /* of a prediction, from the arrival of its head; 0: none */
+    bool probes_only;     /* answers /healthz, /readyz and /metrics alone */
 };
 
 struct http;

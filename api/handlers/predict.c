@@ -36,6 +36,7 @@ static enum status predict_group(struct work *work, size_t first, size_t count, 
 {
     struct prediction *predictions = memory_allocate(count, sizeof *predictions);
     struct predict_options options = {.keep_pixels = work->context.options->attention == ATTENTION_OVERLAY,
+                                      .deadline_ns = work->request->deadline_ns,
                                       .gone = work->request->gone,
                                       .client = work->request->client};
     enum status status =

@@ -246,6 +246,8 @@ enum status gpu_recorder_submit(struct gpu_recorder *recorder, struct failure *f
     enum status status = STATUS_OK;
     for (uint32_t i = 0; i < recorder->piece_count && status == STATUS_OK; i++)
         status = piece_submit(recorder, i, failure);
+    if (status != STATUS_OK && recorder->in_flight) /* the caller knows of no submission to wait for */
+        (void)!gpu_recorder_wait(recorder, UINT64_MAX, NULL);
     return status;
 }
 

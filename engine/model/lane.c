@@ -115,7 +115,8 @@ static void land(struct lane *lane, uint64_t timeout_ns)
         job->answer.queue_ms = (double)(flight->start_ns - job->queued_ns) * 1e-6;
         job->answer.inference_ms = (double)(lane->landed_ns - flight->start_ns) * 1e-6;
     }
-    if (status == STATUS_DEVICE_LOST && atomic_load(&lane->health) == HEALTH_WELL) {
+    /* After any failure it is not known what the device still does, so all is made again. */
+    if (status && atomic_load(&lane->health) == HEALTH_WELL) {
         struct failure lost;
         failure_set(&lost, STATUS_DEVICE_LOST,
                     "The device was lost and is being made ready again; try again in a few seconds.");
@@ -148,8 +149,8 @@ static bool restore(struct lane *lane)
             return false;
         if (!options->restore(options->context, options->device, &failure, &lane->model)) {
             log_message(LOG_WARNING, "device number %zu was lost and is ready again", options->device);
-            atomic_store(&lane->health, HEALTH_WELL);
             queue_join(lane->queue);
+            atomic_store(&lane->health, HEALTH_WELL);
             return true;
         }
         log_message(LOG_ERROR, "the lost device number %zu is not ready, attempt %d of %d: %s",

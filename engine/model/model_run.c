@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MEASURED_TWICE_MS_MAX = 2000 };
+
 /* Per channel: ((byte/255 - low) / (high - low) - mean) / std with low = min/255, high = max/255, ImageNet's
  * mean and std, as one multiplication and one addition. */
 static void write_normalisation(const struct model_image *image, float out[6])
@@ -71,6 +73,22 @@ uint64_t model_progress(const struct model *model)
     return gpu_recorder_progress(slot->passes[slot->count - 1]);
 }
 
+/* A first run also pays for what is cold: where a second one costs little, the smaller times count. */
+static enum status measure(struct gpu_recorder *pass, struct failure *failure, double **out, size_t *count)
+{
+    double *again = NULL, sum_ms = 0;
+    enum status status = gpu_recorder_measure(pass, failure, out, count);
+    for (size_t i = 0; !status && i < *count; i++)
+        sum_ms += (*out)[i];
+    if (status || sum_ms > MEASURED_TWICE_MS_MAX)
+        return status;
+    status = gpu_recorder_measure(pass, failure, &again, count);
+    for (size_t i = 0; !status && i < *count; i++)
+        (*out)[i] = again[i] < (*out)[i] ? again[i] : (*out)[i];
+    free(again);
+    return status;
+}
+
 /* Runs one dispatch at a time to learn what each takes, then records every pass. */
 static enum status run_first(struct model *model, const struct model_image *images, uint32_t count,
                              struct failure *failure)
@@ -83,7 +101,7 @@ static enum status run_first(struct model *model, const struct model_image *imag
     if (status)
         return status;
     write_inputs(model, slot, images, count);
-    status = gpu_recorder_measure(pass, failure, &ms, &dispatches);
+    status = measure(pass, failure, &ms, &dispatches);
     gpu_recorder_destroy(&pass);
     for (size_t i = 0; i < dispatches; i++)
         ms[i] /= count;

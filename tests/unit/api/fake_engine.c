@@ -1,5 +1,6 @@
 #include "tests/unit/api/fake_engine.h"
 
+#include "engine/base/clock.h"
 #include "engine/sandbox/pool.h"
 
 #include <math.h>
@@ -213,6 +214,8 @@ enum status engine_predict(struct engine *engine, const struct bytes *images, si
         pause_ms(20);
         if (options->gone && options->gone(options->client))
             return failure_set(failure, STATUS_CLIENT_GONE, "The client has closed its connection.");
+        if (options->deadline_ns && clock_now_ns() >= options->deadline_ns)
+            return failure_set(failure, STATUS_TIMEOUT, "The request's deadline passed.");
     }
     engine->batches++;
     engine->images += count;

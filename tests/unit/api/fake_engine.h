@@ -1,7 +1,7 @@
 /* An engine without model and device: real images in, answers computed from their pixels out.
  *
  * Its `rung` option chooses how it behaves: "slow" takes a second for a prediction
- * unless its client has gone, "loading" three seconds
+ * unless its client has gone or its deadline passed, "loading" three seconds
  * to be created, "broken" fails to be, "full" has no room in its queue, "lost" has lost its device, "dead"
  * for good, "stuck" makes no progress.
  */

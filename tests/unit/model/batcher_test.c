@@ -174,6 +174,7 @@ int main(void)
     tcase_add_test(cases, refuses_what_does_not_fit);
     tcase_add_test(cases, a_deadline_fires_while_a_batch_runs);
     tcase_add_test(cases, devices_share_the_work);
+    tcase_set_timeout(cases, 30);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -10,7 +10,7 @@
 
 static void wait_for_health(enum health health)
 {
-    for (int i = 0; i < 2000 && batcher_health(batcher) != health; i++)
+    for (int i = 0; i < 10000 && batcher_health(batcher) != health; i++)
         usleep(1000);
     ck_assert_int_eq(batcher_health(batcher), health);
 }
@@ -42,6 +42,22 @@ START_TEST(a_lost_device_fails_what_it_had_and_is_restored)
 }
 END_TEST
 
+START_TEST(after_another_failure_the_device_is_made_again_too)
+{
+    struct answer answer;
+    struct failure failure;
+    start(8, 0);
+    fake.status = STATUS_DEVICE;
+    ck_assert_int_eq(run_one(1, 0, &failure, &answer), STATUS_DEVICE);
+    ck_assert_str_eq(failure.sentence, "As the test asked.");
+    wait_for_health(HEALTH_WELL);
+    ck_assert_int_eq(restores, 1);
+    ck_assert_int_eq(run_one(7, 0, NULL, &answer), STATUS_OK);
+    answer_finish(&answer);
+    batcher_destroy(&batcher);
+}
+END_TEST
+
 START_TEST(a_device_that_stays_lost_is_given_up)
 {
     struct answer answer;
@@ -58,17 +74,19 @@ START_TEST(a_device_that_stays_lost_is_given_up)
 }
 END_TEST
 
-/* A batch of 1.5 s where 0.6 s without progress are too long. */
-static void expect_while_running(enum health health)
+static pthread_t threads[10];
+
+/* More than a batch, so that some wait. */
+static void send_ten(void)
 {
-    pthread_t threads[10];
-    fake.delay_ms = 1500;
     start(64, 0);
     ck_assert_int_eq(batcher_health(batcher), HEALTH_WELL);
-    for (uintptr_t i = 0; i < 10; i++) /* more than a batch: some wait */
+    for (uintptr_t i = 0; i < 10; i++)
         pthread_create(&threads[i], NULL, run_in_thread, (void *)(i + 1));
-    usleep(1200000);
-    ck_assert_int_eq(batcher_health(batcher), health);
+}
+
+static void receive_ten(void)
+{
     fake.delay_ms = 0;
     for (int i = 0; i < 10; i++)
         pthread_join(threads[i], NULL);
@@ -78,14 +96,23 @@ static void expect_while_running(enum health health)
 
 START_TEST(a_worker_without_progress_is_stuck)
 {
-    expect_while_running(HEALTH_STUCK);
+    fake.delay_ms = 3000;
+    send_ten();
+    wait_for_health(HEALTH_STUCK);
+    receive_ten();
 }
 END_TEST
 
 START_TEST(a_slow_worker_is_not_stuck)
 {
+    fake.delay_ms = 3000;
     fake.working = true;
-    expect_while_running(HEALTH_WELL);
+    send_ten();
+    for (int i = 0; i < 150; i++) {
+        ck_assert_int_eq(batcher_health(batcher), HEALTH_WELL);
+        usleep(10000);
+    }
+    receive_ten();
 }
 END_TEST
 
@@ -114,10 +141,12 @@ int main(void)
     Suite *suite = suite_create("lane");
     TCase *cases = tcase_create("workers");
     tcase_add_test(cases, a_lost_device_fails_what_it_had_and_is_restored);
+    tcase_add_test(cases, after_another_failure_the_device_is_made_again_too);
     tcase_add_test(cases, a_device_that_stays_lost_is_given_up);
     tcase_add_test(cases, a_worker_without_progress_is_stuck);
     tcase_add_test(cases, a_slow_worker_is_not_stuck);
     tcase_add_test(cases, one_lost_device_leaves_the_others_working);
+    tcase_set_timeout(cases, 30);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

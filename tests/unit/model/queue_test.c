@@ -125,7 +125,7 @@ END_TEST
 
 START_TEST(a_deadline_withdraws_what_waits)
 {
-    struct call call = {.client = {.deadline_ns = clock_now_ns() + 50000000}};
+    struct call call = {.client = {.deadline_ns = clock_now_ns() + 1000000000}};
     struct job *jobs[1];
     begin(&call, 'c', 3);
     ck_assert_uint_eq(queue_take(queue, 1, 0, jobs), 1);
@@ -285,6 +285,7 @@ int main(void)
 {
     Suite *suite = suite_create("queue");
     TCase *cases = tcase_create("queue");
+    tcase_set_timeout(cases, 30);
     tcase_add_checked_fixture(cases, create, destroy);
     tcase_add_test(cases, requests_take_turns);
     tcase_add_test(cases, a_client_that_hangs_up_takes_its_images_back);
