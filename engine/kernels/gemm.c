@@ -4,6 +4,11 @@
 #include "engine/base/half.h"
 #include "engine/kernels/set.h"
 
+enum {
+    CPU_TILE_ROWS = 24,         /* fixed in gemm_cpu.comp: 4 subgroups of 6 rows */
+    CPU_BLOCK_BYTES = 264 << 10 /* of A, beside a panel of B in a core's second cache (512 KiB or more) */
+};
+
 struct tile {
     uint32_t rows, columns; /* that a workgroup makes */
 };
@@ -11,7 +16,7 @@ struct tile {
 static struct tile gemm_tile(const struct kernels *kernels)
 {
     if (kernels->rung == RUNG_CPU)
-        return (struct tile){24, PANEL}; /* fixed in gemm_cpu.comp: 4 subgroups of 6 rows */
+        return (struct tile){CPU_TILE_ROWS, PANEL};
     /* A CPU driver keeps no tile in registers anyway, and small ones waste less on few rows. */
     if (gpu_device_info(kernels->device)->kind == GPU_CPU)
         return (struct tile){32, 64};
@@ -91,6 +96,11 @@ void gemm_record(const struct kernels *kernels, struct gpu_recorder *recorder, c
            (params->n == 3 * params->heads * HEAD_SIZE && params->m == params->batch * params->tokens &&
             params->tokens <= params->tokens_padded));
     const struct tile tile = gemm_tile(kernels);
-    gpu_record_dispatch(recorder, kernels->gemm[epilogue], label, params, divide_up(params->m, tile.rows),
-                        divide_up(params->n, tile.columns), 1);
+    const uint32_t down = divide_up(params->m, tile.rows), across = divide_up(params->n, tile.columns);
+    uint32_t block = down; /* workgroups that pass all of B together; gemm_cpu.comp says why */
+    if (kernels->rung == RUNG_CPU && params->k * sizeof(float) * tile.rows * block > CPU_BLOCK_BYTES)
+        block = (uint32_t)(CPU_BLOCK_BYTES / (params->k * sizeof(float) * tile.rows));
+    block = block ? block : 1;
+    gpu_record_dispatch(recorder, kernels->gemm[epilogue], label, params, block, across,
+                        divide_up(down, block));
 }

@@ -3,7 +3,7 @@
  * lie as the factor that is loaded by vectors. */
 #version 460
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
-#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_ballot : require
 #include "types.glsl"
 
 #include "pool.h"
@@ -24,9 +24,9 @@ void store(uint image, uint row, uint panel, vec2 value)
 }
 
 /* One patch, `k` after those that the addresses are at. */
-void add_patch(uint64_t weights, uint64_t row_bytes, FloatBuffer memory, uint k, inout vec2 sums[ROWS])
+void add_patch(uint64_t weights, uint64_t row_bytes, FloatBuffer memory, uint k, uint lane, inout vec2 sums[ROWS])
 {
-    const vec2 factor = vec2(load_lanes(memory, k * PANEL), load_lanes(memory, k * PANEL + 8));
+    const vec2 factor = vec2(load_lanes(memory, k * PANEL, lane), load_lanes(memory, k * PANEL + 8, lane));
     [[unroll]] for (uint row = 0; row < ROWS; row++)
         sums[row] = fma(vec2(FloatBuffer(weights + row * row_bytes).v[k]), factor, sums[row]);
 }
@@ -34,7 +34,7 @@ void add_patch(uint64_t weights, uint64_t row_bytes, FloatBuffer memory, uint k,
 void main()
 {
     const uint rows = params.classes * HEADS, patches = params.patches;
-    const uint panel = gl_WorkGroupID.y, image = gl_WorkGroupID.z;
+    const uint panel = gl_WorkGroupID.y, image = gl_WorkGroupID.z, lane = gl_SubgroupInvocationID;
     const uint64_t row_bytes = uint64_t(patches) * 4;
     /* The last rows come again with a full block before them, so that no row is read after the last one. */
     const uint first = (gl_WorkGroupID.x * SUBGROUPS + gl_SubgroupID) * ROWS, base = min(first, rows - ROWS);
@@ -47,25 +47,25 @@ void main()
         sums[row] = vec2(0);
 
     const uint steps = patches / STEP, rest = patches % STEP;
-    uint step = 0;
+    uint counter = lane, step;
     if (steps > 0) {
         do {
-            FloatBuffer columns = FloatBuffer(memory);
+            step = subgroupBroadcast(counter, 0);
+            FloatBuffer columns = FloatBuffer(memory + step * uint64_t(STEP * PANEL_BYTES));
             [[unroll]] for (uint k = 0; k < STEP; k++)
-                add_patch(weights, row_bytes, columns, k, sums);
-            weights += STEP * 4;
-            memory += STEP * PANEL_BYTES;
-            step++;
-        } while (step < steps);
+                add_patch(weights + step * (STEP * 4), row_bytes, columns, k, lane, sums);
+            counter++;
+        } while (step + 1 < steps);
     }
-    step = 0;
+    weights += steps * (STEP * 4);
+    memory += steps * uint64_t(STEP * PANEL_BYTES);
+    counter = lane;
     if (rest > 0) {
         do {
-            add_patch(weights, row_bytes, FloatBuffer(memory), 0, sums);
-            weights += 4;
-            memory += PANEL_BYTES;
-            step++;
-        } while (step < rest);
+            step = subgroupBroadcast(counter, 0);
+            add_patch(weights + step * 4, row_bytes, FloatBuffer(memory + step * PANEL_BYTES), 0, lane, sums);
+            counter++;
+        } while (step + 1 < rest);
     }
 
     [[unroll]] for (uint row = 0; row < ROWS; row++)
