@@ -11,14 +11,23 @@
  *         ...
  *         counter++;
  *     } while (step + 1 < steps);
+ *
+ * Nor is a constant any more what one loop defines and a later one uses: lanes are therefore told apart before any.
  */
+uint lane = gl_SubgroupInvocationID;
+bool lane_is[8] = bool[](lane == 0, lane == 1, lane == 2, lane == 3, lane == 4, lane == 5, lane == 6, lane == 7);
 
-/* Lane l gets element i + l. The driver turns this chain of selects over uniform loads into one vector load; `lane`
- * is gl_SubgroupInvocationID, read before any loop. */
-float load_lanes(FloatBuffer from, uint i, uint lane)
+/* Lane l gets element i + l. The driver turns this chain of selects over uniform loads into one vector load. */
+float load_lanes(FloatBuffer from, uint i)
 {
     float value = from.v[i];
     [[unroll]] for (uint l = 1; l < 8; l++)
-        value = mix(value, from.v[i + l], lane == l);
+        value = mix(value, from.v[i + l], lane_is[l]);
     return value;
+}
+
+/* Lane l gets elements i + l and i + 8 + l. */
+vec2 load_16(FloatBuffer from, uint i)
+{
+    return vec2(load_lanes(from, i), load_lanes(from, i + 8));
 }

@@ -60,7 +60,7 @@ void store(uint row, uint column, vec2 value)
 
 void main()
 {
-    const uint m = params.m, steps = params.k / PANEL, lane = gl_SubgroupInvocationID;
+    const uint m = params.m, steps = params.k / PANEL;
     const uint64_t panel_bytes = uint64_t(m) * PANEL_BYTES;
     /* The last rows come again with a full block before them, so that no row is read after the last one. */
     const uint group = gl_WorkGroupID.z * gl_NumWorkGroups.x + gl_WorkGroupID.x;
@@ -85,8 +85,7 @@ void main()
         FloatBuffer rows = FloatBuffer(a + step * panel_bytes);
         FloatBuffer columns = FloatBuffer(b + step * uint64_t(PANEL * PANEL_BYTES));
         [[unroll]] for (uint k = 0; k < PANEL; k++) {
-            const uint at = k * PANEL;
-            const vec2 factor = vec2(load_lanes(columns, at, lane), load_lanes(columns, at + 8, lane));
+            const vec2 factor = load_16(columns, k * PANEL);
             [[unroll]] for (uint row = 0; row < ROWS; row++)
                 sum[row] = fma(vec2(rows.v[(row < ROWS - 1 ? row : last) * PANEL + k]), factor, sum[row]);
         }

@@ -15,13 +15,6 @@ layout(local_size_x = 8) in;
 
 const uint ROWS = 4, PANEL_BYTES = PANEL * 4;
 
-uint lane = gl_SubgroupInvocationID;
-
-vec2 load(FloatBuffer from, uint i)
-{
-    return vec2(load_lanes(from, i, lane), load_lanes(from, i + 8, lane));
-}
-
 void store(uvec2 address, uint i, vec2 value)
 {
     FloatBuffer(address).v[i + lane] = value.x;
@@ -52,7 +45,7 @@ void main()
         panel = subgroupBroadcast(counter, 0);
         FloatBuffer from = FloatBuffer(x + panel * panel_bytes);
         [[unroll]] for (uint row = 0; row < ROWS; row++)
-            sums[row] += load(from, row * PANEL);
+            sums[row] += load_16(from, row * PANEL);
         counter++;
     } while (panel + 1 < panels);
 
@@ -66,7 +59,7 @@ void main()
         panel = subgroupBroadcast(counter, 0);
         FloatBuffer from = FloatBuffer(x + panel * panel_bytes);
         [[unroll]] for (uint row = 0; row < ROWS; row++) {
-            const vec2 difference = load(from, row * PANEL) - means[row];
+            const vec2 difference = load_16(from, row * PANEL) - means[row];
             sums[row] = fma(difference, difference, sums[row]);
         }
         counter++;
@@ -79,10 +72,10 @@ void main()
     do {
         panel = subgroupBroadcast(counter, 0);
         FloatBuffer from = FloatBuffer(x + panel * panel_bytes);
-        const vec2 weight = load(FloatBuffer(params.weight), panel * PANEL);
-        const vec2 bias = load(FloatBuffer(params.bias), panel * PANEL);
+        const vec2 weight = load_16(FloatBuffer(params.weight), panel * PANEL);
+        const vec2 bias = load_16(FloatBuffer(params.bias), panel * PANEL);
         [[unroll]] for (uint row = 0; row < ROWS; row++) {
-            const vec2 value = fma((load(from, row * PANEL) - means[row]) * scales[row], weight, bias);
+            const vec2 value = fma((load_16(from, row * PANEL) - means[row]) * scales[row], weight, bias);
             const uint to = (panel * rows + base + row) * PANEL;
             if (base + row >= first && base + row < rows) {
                 if (has_out)

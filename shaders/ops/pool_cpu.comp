@@ -18,15 +18,15 @@ void store(uint image, uint row, uint panel, vec2 value)
 {
     uint out_panel = row % HEADS * (params.width / PANEL) + panel;
     uint out_row = image * params.classes + row / HEADS;
-    uint to = (out_panel * params.batch * params.classes + out_row) * PANEL + gl_SubgroupInvocationID;
+    uint to = (out_panel * params.batch * params.classes + out_row) * PANEL + lane;
     FloatBuffer(params.out).v[to] = value.x;
     FloatBuffer(params.out).v[to + 8] = value.y;
 }
 
 /* One patch, `k` after those that the addresses are at. */
-void add_patch(uint64_t weights, uint64_t row_bytes, FloatBuffer memory, uint k, uint lane, inout vec2 sums[ROWS])
+void add_patch(uint64_t weights, uint64_t row_bytes, FloatBuffer memory, uint k, inout vec2 sums[ROWS])
 {
-    const vec2 factor = vec2(load_lanes(memory, k * PANEL, lane), load_lanes(memory, k * PANEL + 8, lane));
+    const vec2 factor = load_16(memory, k * PANEL);
     [[unroll]] for (uint row = 0; row < ROWS; row++)
         sums[row] = fma(vec2(FloatBuffer(weights + row * row_bytes).v[k]), factor, sums[row]);
 }
@@ -34,7 +34,7 @@ void add_patch(uint64_t weights, uint64_t row_bytes, FloatBuffer memory, uint k,
 void main()
 {
     const uint rows = params.classes * HEADS, patches = params.patches;
-    const uint panel = gl_WorkGroupID.y, image = gl_WorkGroupID.z, lane = gl_SubgroupInvocationID;
+    const uint panel = gl_WorkGroupID.y, image = gl_WorkGroupID.z;
     const uint64_t row_bytes = uint64_t(patches) * 4;
     /* The last rows come again with a full block before them, so that no row is read after the last one. */
     const uint first = (gl_WorkGroupID.x * SUBGROUPS + gl_SubgroupID) * ROWS, base = min(first, rows - ROWS);
@@ -53,7 +53,7 @@ void main()
             step = subgroupBroadcast(counter, 0);
             FloatBuffer columns = FloatBuffer(memory + step * uint64_t(STEP * PANEL_BYTES));
             [[unroll]] for (uint k = 0; k < STEP; k++)
-                add_patch(weights + step * (STEP * 4), row_bytes, columns, k, lane, sums);
+                add_patch(weights + step * (STEP * 4), row_bytes, columns, k, sums);
             counter++;
         } while (step + 1 < steps);
     }
@@ -63,7 +63,7 @@ void main()
     if (rest > 0) {
         do {
             step = subgroupBroadcast(counter, 0);
-            add_patch(weights + step * 4, row_bytes, FloatBuffer(memory + step * PANEL_BYTES), 0, lane, sums);
+            add_patch(weights + step * 4, row_bytes, FloatBuffer(memory + step * PANEL_BYTES), 0, sums);
             counter++;
         } while (step + 1 < rest);
     }
