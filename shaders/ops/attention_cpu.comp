@@ -17,8 +17,8 @@
 layout(local_size_x = 8) in;
 
 const uint QUERIES = ATTENTION_CPU_QUERIES, TILE = 4, ROW_BYTES = HEAD_SIZE * 4;
-const uint BLOCK = 64, LAST_BLOCK = 16; /* keys: 64 at a time, what is left over 16 at a time */
-const uint UNROLLED = 16;              /* rounds of one loop: the compiler leaves alone a loop of more than 32 */
+const uint BLOCK = 64, LAST_BLOCK = 8; /* keys: 64 at a time, what is left over 8 at a time */
+const uint UNROLLED = 32;             /* rounds of one loop: the compiler leaves alone a loop of more than 32 */
 const float LOWEST = -1e30;            /* below any score; finite, so that LOWEST - LOWEST is 0 */
 
 /* What lies where in the workgroup's scratch, in bytes: Q [64][16], scores and then powers [BLOCK][16], sums
@@ -85,7 +85,7 @@ void accumulate(uint64_t scratch, uint64_t v, uint part, uint count, const uint 
         sum[row] = load_pair(at + row * ROW_BYTES) * factors.v[row];
     [[unroll]] for (uint group = 0; group < keys; group += UNROLLED)
         if (ALWAYS(group / UNROLLED))
-            [[unroll]] for (uint i = 0; i < UNROLLED; i++) {
+            [[unroll]] for (uint i = 0; i < min(keys, UNROLLED); i++) {
                 const uint key = group + i;
                 if (!whole)
                     values = FloatBuffer(v + panel + min(key, count - 1) * ROW_BYTES);
