@@ -10,6 +10,8 @@ enum {
     /* Columns of tiles that are worked on together, row by row: some hundred workgroups that run at a time
      * then share about as many rows of A as columns of B, and a band of weights stays in the L2 cache. */
     BAND = 8,
+    CPU_TILE_ROWS = 24,         /* fixed in gemm_cpu.comp: 4 subgroups of 6 rows */
+    CPU_BLOCK_BYTES = 264 << 10 /* of A, beside a panel of B in a core's second cache (512 KiB or more) */
 };
 
 static bool on_matrices(const struct kernels *kernels)
@@ -21,8 +23,9 @@ static struct variant gemm_variant(const struct kernels *kernels, enum tile_size
 {
     if (on_matrices(kernels))
         return matrix_gemm(kernels, size);
-    if (kernels->rung == RUNG_CPU) /* fixed in gemm_cpu.comp: 4 subgroups of 6 rows */
-        return (struct variant){.shader = "gemm_cpu.f32", .rows = 24, .columns = PANEL, .constant_count = 1};
+    if (kernels->rung == RUNG_CPU)
+        return (struct variant){
+            .shader = "gemm_cpu.f32", .rows = CPU_TILE_ROWS, .columns = PANEL, .constant_count = 1};
     /* A CPU driver keeps no tile in registers anyway, and small ones waste less on few rows. */
     const bool small = gpu_device_info(kernels->device)->kind == GPU_CPU;
     const uint32_t rows = small ? 32 : 128, columns = 64;
@@ -52,6 +55,14 @@ enum status gemm_add(struct kernels *kernels, struct pipeline_list *list, struct
     return STATUS_OK;
 }
 
+/* Tiles down the rows that pass all of B together on the cpu rung; gemm_cpu.comp says why. */
+static uint32_t cpu_block(const struct gemm_params *params, uint32_t tiles)
+{
+    const uint64_t tile_bytes = (uint64_t)params->k * sizeof(float) * CPU_TILE_ROWS;
+    const uint32_t fitting = (uint32_t)(CPU_BLOCK_BYTES / tile_bytes);
+    return fitting > tiles ? tiles : fitting ? fitting : 1;
+}
+
 void gemm_record_tile(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
                       enum gemm_epilogue epilogue, enum tile_size size, const struct gemm_params *params)
 {
@@ -59,9 +70,11 @@ void gemm_record_tile(const struct kernels *kernels, struct gpu_recorder *record
     const struct gpu_pipeline *pipeline = kernels->gemm[size][epilogue];
     const uint32_t rows = divide_up(params->m, variant->rows),
                    columns = divide_up(params->n, variant->columns);
-    const uint32_t band = columns < BAND ? columns : BAND;
+    const uint32_t band = columns < BAND ? columns : BAND, block = cpu_block(params, rows);
     if (on_matrices(kernels)) /* along a band of columns, then down the rows, then to the next band */
         gpu_record_dispatch(recorder, pipeline, label, params, band, rows, divide_up(columns, band));
+    else if (kernels->rung == RUNG_CPU)
+        gpu_record_dispatch(recorder, pipeline, label, params, block, columns, divide_up(rows, block));
     else
         gpu_record_dispatch(recorder, pipeline, label, params, rows, columns, 1);
 }

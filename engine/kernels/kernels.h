@@ -44,6 +44,8 @@ void gemm_pack(const struct kernels *kernels, const float *b, size_t n_given, si
 
 void gemm_record(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
                  enum gemm_epilogue epilogue, const struct gemm_params *params);
+/* How much memory attention_record needs to work in; 0 on most rungs. */
+size_t attention_scratch_bytes(const struct kernels *kernels, size_t batch, size_t heads, size_t tokens);
 void attention_record(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
                       const struct attention_params *params);
 void patchify_record(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,

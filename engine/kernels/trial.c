@@ -218,6 +218,13 @@ static enum status check_gemm(const struct kernels *kernels, enum tile_size size
     return trial_end(&trial);
 }
 
+/* What attention works in, 0 where it needs nothing. */
+static uint64_t reserve_scratch(struct trial *trial, uint32_t batch, uint32_t heads, uint32_t tokens)
+{
+    size_t size_bytes = attention_scratch_bytes(trial->kernels, batch, heads, tokens);
+    return size_bytes ? reserve(trial, size_bytes).address : 0;
+}
+
 static enum status check_attention(const struct kernels *kernels, struct failure *failure)
 {
     enum { HEADS = 2, TOKENS = 70, TOKENS_PADDED = 80 };
@@ -232,6 +239,7 @@ static enum status check_attention(const struct kernels *kernels, struct failure
     out.slice = reserve(&trial, out.count * element_size_bytes(out.element));
     const struct attention_params params = {.qkv = qkv.slice.address,
                                             .out = out.slice.address,
+                                            .scratch = reserve_scratch(&trial, 1, HEADS, TOKENS),
                                             .batch = 1,
                                             .heads = HEADS,
                                             .tokens = TOKENS,
@@ -296,10 +304,12 @@ static void time_attention(struct trial *trial, const struct trial_shape *shape)
     uint32_t padded = (uint32_t)round_up(shape->tokens, PANEL);
     size_t size_bytes = (size_t)shape->batch * padded * shape->width * sizeof(float);
     struct gpu_slice qkv = reserve(trial, 3 * size_bytes), out = reserve(trial, size_bytes);
+    uint64_t scratch = reserve_scratch(trial, shape->batch, shape->heads, shape->tokens);
     if (!trial->status)
         attention_record(trial->kernels, trial->recorder, "trial",
                          &(struct attention_params){.qkv = qkv.address,
                                                     .out = out.address,
+                                                    .scratch = scratch,
                                                     .batch = shape->batch,
                                                     .heads = shape->heads,
                                                     .tokens = shape->tokens,

@@ -23,6 +23,8 @@ static void plan_backbone(struct model *model, struct plan *plan)
     plan_add(plan, &state->y, rows * s->width * activation, STAGE_ATTENTION, STAGE_FFN);
     plan_add(plan, &state->qkv, 3 * batch * s->tokens_padded * s->width * activation, STAGE_ATTENTION,
              STAGE_ATTENTION);
+    plan_add(plan, &state->scratch, attention_scratch_bytes(model->kernels, batch, s->heads, s->tokens),
+             STAGE_ATTENTION, STAGE_ATTENTION);
     plan_add(plan, &state->hidden, rows * s->hidden_padded * activation, STAGE_FFN, STAGE_FFN);
     plan_add(plan, &state->classes, batch * s->feature_blocks * s->width * sizeof(float), STAGE_ATTENTION,
              last_head);

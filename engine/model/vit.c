@@ -94,6 +94,7 @@ static void attend(const struct pass *pass)
     attention_record(pass->kernels, pass->recorder, "attention",
                      &(struct attention_params){.qkv = pass->state->qkv.address,
                                                 .out = pass->state->y.address,
+                                                .scratch = pass->state->scratch.address,
                                                 .batch = pass->batch,
                                                 .heads = pass->shape->heads,
                                                 .tokens = pass->shape->tokens,

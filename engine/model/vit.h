@@ -35,6 +35,7 @@ struct vit_state {
     struct gpu_slice x;             /* float32 [D/16][B*T][16]: the residual stream */
     struct gpu_slice y;             /* activations [D/16][B*T][16] */
     struct gpu_slice qkv;           /* activations [3][B][heads][T padded][64] */
+    struct gpu_slice scratch;       /* what the attention works in, if anything */
     struct gpu_slice hidden;        /* activations [H/16][B*T][16] */
     struct gpu_slice classes;       /* float32 [B][feature_blocks * D] */
     struct gpu_slice memory;        /* activations [feature_blocks * D/16][B*N][16] */

@@ -1,113 +1,216 @@
 /* Flash attention for CPU drivers with subgroups of 8: out = softmax2(Q K^T) V for one head of one image.
  *
- * Lanes are query rows, two to a lane; rows of Q and of the output stay in registers, elements of K and V are
- * broadcast through subgroup-uniform addresses. Running maximum and sum as in attention.comp, 6 keys a step, the
- * remaining ones one by one. The compiler would load all of K early and spill it: every few columns the address
- * is therefore made anew by adding an unknown zero, which keeps loads beside their use.
+ * A subgroup takes 16 queries and the keys block by block. The scores of a block, lanes being queries, go to memory;
+ * their powers, relative to the highest score so far, take their place; then, lanes being columns, their product with V
+ * is added to the sums, which lie in memory too: what a loop carries in registers is masked at every round
+ * (include/lanes.glsl). Both products make 4 rows x 16 columns at a time, in the form of gemm_cpu.comp.
  */
 #version 460
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
-#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_ballot : require
 #include "types.glsl"
-#include "attention_cpu.h"
+
+#include "attention.h"
+
+#include "lanes.glsl"
 
 layout(local_size_x = 8) in;
 
-const uint QUERIES = 16, KEYS = 6, ROW_BYTES = HEAD_SIZE * 4;
-const uint K_GROUP = 4, V_GROUP = 8; /* columns an address serves */
-const float LOWEST = -1e30;           /* below any score; finite, so that LOWEST - LOWEST is 0 */
+const uint QUERIES = ATTENTION_CPU_QUERIES, TILE = 4, ROW_BYTES = HEAD_SIZE * 4;
+const uint BLOCK = 64, LAST_BLOCK = 8; /* keys: 64 at a time, what is left over 8 at a time */
+const uint UNROLLED = 32;             /* rounds of one loop: the compiler leaves alone a loop of more than 32 */
+const float LOWEST = -1e30;            /* below any score; finite, so that LOWEST - LOWEST is 0 */
+
+/* What lies where in the workgroup's scratch, in bytes: Q [64][16], scores and then powers [BLOCK][16], sums
+ * [16][64], and for each query the factor of its sums. */
+const uint SCORES = HEAD_SIZE * QUERIES * 4, SUMS = SCORES + BLOCK * QUERIES * 4, FACTORS = SUMS + QUERIES * ROW_BYTES;
+
+/* True for i < 16, but unknown to the compiler. Code behind it is scheduled by itself: all in one, it would be ordered
+ * row by row and spill every vector; and what one loop has computed is not carried into the next, where it would no
+ * longer be a constant. */
+#define ALWAYS(i) (params.tokens_padded > (i))
 
 layout(buffer_reference, scalar, buffer_reference_align = 8) buffer PairBuffer {
     uint64_t v[];
 };
 
-/* Of the lane's two rows. */
-vec2 q[HEAD_SIZE], o[HEAD_SIZE];
-vec2 m, l;
-
-/* Another zero for each i < 32, as far as the compiler knows. */
-uint zero(uint i)
+void store_pair(uint64_t at, vec2 pair)
 {
-    return params.zero >> i & 1;
+    PairBuffer(at).v[lane] = packUint2x32(floatBitsToUint(pair));
 }
 
-/* Takes `count` keys (at most KEYS) into o, m and l. */
-void attend(uint64_t k, uint64_t v, const uint count)
+/* What store_pair has stored: lane l gets elements 2l and 2l + 1. */
+vec2 load_pair(uint64_t at)
 {
-    vec2 s[KEYS];
-    [[unroll]] for (uint j = 0; j < count; j++)
+    return uintBitsToFloat(unpackUint2x32(PairBuffer(at).v[lane]));
+}
+
+/* Stores the scores of keys 4 * tile.. of a block; keys from `count` on get the lowest, and are not read. */
+void score(uint64_t scratch, uint64_t k, uint tile, uint count, const bool whole, inout vec2 highest)
+{
+    const uint64_t first = k + tile * (TILE * ROW_BYTES);
+    FloatBuffer queries = FloatBuffer(scratch), keys[TILE];
+    vec2 s[TILE];
+    [[unroll]] for (uint j = 0; j < TILE; j++) {
+        keys[j] = FloatBuffer(whole ? first + j * ROW_BYTES : k + min(tile * TILE + j, count - 1) * ROW_BYTES);
         s[j] = vec2(0);
-    [[unroll]] for (uint d = 0; d < HEAD_SIZE; d += K_GROUP) {
-        FloatBuffer keys = FloatBuffer(k + zero(d / K_GROUP));
-        [[unroll]] for (uint i = d; i < d + K_GROUP; i++)
-            [[unroll]] for (uint j = 0; j < count; j++)
-                s[j] = fma(vec2(keys.v[j * HEAD_SIZE + i]), q[i], s[j]);
     }
-    vec2 highest = m, sum = vec2(0);
-    [[unroll]] for (uint j = 0; j < count; j++)
+    [[unroll]] for (uint group = 0; group < HEAD_SIZE; group += UNROLLED)
+        if (ALWAYS(group / UNROLLED))
+            [[unroll]] for (uint i = 0; i < UNROLLED; i++) {
+                const uint d = group + i;
+                const vec2 q = load_16(queries, d * QUERIES);
+                [[unroll]] for (uint j = 0; j < TILE; j++)
+                    s[j] = fma(vec2(keys[j].v[d]), q, s[j]);
+            }
+    const uint64_t to = scratch + SCORES + tile * (TILE * QUERIES * 4);
+    [[unroll]] for (uint j = 0; j < TILE; j++) {
+        if (!whole && tile * TILE + j >= count)
+            s[j] = vec2(LOWEST);
         highest = max(highest, s[j]);
-    [[unroll]] for (uint j = 0; j < count; j++) {
-        s[j] = exp2(s[j] - highest);
-        sum += s[j];
+        store_pair(to + j * (QUERIES * 4), s[j]);
     }
-    const vec2 scale = exp2(m - highest);
-    m = highest;
-    l = l * scale + sum;
-    [[unroll]] for (uint d = 0; d < HEAD_SIZE; d += V_GROUP) {
-        FloatBuffer values = FloatBuffer(v + zero(HEAD_SIZE / K_GROUP + d / V_GROUP));
-        [[unroll]] for (uint i = d; i < d + V_GROUP; i++) {
-            o[i] *= scale;
-            [[unroll]] for (uint j = 0; j < count; j++)
-                o[i] = fma(vec2(values.v[j * HEAD_SIZE + i]), s[j], o[i]);
+}
+
+/* Adds powers * V of `keys` keys to the sums of 4 queries and 16 columns, `part` of 16 such parts. */
+void accumulate(uint64_t scratch, uint64_t v, uint part, uint count, const uint keys, const bool whole)
+{
+    const uint64_t rows = part / TILE * TILE, panel = part % TILE * (PANEL * 4);
+    const uint64_t at = scratch + SUMS + rows * ROW_BYTES + panel;
+    FloatBuffer factors = FloatBuffer(scratch + FACTORS + rows * 4);
+    FloatBuffer powers = FloatBuffer(scratch + SCORES + rows * 4);
+    FloatBuffer values = FloatBuffer(v + panel);
+    vec2 sum[TILE];
+    [[unroll]] for (uint row = 0; row < TILE; row++)
+        sum[row] = load_pair(at + row * ROW_BYTES) * factors.v[row];
+    [[unroll]] for (uint group = 0; group < keys; group += UNROLLED)
+        if (ALWAYS(group / UNROLLED))
+            [[unroll]] for (uint i = 0; i < min(keys, UNROLLED); i++) {
+                const uint key = group + i;
+                if (!whole)
+                    values = FloatBuffer(v + panel + min(key, count - 1) * ROW_BYTES);
+                const vec2 value = load_16(values, whole ? key * HEAD_SIZE : 0);
+                [[unroll]] for (uint row = 0; row < TILE; row++)
+                    sum[row] = fma(vec2(powers.v[key * QUERIES + row]), value, sum[row]);
+            }
+    [[unroll]] for (uint row = 0; row < TILE; row++)
+        store_pair(at + row * ROW_BYTES, sum[row]);
+}
+
+/* Takes `keys` keys, of which `count` are there, into the sums, `highest` and `total`. */
+void attend(uint64_t scratch, uint64_t k, uint64_t v, uint count, const uint keys, const bool whole, inout vec2 highest,
+            inout vec2 total)
+{
+    const vec2 before = highest;
+    uint counter, step;
+    if (ALWAYS(4)) {
+        counter = lane;
+        do {
+            step = subgroupBroadcast(counter, 0);
+            score(scratch, k, step, count, whole, highest);
+            counter++;
+        } while (step + 1 < keys / TILE);
+    }
+
+    const vec2 factor = exp2(before - highest);
+    store_pair(scratch + FACTORS, factor);
+    total *= factor;
+    subgroupMemoryBarrierBuffer();
+    if (ALWAYS(5)) {
+        counter = lane;
+        do {
+            step = subgroupBroadcast(counter, 0);
+            const uint64_t row = scratch + SCORES + step * (TILE * QUERIES * 4);
+            [[unroll]] for (uint j = 0; j < TILE; j++) {
+                const vec2 power = exp2(load_pair(row + j * (QUERIES * 4)) - highest);
+                total += power;
+                store_pair(row + j * (QUERIES * 4), power);
+            }
+            counter++;
+        } while (step + 1 < keys / TILE);
+    }
+
+    subgroupMemoryBarrierBuffer();
+    if (ALWAYS(6)) {
+        counter = lane;
+        do {
+            step = subgroupBroadcast(counter, 0);
+            accumulate(scratch, v, step, count, keys, whole);
+            counter++;
+        } while (step + 1 < QUERIES * HEAD_SIZE / (TILE * PANEL));
+    }
+}
+
+/* Q in columns, even queries before odd ones so that load_16 gives lane l queries 2l and 2l + 1; and sums of zero. */
+void prepare(uint64_t scratch, uint64_t q)
+{
+    const uint query = lane < 4 ? 4 * lane : 4 * lane - 15;
+    PairBuffer first = PairBuffer(q + query * ROW_BYTES), second = PairBuffer(q + (query + 2) * ROW_BYTES);
+    [[unroll]] for (uint pair = 0; pair < HEAD_SIZE / 2; pair++) {
+        const vec2 a = uintBitsToFloat(unpackUint2x32(first.v[pair]));
+        const vec2 b = uintBitsToFloat(unpackUint2x32(second.v[pair]));
+        store_pair(scratch + 2 * pair * (QUERIES * 4), vec2(a.x, b.x));
+        store_pair(scratch + (2 * pair + 1) * (QUERIES * 4), vec2(a.y, b.y));
+    }
+    [[unroll]] for (uint group = 0; group < HEAD_SIZE; group += UNROLLED)
+        [[unroll]] for (uint i = 0; i < UNROLLED; i++)
+            store_pair(scratch + SUMS + (group + i) * (QUERIES * 4), vec2(0));
+    subgroupMemoryBarrierBuffer();
+}
+
+/* Sums over totals to `out`, for the queries from `token` on that are there. */
+void finish(uint64_t scratch, uint token, uint row_of_token, vec2 total)
+{
+    store_pair(scratch + FACTORS, 1.0 / total);
+    subgroupMemoryBarrierBuffer();
+    FloatBuffer factors = FloatBuffer(scratch + FACTORS);
+    const uint rows = params.batch * params.tokens, head = gl_WorkGroupID.y % params.heads;
+    const uint present_rows = min(QUERIES, params.tokens - token);
+    uint counter = lane, row;
+    do {
+        row = subgroupBroadcast(counter, 0);
+        [[unroll]] for (uint panel = 0; panel < HEAD_SIZE / PANEL; panel++) {
+            const vec2 value = load_pair(scratch + SUMS + row * ROW_BYTES + panel * (PANEL * 4)) * factors.v[row];
+            const uint to = panel_index(rows, row_of_token + row, head * HEAD_SIZE + panel * PANEL) + lane;
+            FloatBuffer(params.out).v[to] = value.x;
+            FloatBuffer(params.out).v[to + 8] = value.y;
         }
-    }
+        counter++;
+    } while (row + 1 < present_rows);
 }
 
 void main()
 {
-    const uint heads = params.heads, tokens = params.tokens;
-    const uint image = gl_WorkGroupID.y / heads, head = gl_WorkGroupID.y % heads;
+    const uint heads = params.heads, tokens = params.tokens, image = gl_WorkGroupID.y / heads;
     const uint64_t slab_bytes = uint64_t(params.tokens_padded) * ROW_BYTES;
     const uint64_t third_bytes = slab_bytes * (params.batch * heads);
-    const uint query = gl_WorkGroupID.x * QUERIES + gl_SubgroupInvocationID;
-
     const uint64_t slab = packUint2x32(params.qkv) + gl_WorkGroupID.y * slab_bytes;
-    PairBuffer first = PairBuffer(slab + query * ROW_BYTES), second = PairBuffer(slab + (query + 8) * ROW_BYTES);
-    [[unroll]] for (uint d = 0; d < HEAD_SIZE; d += 2) {
-        const vec2 a = uintBitsToFloat(unpackUint2x32(first.v[d / 2]));
-        const vec2 b = uintBitsToFloat(unpackUint2x32(second.v[d / 2]));
-        q[d] = vec2(a.x, b.x);
-        q[d + 1] = vec2(a.y, b.y);
-        o[d] = o[d + 1] = vec2(0);
-    }
-    m = vec2(LOWEST);
-    l = vec2(0);
+    const uint group = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
+    const uint64_t scratch = packUint2x32(params.scratch) + group * uint64_t(ATTENTION_CPU_SCRATCH);
+    const uint token = gl_WorkGroupID.x * QUERIES;
 
-    uint64_t k = slab + third_bytes, v = k + third_bytes;
-    uint left = tokens;
-    if (left >= KEYS)
+    prepare(scratch, slab + token * ROW_BYTES);
+    vec2 highest = vec2(LOWEST), total = vec2(0);
+    const uint64_t k = slab + third_bytes, v = k + third_bytes;
+    const uint blocks = tokens / BLOCK, left = tokens % BLOCK, last_blocks = (left + LAST_BLOCK - 1) / LAST_BLOCK;
+    uint counter = lane, step;
+    if (blocks > 0) {
         do {
-            attend(k, v, KEYS);
-            k += KEYS * ROW_BYTES;
-            v += KEYS * ROW_BYTES;
-            left -= KEYS;
-        } while (left >= KEYS);
-    if (left > 0)
-        do {
-            attend(k, v, 1);
-            k += ROW_BYTES;
-            v += ROW_BYTES;
-            left--;
-        } while (left > 0);
-
-    const vec2 scale = 1.0 / l;
-    [[unroll]] for (uint i = 0; i < 2; i++) {
-        const uint token = query + 8 * i;
-        if (token < tokens)
-            [[unroll]] for (uint d = 0; d < HEAD_SIZE; d += 2) {
-                const uint to = panel_index(params.batch * tokens, image * tokens + token, head * HEAD_SIZE + d);
-                const vec2 pair = vec2(o[d][i] * scale[i], o[d + 1][i] * scale[i]);
-                PairBuffer(params.out).v[to / 2] = packUint2x32(floatBitsToUint(pair));
-            }
+            step = subgroupBroadcast(counter, 0);
+            const uint64_t at = step * uint64_t(BLOCK * ROW_BYTES);
+            attend(scratch, k + at, v + at, BLOCK, BLOCK, true, highest, total);
+            counter++;
+        } while (step + 1 < blocks);
     }
+    counter = lane;
+    if (last_blocks > 0) {
+        do {
+            step = subgroupBroadcast(counter, 0);
+            const uint64_t at = (blocks * BLOCK + step * LAST_BLOCK) * uint64_t(ROW_BYTES);
+            const uint count = min(left - step * LAST_BLOCK, LAST_BLOCK);
+            attend(scratch, k + at, v + at, count, LAST_BLOCK, false, highest, total);
+            counter++;
+        } while (step + 1 < last_blocks);
+    }
+    finish(scratch, token, image * tokens + token, total);
 }

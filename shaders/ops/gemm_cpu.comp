@@ -3,12 +3,15 @@
  * A subgroup makes 6 rows x 16 columns, held in registers. Each element of A is broadcast; 8 neighbouring elements
  * of B are one vector load. B is packed [n/16][k][16] with its even columns before its odd ones, so that lane l
  * owns columns 2l and 2l+1, stores them together, and has a gate beside its up value. The driver makes good code
- * only of this form: addresses that are plain sums of subgroup-uniform 64-bit values, K unrolled in a
- * do-while, push constants read before it.
+ * only of this form: addresses that are plain sums of subgroup-uniform 64-bit values, K unrolled in a do-while that
+ * counts as include/lanes.glsl explains, push constants and the lane read before it.
+ *
+ * Workgroups run in the order x, y, z: x the rows of a block whose part of A stays in the core's cache while, by y,
+ * all of B passes; z the blocks.
  */
 #version 460
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
-#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_ballot : require
 #include "types.glsl"
 #include "gemm.h"
 #include "gemm_epilogue.glsl"
@@ -17,7 +20,7 @@
 layout(constant_id = 0) const uint EPILOGUE = GEMM_EXACT;
 layout(local_size_x = 32) in;
 
-const uint SUBGROUPS = 4, ROWS = 6, K_STEP = 64, PANEL_BYTES = PANEL * 4;
+const uint SUBGROUPS = 4, ROWS = 6, PANEL_BYTES = PANEL * 4;
 
 layout(buffer_reference, scalar, buffer_reference_align = 8) buffer PairBuffer {
     uint64_t v[];
@@ -57,15 +60,18 @@ void store(uint row, uint column, vec2 value)
 
 void main()
 {
-    const uint m = params.m, steps = params.k / K_STEP;
+    const uint m = params.m, steps = params.k / PANEL;
     const uint64_t panel_bytes = uint64_t(m) * PANEL_BYTES;
     /* The last rows come again with a full block before them, so that no row is read after the last one. */
-    const uint first = (gl_WorkGroupID.x * SUBGROUPS + gl_SubgroupID) * ROWS;
+    const uint group = gl_WorkGroupID.z * gl_NumWorkGroups.x + gl_WorkGroupID.x;
+    const uint first = (group * SUBGROUPS + gl_SubgroupID) * ROWS;
+    if (first >= m)
+        return;
     const uint base = min(first, max(m, ROWS) - ROWS);
-    const uint column = gl_WorkGroupID.y * PANEL + 2 * gl_SubgroupInvocationID;
+    const uint column = gl_WorkGroupID.y * PANEL + 2 * lane;
 
-    uint64_t a = packUint2x32(params.a) + uint64_t(base) * PANEL_BYTES;
-    uint64_t b = packUint2x32(params.b) + uint64_t(gl_WorkGroupID.y) * (params.k * PANEL_BYTES);
+    const uint64_t a = packUint2x32(params.a) + uint64_t(base) * PANEL_BYTES;
+    const uint64_t b = packUint2x32(params.b) + uint64_t(gl_WorkGroupID.y) * (params.k * PANEL_BYTES);
     vec2 sum[ROWS];
     [[unroll]] for (uint row = 0; row < ROWS; row++)
         sum[row] = load_pair(params.bias, column);
@@ -73,22 +79,18 @@ void main()
     /* A matrix of fewer than 6 rows is read past its end, but never by more than 256 bytes: 4 rows. */
     const uint last = min(m, ROWS) - 1;
 
-    uint step = 0;
+    uint counter = lane, step;
     do {
-        FloatBuffer columns = FloatBuffer(b);
-        [[unroll]] for (uint panel = 0; panel < K_STEP / PANEL; panel++) {
-            FloatBuffer rows = FloatBuffer(a + panel * panel_bytes);
-            [[unroll]] for (uint k = 0; k < PANEL; k++) {
-                const uint at = (panel * PANEL + k) * PANEL;
-                const vec2 factor = vec2(load_lanes(columns, at), load_lanes(columns, at + 8));
-                [[unroll]] for (uint row = 0; row < ROWS; row++)
-                    sum[row] = fma(vec2(rows.v[(row < ROWS - 1 ? row : last) * PANEL + k]), factor, sum[row]);
-            }
+        step = subgroupBroadcast(counter, 0);
+        FloatBuffer rows = FloatBuffer(a + step * panel_bytes);
+        FloatBuffer columns = FloatBuffer(b + step * uint64_t(PANEL * PANEL_BYTES));
+        [[unroll]] for (uint k = 0; k < PANEL; k++) {
+            const vec2 factor = load_16(columns, k * PANEL);
+            [[unroll]] for (uint row = 0; row < ROWS; row++)
+                sum[row] = fma(vec2(rows.v[(row < ROWS - 1 ? row : last) * PANEL + k]), factor, sum[row]);
         }
-        a += K_STEP / PANEL * panel_bytes;
-        b += K_STEP * PANEL_BYTES;
-        step++;
-    } while (step < steps);
+        counter++;
+    } while (step + 1 < steps);
 
     [[unroll]] for (uint row = 0; row < ROWS; row++)
         if (base + row >= first && base + row < m)

@@ -1,9 +1,10 @@
 /* LayerNorm for CPU drivers with subgroups of 8: what layernorm.comp computes. A subgroup takes 4 rows, a lane two of
  * the 16 columns of every panel; the rows are read three times, the second and third from the cache. Loads and
- * loops have the form that gemm_cpu.comp explains. */
+ * loops have the form that include/lanes.glsl explains. */
 #version 460
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
+#extension GL_KHR_shader_subgroup_ballot : require
 #include "types.glsl"
 
 #include "layernorm.h"
@@ -14,15 +15,10 @@ layout(local_size_x = 8) in;
 
 const uint ROWS = 4, PANEL_BYTES = PANEL * 4;
 
-vec2 load(FloatBuffer from, uint i)
-{
-    return vec2(load_lanes(from, i), load_lanes(from, i + 8));
-}
-
 void store(uvec2 address, uint i, vec2 value)
 {
-    FloatBuffer(address).v[i + gl_SubgroupInvocationID] = value.x;
-    FloatBuffer(address).v[i + 8 + gl_SubgroupInvocationID] = value.y;
+    FloatBuffer(address).v[i + lane] = value.x;
+    FloatBuffer(address).v[i + 8 + lane] = value.y;
 }
 
 float subgroup_sum(vec2 value)
@@ -44,39 +40,42 @@ void main()
     vec2 sums[ROWS];
     [[unroll]] for (uint row = 0; row < ROWS; row++)
         sums[row] = vec2(0);
-    uint panel = 0;
+    uint counter = lane, panel;
     do {
+        panel = subgroupBroadcast(counter, 0);
         FloatBuffer from = FloatBuffer(x + panel * panel_bytes);
         [[unroll]] for (uint row = 0; row < ROWS; row++)
-            sums[row] += load(from, row * PANEL);
-        panel++;
-    } while (panel < panels);
+            sums[row] += load_16(from, row * PANEL);
+        counter++;
+    } while (panel + 1 < panels);
 
     float means[ROWS];
     [[unroll]] for (uint row = 0; row < ROWS; row++) {
         means[row] = subgroup_sum(sums[row]) / float(width);
         sums[row] = vec2(0);
     }
-    panel = 0;
+    counter = lane;
     do {
+        panel = subgroupBroadcast(counter, 0);
         FloatBuffer from = FloatBuffer(x + panel * panel_bytes);
         [[unroll]] for (uint row = 0; row < ROWS; row++) {
-            const vec2 difference = load(from, row * PANEL) - means[row];
+            const vec2 difference = load_16(from, row * PANEL) - means[row];
             sums[row] = fma(difference, difference, sums[row]);
         }
-        panel++;
-    } while (panel < panels);
+        counter++;
+    } while (panel + 1 < panels);
 
     float scales[ROWS];
     [[unroll]] for (uint row = 0; row < ROWS; row++)
         scales[row] = inversesqrt(subgroup_sum(sums[row]) / float(width) + params.epsilon);
-    panel = 0;
+    counter = lane;
     do {
+        panel = subgroupBroadcast(counter, 0);
         FloatBuffer from = FloatBuffer(x + panel * panel_bytes);
-        const vec2 weight = load(FloatBuffer(params.weight), panel * PANEL);
-        const vec2 bias = load(FloatBuffer(params.bias), panel * PANEL);
+        const vec2 weight = load_16(FloatBuffer(params.weight), panel * PANEL);
+        const vec2 bias = load_16(FloatBuffer(params.bias), panel * PANEL);
         [[unroll]] for (uint row = 0; row < ROWS; row++) {
-            const vec2 value = fma((load(from, row * PANEL) - means[row]) * scales[row], weight, bias);
+            const vec2 value = fma((load_16(from, row * PANEL) - means[row]) * scales[row], weight, bias);
             const uint to = (panel * rows + base + row) * PANEL;
             if (base + row >= first && base + row < rows) {
                 if (has_out)
@@ -85,6 +84,6 @@ void main()
                     store(params.exact, to, value);
             }
         }
-        panel++;
-    } while (panel < panels);
+        counter++;
+    } while (panel + 1 < panels);
 }

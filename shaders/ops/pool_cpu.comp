@@ -3,7 +3,7 @@
  * lie as the factor that is loaded by vectors. */
 #version 460
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
-#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_ballot : require
 #include "types.glsl"
 
 #include "pool.h"
@@ -18,7 +18,7 @@ void store(uint image, uint row, uint panel, vec2 value)
 {
     uint out_panel = row % HEADS * (params.width / PANEL) + panel;
     uint out_row = image * params.classes + row / HEADS;
-    uint to = (out_panel * params.batch * params.classes + out_row) * PANEL + gl_SubgroupInvocationID;
+    uint to = (out_panel * params.batch * params.classes + out_row) * PANEL + lane;
     FloatBuffer(params.out).v[to] = value.x;
     FloatBuffer(params.out).v[to + 8] = value.y;
 }
@@ -26,7 +26,7 @@ void store(uint image, uint row, uint panel, vec2 value)
 /* One patch, `k` after those that the addresses are at. */
 void add_patch(uint64_t weights, uint64_t row_bytes, FloatBuffer memory, uint k, inout vec2 sums[ROWS])
 {
-    const vec2 factor = vec2(load_lanes(memory, k * PANEL), load_lanes(memory, k * PANEL + 8));
+    const vec2 factor = load_16(memory, k * PANEL);
     [[unroll]] for (uint row = 0; row < ROWS; row++)
         sums[row] = fma(vec2(FloatBuffer(weights + row * row_bytes).v[k]), factor, sums[row]);
 }
@@ -47,25 +47,25 @@ void main()
         sums[row] = vec2(0);
 
     const uint steps = patches / STEP, rest = patches % STEP;
-    uint step = 0;
+    uint counter = lane, step;
     if (steps > 0) {
         do {
-            FloatBuffer columns = FloatBuffer(memory);
+            step = subgroupBroadcast(counter, 0);
+            FloatBuffer columns = FloatBuffer(memory + step * uint64_t(STEP * PANEL_BYTES));
             [[unroll]] for (uint k = 0; k < STEP; k++)
-                add_patch(weights, row_bytes, columns, k, sums);
-            weights += STEP * 4;
-            memory += STEP * PANEL_BYTES;
-            step++;
-        } while (step < steps);
+                add_patch(weights + step * (STEP * 4), row_bytes, columns, k, sums);
+            counter++;
+        } while (step + 1 < steps);
     }
-    step = 0;
+    weights += steps * (STEP * 4);
+    memory += steps * uint64_t(STEP * PANEL_BYTES);
+    counter = lane;
     if (rest > 0) {
         do {
-            add_patch(weights, row_bytes, FloatBuffer(memory), 0, sums);
-            weights += 4;
-            memory += PANEL_BYTES;
-            step++;
-        } while (step < rest);
+            step = subgroupBroadcast(counter, 0);
+            add_patch(weights + step * 4, row_bytes, FloatBuffer(memory + step * PANEL_BYTES), 0, sums);
+            counter++;
+        } while (step + 1 < rest);
     }
 
     [[unroll]] for (uint row = 0; row < ROWS; row++)

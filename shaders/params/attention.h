@@ -4,9 +4,16 @@
 #define CXRD_SHADERS_PARAMS_ATTENTION_H
 #include "params.h"
 
+/* A workgroup of the CPU-driver variant: query rows, and bytes of scratch. */
+CHOICES(attention_cpu)
+    ATTENTION_CPU_QUERIES = 16,
+    ATTENTION_CPU_SCRATCH = 12544
+END_CHOICES;
+
 PARAMS(attention_params)
     ADDRESS qkv; /* activations [3][batch][heads][tokens_padded][64]; rows from `tokens` on hold anything, even NaN */
     ADDRESS out; /* activations in panels [heads*64/16][batch*tokens][16] */
+    ADDRESS scratch; /* attention_scratch_bytes of memory to work in; 0 where that is none */
     UINT batch, heads, tokens, tokens_padded;
 END_PARAMS;
 

@@ -20,11 +20,14 @@ static void attention_case(struct check *check, uint32_t batch, uint32_t heads, 
             qkv->values[i] = NAN;
     struct check_array *out =
         check_output(check, "out", activations, (size_t)batch * tokens * heads * HEAD_SIZE);
+    const size_t scratch_bytes = attention_scratch_bytes(check->kernels, batch, heads, tokens);
+    const uint64_t scratch = scratch_bytes ? check_scratch(check, scratch_bytes) : 0;
     /* An absolute error of a score, which grows with it, is a relative error of its weight. */
     if (activations == ELEMENT_F32)
         out->bound *= fmax(1, 8 * deviation * deviation);
     const struct attention_params params = {.qkv = qkv->address,
                                             .out = out->address,
+                                            .scratch = scratch,
                                             .batch = batch,
                                             .heads = heads,
                                             .tokens = tokens,

@@ -35,6 +35,7 @@ struct check_array {
     size_t content_bytes;
     struct gpu_slice slice;
     uint8_t *uploaded, *result;
+    bool scratch; /* only its guard zones are looked at */
 };
 
 struct check_work {
@@ -68,6 +69,8 @@ void check_case_begin(struct check *check, const char *format, ...) __attribute_
 struct check_array *check_input(struct check *check, enum element element, size_t count, float deviation);
 /* An input of bytes as they are (packed weights, pixels): copied, `values` is NULL. */
 struct check_array *check_bytes(struct check *check, const void *data, size_t size_bytes);
+/* Memory that the kernel may leave anything in, holding NaN at first; gives its address. */
+uint64_t check_scratch(struct check *check, size_t size_bytes);
 struct check_array *check_output(struct check *check, const char *name, enum element element, size_t count);
 /* Read and written: `values` are set as for an input, and `expected` is a copy of them after check_run. */
 struct check_array *check_update(struct check *check, const char *name, enum element element, size_t count,

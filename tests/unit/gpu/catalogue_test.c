@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "shaders/params/attention.h"
-#include "shaders/params/attention_cpu.h"
 #include "shaders/params/average.h"
 #include "shaders/params/features.h"
 #include "shaders/params/gemm.h"
@@ -23,15 +22,15 @@ static const struct {
     uint32_t bytes;
 } operations[] = {
     {"attention", sizeof(struct attention_params)},
-    {"attention_cpu", sizeof(struct attention_cpu_params)},
+    {"attention_cpu", sizeof(struct attention_params)},
+    {"attention_matrix", sizeof(struct attention_params)},
+    {"attention_matrix2", sizeof(struct attention_params)},
     {"average", sizeof(struct average_params)},
     {"features", sizeof(struct features_params)},
     {"gemm", sizeof(struct gemm_params)},
     {"gemm_cpu", sizeof(struct gemm_params)},
     {"gemm_matrix", sizeof(struct gemm_params)},
     {"gemm_matrix2", sizeof(struct gemm_params)},
-    {"attention_matrix", sizeof(struct attention_params)},
-    {"attention_matrix2", sizeof(struct attention_params)},
     {"layernorm", sizeof(struct layernorm_params)},
     {"layernorm_cpu", sizeof(struct layernorm_params)},
     {"logits", sizeof(struct logits_params)},
