@@ -197,15 +197,16 @@ void api_handle(struct api *api, const struct api_request *request, struct api_r
     *response = (struct api_response){.route = ""};
     struct arguments arguments;
     const struct route *route = find_route(request, response, &arguments);
-    if (route && route->method == METHOD_POST)
-        metrics_enter(api->metrics);
     if (route) {
+        bool work = route->method == METHOD_POST;
         unsigned ticket = service_enter(api);
+        if (work)
+            metrics_enter(api->metrics);
         route->handler(api, request, &arguments, response);
+        if (work)
+            metrics_leave(api->metrics);
         service_leave(api, ticket);
     }
-    if (route && route->method == METHOD_POST)
-        metrics_leave(api->metrics);
     service_complete(api, request, response);
 }
 

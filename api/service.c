@@ -154,6 +154,24 @@ enum status service_engine(struct api *api, struct arena *arena, const char *nam
                        text_join(arena, names, set.count, 150));
 }
 
+enum status service_announced(struct api *api, struct failure *failure)
+{
+    enum status status = service_ready(api, failure);
+    if (!status && atomic_load(&api->state) == SERVICE_LEAVING)
+        status = failure_set(failure, STATUS_UNAVAILABLE,
+                             "The service is about to stop; send further requests to another one.");
+    return status;
+}
+
+enum status service_alive(struct api *api, struct failure *failure)
+{
+    if (api_health(api) != HEALTH_STUCK)
+        return STATUS_OK;
+    return failure_set(
+        failure, STATUS_UNAVAILABLE,
+        "The compute device has work and makes no progress; the service should be started anew.");
+}
+
 enum status service_version(struct api *api, struct arena *arena, const char *name, const char *version,
                             struct failure *failure, struct engine **out)
 {

@@ -48,11 +48,15 @@ bool routes_open(const char *pattern);
 unsigned service_enter(struct api *api);
 void service_leave(struct api *api, unsigned ticket);
 /* The engines that answer now, none while the service starts. Between service_enter and service_leave, as are
- * the two below. */
+ * those below that fail with what engines are. */
 struct engine_set service_engines(struct api *api);
 
 /* OK when predictions are taken. Fails with UNAVAILABLE, DEVICE_LOST. */
 WARN_UNUSED enum status service_ready(struct api *api, struct failure *failure);
+/* OK when balancers are to be told that it is ready: UNAVAILABLE from the moment the service is to stop. */
+WARN_UNUSED enum status service_announced(struct api *api, struct failure *failure);
+/* Fails with UNAVAILABLE when the process should be started anew. */
+WARN_UNUSED enum status service_alive(struct api *api, struct failure *failure);
 /* The engine of a model by its name; NULL asks for the first. Fails with UNAVAILABLE while the service
  * starts, else with `missing`, listing the models. */
 WARN_UNUSED enum status service_engine(struct api *api, struct arena *arena, const char *name,

@@ -13,9 +13,8 @@ static const char usage[] =
     "SIGHUP loads the packages again and replaces the old ones without losing a request; change a package "
     "by\n"
     "moving a new folder into its place, never file by file.\n\n"
-    "Exit codes: 0 stopped by SIGTERM or SIGINT, 1 could not start, 2 usage, 3 the device was lost and "
-    "could\n"
-    "not be made ready again.\n\n";
+    "Exit codes: 0 stopped by SIGTERM or SIGINT, 1 could not start, 2 usage, 3 the device or the\n"
+    "decoders were lost and could not be made ready again.\n\n";
 
 enum { EXIT_DEVICE_LOST = 3 };
 

@@ -52,7 +52,7 @@ const char *engine_device_name(const struct engine *engine);
 const char *engine_rung_name(const struct engine *engine);
 /* WELL when a device takes images, STUCK when one makes no progress with what it has. A lost device is opened
  * again in the background with the model on it; when that has failed several times for every device the
- * engine is DEAD. */
+ * engine is DEAD, and so it is when no image can be decoded any more. */
 enum health engine_health(const struct engine *engine);
 size_t engine_queue_depth(const struct engine *engine); /* images waiting now */
 size_t engine_queue_capacity(const struct engine *engine);

@@ -48,8 +48,10 @@ static enum status watch(const struct settings *settings, struct api *api, struc
         if (read(signals->reload, &times, sizeof times) > 0)
             reload(settings, api, models);
         if (api_health(api) == HEALTH_DEAD)
-            return failure_set(failure, STATUS_DEVICE_LOST,
-                               "The device was lost and could not be made ready again; start anew.");
+            return failure_set(
+                failure, STATUS_DEVICE_LOST,
+                "The device or the decoders were lost and could not be made ready again; the service "
+                "must be started anew.");
     }
 }
 

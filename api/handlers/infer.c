@@ -67,10 +67,12 @@ static enum status choose_tensors(struct arena *arena, const struct model_card *
 }
 
 /* Predicts all images; one that fails answers for the request, since tensors have no place for errors. */
-static enum status predict(struct engine *engine, const struct infer_request *asked, struct failure *failure,
+static enum status predict(struct engine *engine, const struct api_request *request,
+                           const struct infer_request *asked, struct failure *failure,
                            struct prediction_timing *timing, struct prediction *predictions)
 {
-    const struct predict_options options = {0};
+    const struct predict_options options = {
+        .deadline_ns = request->deadline_ns, .gone = request->gone, .client = request->client};
     enum status status = engine_predict(engine, asked->images, asked->count, &options, failure, predictions);
     for (size_t i = 0; i < asked->count && !status; i++)
         result_add_timing(timing, &predictions[i].timing);
@@ -142,16 +144,16 @@ void handle_v2_infer(struct api *api, const struct api_request *request, const s
     struct tensor_list tensors = {0};
     struct prediction *predictions = NULL;
     struct prediction_timing timing = {0};
-    enum status status = service_ready(api, &failure);
-    if (!status)
-        status = service_version(api, request->arena, arguments->name, arguments->version, &failure, &engine);
+    /* As of POST /predict: what api_admit let in is answered. */
+    enum status status =
+        service_version(api, request->arena, arguments->name, arguments->version, &failure, &engine);
     if (!status)
         status = infer_read(request, &failure, asked);
     if (!status)
         status = choose_tensors(request->arena, engine_card(engine), asked, &failure, &tensors);
     if (!status) {
         predictions = memory_allocate(asked->count, sizeof *predictions);
-        status = predict(engine, asked, &failure, &timing, predictions);
+        status = predict(engine, request, asked, &failure, &timing, predictions);
     }
     if (status) {
         respond_failure(request, &failure, response);

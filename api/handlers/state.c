@@ -12,14 +12,11 @@ void handle_health(struct api *api, const struct api_request *request, const str
                    struct api_response *response)
 {
     (void)arguments;
-    struct failure failure;
-    if (api_health(api) != HEALTH_STUCK) {
+    struct failure failure = {0};
+    if (service_alive(api, &failure))
+        respond_failure(request, &failure, response);
+    else
         respond_text(response, "status", "ok");
-        return;
-    }
-    failure_set(&failure, STATUS_UNAVAILABLE,
-                "The compute device has work and makes no progress; the service should be started anew.");
-    respond_failure(request, &failure, response);
 }
 
 void handle_ready(struct api *api, const struct api_request *request, const struct arguments *arguments,
@@ -27,11 +24,7 @@ void handle_ready(struct api *api, const struct api_request *request, const stru
 {
     (void)arguments;
     struct failure failure = {0};
-    enum status status = service_ready(api, &failure);
-    if (!status && atomic_load(&api->state) == SERVICE_LEAVING)
-        status = failure_set(&failure, STATUS_UNAVAILABLE,
-                             "The service is about to stop; send further requests to another one.");
-    if (status)
+    if (service_announced(api, &failure))
         respond_failure(request, &failure, response);
     else
         respond_text(response, "status", "ready");

@@ -24,8 +24,12 @@ static void respond_true(struct api_response *response, const char *name)
 void handle_v2_live(struct api *api, const struct api_request *request, const struct arguments *arguments,
                     struct api_response *response)
 {
-    (void)api, (void)request, (void)arguments;
-    respond_true(response, "live");
+    (void)arguments;
+    struct failure failure = {0};
+    if (service_alive(api, &failure))
+        respond_failure(request, &failure, response);
+    else
+        respond_true(response, "live");
 }
 
 void handle_v2_ready(struct api *api, const struct api_request *request, const struct arguments *arguments,
@@ -33,7 +37,7 @@ void handle_v2_ready(struct api *api, const struct api_request *request, const s
 {
     (void)arguments;
     struct failure failure = {0};
-    if (service_ready(api, &failure))
+    if (service_announced(api, &failure))
         respond_failure(request, &failure, response);
     else
         respond_true(response, "ready");

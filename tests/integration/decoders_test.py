@@ -103,14 +103,14 @@ class Decoders(unittest.TestCase):
         self.service.stop(signal.SIGKILL)
         wait_until(lambda: all(gone(process) for process in processes))
 
-    def test_without_their_template_the_service_is_not_ready(self):
+    def test_without_their_template_the_service_ends_to_be_started_anew(self):
         (template,) = children(self.service.process.pid)
         processes = decoders(self.service)
         os.kill(template, signal.SIGKILL)
         wait_until(lambda: all(gone(process) for process in processes))
         self.assertEqual(self.service.post("/predict", "image/png", PICTURE).code, 503)
-        self.assertEqual(self.service.get("/readyz").code, 503)
-        self.assertEqual(self.service.stop(), 0)
+        self.assertEqual(self.service.process.wait(30), 3)
+        self.assertIn("started anew", self.service.errors())
 
 
 class Settings(unittest.TestCase):

@@ -3,13 +3,14 @@
 service with a fake engine: guard_test.py FAKE_CXRD"""
 
 import contextlib
+import json
 import signal
 import socket
 import sys
 import time
 import unittest
 
-from service import Service, codes, in_background, png, receive_all, receive_answer
+from service import Service, codes, in_background, png, receive_all, receive_answer, wait_until
 
 BINARY = sys.argv.pop(1)
 PICTURE = png(100, 80)
@@ -178,6 +179,19 @@ class Guards(unittest.TestCase):
             connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\nxyz")
             connection.shutdown(socket.SHUT_WR)
             self.assertEqual(codes(receive_all(connection)), [400])
+
+    def test_a_client_that_hangs_up_is_not_worked_for(self):
+        with Service(BINARY, "--rung", "slow") as running:
+            with running.connect() as connection:
+                connection.sendall(HEAD + b"X-Request-Id: hung-up\r\nContent-Length: %d\r\n\r\n" % len(PICTURE) + PICTURE)
+                time.sleep(0.3)
+            wait_until(lambda: '"hung-up"' in running.errors())
+            line = next(line for line in running.errors().splitlines() if '"hung-up"' in line)
+            self.assertEqual(json.loads(line)["code"], 499)
+
+    def test_a_prediction_has_a_deadline(self):
+        with Service(BINARY, "--rung", "slow", "--deadline-ms", "300") as running:
+            self.assertEqual(running.post("/predict", "image/png", PICTURE).code, 504)
 
     def test_continue_comes_after_admission(self):
         expect = b"Expect: 100-continue\r\n"
