@@ -68,7 +68,7 @@ def write_samples():
 
     picture(sample(0, 600, 500)).save(at("normal.png"), optimize=True)
     picture(sample(1, 512, 620, "Pneumothorax")).save(at("pneumothorax.png"), optimize=True)
-    picture(sample(2, 640, 560, "Mass", "Rib Fracture")).save(at("mass_rib_fracture.png"), optimize=True)
+    picture(sample(13, 640, 560, "Mass", "Rib Fracture")).save(at("mass_rib_fracture.png"), optimize=True)
     picture(sample(3, 700, 600, "Pleural Effusion", "Cardiomegaly")).save(at("effusion_cardiomegaly.jpg"), quality=92)
     picture(sample(4, 560, 560, "Consolidation", "Support Devices")).save(
         at("consolidation_devices.jpg"), quality=90, progressive=True
