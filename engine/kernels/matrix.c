@@ -202,13 +202,16 @@ struct variant matrix_gemm(const struct kernels *kernels, enum tile_size size)
     const struct gemm_matrix_tile *tile = gemm_tile(device, size);
     const struct gpu_matrix_shape *shape = shape_of(device);
     uint32_t lanes = lanes_of(device);
+    uint32_t threads = gemm_subgroups(tile) * lanes;
     assert(tile->step % (shape->k * tile->split) == 0 && K_STEP % tile->step == 0);
+    assert(tile->warp_rows % shape->m == 0 && tile->warp_columns % shape->n == 0);
+    assert(tile->rows * tile->step / 8 % threads == 0 && tile->columns * tile->step / 8 % threads == 0);
     return (struct variant){.shader = "gemm_matrix.f16",
                             .rows = tile->rows,
                             .columns = tile->columns,
                             .constants = {0, lanes, shape->m, shape->n, shape->k, tile->rows, tile->columns,
                                           tile->step, tile->warp_rows, tile->warp_columns, tile->split,
-                                          gemm_subgroups(tile) * lanes},
+                                          threads},
                             .constant_count = 12,
                             .subgroup_size = lanes};
 }
@@ -229,6 +232,7 @@ struct variant matrix_attention(const struct kernels *kernels)
     const struct gpu_matrix_shape *shape = shape_of(device);
     const struct attention_matrix_tile *tile = attention_tile(device);
     uint32_t subgroups = attention_subgroups(tile, shape);
+    assert(tile->keys * HEAD_SIZE / 8 % (subgroups * lanes) == 0 && tile->queries <= 2 * tile->keys);
     return (struct variant){.shader = "attention_matrix.f16",
                             .rows = tile->queries,
                             .constants = {lanes, shape->m, shape->n, shape->k, subgroups, tile->row_fragments,
