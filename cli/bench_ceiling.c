@@ -1,7 +1,9 @@
 #include "cli/bench_ceiling.h"
 
 #include "engine/base/clock.h"
+#include "shaders/params/peak.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +26,34 @@ static enum status best_time(struct gpu_recorder *recorder, struct failure *fail
         if (elapsed < *seconds)
             *seconds = elapsed;
     }
+    return status;
+}
+
+static enum status measure_peak(struct gpu_device *device, struct gpu_pool *pool, struct failure *failure,
+                                double *gflops)
+{
+    const bool cpu = gpu_device_info(device)->kind == GPU_CPU;
+    const uint32_t groups = cpu ? 64 : 8192, rounds = cpu ? 512 : 128;
+    const struct gpu_pipeline_options options = {.push_bytes = sizeof(struct peak_params)};
+    const struct gpu_shader *shader = gpu_shader_find("peak.f32");
+    struct gpu_slice out;
+    struct gpu_pipeline *pipeline = NULL;
+    struct gpu_recorder *recorder = NULL;
+    double seconds = 0;
+    assert(shader);
+    enum status status = gpu_pool_allocate(pool, groups * PEAK_THREADS * sizeof(float), failure, &out);
+    if (!status)
+        status = gpu_pipeline_create(device, shader, &options, failure, &pipeline);
+    if (!status)
+        status = gpu_recorder_create(device, false, failure, &recorder);
+    if (!status) {
+        gpu_record_dispatch(recorder, pipeline, "peak", &(struct peak_params){out.address, rounds, -1e-3F},
+                            groups, 1, 1);
+        status = best_time(recorder, failure, &seconds);
+    }
+    gpu_recorder_destroy(&recorder);
+    gpu_pipeline_destroy(&pipeline);
+    *gflops = 2.0 * groups * PEAK_THREADS * rounds * PEAK_SUMS * PEAK_UNROLLED / seconds / 1e9;
     return status;
 }
 
@@ -88,6 +118,8 @@ enum status ceilings_measure(struct gpu_device *device, const struct kernels *ke
 {
     struct gpu_pool *pool = NULL;
     enum status status = gpu_pool_create(device, GPU_MEMORY_DEVICE, failure, &pool);
+    if (!status)
+        status = measure_peak(device, pool, failure, &out->peak_gflops);
     if (!status)
         status = measure_gemm(device, kernels, pool, failure, &out->gemm_gflops);
     if (!status)
