@@ -1,9 +1,8 @@
 #include "cli/bench_ceiling.h"
 
 #include "engine/base/clock.h"
-#include "shaders/params/peak.h"
+#include "engine/kernels/peak.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,28 +31,21 @@ static enum status best_time(struct gpu_recorder *recorder, struct failure *fail
 static enum status measure_peak(struct gpu_device *device, struct gpu_pool *pool, struct failure *failure,
                                 double *gflops)
 {
-    const bool cpu = gpu_device_info(device)->kind == GPU_CPU;
-    const uint32_t groups = cpu ? 64 : 8192, rounds = cpu ? 512 : 128;
-    const struct gpu_pipeline_options options = {.push_bytes = sizeof(struct peak_params)};
-    const struct gpu_shader *shader = gpu_shader_find("peak.f32");
     struct gpu_slice out;
     struct gpu_pipeline *pipeline = NULL;
     struct gpu_recorder *recorder = NULL;
-    double seconds = 0;
-    assert(shader);
-    enum status status = gpu_pool_allocate(pool, groups * PEAK_THREADS * sizeof(float), failure, &out);
+    enum status status = gpu_pool_allocate(pool, peak_out_bytes(device), failure, &out);
     if (!status)
-        status = gpu_pipeline_create(device, shader, &options, failure, &pipeline);
+        status = peak_create(device, failure, &pipeline);
     if (!status)
         status = gpu_recorder_create(device, false, failure, &recorder);
     if (!status) {
-        gpu_record_dispatch(recorder, pipeline, "peak", &(struct peak_params){out.address, rounds, -1e-3F},
-                            groups, 1, 1);
+        double seconds, operations = peak_record(device, recorder, pipeline, out.address);
         status = best_time(recorder, failure, &seconds);
+        *gflops = operations / seconds / 1e9;
     }
     gpu_recorder_destroy(&recorder);
     gpu_pipeline_destroy(&pipeline);
-    *gflops = 2.0 * groups * PEAK_THREADS * rounds * PEAK_SUMS * PEAK_UNROLLED / seconds / 1e9;
     return status;
 }
 
