@@ -64,23 +64,36 @@ size_t gemm_packed_size_bytes(const struct kernels *kernels, size_t n, size_t k)
     return n * k * element_size_bytes(kernels->weights);
 }
 
+/* Columns first..first + K_STEP of one row, `row` having `given` of them, to every 16th element of `out`. */
+static void pack_floats(const float *row, size_t first, size_t given, float *out)
+{
+    for (size_t i = 0; i < K_STEP; i++)
+        out[i * PANEL] = first + i < given ? row[first + i] : 0;
+}
+
+static void pack_halves(const float *row, size_t first, size_t given, uint16_t *out)
+{
+    for (size_t i = 0; i < K_STEP; i++)
+        out[i * PANEL] = first + i < given ? half_from_float(row[first + i]) : 0;
+}
+
 void gemm_pack(const struct kernels *kernels, const float *b, size_t n_given, size_t k_given, size_t n,
                size_t k, void *out)
 {
     assert(n % PANEL == 0 && k % K_STEP == 0 && n_given <= n && k_given <= k);
-    float *floats = out;
-    uint16_t *halves = out;
-    size_t to = 0;
+    /* Row by row within so few columns that what is written stays in the first cache. */
     for (size_t panel = 0; panel < n; panel += PANEL)
-        for (size_t column = 0; column < k; column++)
-            for (size_t i = 0; i < PANEL; i++, to++) {
+        for (size_t first = 0; first < k; first += K_STEP)
+            for (size_t i = 0; i < PANEL; i++) {
                 /* The cpu rung takes even rows of B before odd ones: lane l owns 2l and 2l + 1. */
                 const size_t row = panel + (kernels->rung == RUNG_CPU ? i % 8 * 2 + i / 8 : i);
-                const float value = row < n_given && column < k_given ? b[row * k_given + column] : 0;
+                const size_t given = row < n_given ? k_given : 0;
+                const float *from = given ? b + row * k_given : b;
+                const size_t to = panel * k + first * PANEL + i;
                 if (kernels->weights == ELEMENT_F16)
-                    halves[to] = half_from_float(value);
+                    pack_halves(from, first, given, (uint16_t *)out + to);
                 else
-                    floats[to] = value;
+                    pack_floats(from, first, given, (float *)out + to);
             }
 }
 
