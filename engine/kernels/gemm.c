@@ -5,8 +5,9 @@
 #include "engine/kernels/set.h"
 
 enum {
-    CPU_TILE_ROWS = 24,         /* fixed in gemm_cpu.comp: 4 subgroups of 6 rows */
-    CPU_BLOCK_BYTES = 264 << 10 /* of A, beside a panel of B in a core's second cache (512 KiB or more) */
+    CPU_TILE_ROWS = 24, /* fixed in gemm_cpu.comp: 4 subgroups of 6 rows */
+    CPU_BLOCK_BYTES =
+        9 << 19 /* of A, which passes under every panel of B: what stays in a last cache of 8 MiB */
 };
 
 struct tile {
