@@ -1,6 +1,7 @@
 #include "cli/bench_ceiling.h"
 
 #include "engine/base/clock.h"
+#include "engine/kernels/peak.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,27 @@ static enum status best_time(struct gpu_recorder *recorder, struct failure *fail
         if (elapsed < *seconds)
             *seconds = elapsed;
     }
+    return status;
+}
+
+static enum status measure_peak(struct gpu_device *device, struct gpu_pool *pool, struct failure *failure,
+                                double *gflops)
+{
+    struct gpu_slice out;
+    struct gpu_pipeline *pipeline = NULL;
+    struct gpu_recorder *recorder = NULL;
+    enum status status = gpu_pool_allocate(pool, peak_out_bytes(device), failure, &out);
+    if (!status)
+        status = peak_create(device, failure, &pipeline);
+    if (!status)
+        status = gpu_recorder_create(device, false, failure, &recorder);
+    if (!status) {
+        double seconds, operations = peak_record(device, recorder, pipeline, out.address);
+        status = best_time(recorder, failure, &seconds);
+        *gflops = operations / seconds / 1e9;
+    }
+    gpu_recorder_destroy(&recorder);
+    gpu_pipeline_destroy(&pipeline);
     return status;
 }
 
@@ -88,6 +110,8 @@ enum status ceilings_measure(struct gpu_device *device, const struct kernels *ke
 {
     struct gpu_pool *pool = NULL;
     enum status status = gpu_pool_create(device, GPU_MEMORY_DEVICE, failure, &pool);
+    if (!status)
+        status = measure_peak(device, pool, failure, &out->peak_gflops);
     if (!status)
         status = measure_gemm(device, kernels, pool, failure, &out->gemm_gflops);
     if (!status)

@@ -5,6 +5,7 @@
 #include "engine/kernels/kernels.h"
 
 struct ceilings {
+    double peak_gflops; /* GFLOP/s of float32 multiply-adds on registers alone */
     double gemm_gflops; /* GFLOP/s of the rung's own GEMM on one large square product */
     double copy_gbytes; /* GB/s of a buffer copy, reads and writes counted */
 };

@@ -14,24 +14,26 @@ void bench_print_header(const struct bench_subject *subject)
            rung_name(kernels_rung(subject->kernels)), kernels_weights(subject->kernels) ? "fp16" : "fp32",
            (double)model_weight_bytes(subject->model) / 1e9,
            (double)model_activation_bytes(subject->model) / 1e9, subject->load_ms / 1e3);
-    printf("backbone %.1f GFLOP an image; ceilings here: GEMM %.1f GFLOP/s, copy %.1f GB/s\n",
-           cost_image(model_shape(subject->model)) / 1e9, subject->ceilings.gemm_gflops,
-           subject->ceilings.copy_gbytes);
+    printf("backbone %.1f GFLOP an image; ceilings here: float32 %.1f GFLOP/s, GEMM %.1f GFLOP/s, copy %.1f "
+           "GB/s\n",
+           cost_image(model_shape(subject->model)) / 1e9, subject->ceilings.peak_gflops,
+           subject->ceilings.gemm_gflops, subject->ceilings.copy_gbytes);
 }
 
 void bench_print_table(const struct bench_subject *subject, const struct bench_result *result)
 {
     printf("\nbatch %u: %.3f images/s (best %.1f ms, median %.1f ms)\n", result->batch,
            1e3 * result->batch / result->best_ms, result->best_ms, result->median_ms);
-    printf("  %-18s %10s %7s %10s %8s %9s %8s\n", "operation", "ms", "share", "GFLOP/s", "of GEMM", "GB/s",
-           "of copy");
+    printf("  %-18s %10s %7s %10s %8s %8s %9s %8s\n", "operation", "ms", "share", "GFLOP/s", "of peak",
+           "of GEMM", "GB/s", "of copy");
     for (size_t i = 0; i < result->operation_count; i++) {
         const struct bench_operation *op = &result->operations[i];
         printf("  %-18s %10.2f %6.1f%%", op->label, op->ms, 100 * op->ms / result->best_ms);
         if (op->gflops > 0)
-            printf(" %10.1f %7.0f%%", op->gflops, 100 * op->gflops / subject->ceilings.gemm_gflops);
+            printf(" %10.1f %7.0f%% %7.0f%%", op->gflops, 100 * op->gflops / subject->ceilings.peak_gflops,
+                   100 * op->gflops / subject->ceilings.gemm_gflops);
         else
-            printf(" %10s %8s", "", "");
+            printf(" %10s %8s %8s", "", "", "");
         if (op->gbytes > 0)
             printf(" %9.1f %7.0f%%", op->gbytes, 100 * op->gbytes / subject->ceilings.copy_gbytes);
         putchar('\n');
@@ -73,6 +75,7 @@ void bench_print_json(const struct bench_subject *subject, const struct bench_re
     json_add_number(root, "ready_ms", subject->load_ms);
     json_add_number(root, "backbone_gflop", cost_image(model_shape(subject->model)) / 1e9);
     struct json *ceilings = json_add(root, "ceilings", json_object());
+    json_add_number(ceilings, "peak_gflops", subject->ceilings.peak_gflops);
     json_add_number(ceilings, "gemm_gflops", subject->ceilings.gemm_gflops);
     json_add_number(ceilings, "copy_gbytes", subject->ceilings.copy_gbytes);
     struct json *list = json_add(root, "batches", json_array());

@@ -76,6 +76,12 @@ void file_unmap(struct bytes *mapping)
     *mapping = (struct bytes){0};
 }
 
+void file_rest(struct bytes mapping)
+{
+    if (mapping.size)
+        madvise((void *)mapping.data, mapping.size, MADV_DONTNEED); /* only a hint */
+}
+
 enum status file_write(const char *path, struct bytes content, struct failure *failure)
 {
     size_t length = strlen(path) + 8;

@@ -14,6 +14,9 @@ WARN_UNUSED enum status file_read(const char *path, size_t maximum, struct failu
 /* Maps a regular file read-only. Unmap with file_unmap. An empty file maps as size 0. */
 WARN_UNUSED enum status file_map(const char *path, struct failure *failure, struct bytes *out);
 void file_unmap(struct bytes *mapping);
+/* Says that a mapping is not needed for now: it stays readable, from the system's cache, but what was read of
+ * it no longer counts as this program's memory. Thread-safe. */
+void file_rest(struct bytes mapping);
 
 /* Writes a temporary file beside `path`, syncs it and renames it over `path`: readers see the old or the new.
  */

@@ -10,8 +10,9 @@ enum {
     /* Columns of tiles that are worked on together, row by row: some hundred workgroups that run at a time
      * then share about as many rows of A as columns of B, and a band of weights stays in the L2 cache. */
     BAND = 8,
-    CPU_TILE_ROWS = 24,         /* fixed in gemm_cpu.comp: 4 subgroups of 6 rows */
-    CPU_BLOCK_BYTES = 264 << 10 /* of A, beside a panel of B in a core's second cache (512 KiB or more) */
+    CPU_TILE_ROWS = 24, /* fixed in gemm_cpu.comp: 4 subgroups of 6 rows */
+    /* Of A, which passes under every panel of B on the cpu rung: what stays in a last cache of 8 MiB. */
+    CPU_BLOCK_BYTES = 9 << 19
 };
 
 static bool on_matrices(const struct kernels *kernels)

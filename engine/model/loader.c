@@ -5,7 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_BYTES = 160 };
+enum {
+    NAME_BYTES = 160,
+    RESTED_BYTES = 1 << 20 /* after a tensor of this size the file's pages are let go: all of it beside all of
+                              the packed weights would double the memory */
+};
 
 static bool find(const struct loader *loader, const char *name)
 {
@@ -87,6 +91,8 @@ static float *read_named(struct loader *loader, size_t rows, size_t columns, con
     }
     float *values = memory_allocate(count, sizeof *values);
     tensor_to_float(tensor, values);
+    if (tensor->size_bytes >= RESTED_BYTES)
+        safetensors_rest(loader->file);
     return values;
 }
 

@@ -30,6 +30,7 @@ static enum status open_weights(const char *folder, const char *name, const stru
     if (status)
         goto free_path;
     sha256_hex(safetensors_content(file), found);
+    safetensors_rest(file);
     if (strcmp(stated, found)) {
         status = failure_set(failure, STATUS_INVALID_FILE,
                              "%s: its SHA-256 is not the one in model.json; the file was changed or damaged.",

@@ -215,6 +215,12 @@ void safetensors_close(struct safetensors **file)
     *file = NULL;
 }
 
+void safetensors_rest(const struct safetensors *file)
+{
+    if (file->mapped)
+        file_rest(file->content);
+}
+
 struct bytes safetensors_content(const struct safetensors *file)
 {
     return file->content;

@@ -28,6 +28,9 @@ void safetensors_close(struct safetensors **file);
 /* The whole file's bytes, for its hash. */
 struct bytes safetensors_content(const struct safetensors *file);
 
+/* Says that the bytes of an opened file are not needed for now (file_rest). */
+void safetensors_rest(const struct safetensors *file);
+
 size_t safetensors_count(const struct safetensors *file);
 const struct tensor *safetensors_at(const struct safetensors *file, size_t index); /* sorted by name */
 /* The tensor of that name, which lives as long as the file is open, or NULL. */

@@ -6,8 +6,8 @@
  * only of this form: addresses that are plain sums of subgroup-uniform 64-bit values, K unrolled in a do-while that
  * counts as include/lanes.glsl explains, push constants and the lane read before it.
  *
- * Workgroups run in the order x, y, z: x the rows of a block whose part of A stays in the core's cache while, by y,
- * all of B passes; z the blocks.
+ * Workgroups run in the order x, y, z: x passes the rows of a block, which stays in the last cache, under one panel of
+ * B, which stays in the core's own; y goes through the panels, z through the blocks.
  */
 #version 460
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require

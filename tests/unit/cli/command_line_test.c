@@ -230,6 +230,8 @@ START_TEST(bench_tells_operations_and_ceilings)
     ck_assert(json_number(json_member(first, "images_per_s"), &rate) && rate > 0);
     ck_assert(json_number(json_member(json_member(root, "ceilings"), "gemm_gflops"), &ceiling) &&
               ceiling > 0);
+    ck_assert(json_number(json_member(json_member(root, "ceilings"), "peak_gflops"), &ceiling) &&
+              ceiling > 0);
     ck_assert_uint_gt(json_length(json_member(first, "operations")), 10);
     json_destroy(&root);
 }

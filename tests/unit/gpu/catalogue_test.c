@@ -11,6 +11,7 @@
 #include "shaders/params/layernorm.h"
 #include "shaders/params/logits.h"
 #include "shaders/params/patchify.h"
+#include "shaders/params/peak.h"
 #include "shaders/params/pool.h"
 #include "shaders/params/softmax.h"
 #include "shaders/params/tokens.h"
@@ -35,6 +36,7 @@ static const struct {
     {"layernorm_cpu", sizeof(struct layernorm_params)},
     {"logits", sizeof(struct logits_params)},
     {"patchify", sizeof(struct patchify_params)},
+    {"peak", sizeof(struct peak_params)},
     {"pool", sizeof(struct pool_params)},
     {"pool_cpu", sizeof(struct pool_params)},
     {"softmax", sizeof(struct softmax_params)},
