@@ -111,10 +111,10 @@ void gemm_record(const struct kernels *kernels, struct gpu_recorder *recorder, c
             params->tokens <= params->tokens_padded));
     const struct tile tile = gemm_tile(kernels);
     const uint32_t down = divide_up(params->m, tile.rows), across = divide_up(params->n, tile.columns);
-    uint32_t block = down; /* workgroups that pass all of B together; gemm_cpu.comp says why */
-    if (kernels->rung == RUNG_CPU && params->k * sizeof(float) * tile.rows * block > CPU_BLOCK_BYTES)
-        block = (uint32_t)(CPU_BLOCK_BYTES / (params->k * sizeof(float) * tile.rows));
-    block = block ? block : 1;
-    gpu_record_dispatch(recorder, kernels->gemm[epilogue], label, params, block, across,
-                        divide_up(down, block));
+    /* Workgroups that pass under every panel of B together, and how often: gemm_cpu.comp says why. Blocks are
+     * of one size since the driver's threads share the grid evenly. */
+    const size_t bytes = params->k * sizeof(float) * params->m;
+    const uint32_t wanted = kernels->rung == RUNG_CPU ? (uint32_t)(bytes / CPU_BLOCK_BYTES) + 1 : 1;
+    const uint32_t block = divide_up(down, wanted), blocks = divide_up(down, block);
+    gpu_record_dispatch(recorder, kernels->gemm[epilogue], label, params, block, across, blocks);
 }
