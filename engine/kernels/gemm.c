@@ -56,12 +56,12 @@ enum status gemm_add(struct kernels *kernels, struct pipeline_list *list, struct
     return STATUS_OK;
 }
 
-/* Tiles down the rows that pass all of B together on the cpu rung; gemm_cpu.comp says why. */
+/* Tiles down the rows that pass under every panel of B together on the cpu rung; gemm_cpu.comp says why.
+ * Blocks are of one size, since the driver's threads share the grid evenly. */
 static uint32_t cpu_block(const struct gemm_params *params, uint32_t tiles)
 {
-    const uint64_t tile_bytes = (uint64_t)params->k * sizeof(float) * CPU_TILE_ROWS;
-    const uint32_t fitting = (uint32_t)(CPU_BLOCK_BYTES / tile_bytes);
-    return fitting > tiles ? tiles : fitting ? fitting : 1;
+    const uint64_t bytes = (uint64_t)params->k * sizeof(float) * params->m;
+    return divide_up(tiles, (uint32_t)(bytes / CPU_BLOCK_BYTES) + 1);
 }
 
 void gemm_record_tile(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
