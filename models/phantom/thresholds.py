@@ -38,7 +38,7 @@ def main():
     path = os.path.join(options.package, "model.json")
     with open(path, encoding="utf-8") as file:
         model = json.load(file)
-    model["name"], model["version"], model["intended_use"] = "phantom", "1.0.0", INTENDED_USE
+    model["name"], model["version"], model["intended_use"] = "phantom", "1.1.0", INTENDED_USE
     for head in model["heads"]:
         with open(os.path.join(options.package, head["weights"]), "rb") as file:
             digest = hashlib.sha256(file.read()).hexdigest()
