@@ -5,7 +5,7 @@
 
 CHOICES(peak_size)
     PEAK_THREADS = 64,  /* of a workgroup */
-    PEAK_SUMS = 12,     /* of a thread */
+    PEAK_SUMS = 14,     /* of a thread */
     PEAK_UNROLLED = 64  /* multiply-adds of each sum in a round */
 END_CHOICES;
 

@@ -49,7 +49,9 @@ void check_attention(struct check *check)
     attention_case(check, 3, 2, 5, 0.5F);
     attention_case(check, 1, 1, 6, 0.5F);
     attention_case(check, 3, 1, 32, 0.5F);
+    attention_case(check, 2, 1, 64, 0.5F);
     attention_case(check, 1, 6, 69, 0.5F);
+    attention_case(check, 1, 2, 136, 0.5F);
     attention_case(check, 3, 2, 201, 0.5F);
     attention_case(check, 1, 1, 201, 3);
     attention_case(check, 1, 1, 1029, 0.5F);

@@ -136,6 +136,7 @@ void check_gemm(struct check *check)
         plain_case(check, GEMM_EXACT, rows[i], 48, 64);
     plain_case(check, GEMM_EXACT, 1, 16, 704);
     plain_case(check, GEMM_EXACT, 1029, 48, 704);
+    plain_case(check, GEMM_EXACT, 1801, 32, 704); /* more than the cpu rung takes in one block of rows */
     plain_case(check, GEMM_EXACT, 7, 1024, 128);
     plain_case(check, GEMM_ADD, 1, 16, 64);
     plain_case(check, GEMM_ADD, 201, 96, 128);
