@@ -76,14 +76,27 @@ def drive(service, script, clients, seconds):
                            service.address + "/predict?attention=none"], capture_output=True, text=True, check=True).stdout
     failed = re.search(r"Non-2xx or 3xx responses: (\d+)", done)
     return {"clients": clients, "requests_per_s": float(re.search(r"Requests/sec:\s+([\d.]+)", done)[1]),
-            "p50_ms": milliseconds(re.search(r"50%\s+(\S+)", done)[1]),
-            "p99_ms": milliseconds(re.search(r"99%\s+(\S+)", done)[1]), "refused": int(failed[1]) if failed else 0}
+            "p50_ms": milliseconds(re.search(r"^ +50% +(\S+)", done, re.M)[1]),
+            "p99_ms": milliseconds(re.search(r"^ +99% +(\S+)", done, re.M)[1]), "refused": int(failed[1]) if failed else 0}
 
 
 def engine_images_per_s(command, model):
     done = subprocess.run([*command, "bench", "--model", model, "--batch", "1,4", "--format", "json"],
                           capture_output=True, text=True, check=True).stdout
     return max(batch["images_per_s"] for batch in json.loads(done)["batches"])
+
+
+def measure(service, arguments):
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(SCRIPT.format(picture=os.path.abspath(arguments.picture)))
+        script.flush()
+        drive(service, script.name, 1, 2)
+        before = memory_mib(service.process.pid)
+        rows = [drive(service, script.name, 1, arguments.seconds)]
+        stages = service.stage_ms()
+        rows += [drive(service, script.name, int(clients), arguments.seconds)
+                 for clients in arguments.clients.split(",") if clients != "1"]
+        return rows, stages, before, memory_mib(service.process.pid)
 
 
 def main():
@@ -98,16 +111,10 @@ def main():
     command, cores = shlex.split(arguments.cxrd), os.cpu_count()
     engine = engine_images_per_s(command, arguments.model)
     service = Service(command, arguments.model, arguments.options)
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(SCRIPT.format(picture=os.path.abspath(arguments.picture)))
-        script.flush()
-        drive(service, script.name, 1, 2)
-        before = memory_mib(service.process.pid)
-        rows = [drive(service, script.name, 1, arguments.seconds)]
-        stages = service.stage_ms()
-        rows += [drive(service, script.name, int(clients), arguments.seconds)
-                 for clients in arguments.clients.split(",") if clients != "1"]
-        after = memory_mib(service.process.pid)
+    try:
+        rows, stages, before, after = measure(service, arguments)
+    finally:
+        code = service.stop()
     bound = cores / (1e-3 * (stages["decode"] + stages["preprocess"]) + cores / engine)
     print(f"engine {engine:.1f} images/s; CPU bound {bound:.1f} requests/s; one client: " +
           ", ".join(f"{stage} {mean:.2f} ms" for stage, mean in stages.items()))
@@ -116,7 +123,7 @@ def main():
         rate = row["requests_per_s"]
         print(f"| {row['clients']} | {rate:.1f} | {rate / bound:.0%} | {rate / engine:.0%} | {row['p50_ms']:.1f} | "
               f"{row['p99_ms']:.1f} | {row['refused']} |")
-    print(f"\nmemory {before:.0f} MiB before, {after:.0f} MiB after; exit status {service.stop()}")
+    print(f"\nmemory {before:.0f} MiB before, {after:.0f} MiB after; exit status {code}")
 
 
 if __name__ == "__main__":
