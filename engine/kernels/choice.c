@@ -70,6 +70,9 @@ static enum status try_all(struct gpu_device *device, const struct kernels_wish 
     enum rung candidates[RUNG_COUNT];
     size_t count = rung_candidates(info, wish->precision, candidates);
     bool timed = info->kind != GPU_CPU && count > 1;
+    const char *why_not;
+    if (!count && !rung_supported(RUNG_PORTABLE, info, &why_not)) /* what asks for least, in any precision */
+        return failure_set(failure, STATUS_NO_DEVICE, "%s cannot run the kernels: %s.", info->name, why_not);
     double best_ms = INFINITY;
     for (size_t i = 0; i < count && (timed || !*out); i++) {
         struct kernels *kernels = NULL;
@@ -87,9 +90,7 @@ static enum status try_all(struct gpu_device *device, const struct kernels_wish 
             kernels_destroy(&kernels);
         }
     }
-    if (*out)
-        return STATUS_OK;
-    return failure->status;
+    return *out ? STATUS_OK : failure->status;
 }
 
 /* What was found before for the same key, or a trial whose result is noted. */

@@ -149,6 +149,20 @@ START_TEST(a_named_rung_is_taken_as_it_is)
 }
 END_TEST
 
+START_TEST(a_device_that_lacks_all_kernels_is_told_why)
+{
+    struct failure failure = {0};
+    struct kernels *kernels = NULL;
+    struct gpu_device_info *info = (struct gpu_device_info *)gpu_device_info(device);
+    const uint32_t shared_memory_bytes = info->shared_memory_bytes;
+    info->shared_memory_bytes = 16384;
+    ck_assert_int_eq(kernels_choose(device, &wish, &failure, &kernels), STATUS_NO_DEVICE);
+    info->shared_memory_bytes = shared_memory_bytes;
+    ck_assert_ptr_nonnull(strstr(failure.sentence, "shared memory"));
+    ck_assert_ptr_null(kernels);
+}
+END_TEST
+
 START_TEST(the_device_opens)
 {
     device = open_device(folder);
@@ -165,10 +179,10 @@ int main(void)
 {
     if (!mkdtemp(folder))
         return EXIT_FAILURE;
-    int result = RUN_WITHOUT_FORKING("choice", the_device_opens, right_kernels_pass_and_take_time,
-                                     a_wrong_kernel_is_named, a_choice_is_kept_by_its_shape,
-                                     a_damaged_record_is_made_anew, a_record_counts,
-                                     a_named_rung_is_taken_as_it_is, the_device_closes);
+    int result = RUN_WITHOUT_FORKING(
+        "choice", the_device_opens, right_kernels_pass_and_take_time, a_wrong_kernel_is_named,
+        a_choice_is_kept_by_its_shape, a_damaged_record_is_made_anew, a_record_counts,
+        a_named_rung_is_taken_as_it_is, a_device_that_lacks_all_kernels_is_told_why, the_device_closes);
     char command[64];
     snprintf(command, sizeof command, "rm -rf %s", folder);
     return system(command) == 0 ? result : EXIT_FAILURE;
