@@ -128,16 +128,6 @@ enum health engine_health(const struct engine *engine)
     return batcher_health(engine->batcher);
 }
 
-size_t engine_queue_depth(const struct engine *engine)
-{
-    return batcher_depth(engine->batcher);
-}
-
-size_t engine_queue_capacity(const struct engine *engine)
-{
-    return engine->max_queue;
-}
-
 static_assert((int)ENGINE_BATCH_MAX == (int)LANE_BATCH_MAX, "one histogram");
 
 void engine_statistics(const struct engine *engine, struct engine_statistics *out)

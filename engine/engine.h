@@ -54,8 +54,6 @@ const char *engine_rung_name(const struct engine *engine);
  * again in the background with the model on it; when that has failed several times for every device the
  * engine is DEAD, and so it is when no image can be decoded any more. */
 enum health engine_health(const struct engine *engine);
-size_t engine_queue_depth(const struct engine *engine); /* images waiting now */
-size_t engine_queue_capacity(const struct engine *engine);
 
 enum { ENGINE_BATCH_MAX = 64 };
 /* What an engine did since it was created, and what waits now. */

@@ -128,18 +128,6 @@ enum health engine_health(const struct engine *engine)
     return HEALTH_WELL;
 }
 
-size_t engine_queue_depth(const struct engine *engine)
-{
-    (void)engine;
-    return 0;
-}
-
-size_t engine_queue_capacity(const struct engine *engine)
-{
-    (void)engine;
-    return 256;
-}
-
 void engine_statistics(const struct engine *engine, struct engine_statistics *out)
 {
     *out = (struct engine_statistics){
