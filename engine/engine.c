@@ -168,6 +168,7 @@ static bool prepare(const struct engine *engine, struct bytes encoded, const str
     if (status)
         return false;
     out->pixels = square.pixels;
+    out->patches = options->patches;
     memcpy(out->minimum, square.minimum, sizeof out->minimum);
     memcpy(out->maximum, square.maximum, sizeof out->maximum);
     return true;
@@ -179,7 +180,19 @@ static float probability(const struct label *label, float logit)
     return (float)(1 / (1 + exp(-x)));
 }
 
-/* Turns an answer into a prediction's heads; takes over its arrays. */
+/* Takes over an answer's arrays; the patch tokens are put in order here, on the request's thread. */
+static void take_embedding(struct answer *answer, struct embedding *embedding)
+{
+    const struct panels *patches = &answer->patches;
+    *embedding = (struct embedding){.class_token = answer->class_token, .mean = answer->mean};
+    answer->class_token = answer->mean = NULL;
+    if (!patches->data)
+        return;
+    embedding->patches = memory_allocate((size_t)patches->rows * patches->columns, sizeof(float));
+    panels_unpack(patches, embedding->patches);
+}
+
+/* Turns an answer into a prediction's heads and embedding; takes over its arrays. */
 static void take_answer(const struct model_card *card, struct answer *answer, struct prediction *prediction)
 {
     prediction->timing.queue_ms = answer->queue_ms;
@@ -197,6 +210,7 @@ static void take_answer(const struct model_card *card, struct answer *answer, st
                                                         .attention = answer->attention[i]};
         answer->logits[i] = answer->attention[i] = NULL;
     }
+    take_embedding(answer, &prediction->embedding);
     answer_finish(answer);
 }
 
@@ -239,6 +253,9 @@ void prediction_finish(struct prediction *prediction)
         free(prediction->heads[i].attention);
     }
     free(prediction->heads);
+    free(prediction->embedding.class_token);
+    free(prediction->embedding.mean);
+    free(prediction->embedding.patches);
     image_finish(&prediction->pixels);
     *prediction = (struct prediction){0};
 }

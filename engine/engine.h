@@ -76,6 +76,13 @@ struct head_prediction {
         attention; /* [labels][grid*grid], mean over attention heads, each map sums to 1; NULL: linear head */
 };
 
+/* What the backbone makes of an image, of its last block after the final LayerNorm. */
+struct embedding {
+    float *class_token; /* [width] */
+    float *mean;        /* [width]: of the patch tokens */
+    float *patches;     /* [grid*grid][width]: the patch tokens, row by row; NULL: not asked for */
+};
+
 struct prediction_timing {
     double decode_ms, preprocess_ms, queue_ms, inference_ms;
 };
@@ -88,11 +95,13 @@ struct prediction {
     struct image pixels; /* the decoded image, when asked for with keep_pixels */
     struct head_prediction *heads;
     size_t head_count;
+    struct embedding embedding;
     struct prediction_timing timing;
 };
 
 struct predict_options {
     bool keep_pixels;           /* keep the decoded images: overlays need them */
+    bool patches;               /* fill embedding.patches: 4 MiB an image for a ViT-L at 512 x 512 */
     uint64_t deadline_ns;       /* on clock_now_ns; 0: none */
     bool (*gone)(void *client); /* asked now and then: nobody waits for the answer any more; or NULL */
     void *client;

@@ -14,6 +14,7 @@ struct head_input {
     const struct shape *shape;
     struct gpu_slice classes; /* float32 [B][feature_blocks * D] */
     struct gpu_slice memory;  /* activations [feature_blocks * D/16][B*N][16] */
+    struct gpu_slice mean;    /* float32 [D/16][B][16]: of the last block's patch tokens */
 };
 
 /* A head's answers, for the host. */

@@ -20,6 +20,7 @@ struct flight {
     struct job **jobs; /* [max_batch] */
     uint32_t count;
     uint64_t start_ns;
+    bool patches;           /* some image's patch tokens are wanted */
     struct failure failure; /* of its submission */
 };
 
@@ -47,6 +48,10 @@ static float *copy_floats(const float *values, size_t count)
 static void collect_answer(const struct lane *lane, uint32_t image, struct answer *answer)
 {
     const struct model_card *card = lane->options.card;
+    size_t width = model_shape(lane->model)->width;
+    answer->class_token = memory_allocate(width, sizeof *answer->class_token);
+    answer->mean = memory_allocate(width, sizeof *answer->mean);
+    model_embedding(lane->model, image, answer->class_token, answer->mean);
     answer->head_count = card->head_count;
     answer->logits = memory_allocate(card->head_count, sizeof *answer->logits);
     answer->attention = memory_allocate(card->head_count, sizeof *answer->attention);
@@ -59,6 +64,20 @@ static void collect_answer(const struct lane *lane, uint32_t image, struct answe
     }
 }
 
+/* Brings the patch tokens that are wanted off the device, whose next pass overwrites them. */
+static enum status collect_patches(const struct lane *lane, const struct flight *flight,
+                                   struct failure *failure)
+{
+    bool wanted[LANE_BATCH_MAX] = {false};
+    struct panels patches[LANE_BATCH_MAX] = {0};
+    for (uint32_t i = 0; i < flight->count; i++)
+        wanted[i] = flight->jobs[i]->image.patches;
+    enum status status = model_patches(lane->model, wanted, failure, patches);
+    for (uint32_t i = 0; i < flight->count && !status; i++)
+        flight->jobs[i]->answer.patches = patches[i];
+    return status;
+}
+
 static struct flight *flight_of(struct lane *lane, uint64_t batch)
 {
     return &lane->flights[batch % MODEL_IN_FLIGHT_MAX];
@@ -69,9 +88,11 @@ static void launch(struct lane *lane, uint32_t count)
 {
     struct flight *flight = flight_of(lane, lane->launched++);
     struct model_image *images = memory_allocate(count, sizeof *images);
+    flight->patches = false;
     for (uint32_t i = 0; i < count; i++) {
         const struct batcher_image *image = &flight->jobs[i]->image;
         images[i] = (struct model_image){image->pixels, image->minimum, image->maximum};
+        flight->patches = flight->patches || image->patches;
     }
     flight->count = count;
     atomic_fetch_add(&lane->batch_sizes[count - 1], 1);
@@ -102,6 +123,8 @@ static void land(struct lane *lane, uint64_t timeout_ns)
         note_progress(lane);
         return;
     }
+    if (!status && flight->patches)
+        status = collect_patches(lane, flight, &failure);
     lane->landed++;
     atomic_store(&lane->beat, lane->launched > lane->landed ? clock_now_ns() : 0);
     if (lane->landed_ns > flight->start_ns)
@@ -136,6 +159,8 @@ static uint32_t next_batch(struct lane *lane, uint64_t in_flight)
         return 0;
     if (!in_flight)
         return queue_take(lane->queue, max_batch, lane->options.max_queue_delay_us, jobs);
+    if (flight_of(lane, lane->launched - 1)->patches)
+        return 0; /* another pass would overwrite them before they are read */
     return in_flight < model_in_flight_max(lane->model) ? queue_take_full(lane->queue, max_batch, jobs) : 0;
 }
 

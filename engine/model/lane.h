@@ -2,7 +2,8 @@
  *
  * It takes what waits, up to the batch size, as soon as the device is free; with a delay it waits that long
  * for a batch to fill. Where the device takes several batches at once, a full one goes behind the running
- * one; what is less waits for the device, since it may still grow.
+ * one; what is less waits for the device, since it may still grow. Nothing goes behind a batch of which patch
+ * tokens are wanted before they are read.
  */
 #ifndef CXRD_ENGINE_MODEL_LANE_H
 #define CXRD_ENGINE_MODEL_LANE_H

@@ -17,21 +17,12 @@ void linear_load(struct loader *loader, const struct shape *shape, const struct 
 }
 
 void linear_record(const struct linear *linear, const struct kernels *kernels, const struct head_input *input,
-                   const struct gpu_slice *mean, const struct head_output *output, uint32_t batch,
-                   struct gpu_recorder *recorder)
+                   const struct head_output *output, uint32_t batch, struct gpu_recorder *recorder)
 {
     const struct shape *shape = input->shape;
-    if (linear->average_pool)
-        average_record(
-            kernels, recorder, "average pooling",
-            &(struct average_params){.patches = head_memory(input, 1, batch, kernels_activations(kernels)),
-                                     .out = mean->address,
-                                     .batch = batch,
-                                     .patch_count = shape->patches,
-                                     .width = shape->width});
     logits_record(kernels, recorder, "linear logits",
                   &(struct logits_params){.first = head_classes(input, linear->blocks),
-                                          .second = linear->average_pool ? mean->address : 0,
+                                          .second = linear->average_pool ? input->mean.address : 0,
                                           .weights = linear->weights,
                                           .bias = linear->bias,
                                           .out = output->logits.address,

@@ -15,9 +15,8 @@ struct linear {
 void linear_load(struct loader *loader, const struct shape *shape, const struct head_card *card,
                  struct linear *linear);
 
-/* Records the head for `batch` images; `mean` is float32 panels [D/16][B][16], used with average pooling. */
+/* Records the head for `batch` images. */
 void linear_record(const struct linear *linear, const struct kernels *kernels, const struct head_input *input,
-                   const struct gpu_slice *mean, const struct head_output *output, uint32_t batch,
-                   struct gpu_recorder *recorder);
+                   const struct head_output *output, uint32_t batch, struct gpu_recorder *recorder);
 
 #endif

@@ -30,6 +30,7 @@ static void plan_backbone(struct model *model, struct plan *plan)
              last_head);
     plan_add(plan, &state->memory, patch_rows * s->feature_blocks * s->width * activation, STAGE_ATTENTION,
              last_head);
+    plan_add(plan, &model->mean, batch * s->width * sizeof(float), STAGE_HEADS, last_head);
 }
 
 /* Heads run one after the other: head i lives in its own stage. */
@@ -41,10 +42,8 @@ static void plan_head(struct model *model, struct plan *plan, struct model_head 
     size_t batch = model->options.max_batch,
            activation = element_size_bytes(kernels_activations(model->kernels));
     size_t patch_rows = batch * s->patches, class_rows = batch * head->classes;
-    if (head->type == HEAD_LINEAR) {
-        plan_add(plan, &head->mean, batch * s->width * sizeof(float), stage, stage);
+    if (head->type == HEAD_LINEAR)
         return;
-    }
     plan_add(plan, &state->m, patch_rows * glori->width * activation, stage, stage);
     plan_add(plan, &state->scores, patch_rows * glori->columns * sizeof(float), stage, stage);
     plan_add(plan, &state->weights, patch_rows * glori->columns * sizeof(float), stage, stage);
@@ -78,6 +77,10 @@ static enum status allocate_slot(struct model *model, struct model_slot *slot, s
         gpu_pool_allocate(model->inputs, batch * model->state.image_stride, failure, &slot->pixels);
     if (!status)
         status = gpu_pool_allocate(model->inputs, batch * 6 * sizeof(float), failure, &slot->normalisation);
+    if (!status)
+        status = gpu_pool_allocate(model->outputs, model->state.classes.size_bytes, failure, &slot->classes);
+    if (!status)
+        status = gpu_pool_allocate(model->outputs, model->mean.size_bytes, failure, &slot->mean);
     for (size_t i = 0; !status && i < model->head_count; i++) {
         size_t logits = batch * model->heads[i].classes;
         status = gpu_pool_allocate(model->outputs, logits * sizeof(float), failure, &slot->outputs[i].logits);
@@ -116,6 +119,26 @@ static enum status load_weights(struct model *model, const struct model_card *ca
     return STATUS_OK;
 }
 
+/* The mean patch token of the last block, and for the host that and the class tokens. The patch tokens
+ * themselves stay on the device: they are large and seldom wanted (model_patches). */
+static void record_embeddings(const struct model *model, const struct model_slot *slot,
+                              const struct head_input *input, uint32_t batch, struct gpu_recorder *recorder)
+{
+    const struct shape *shape = input->shape;
+    average_record(
+        model->kernels, recorder, "average",
+        &(struct average_params){.patches = head_memory(input, 1, batch, kernels_activations(model->kernels)),
+                                 .out = input->mean.address,
+                                 .batch = batch,
+                                 .patch_count = shape->patches,
+                                 .width = shape->width});
+    size_t token_bytes = batch * shape->width * sizeof(float);
+    gpu_record_together_begin(recorder);
+    gpu_record_copy(recorder, &input->classes, 0, &slot->classes, 0, token_bytes * shape->feature_blocks);
+    gpu_record_copy(recorder, &input->mean, 0, &slot->mean, 0, token_bytes);
+    gpu_record_together_end(recorder);
+}
+
 enum status model_record(struct model *model, const struct model_slot *slot, uint32_t batch, uint32_t cut,
                          struct taps *taps, struct failure *failure, struct gpu_recorder **out)
 {
@@ -125,20 +148,22 @@ enum status model_record(struct model *model, const struct model_slot *slot, uin
     if (status)
         return status;
     gpu_recorder_cut(recorder, cut);
-    struct head_input input = {
-        .shape = &model->vit.shape, .classes = model->state.classes, .memory = model->state.memory};
+    struct head_input input = {.shape = &model->vit.shape,
+                               .classes = model->state.classes,
+                               .memory = model->state.memory,
+                               .mean = model->mean};
     struct vit_state state = model->state;
     state.pixels = slot->pixels;
     state.normalisation = slot->normalisation;
     vit_record(&model->vit, model->kernels, &state, batch, recorder, taps);
+    record_embeddings(model, slot, &input, batch, recorder);
     for (size_t i = 0; i < model->head_count; i++) {
         struct model_head *head = &model->heads[i];
         if (head->type == HEAD_GLORI)
             glori_record(&head->glori, model->kernels, &input, &head->glori_state, &slot->outputs[i], batch,
                          recorder, taps);
         else
-            linear_record(&head->linear, model->kernels, &input, &head->mean, &slot->outputs[i], batch,
-                          recorder);
+            linear_record(&head->linear, model->kernels, &input, &slot->outputs[i], batch, recorder);
     }
     status = gpu_recorder_finish(recorder, failure);
     if (status)

@@ -8,6 +8,7 @@
 
 #include "engine/kernels/kernels.h"
 #include "engine/model/card.h"
+#include "engine/model/panels.h"
 #include "engine/model/shape.h"
 #include "engine/model/tap.h"
 #include "engine/weights/safetensors.h"
@@ -69,6 +70,17 @@ WARN_UNUSED enum status model_run(struct model *model, const struct model_image 
  * [labels][patches], NULL for a linear head. */
 const float *model_logits(const struct model *model, size_t head, uint32_t image);
 const float *model_attention(const struct model *model, size_t head, uint32_t image);
+
+/* The backbone's embedding of an image of the batch waited for last, valid until the next submission: the
+ * class token and the mean of the patch tokens, both [width] and of the last block after the final LayerNorm
+ * (DINOv2's x_norm_clstoken, and the mean of x_norm_patchtokens). The mean is summed in float32. */
+void model_embedding(const struct model *model, uint32_t image, float *class_token, float *mean);
+/* Reads the patch tokens themselves off the device, for each image i of the batch waited for last with
+ * wanted[i]: out[i] are [patches][width] at the activations' precision, whose data the caller frees. Nothing
+ * may have been submitted since, as the next pass overwrites them. Fails with DEVICE, DEVICE_LOST,
+ * OUT_OF_MEMORY, and then leaves *out. */
+WARN_UNUSED enum status model_patches(struct model *model, const bool *wanted, struct failure *failure,
+                                      struct panels *out);
 
 /* Milliseconds of each operation of the batch waited for last by a timed model, in order; not of its first
  * run.

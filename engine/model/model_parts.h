@@ -13,14 +13,14 @@ struct model_head {
     struct glori glori;
     struct glori_state glori_state;
     struct linear linear;
-    struct gpu_slice mean; /* linear heads: float32 panels [D/16][B][16] */
     uint32_t classes;
 };
 
 /* What a batch in flight has for itself. */
 struct model_slot {
     struct gpu_slice pixels, normalisation; /* the host writes them before a pass */
-    struct head_output *outputs;            /* [head_count]; the host reads them after it */
+    struct head_output *outputs;            /* [head_count]; the host reads them after it, */
+    struct gpu_slice classes, mean;         /* and these: as in struct head_input */
     struct gpu_recorder **passes;           /* [max_batch]: the pass of i + 1 images */
     uint32_t count;                         /* images of the last submission */
 };
@@ -32,6 +32,7 @@ struct model {
     struct gpu_pool *weights, *activations, *inputs, *outputs;
     struct vit vit;
     struct vit_state state; /* its inputs are the slots' */
+    struct gpu_slice mean;  /* float32 [D/16][B][16]: of the last block's patch tokens */
     struct model_head *heads;
     size_t head_count;
     struct model_slot slots[MODEL_IN_FLIGHT_MAX]; /* used in turn */

@@ -138,6 +138,41 @@ const float *model_attention(const struct model *model, size_t head, uint32_t im
            (size_t)image * at->classes * model->vit.shape.patches;
 }
 
+void model_embedding(const struct model *model, uint32_t image, float *class_token, float *mean)
+{
+    const struct model_slot *slot = last_slot(model);
+    size_t width = model->vit.shape.width, blocks = model->vit.shape.feature_blocks;
+    const float *classes = slot->classes.mapped, *panels = slot->mean.mapped;
+    memcpy(class_token, classes + ((image + 1) * blocks - 1) * width, width * sizeof *class_token);
+    for (size_t panel = 0; panel < width / PANEL; panel++)
+        memcpy(mean + panel * PANEL, panels + (panel * slot->count + image) * PANEL, PANEL * sizeof *mean);
+}
+
+enum status model_patches(struct model *model, const bool *wanted, struct failure *failure,
+                          struct panels *out)
+{
+    assert(model->landed == model->submitted);
+    const struct shape *shape = &model->vit.shape;
+    enum element element = kernels_activations(model->kernels);
+    size_t count = last_slot(model)->count, panels = shape->width / PANEL;
+    size_t piece_bytes = shape->patches * PANEL * element_size_bytes(element); /* a panel of one image */
+    size_t block_bytes = count * panels * piece_bytes;
+    uint8_t *block = memory_allocate(block_bytes, 1);
+    enum status status =
+        gpu_slice_read(model->device, &model->state.memory, (shape->feature_blocks - 1) * block_bytes, block,
+                       block_bytes, failure);
+    for (size_t i = 0; !status && i < count; i++) {
+        if (!wanted[i])
+            continue;
+        uint8_t *data = memory_allocate(panels * piece_bytes, 1);
+        for (size_t panel = 0; panel < panels; panel++)
+            memcpy(data + panel * piece_bytes, block + (panel * count + i) * piece_bytes, piece_bytes);
+        out[i] = (struct panels){data, element, shape->patches, shape->width};
+    }
+    free(block);
+    return status;
+}
+
 enum status model_timings(struct model *model, struct failure *failure, const struct gpu_timing **out,
                           size_t *count)
 {

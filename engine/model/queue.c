@@ -39,6 +39,9 @@ void answer_finish(struct answer *answer)
     }
     free(answer->logits);
     free(answer->attention);
+    free(answer->class_token);
+    free(answer->mean);
+    free(answer->patches.data);
     *answer = (struct answer){0};
 }
 

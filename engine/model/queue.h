@@ -9,18 +9,22 @@
 
 #include "engine/base/memory.h"
 #include "engine/base/status.h"
+#include "engine/model/panels.h"
 
 /* An image handed to the queue, which owns its pixels from then on. */
 struct batcher_image {
     uint8_t *pixels; /* RGB [side][side][3], from malloc */
     uint8_t minimum[3], maximum[3];
+    bool patches; /* its patch tokens are wanted too */
 };
 
 /* One image's answer, owned by whoever asked. */
 struct answer {
     size_t head_count;
-    float **logits;    /* [head][labels] */
-    float **attention; /* [head][labels][patches]; NULL for linear heads */
+    float **logits;            /* [head][labels] */
+    float **attention;         /* [head][labels][patches]; NULL for linear heads */
+    float *class_token, *mean; /* [width] */
+    struct panels patches;     /* [patches][width]; no data: they were not wanted */
     double queue_ms, inference_ms;
 };
 void answer_finish(struct answer *answer);

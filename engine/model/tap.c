@@ -1,6 +1,6 @@
 #include "engine/model/tap.h"
 
-#include "engine/base/half.h"
+#include "engine/model/panels.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -27,16 +27,12 @@ void tap_record(struct taps *taps, struct gpu_recorder *recorder, const struct g
 
 float *tap_values(const struct tap *tap)
 {
-    size_t columns = tap->columns ? tap->columns : 1, count = tap->rows * columns;
+    size_t count = (size_t)tap->rows * (tap->columns ? tap->columns : 1);
     float *values = memory_allocate(count, sizeof *values);
-    for (size_t i = 0; i < count; i++) {
-        size_t row = i / columns, column = i % columns;
-        size_t at = tap->columns ? (column / PANEL * tap->rows + row) * PANEL + column % PANEL : i;
-        if (tap->element == ELEMENT_F16)
-            values[i] = half_to_float(((const uint16_t *)tap->copy.mapped)[at]);
-        else
-            values[i] = ((const float *)tap->copy.mapped)[at];
-    }
+    if (tap->columns)
+        panels_unpack(&(struct panels){tap->copy.mapped, tap->element, tap->rows, tap->columns}, values);
+    else
+        memcpy(values, tap->copy.mapped, count * sizeof *values);
     return values;
 }
 

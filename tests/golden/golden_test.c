@@ -111,6 +111,36 @@ static bool compare_tap(struct golden *golden, const struct tap *tap, uint32_t f
     return good;
 }
 
+/* The embeddings of the batch that ran last, nothing being in flight. */
+static bool compare_embeddings(struct golden *golden, uint32_t first, uint32_t count)
+{
+    struct failure failure = {0};
+    size_t width = model_shape(golden->model)->width, patches = model_shape(golden->model)->patches;
+    float *values = memory_allocate((2 + patches) * width, sizeof *values);
+    float *class_token = values, *mean = values + width, *rows = values + 2 * width;
+    bool wanted[IMAGES_MAX], good = true;
+    struct panels panels[IMAGES_MAX] = {0};
+    for (uint32_t i = 0; i < count; i++)
+        wanted[i] = count == 1 || i != 1; /* one among them is not */
+    if (model_patches(golden->model, wanted, &failure, panels)) {
+        printf("FAIL %s\n", failure.sentence);
+        good = false;
+    }
+    for (uint32_t i = 0; good && i < count; i++) {
+        model_embedding(golden->model, i, class_token, mean);
+        good = compare(golden, "embedding.class", first + i, class_token, width) &&
+               compare(golden, "embedding.mean", first + i, mean, width) && !panels[i].data == !wanted[i];
+        if (good && wanted[i]) {
+            panels_unpack(&panels[i], rows);
+            good = compare(golden, "embedding.patch", first + i, rows, patches * width);
+        }
+    }
+    for (uint32_t i = 0; i < count; i++)
+        free(panels[i].data);
+    free(values);
+    return good;
+}
+
 static bool compare_answers(struct golden *golden, uint32_t first, uint32_t count)
 {
     bool good = true;
@@ -145,7 +175,7 @@ static bool check_batch(struct golden *golden, uint32_t first, uint32_t count)
     good = good && compare_answers(golden, first, count);
     if (good)
         good = !model_run(golden->model, golden->images + first, count, &failure) &&
-               compare_answers(golden, first, count);
+               compare_answers(golden, first, count) && compare_embeddings(golden, first, count);
 done:
     if (failure.status)
         printf("FAIL %s\n", failure.sentence);

@@ -305,6 +305,9 @@ def main():
             kept = features[-max(head["blocks"] for head in case["heads"]):]
             taps["class"] = np.concatenate([f[0] for f in kept])
             taps["patches"] = np.concatenate([f[1 + case["registers"]:] for f in kept], 1)
+            patches = features[-1][1 + case["registers"]:]
+            embeddings = {"class": features[-1][0], "mean": patches.mean(0), "patch": patches}
+            taps |= {"embedding." + name: value for name, value in embeddings.items()}
             for head in case["heads"]:
                 logits, mean = forward_head(case, head, exact(tensors[head["name"]]), features, taps)
                 taps[head["name"] + ".logits"] = logits

@@ -76,6 +76,36 @@ START_TEST(a_full_batch_goes_behind_the_running_one)
 }
 END_TEST
 
+/* The fake model sees to it that no batch was submitted in between. */
+START_TEST(patch_tokens_are_read_before_another_batch)
+{
+    struct batcher_image images[23];
+    struct answer answers[23];
+    for (uint32_t in_flight = 1; in_flight <= MODEL_IN_FLIGHT_MAX; in_flight++) {
+        fake.in_flight_max = in_flight;
+        fake.submitted = fake.landed = 0;
+        fake.patch_reads = 0;
+        fake.delay_ms = 10;
+        start(64, 0);
+        for (int i = 0; i < 23; i++) {
+            images[i] = image_of((uint8_t)(10 * i));
+            images[i].patches = i % 9 == 0;
+        }
+        ck_assert_int_eq(batcher_run(batcher, images, 23, &patient, NULL, answers), STATUS_OK);
+        for (int i = 0; i < 23; i++) {
+            ck_assert_float_eq(answers[i].class_token[0], (float)(10 * i));
+            ck_assert_float_eq(answers[i].mean[0], (float)(10 * i + 1));
+            ck_assert(!answers[i].patches.data == (i % 9 != 0));
+            if (answers[i].patches.data)
+                ck_assert_float_eq(*(float *)answers[i].patches.data, (float)(10 * i));
+            answer_finish(&answers[i]);
+        }
+        ck_assert_int_eq(fake.patch_reads, 3);
+        batcher_destroy(&batcher);
+    }
+}
+END_TEST
+
 static atomic_bool hung_up;
 
 static bool gone(void *client)
@@ -170,6 +200,7 @@ int main(void)
     tcase_add_test(cases, answers_in_order);
     tcase_add_test(cases, gathers_requests_into_batches);
     tcase_add_test(cases, a_full_batch_goes_behind_the_running_one);
+    tcase_add_test(cases, patch_tokens_are_read_before_another_batch);
     tcase_add_test(cases, images_of_a_client_that_has_gone_are_not_computed);
     tcase_add_test(cases, refuses_what_does_not_fit);
     tcase_add_test(cases, a_deadline_fires_while_a_batch_runs);

@@ -10,7 +10,7 @@ enum { SIDE_PIXELS = 16 * 16 * 3 };
 struct fake fake, second;
 static struct model *const models[2] = {(struct model *)&fake, (struct model *)&second};
 
-static const struct shape shape = {.side = 16, .patches = 1};
+static const struct shape shape = {.side = 16, .patches = 1, .width = 1};
 static const struct label label = {.name = "A"};
 static const struct head_card heads[2] = {
     {.name = "findings", .type = HEAD_GLORI, .labels = &label, .label_count = 1},
@@ -74,6 +74,26 @@ const float *model_attention(const struct model *model, size_t head, uint32_t im
     return head == 0 ? &of->flights[(of->landed - 1) % of->in_flight_max].maps[image] : NULL;
 }
 
+void model_embedding(const struct model *model, uint32_t image, float *class_token, float *mean)
+{
+    *class_token = *model_logits(model, 0, image);
+    *mean = *model_attention(model, 0, image);
+}
+
+enum status model_patches(struct model *model, const bool *wanted, struct failure *failure,
+                          struct panels *out)
+{
+    struct fake *of = (struct fake *)model;
+    ck_assert_uint_eq(of->submitted, of->landed);
+    for (uint32_t i = 0; i < MAX_BATCH && !of->patch_status; i++)
+        if (wanted[i]) {
+            out[i] = (struct panels){.data = memory_allocate(1, sizeof(float)), .rows = 1, .columns = 1};
+            *(float *)out[i].data = *model_logits(model, 0, i);
+        }
+    of->patch_reads++;
+    return of->patch_status ? failure_set(failure, of->patch_status, "As the test asked.") : STATUS_OK;
+}
+
 const struct shape *model_shape(const struct model *model)
 {
     (void)model;
@@ -104,7 +124,7 @@ static enum status restore(void *context, size_t device, struct failure *failure
     restores++;
     if (restores_failing-- > 0)
         return failure_set(failure, STATUS_NO_DEVICE, "As the test asked.");
-    of->status = STATUS_OK;
+    of->status = of->patch_status = STATUS_OK;
     return STATUS_OK;
 }
 

@@ -9,11 +9,12 @@
 
 enum { MAX_BATCH = 4 };
 
-/* Its logit is the image's first byte, its map the second. Batches are done one after the other, each after
- * delay_ms. */
+/* Its logit is the image's first byte, and so are its class token and its patch token; its map the second,
+ * and so is its mean. Batches are done one after the other, each after delay_ms. */
 struct fake {
     _Atomic int delay_ms, batches, largest, most_in_flight;
-    _Atomic enum status status;
+    _Atomic enum status status, patch_status; /* of the next batches; of reading patch tokens */
+    _Atomic int patch_reads;
     uint32_t in_flight_max;
     struct {
         uint64_t done_ns;

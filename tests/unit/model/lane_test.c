@@ -58,6 +58,26 @@ START_TEST(after_another_failure_the_device_is_made_again_too)
 }
 END_TEST
 
+START_TEST(a_device_may_be_lost_while_patch_tokens_are_read)
+{
+    struct answer answer;
+    struct failure failure;
+    struct batcher_image image = image_of(1);
+    image.patches = true;
+    start(8, 0);
+    fake.patch_status = STATUS_DEVICE_LOST;
+    ck_assert_int_eq(batcher_run(batcher, &image, 1, &patient, &failure, &answer), STATUS_DEVICE_LOST);
+    wait_for_health(HEALTH_WELL);
+    ck_assert_int_eq(restores, 1);
+    image = image_of(7);
+    image.patches = true;
+    ck_assert_int_eq(batcher_run(batcher, &image, 1, &patient, NULL, &answer), STATUS_OK);
+    ck_assert_float_eq(*(float *)answer.patches.data, 7);
+    answer_finish(&answer);
+    batcher_destroy(&batcher);
+}
+END_TEST
+
 START_TEST(a_device_that_stays_lost_is_given_up)
 {
     struct answer answer;
@@ -142,6 +162,7 @@ int main(void)
     TCase *cases = tcase_create("workers");
     tcase_add_test(cases, a_lost_device_fails_what_it_had_and_is_restored);
     tcase_add_test(cases, after_another_failure_the_device_is_made_again_too);
+    tcase_add_test(cases, a_device_may_be_lost_while_patch_tokens_are_read);
     tcase_add_test(cases, a_device_that_stays_lost_is_given_up);
     tcase_add_test(cases, a_worker_without_progress_is_stuck);
     tcase_add_test(cases, a_slow_worker_is_not_stuck);
