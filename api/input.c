@@ -185,8 +185,10 @@ static enum status read_json(const struct api_request *request, struct failure *
     return status;
 }
 
-enum status input_read(const struct api_request *request, struct failure *failure, struct input *out)
+enum status input_read(const struct api_request *request, const char *const *known, struct failure *failure,
+                       struct input *out)
 {
+    out->options.known = known;
     enum body_form form = BODY_IMAGE;
     enum status status = input_form(request, failure, &form);
     if (!status)

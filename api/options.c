@@ -6,10 +6,11 @@
 
 enum { QUOTE_BYTES = 60, LIST_BYTES = 150 };
 
-static const char *const known[OPTION_COUNT_MAX] = {"heads", "attention", "attention_for", "threshold",
-                                                    "model"};
+const char *const predict_option_names[] = {"heads",     "attention", "attention_for",
+                                            "threshold", "model",     NULL};
+const char *const embed_option_names[] = {"tokens", "model", NULL};
 
-static const struct given_option *option_find(const struct option_list *list, const char *name)
+const struct given_option *option_find(const struct option_list *list, const char *name)
 {
     for (size_t i = 0; i < list->count; i++)
         if (!strcmp(list->items[i].name, name))
@@ -17,8 +18,7 @@ static const struct given_option *option_find(const struct option_list *list, co
     return NULL;
 }
 
-/* Refuses a value with what there is instead. */
-static enum status refuse(struct arena *arena, struct failure *failure, const char *what, const char *given,
+enum status option_refuse(struct arena *arena, struct failure *failure, const char *what, const char *given,
                           const char *const *there, size_t count)
 {
     return failure_set(failure, STATUS_BAD_REQUEST, "%s '%s'; there are: %s.", what,
@@ -28,11 +28,14 @@ static enum status refuse(struct arena *arena, struct failure *failure, const ch
 enum status option_add(struct option_list *list, struct arena *arena, const char *name,
                        struct text_list values, struct failure *failure)
 {
-    size_t i = 0;
-    while (i < OPTION_COUNT_MAX && strcmp(known[i], name))
+    const char *const *known = list->known;
+    size_t i = 0, count = 0;
+    while (known[count])
+        count++;
+    while (i < count && strcmp(known[i], name))
         i++;
-    if (i == OPTION_COUNT_MAX)
-        return refuse(arena, failure, "Unknown option", name, known, OPTION_COUNT_MAX);
+    if (i == count)
+        return option_refuse(arena, failure, "Unknown option", name, known, count);
     if (option_find(list, name))
         return failure_set(failure, STATUS_BAD_REQUEST, "The option '%s' is given twice.", name);
     if (!values.count)
@@ -77,7 +80,8 @@ static enum status resolve_heads(struct arena *arena, const struct model_card *c
         while (head < card->head_count && strcmp(names[head], option->values.items[i]))
             head++;
         if (head == card->head_count)
-            return refuse(arena, failure, "Unknown head", option->values.items[i], names, card->head_count);
+            return option_refuse(arena, failure, "Unknown head", option->values.items[i], names,
+                                 card->head_count);
         heads[head] = true;
     }
     return STATUS_OK;
@@ -110,8 +114,8 @@ static enum status mark_label(struct arena *arena, const struct model_card *card
         return failure_set(failure, STATUS_BAD_REQUEST,
                            "The label '%s' of 'attention_for' has no attention map: its head is linear.",
                            text_quote(arena, name, QUOTE_BYTES));
-    return refuse(arena, failure, "In the heads asked for, 'attention_for' finds no label", name, there,
-                  count);
+    return option_refuse(arena, failure, "In the heads asked for, 'attention_for' finds no label", name,
+                         there, count);
 }
 
 static enum status resolve_choice(struct arena *arena, const struct model_card *card,
@@ -159,7 +163,7 @@ static enum status resolve_attention(struct arena *arena, const struct option_li
     while (form < 4 && strcmp(forms[form], value ? value : "grid"))
         form++;
     if (form == 4)
-        return refuse(arena, failure, "The option 'attention' cannot be", value, forms, 4);
+        return option_refuse(arena, failure, "The option 'attention' cannot be", value, forms, 4);
     *out = (enum attention_form)form;
     return STATUS_OK;
 }

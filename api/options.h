@@ -1,4 +1,5 @@
-/* The options of a prediction: collected by name from query, form or JSON, then resolved against a model. */
+/* The options of a request with images: collected by name from query, form or JSON, then resolved against a
+ * model. */
 #ifndef CXRD_API_OPTIONS_H
 #define CXRD_API_OPTIONS_H
 
@@ -12,9 +13,14 @@ struct given_option {
     struct text_list values;
 };
 
-enum { OPTION_COUNT_MAX = 5 }; /* heads, attention, attention_for, threshold, model */
+enum { OPTION_COUNT_MAX = 5 };
+
+/* The options there are, NULL after the last: of POST /predict and of POST /embed. */
+extern const char *const predict_option_names[OPTION_COUNT_MAX + 1];
+extern const char *const embed_option_names[];
 
 struct option_list {
+    const char *const *known; /* one of those above */
     struct given_option items[OPTION_COUNT_MAX];
     size_t count;
 };
@@ -22,6 +28,11 @@ struct option_list {
 /* Adds an option. Fails with BAD_REQUEST when its name is unknown, it was given before, or it is empty. */
 WARN_UNUSED enum status option_add(struct option_list *list, struct arena *arena, const char *name,
                                    struct text_list values, struct failure *failure);
+/* An option; NULL when it was not given. */
+const struct given_option *option_find(const struct option_list *list, const char *name);
+/* Refuses a value with what there is instead: BAD_REQUEST, "WHAT 'GIVEN'; there are: ...". */
+enum status option_refuse(struct arena *arena, struct failure *failure, const char *what, const char *given,
+                          const char *const *there, size_t count);
 /* The single value of an option; NULL when it was not given. Fails with BAD_REQUEST when it has several. */
 WARN_UNUSED enum status option_value(const struct option_list *list, const char *name,
                                      struct failure *failure, const char **out);

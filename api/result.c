@@ -25,7 +25,7 @@ void result_add_timing(struct prediction_timing *sum, const struct prediction_ti
     sum->inference_ms = fmax(sum->inference_ms, one->inference_ms);
 }
 
-static struct json *image_json(const char *id, const char *profile, const struct prediction *prediction)
+struct json *result_image(const char *id, const char *profile, const struct prediction *prediction)
 {
     const struct image_info *info = &prediction->image;
     struct json *image = json_object();
@@ -166,7 +166,7 @@ enum status result_prediction(struct result_context *context, const char *id,
                               const struct prediction *prediction, struct failure *failure, struct json **out)
 {
     struct json *result = json_object();
-    json_add(result, "image", image_json(id, context->card->profile, prediction));
+    json_add(result, "image", result_image(id, context->card->profile, prediction));
     if (prediction->failure.status) {
         json_add(result, "error", problem_json(&prediction->failure, context->request_id));
         *out = result;

@@ -19,6 +19,9 @@ struct json *result_model(const struct model_card *card);
 /* Decoding and preparing go image by image; queue and network are shared by the batch. */
 void result_add_timing(struct prediction_timing *sum, const struct prediction_timing *one);
 
+/* The "image" of a result: of one that failed, as much as was known. */
+struct json *result_image(const char *id, const char *profile, const struct prediction *prediction);
+
 /* [{"system", "code"}] of a label. */
 struct json *result_codes(const struct label *label);
 /* Adds "calibration": {"scale", "offset"} when the label's probability is not the plain sigmoid. */

@@ -21,6 +21,8 @@ struct route {
 static const struct route routes[] = {
     {"/predict", METHOD_POST, handle_predict, input_check},
     {"/v1/predict", METHOD_POST, handle_predict, input_check},
+    {"/embed", METHOD_POST, handle_embed, input_check},
+    {"/v1/embed", METHOD_POST, handle_embed, input_check},
     {"/models", METHOD_GET, handle_models},
     {"/models/{name}", METHOD_GET, handle_model},
     {"/healthz", METHOD_GET, handle_health, .open = true},

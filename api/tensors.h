@@ -1,6 +1,7 @@
 /* What a model gives as tensors of the Open Inference Protocol: for each head HEAD.probabilities and
  * HEAD.logits, FP32 [images, labels], and for a GLoRI head HEAD.attention, FP32 [images, labels, rows,
- * columns]. Labels are in the order of the head.
+ * columns], labels in the order of the head; of the backbone embedding.class and embedding.mean, FP32
+ * [images, width], and embedding.patch, FP32 [images, patches, width].
  */
 #ifndef CXRD_API_TENSORS_H
 #define CXRD_API_TENSORS_H
@@ -8,7 +9,16 @@
 #include "engine/base/json.h"
 #include "engine/engine.h"
 
-enum tensor_kind { TENSOR_PROBABILITIES, TENSOR_LOGITS, TENSOR_ATTENTION, TENSOR_KINDS };
+/* From TENSOR_ATTENTION on only given to who names them. */
+enum tensor_kind {
+    TENSOR_PROBABILITIES,
+    TENSOR_LOGITS,
+    TENSOR_ATTENTION,
+    TENSOR_CLASS,
+    TENSOR_MEAN,
+    TENSOR_PATCH,
+    TENSOR_KINDS
+};
 enum {
     TENSOR_DIMENSIONS_MAX = 4,
     TENSOR_VALUES_MAX = 8 << 20,     /* of one answer */
@@ -18,7 +28,7 @@ enum {
 struct tensor {
     const char *name;
     enum tensor_kind kind;
-    size_t head;
+    size_t head;                         /* up to TENSOR_ATTENTION */
     size_t shape[TENSOR_DIMENSIONS_MAX]; /* the first is the number of images */
     size_t dimensions;
     size_t values; /* of one image */
@@ -30,7 +40,7 @@ struct tensor_list {
     size_t count;
 };
 
-/* All tensors of a model for `images` images, in the order of its heads. */
+/* All tensors of a model for `images` images, in the order of its heads, then those of the backbone. */
 struct tensor_list tensors_of(struct arena *arena, const struct model_card *card, size_t images);
 
 /* {"name", "datatype", "shape"}, with -1 for the number of images when it is 0. */

@@ -193,7 +193,7 @@ destroy_engine:
 
 int command_predict(int argc, char **argv)
 {
-    struct settings settings = {.arena = arena_create()};
+    struct settings settings = {.arena = arena_create(), .choices = {.known = predict_option_names}};
     struct failure failure = {0};
     struct inputs inputs = {0};
     int exit_code = read_options(&settings, argc, argv);

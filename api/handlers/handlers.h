@@ -14,6 +14,8 @@ typedef void (*api_handler)(struct api *api, const struct api_request *request,
 
 void handle_predict(struct api *api, const struct api_request *request, const struct arguments *arguments,
                     struct api_response *response);
+void handle_embed(struct api *api, const struct api_request *request, const struct arguments *arguments,
+                  struct api_response *response);
 void handle_models(struct api *api, const struct api_request *request, const struct arguments *arguments,
                    struct api_response *response);
 void handle_model(struct api *api, const struct api_request *request, const struct arguments *arguments,

@@ -30,7 +30,7 @@ static enum status unknown_output(struct arena *arena, const struct tensor_list 
                        text_quote(arena, name, 60), text_join(arena, names, all->count, 150));
 }
 
-/* What is asked for by name, each once; all but the attention when nothing is. */
+/* What is asked for by name, each once; probabilities and logits when nothing is. */
 static enum status choose_tensors(struct arena *arena, const struct model_card *card,
                                   const struct infer_request *asked, struct failure *failure,
                                   struct tensor_list *out)
@@ -39,7 +39,7 @@ static enum status choose_tensors(struct arena *arena, const struct model_card *
     size_t values = 0, printed = 0, most = asked->output_count ? asked->output_count : all.count;
     *out = (struct tensor_list){arena_allocate(arena, most, sizeof *out->items), 0};
     for (size_t i = 0; i < all.count && !asked->outputs; i++)
-        if (all.items[i].kind != TENSOR_ATTENTION) {
+        if (all.items[i].kind < TENSOR_ATTENTION) {
             out->items[out->count] = all.items[i];
             out->items[out->count++].binary = asked->binary;
         }
@@ -68,11 +68,14 @@ static enum status choose_tensors(struct arena *arena, const struct model_card *
 
 /* Predicts all images; one that fails answers for the request, since tensors have no place for errors. */
 static enum status predict(struct engine *engine, const struct api_request *request,
-                           const struct infer_request *asked, struct failure *failure,
-                           struct prediction_timing *timing, struct prediction *predictions)
+                           const struct infer_request *asked, const struct tensor_list *tensors,
+                           struct failure *failure, struct prediction_timing *timing,
+                           struct prediction *predictions)
 {
-    const struct predict_options options = {
+    struct predict_options options = {
         .deadline_ns = request->deadline_ns, .gone = request->gone, .client = request->client};
+    for (size_t i = 0; i < tensors->count; i++)
+        options.patches = options.patches || tensors->items[i].kind == TENSOR_PATCH;
     enum status status = engine_predict(engine, asked->images, asked->count, &options, failure, predictions);
     for (size_t i = 0; i < asked->count && !status; i++)
         result_add_timing(timing, &predictions[i].timing);
@@ -153,7 +156,7 @@ void handle_v2_infer(struct api *api, const struct api_request *request, const s
         status = choose_tensors(request->arena, engine_card(engine), asked, &failure, &tensors);
     if (!status) {
         predictions = memory_allocate(asked->count, sizeof *predictions);
-        status = predict(engine, request, asked, &failure, &timing, predictions);
+        status = predict(engine, request, asked, &tensors, &failure, &timing, predictions);
     }
     if (status) {
         respond_failure(request, &failure, response);

@@ -37,6 +37,7 @@ static struct json *model_json(const struct engine *engine)
     json_add_text(object, "profile", card->profile);
     json_add_number(object, "image_size", card->backbone.image_size);
     json_add_number(object, "attention_grid", backbone_grid(&card->backbone));
+    json_add_number(object, "embedding_width", card->backbone.width);
     json_add_text(object, "device", engine_device_name(engine));
     json_add_text(object, "rung", engine_rung_name(engine));
     struct json *heads = json_add(object, "heads", json_array());

@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             arena_copy_text(arena, (const char *)data + 1, strnlen((const char *)data + 1, size - 1));
     struct failure failure;
     struct input *input = arena_allocate(arena, 1, sizeof *input);
-    if (!input_read(&request, &failure, input))
+    if (!input_read(&request, predict_option_names, &failure, input))
         use(input);
     arena_destroy(&arena);
     return 0;

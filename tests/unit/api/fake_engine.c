@@ -82,7 +82,7 @@ enum status engine_create(const struct engine_options *options, struct failure *
         .version = "1.2.3",
         .intended_use = "Tests.",
         .profile = "chexfound",
-        .backbone = {.patch_size = FAKE_SIDE / FAKE_GRID, .image_size = FAKE_SIDE},
+        .backbone = {.patch_size = FAKE_SIDE / FAKE_GRID, .image_size = FAKE_SIDE, .width = FAKE_WIDTH},
         .heads = heads,
         .head_count = 3,
     };
@@ -170,8 +170,23 @@ static void answer_head(const struct head_card *card, size_t first, double mean,
     }
 }
 
-static void predict_one(const struct engine *engine, struct bytes encoded, bool keep_pixels,
-                        struct prediction *out)
+static void embed(double mean, bool patches, struct embedding *out)
+{
+    enum { CELLS = FAKE_GRID * FAKE_GRID };
+    out->class_token = memory_allocate(FAKE_WIDTH, sizeof(float));
+    out->mean = memory_allocate(FAKE_WIDTH, sizeof(float));
+    if (patches)
+        out->patches = memory_allocate((size_t)CELLS * FAKE_WIDTH, sizeof(float));
+    for (int i = 0; i < FAKE_WIDTH; i++) {
+        out->class_token[i] = (float)(i + mean / 255);
+        out->mean[i] = (float)(i + mean / 255 + 0.5);
+        for (int cell = 0; patches && cell < CELLS; cell++)
+            out->patches[cell * FAKE_WIDTH + i] = (float)(i + mean / 255 + 100 * cell);
+    }
+}
+
+static void predict_one(const struct engine *engine, struct bytes encoded,
+                        const struct predict_options *options, struct prediction *out)
 {
     struct image_loan loan = {0};
     struct square square = {0};
@@ -185,8 +200,9 @@ static void predict_one(const struct engine *engine, struct bytes encoded, bool 
     out->heads = memory_allocate(out->head_count, sizeof *out->heads);
     for (size_t i = 0, first = 0; i < out->head_count; first += heads[i++].label_count)
         answer_head(&heads[i], first, mean_pixel(&square), &out->heads[i]);
+    embed(mean_pixel(&square), options->patches, &out->embedding);
     square_finish(&square);
-    if (keep_pixels)
+    if (options->keep_pixels)
         out->pixels = image_loan_keep(&loan);
 return_loan:
     image_loan_return(&loan);
@@ -209,7 +225,7 @@ enum status engine_predict(struct engine *engine, const struct bytes *images, si
     engine->images += count;
     engine->sizes[count - 1]++;
     for (size_t i = 0; i < count; i++)
-        predict_one(engine, images[i], options->keep_pixels, &out[i]);
+        predict_one(engine, images[i], options, &out[i]);
     return STATUS_OK;
 }
 
@@ -221,6 +237,9 @@ void prediction_finish(struct prediction *prediction)
         free(prediction->heads[i].attention);
     }
     free(prediction->heads);
+    free(prediction->embedding.class_token);
+    free(prediction->embedding.mean);
+    free(prediction->embedding.patches);
     image_finish(&prediction->pixels);
     *prediction = (struct prediction){0};
 }

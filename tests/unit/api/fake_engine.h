@@ -10,11 +10,12 @@
 
 #include "engine/engine.h"
 
-enum { FAKE_GRID = 4, FAKE_SIDE = 64 };
+enum { FAKE_GRID = 4, FAKE_SIDE = 64, FAKE_WIDTH = 64 };
 
 /* Heads: "findings" (GLoRI: Normal, Edema, Mass, Nodule), "cardiac" (a GLoRI risk: area_lost), "extra"
  * (linear: Tuberculosis, calibrated). Label number i of all has the logit i - 2 + mean pixel / 255, but
  * Edema's is 0.5 more; thresholds are 0.9, so that nothing is positive but Tuberculosis. Label i's attention
- * peaks in cell i. */
+ * peaks in cell i. The class token's value i is i + mean pixel / 255, the mean's 0.5 more; patch token p is
+ * the class token plus 100 p. */
 
 #endif

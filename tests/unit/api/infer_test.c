@@ -1,4 +1,5 @@
 #include "api/base64.h"
+#include "tests/unit/api/fake_engine.h"
 #include "tests/unit/api/request.h"
 
 #include <check.h>
@@ -92,6 +93,27 @@ START_TEST(named_or_not_the_outputs_are_those_of_a_prediction)
         sum += number(at);
     ck_assert_double_eq_tol(sum, 1, 1e-6);
     ck_assert_ptr_null(json_member(call.json, "id"));
+    call_end(&call);
+}
+END_TEST
+
+START_TEST(embeddings_come_when_they_are_named)
+{
+    infer(INFER, INPUT("[2]", "[\"%s\",\"%s\"]") ",\"outputs\":[{\"name\":\"embedding.mean\"},"
+                                                 "{\"name\":\"embedding.class\"}]}");
+    ck_assert_msg(call.response.code == 200, "%s", error());
+    const struct json *data = json_member(output("embedding.class"), "data");
+    ck_assert_uint_eq(json_length(data), 2 * FAKE_WIDTH);
+    ck_assert_double_eq_tol(number(json_first(json_member(output("embedding.mean"), "data"))),
+                            number(json_first(data)) + 0.5, 1e-5);
+    call_end(&call);
+    infer(INFER, INPUT("[1]", "[\"%s\"]") ",\"outputs\":[{\"name\":\"embedding.patch\"}]}");
+    ck_assert_msg(call.response.code == 200, "%s", error());
+    const struct json *shape = json_member(output("embedding.patch"), "shape");
+    ck_assert_uint_eq(json_length(shape), 3);
+    ck_assert_double_eq(number(json_next(json_first(shape))), FAKE_GRID * FAKE_GRID);
+    data = json_member(output("embedding.patch"), "data");
+    ck_assert_uint_eq(json_length(data), FAKE_GRID * FAKE_GRID * FAKE_WIDTH);
     call_end(&call);
 }
 END_TEST
@@ -280,12 +302,14 @@ START_TEST(metadata_names_what_goes_in_and_out)
     ck_assert_str_eq(json_text(json_first(json_member(call.json, "versions"))), "1.2.3");
     ck_assert_str_eq(json_text(json_member(json_first(json_member(call.json, "inputs")), "datatype")),
                      "BYTES");
-    ck_assert_uint_eq(json_length(json_member(call.json, "outputs")), 8);
+    ck_assert_uint_eq(json_length(json_member(call.json, "outputs")), 11);
     const struct json *shape = json_member(output("findings.attention"), "shape");
     static const double expected[] = {-1, 4, 4, 4};
     const struct json *at = json_first(shape);
     for (int i = 0; i < 4; i++, at = json_next(at))
         ck_assert_double_eq(number(at), expected[i]);
+    at = json_first(json_member(output("embedding.mean"), "shape"));
+    ck_assert(number(at) == -1 && number(json_next(at)) == FAKE_WIDTH);
     call_end(&call);
     static const char *const found[] = {"/v2/health/live", "/v2/health/ready", "/v2/models/other/ready",
                                         "/v2/models/demo/versions/1.2.3/ready", "/v2/models/d%65mo"};
@@ -333,6 +357,7 @@ int main(void)
     TCase *cases = tcase_create("infer");
     tcase_add_checked_fixture(cases, begin, end);
     tcase_add_test(cases, named_or_not_the_outputs_are_those_of_a_prediction);
+    tcase_add_test(cases, embeddings_come_when_they_are_named);
     tcase_add_test(cases, tensors_go_and_come_behind_the_json);
     tcase_add_test(cases, binary_sizes_must_agree);
     tcase_add_test(cases, what_is_wrong_is_named);

@@ -25,7 +25,7 @@ static void end(void)
 /* Resolves "name=value" pairs. */
 static enum status resolve(const char *const *pairs, struct failure *failure, struct options *out)
 {
-    struct option_list list = {0};
+    struct option_list list = {.known = predict_option_names};
     for (; *pairs; pairs++) {
         char *name = arena_copy_text(arena, *pairs, strcspn(*pairs, "="));
         enum status status =

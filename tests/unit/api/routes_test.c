@@ -29,8 +29,8 @@ START_TEST(paths_match_exactly)
                                         "/readyz",       "/version",     "/metrics",       "/openapi.yaml",
                                         "/openapi.json", "/healthz?x=1"};
     static const char *const missing[] = {
-        "/",      "",    "/health", "/healthz/", "/healthzz", "/models/",   "/models/x",
-        "/embed", "/v3", "/docs",   "//healthz", "/Healthz",  "/v1/models", "/%2e%2e/healthz"};
+        "/",       "",    "/health", "/healthz/", "/healthzz", "/models/",   "/models/x",
+        "/embeds", "/v3", "/docs",   "//healthz", "/Healthz",  "/v1/models", "/%2e%2e/healthz"};
     for (size_t i = 0; i < sizeof found / sizeof *found; i++) {
         expect("GET", found[i], 200);
         call_end(&call);

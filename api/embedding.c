@@ -1,0 +1,90 @@
+#include "api/embedding.h"
+
+#include "api/base64.h"
+#include "api/problem.h"
+#include "api/result.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tokens are sent as they lie in memory");
+
+static const char *const tokens_names[TOKENS_KINDS] = {"class", "mean", "patch"};
+
+static size_t patch_count(const struct model_card *card)
+{
+    size_t grid = backbone_grid(&card->backbone);
+    return grid * grid;
+}
+
+/* The patch tokens of one image. A card's sizes are far too small to overflow. */
+static size_t patch_bytes(const struct model_card *card)
+{
+    return patch_count(card) * card->backbone.width * sizeof(float);
+}
+
+enum status embedding_resolve(struct arena *arena, const struct model_card *card,
+                              const struct option_list *list, size_t count, struct failure *failure,
+                              bool tokens[TOKENS_KINDS])
+{
+    const struct given_option *option = option_find(list, "tokens");
+    for (size_t kind = 0; kind < TOKENS_KINDS; kind++)
+        tokens[kind] = !option && kind != TOKENS_PATCH;
+    for (size_t i = 0; option && i < option->values.count; i++) {
+        const char *value = option->values.items[i];
+        size_t kind = 0;
+        while (kind < TOKENS_KINDS && strcmp(tokens_names[kind], value))
+            kind++;
+        if (kind == TOKENS_KINDS)
+            return option_refuse(arena, failure, "The option 'tokens' cannot be", value, tokens_names,
+                                 TOKENS_KINDS);
+        tokens[kind] = true;
+    }
+    size_t most = EMBEDDING_PATCH_BYTES_MAX / patch_bytes(card);
+    if (!tokens[TOKENS_PATCH] || count <= most)
+        return STATUS_OK;
+    if (!most)
+        return failure_set(failure, STATUS_TOO_LARGE,
+                           "The patch tokens of an image are over the %zu MiB of one answer with this model; "
+                           "ask for class or mean.",
+                           EMBEDDING_PATCH_BYTES_MAX >> 20);
+    return failure_set(failure, STATUS_TOO_LARGE,
+                       "The patch tokens of %zu images are over the %zu MiB of one answer; ask for those of "
+                       "at most %zu at once.",
+                       count, EMBEDDING_PATCH_BYTES_MAX >> 20, most);
+}
+
+static struct json *patches_json(const struct model_card *card, const float *patches)
+{
+    char *text = base64_encode((struct bytes){(const uint8_t *)patches, patch_bytes(card)});
+    struct json *object = json_object();
+    json_add_text(object, "dtype", "float32");
+    struct json *shape = json_add(object, "shape", json_array());
+    json_append_number(shape, (double)patch_count(card));
+    json_append_number(shape, card->backbone.width);
+    json_add_text(object, "data", text);
+    free(text);
+    return object;
+}
+
+struct json *embedding_result(const struct embedding_context *context, const char *id,
+                              const struct prediction *prediction)
+{
+    const struct model_card *card = context->card;
+    const struct embedding *embedding = &prediction->embedding;
+    size_t width = card->backbone.width;
+    struct json *result = json_object();
+    json_add(result, "image", result_image(id, card->profile, prediction));
+    if (prediction->failure.status) {
+        json_add(result, "error", problem_json(&prediction->failure, context->request_id));
+        return result;
+    }
+    if (context->tokens[TOKENS_CLASS])
+        json_add(result, tokens_names[TOKENS_CLASS], json_float_array(embedding->class_token, width));
+    if (context->tokens[TOKENS_MEAN])
+        json_add(result, tokens_names[TOKENS_MEAN], json_float_array(embedding->mean, width));
+    if (context->tokens[TOKENS_PATCH])
+        json_add(result, tokens_names[TOKENS_PATCH], patches_json(card, embedding->patches));
+    return result;
+}

@@ -1,0 +1,34 @@
+/* POST /embed: what the backbone makes of images. */
+#include "api/embedding.h"
+#include "api/handlers/handlers.h"
+#include "api/handlers/images.h"
+
+static enum status make_result(void *context, const char *id, const struct prediction *prediction,
+                               struct failure *failure, struct json **out)
+{
+    (void)failure;
+    *out = embedding_result(context, id, prediction);
+    return STATUS_OK;
+}
+
+void handle_embed(struct api *api, const struct api_request *request, const struct arguments *arguments,
+                  struct api_response *response)
+{
+    (void)arguments;
+    struct failure failure = {0};
+    struct embedding_context context = {.request_id = request->id};
+    struct image_work work = {.results = "embeddings", .result = make_result, .context = &context};
+    struct json *root = NULL;
+    enum status status = images_begin(api, request, embed_option_names, &failure, &work);
+    if (!status) {
+        context.card = engine_card(work.engine);
+        status = embedding_resolve(request->arena, context.card, &work.input->options, work.input->count,
+                                   &failure, context.tokens);
+    }
+    if (!status) {
+        work.options.patches = context.tokens[TOKENS_PATCH];
+        status = images_predict(&work, &failure, &root);
+    }
+    (void)status; /* the failure has it */
+    images_respond(&work, &failure, &root, response);
+}

@@ -1,0 +1,39 @@
+/* What the routes that take images have in common: images in, a result for each of them out.
+ */
+#ifndef CXRD_API_HANDLERS_IMAGES_H
+#define CXRD_API_HANDLERS_IMAGES_H
+
+#include "api/input.h"
+#include "api/service.h"
+#include "engine/base/json.h"
+
+/* A request with its images, on their way through an engine. */
+struct image_work {
+    struct engine *engine;
+    const struct api_request *request;
+    struct input *input;
+    struct predict_options options; /* deadline and client are filled in */
+    size_t group;                   /* how many images are predicted together; 0: all */
+    const char *results;            /* the name of the array of results */
+    /* Makes a prediction's result, that of a failed one too; result_prediction and the like. */
+    enum status (*result)(void *context, const char *id, const struct prediction *prediction,
+                          struct failure *failure, struct json **out);
+    void *context;
+    struct prediction_timing timing; /* so far */
+};
+
+/* Starts the work on a request: reads its images, and its options of the names `known`, and finds the engine
+ * of the option "model". Fails as input_read and service_engine do. */
+WARN_UNUSED enum status images_begin(struct api *api, const struct api_request *request,
+                                     const char *const *known, struct failure *failure,
+                                     struct image_work *work);
+
+/* Predicts all images and makes {"request_id", "model", RESULTS, "timing_ms"}. A request's only image answers
+ * for the request when it fails. The caller owns *out. */
+WARN_UNUSED enum status images_predict(struct image_work *work, struct failure *failure, struct json **out);
+
+/* Answers with *root, which it destroys, or with the failure when there is one. */
+void images_respond(const struct image_work *work, const struct failure *failure, struct json **root,
+                    struct api_response *response);
+
+#endif
