@@ -14,7 +14,7 @@ static const struct {
     {"import", command_import, "make a model package from the authors' checkpoints"},
     {"inspect", command_inspect, "show a package, a .safetensors or a .pth file as tables"},
     {"predict", command_predict, "findings, attention maps and risk scores of image files"},
-    {"serve", command_serve, "answer POST /predict over HTTP"},
+    {"serve", command_serve, "answer POST /predict and /embed over HTTP"},
     {"version", command_version, "what this is and what it was built with"},
 };
 

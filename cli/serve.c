@@ -7,7 +7,7 @@
 
 static const char usage[] =
     "usage: cxrd serve --model DIR [OPTION...]\n\n"
-    "Serves POST /predict over HTTP; /openapi.yaml describes the rest. Each option is also an\n"
+    "Serves POST /predict and /embed over HTTP; /openapi.yaml describes the rest. Each option is also an\n"
     "environment variable (CXRD_MAX_BATCH) and a key of the --config file (max-batch); the\n"
     "command line counts most, the file least.\n\n"
     "SIGHUP loads the packages again and replaces the old ones without losing a request; change a package "

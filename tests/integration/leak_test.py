@@ -23,7 +23,8 @@ REQUESTS = 160
 
 def main(binary, model="demo"):
     picture = png(300, 280)
-    kinds = ["/predict", "/predict?attention=overlay", "/predict?attention=png&attention_for=top:2", "/predict?hat=1"]
+    kinds = ["/predict", "/predict?attention=overlay", "/predict?attention=png&attention_for=top:2", "/predict?hat=1",
+             "/embed?tokens=class,mean,patch"]
     with Service(binary, "--decoder-sandbox", "off", "--cors-origins", "https://a.example", model=model) as running:
         for number in range(REQUESTS // 8):
             target = kinds[number % len(kinds)]
