@@ -1,6 +1,7 @@
 #include "engine/engine.h"
 
 #include "engine/base/clock.h"
+#include "engine/base/log.h"
 #include "engine/model/batcher.h"
 #include "engine/model/package.h"
 #include "engine/replica.h"
@@ -81,7 +82,9 @@ enum status engine_create(const struct engine_options *options, struct failure *
 {
     struct engine *engine = memory_allocate(1, sizeof *engine);
     engine->decoders = options->decoders;
+    uint64_t start_ns = clock_now_ns();
     enum status status = package_open(options->model, failure, &engine->package);
+    log_message(LOG_DEBUG, "checking the package took %.0f ms", clock_elapsed_ms(start_ns));
     if (!status)
         status = make_replicas(engine, options, failure);
     if (!status)

@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/parallel.h"
 #include "engine/gpu/vulkan_device.h"
 
-enum { SLICE_ALIGNMENT = 256, GUARD_BYTES = 256, REGION_BYTES_USUAL = 16 << 20 };
+enum { SLICE_ALIGNMENT = 256, GUARD_BYTES = 256, REGION_BYTES_USUAL = 16 << 20, PART_BYTES = 1 << 20 };
 static const size_t region_bytes_max = (size_t)1 << 30;
 
 /* A region and how far it is given away. */
@@ -65,12 +66,20 @@ static size_t region_maximum(const struct gpu_device *device)
                                                  : region_bytes_max;
 }
 
+static void part_zero(void *context, size_t part)
+{
+    const struct gpu_region *region = context;
+    size_t begin = part * PART_BYTES, left = region->size_bytes - begin;
+    memset((uint8_t *)region->mapped + begin, 0, left < PART_BYTES ? left : PART_BYTES);
+}
+
+/* On all cores where the host does it: most of the time is the system's, for finding the pages. */
 static enum status region_zero(const struct gpu_pool *pool, const struct gpu_region *region,
                                struct failure *failure)
 {
     if (!region->mapped)
         return gpu_transfer_zero(pool->device, region, failure);
-    memset(region->mapped, 0, region->size_bytes);
+    parallel_run((region->size_bytes + PART_BYTES - 1) / PART_BYTES, part_zero, (void *)region);
     return STATUS_OK;
 }
 

@@ -116,8 +116,9 @@ static enum status load_weights(struct model *model, const struct model_card *ca
     return STATUS_OK;
 }
 
-enum status model_record(struct model *model, const struct model_slot *slot, uint32_t batch, uint32_t cut,
-                         struct taps *taps, struct failure *failure, struct gpu_recorder **out)
+enum status model_record(struct model *model, const struct model_slot *slot, const struct shape *shape,
+                         uint32_t batch, uint32_t cut, struct taps *taps, struct failure *failure,
+                         struct gpu_recorder **out)
 {
     struct gpu_recorder *recorder = NULL;
     enum status status =
@@ -126,11 +127,13 @@ enum status model_record(struct model *model, const struct model_slot *slot, uin
         return status;
     gpu_recorder_cut(recorder, cut);
     struct head_input input = {
-        .shape = &model->vit.shape, .classes = model->state.classes, .memory = model->state.memory};
+        .shape = shape, .classes = model->state.classes, .memory = model->state.memory};
     struct vit_state state = model->state;
+    struct vit vit = model->vit;
+    vit.shape = *shape;
     state.pixels = slot->pixels;
     state.normalisation = slot->normalisation;
-    vit_record(&model->vit, model->kernels, &state, batch, recorder, taps);
+    vit_record(&vit, model->kernels, &state, batch, recorder, taps);
     for (size_t i = 0; i < model->head_count; i++) {
         struct model_head *head = &model->heads[i];
         if (head->type == HEAD_GLORI)
@@ -156,9 +159,10 @@ enum status model_record_all(struct model *model, const double *ms, size_t count
         if (cut)
             log_message(LOG_DEBUG, "a batch of %u takes %zu submissions", batch, (count + cut - 1) / cut);
         for (uint32_t i = 0; !status && i < model->options.in_flight; i++)
-            status = model_record(model, &model->slots[i], batch, cut, NULL, failure,
+            status = model_record(model, &model->slots[i], &model->vit.shape, batch, cut, NULL, failure,
                                   &model->slots[i].passes[batch - 1]);
     }
+    model->single_cut = pace_cut(ms, count, 1);
     model->recorded = !status;
     return status;
 }
