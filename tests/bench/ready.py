@@ -3,8 +3,8 @@
 
 Prints the seconds from the start of the process to its line "ready", the best and the worst of the rounds, and what the
 service's log says of the stages of the best. Without --model the package is ViT-L/16 at 512 x 512 with a GLoRI head of
-40 findings, float32, random weights (1.2 GB), written to --package unless it is there. --cold: each round begins with no
-cache of pipelines. --cxrd is the command to measure, with a wrapper if one is needed:
+40 findings, float32, random weights (1.2 GB), written to --package unless it is there. The cache of pipelines is one of
+its own, filled by a start before the first round; with --cold every round begins with none. --cxrd is the command to measure, with a wrapper if one is needed:
 --cxrd 'scripts/userland-run build/cli/cxrd'. Needs python3-numpy.
 """
 
@@ -49,8 +49,7 @@ def start(command, model, cache):
     began = time.perf_counter()
     with tempfile.TemporaryFile("w+") as log:
         service = subprocess.Popen([*command, "serve", "--model", str(model), "--listen", "127.0.0.1:0", "--log-level", "debug",
-                                    *(["--cache-folder", cache] if cache else [])],
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True)
+                                    "--cache-folder", cache], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True)
         seconds = next((time.perf_counter() - began for line in service.stdout if line.strip() == "ready"), None)
         service.terminate()
         service.wait()
@@ -71,11 +70,13 @@ def main():
     arguments = parser.parse_args()
     if not arguments.model and not (arguments.package / "model.json").exists():
         write_package(arguments.package)
-    starts = []
-    for _ in range(arguments.rounds):
-        with tempfile.TemporaryDirectory() as empty:
-            starts.append(start(shlex.split(arguments.cxrd), arguments.model or arguments.package,
-                                empty if arguments.cold else None))
+    command, model, starts = shlex.split(arguments.cxrd), arguments.model or arguments.package, []
+    with tempfile.TemporaryDirectory() as kept:
+        if not arguments.cold:
+            start(command, model, kept)
+        for _ in range(arguments.rounds):
+            with tempfile.TemporaryDirectory() as empty:
+                starts.append(start(command, model, empty if arguments.cold else kept))
     best = min(starts)
     print(f"ready after {best[0]:.2f} s at best, {max(starts)[0]:.2f} s at worst of {len(starts)}")
     print("\n".join(best[1]))

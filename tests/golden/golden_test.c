@@ -215,6 +215,8 @@ static enum status open_golden(struct golden *golden, const char *folder, enum r
     free(path);
     if (!status)
         status = package_open(folder, failure, &golden->package);
+    if (!status)
+        status = package_verify(golden->package, failure);
     if (status)
         return status;
     find_images(golden);
