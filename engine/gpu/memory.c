@@ -21,6 +21,7 @@ struct gpu_pool {
     struct gpu_device *device;
     enum gpu_memory memory;
     size_t reserved_bytes, size_bytes;
+    bool apart;
     struct pool_region *regions; /* the newest first */
 };
 
@@ -59,6 +60,11 @@ void gpu_pool_reserve(struct gpu_pool *pool, size_t size_bytes)
     pool->reserved_bytes = size_bytes + size_bytes / 64 + 65536; /* rounding and guards */
 }
 
+void gpu_pool_keep_apart(struct gpu_pool *pool)
+{
+    pool->apart = true;
+}
+
 static size_t region_maximum(const struct gpu_device *device)
 {
     uint64_t maximum = device->physical.info.allocation_bytes_max;
@@ -88,7 +94,9 @@ static enum status region_add(struct gpu_pool *pool, size_t need, struct failure
 {
     size_t maximum = region_maximum(pool->device);
     size_t size = need + SLICE_ALIGNMENT; /* the region's own address may not be aligned */
-    if (pool->reserved_bytes + SLICE_ALIGNMENT > size)
+    if (pool->apart)
+        size = need;
+    else if (pool->reserved_bytes + SLICE_ALIGNMENT > size)
         size = pool->reserved_bytes + SLICE_ALIGNMENT;
     else if (size < REGION_BYTES_USUAL)
         size = REGION_BYTES_USUAL;
@@ -127,9 +135,9 @@ enum status gpu_pool_allocate(struct gpu_pool *pool, size_t size_bytes, struct f
     size_t rounded = size_bytes ? round_up(size_bytes, SLICE_ALIGNMENT) : SLICE_ALIGNMENT;
     size_t need = rounded + GUARD_BYTES;
     struct pool_region *at = pool->regions;
-    while (at && at->region.size_bytes - at->used_bytes < need)
+    while (at && !pool->apart && at->region.size_bytes - at->used_bytes < need)
         at = at->next;
-    if (!at) {
+    if (!at || pool->apart) {
         enum status status = region_add(pool, need, failure);
         if (status != STATUS_OK)
             return status;
