@@ -158,6 +158,8 @@ static enum status open_bench(struct bench *bench, struct failure *failure)
     free(cache_folder);
     if (!status && bench->model)
         status = package_open(bench->model, failure, &bench->package);
+    if (!status && bench->package)
+        status = package_verify(bench->package, failure);
     if (status)
         return status;
     if (bench->package) {

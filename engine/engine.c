@@ -1,6 +1,7 @@
 #include "engine/engine.h"
 
 #include "engine/base/clock.h"
+#include "engine/base/log.h"
 #include "engine/model/batcher.h"
 #include "engine/model/package.h"
 #include "engine/replica.h"
@@ -77,13 +78,28 @@ static enum status start_batcher(struct engine *engine, const struct engine_opti
                           &engine->batcher);
 }
 
+/* The files are hashed meanwhile; a damaged one explains whatever else went wrong. */
+static enum status load(struct engine *engine, const struct engine_options *options, struct failure *failure)
+{
+    struct failure damage = {0};
+    enum status status = make_replicas(engine, options, failure);
+    uint64_t start_ns = clock_now_ns();
+    if (package_verify(engine->package, &damage)) {
+        status = damage.status;
+        if (failure)
+            *failure = damage;
+    }
+    log_message(LOG_DEBUG, "waiting for the hashes took %.0f ms", clock_elapsed_ms(start_ns));
+    return status;
+}
+
 enum status engine_create(const struct engine_options *options, struct failure *failure, struct engine **out)
 {
     struct engine *engine = memory_allocate(1, sizeof *engine);
     engine->decoders = options->decoders;
     enum status status = package_open(options->model, failure, &engine->package);
     if (!status)
-        status = make_replicas(engine, options, failure);
+        status = load(engine, options, failure);
     if (!status)
         status = start_batcher(engine, options, failure);
     if (status)

@@ -1,6 +1,8 @@
 #include "engine/replica.h"
 
+#include "engine/base/clock.h"
 #include "engine/base/file.h"
+#include "engine/base/log.h"
 #include "engine/gpu/device.h"
 #include "engine/kernels/choice.h"
 
@@ -23,25 +25,19 @@ struct replica {
 
 enum { MAX_BATCH_GPU = 8, MAX_BATCH_CPU = 4 };
 
-/* A forward pass on a drawn gradient: every logit finite, every attention map sums to 1. */
-static enum status self_test(struct replica *replica, struct failure *failure)
+/* Every logit of the last run is finite, every attention map of so many patches sums to 1. */
+static enum status check_answers(const struct replica *replica, uint32_t patches, struct failure *failure)
 {
     const struct model_card *card = package_card(replica->package);
-    const struct shape *shape = model_shape(replica->model);
-    size_t count = (size_t)shape->side * shape->side * 3;
-    uint8_t *pixels = memory_allocate(count, 1), low[3] = {0, 0, 0}, high[3] = {255, 255, 255};
-    for (size_t i = 0; i < count; i++)
-        pixels[i] = (uint8_t)(i * 255 / (count - 1));
-    struct model_image image = {pixels, low, high};
-    enum status status = model_run(replica->model, &image, 1, failure);
+    enum status status = STATUS_OK;
     for (size_t head = 0; !status && head < card->head_count; head++) {
         const float *logits = model_logits(replica->model, head, 0);
         const float *attention = model_attention(replica->model, head, 0);
         bool good = true;
         for (size_t label = 0; label < card->heads[head].label_count; label++) {
             double sum = 0;
-            for (size_t p = 0; attention && p < shape->patches; p++)
-                sum += (double)attention[label * shape->patches + p];
+            for (size_t p = 0; attention && p < patches; p++)
+                sum += (double)attention[label * patches + p];
             good = good && isfinite(logits[label]) && (!attention || fabs(sum - 1) < 1e-2);
         }
         if (!good)
@@ -49,6 +45,27 @@ static enum status self_test(struct replica *replica, struct failure *failure)
                                  "The self-test of head \"%s\" failed on this device; try another rung.",
                                  card->heads[head].name);
     }
+    return status;
+}
+
+/* Two passes on drawn stripes: every operation at its full size, which also tells how to cut passes, and
+ * every weight of the network on few patches. Together they cost a fraction of a forward pass, which takes
+ * seconds on a slow device, and see as much: what they cannot, a pass cannot either. */
+static enum status self_test(struct replica *replica, struct failure *failure)
+{
+    const struct shape *shape = model_shape(replica->model), corner = shape_corner(shape);
+    size_t count = (size_t)shape->side * shape->side * 3;
+    uint8_t *pixels = memory_allocate(count, 1), low[3] = {0, 0, 0}, high[3] = {255, 255, 255};
+    for (size_t i = 0; i < count; i++)
+        pixels[i] = (uint8_t)i;
+    struct model_image image = {pixels, low, high};
+    enum status status = model_prepare(replica->model, &image, failure);
+    if (!status)
+        status = check_answers(replica, shape->patches, failure);
+    if (!status)
+        status = model_run_corner(replica->model, &image, failure);
+    if (!status)
+        status = check_answers(replica, corner.patches, failure);
     free(pixels);
     return status;
 }
@@ -76,13 +93,22 @@ static enum status open_device(struct replica *replica, const char *choice, stru
     return status;
 }
 
+/* Says how long a stage of making took and starts the next one's clock. */
+static void say_stage(const char *stage, uint64_t *start_ns)
+{
+    log_message(LOG_DEBUG, "%s took %.0f ms", stage, clock_elapsed_ms(*start_ns));
+    *start_ns = clock_now_ns();
+}
+
 /* Everything from the device on. */
 static enum status make(struct replica *replica, const char *choice, struct failure *failure)
 {
     const struct engine_options *options = &replica->options;
+    uint64_t start_ns = clock_now_ns();
     enum status status = open_device(replica, choice, failure);
     if (status)
         return status;
+    say_stage("opening the device", &start_ns);
     struct model_options model = {.max_batch = options->max_batch, .in_flight = options->in_flight};
     if (!model.max_batch)
         model.max_batch = gpu_device_info(replica->device)->kind == GPU_CPU ? MAX_BATCH_CPU : MAX_BATCH_GPU;
@@ -90,13 +116,16 @@ static enum status make(struct replica *replica, const char *choice, struct fail
     const struct kernels_wish wish = {options->rung, options->precision,
                                       shape_for_trial(&shape, model.max_batch)};
     status = kernels_choose(replica->device, &wish, failure, &replica->kernels);
+    say_stage("making the kernels", &start_ns);
     if (!status)
         status = load_model(replica, &model, failure);
+    say_stage("loading the weights", &start_ns);
     if (!status)
         atomic_store(&replica->memory_bytes,
                      model_weight_bytes(replica->model) + model_activation_bytes(replica->model));
     if (!status)
         status = self_test(replica, failure);
+    say_stage("the self-test", &start_ns);
     if (!status)
         gpu_device_save_pipelines(replica->device); /* now: a killed process keeps what it compiled */
     return status;

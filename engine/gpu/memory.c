@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/parallel.h"
 #include "engine/gpu/vulkan_device.h"
 
-enum { SLICE_ALIGNMENT = 256, GUARD_BYTES = 256, REGION_BYTES_USUAL = 16 << 20 };
+enum { SLICE_ALIGNMENT = 256, GUARD_BYTES = 256, REGION_BYTES_USUAL = 16 << 20, PART_BYTES = 1 << 20 };
 static const size_t region_bytes_max = (size_t)1 << 30;
 
 /* A region and how far it is given away. */
@@ -20,6 +21,7 @@ struct gpu_pool {
     struct gpu_device *device;
     enum gpu_memory memory;
     size_t reserved_bytes, size_bytes;
+    bool apart;
     struct pool_region *regions; /* the newest first */
 };
 
@@ -58,6 +60,11 @@ void gpu_pool_reserve(struct gpu_pool *pool, size_t size_bytes)
     pool->reserved_bytes = size_bytes + size_bytes / 64 + 65536; /* rounding and guards */
 }
 
+void gpu_pool_keep_apart(struct gpu_pool *pool)
+{
+    pool->apart = true;
+}
+
 static size_t region_maximum(const struct gpu_device *device)
 {
     uint64_t maximum = device->physical.info.allocation_bytes_max;
@@ -65,12 +72,20 @@ static size_t region_maximum(const struct gpu_device *device)
                                                  : region_bytes_max;
 }
 
+static void part_zero(void *context, size_t part)
+{
+    const struct gpu_region *region = context;
+    size_t begin = part * PART_BYTES, left = region->size_bytes - begin;
+    memset((uint8_t *)region->mapped + begin, 0, left < PART_BYTES ? left : PART_BYTES);
+}
+
+/* On all cores where the host does it: most of the time is the system's, for finding the pages. */
 static enum status region_zero(const struct gpu_pool *pool, const struct gpu_region *region,
                                struct failure *failure)
 {
     if (!region->mapped)
         return gpu_transfer_zero(pool->device, region, failure);
-    memset(region->mapped, 0, region->size_bytes);
+    parallel_run((region->size_bytes + PART_BYTES - 1) / PART_BYTES, part_zero, (void *)region);
     return STATUS_OK;
 }
 
@@ -79,7 +94,9 @@ static enum status region_add(struct gpu_pool *pool, size_t need, struct failure
 {
     size_t maximum = region_maximum(pool->device);
     size_t size = need + SLICE_ALIGNMENT; /* the region's own address may not be aligned */
-    if (pool->reserved_bytes + SLICE_ALIGNMENT > size)
+    if (pool->apart)
+        size = need;
+    else if (pool->reserved_bytes + SLICE_ALIGNMENT > size)
         size = pool->reserved_bytes + SLICE_ALIGNMENT;
     else if (size < REGION_BYTES_USUAL)
         size = REGION_BYTES_USUAL;
@@ -118,9 +135,9 @@ enum status gpu_pool_allocate(struct gpu_pool *pool, size_t size_bytes, struct f
     size_t rounded = size_bytes ? round_up(size_bytes, SLICE_ALIGNMENT) : SLICE_ALIGNMENT;
     size_t need = rounded + GUARD_BYTES;
     struct pool_region *at = pool->regions;
-    while (at && at->region.size_bytes - at->used_bytes < need)
+    while (at && !pool->apart && at->region.size_bytes - at->used_bytes < need)
         at = at->next;
-    if (!at) {
+    if (!at || pool->apart) {
         enum status status = region_add(pool, need, failure);
         if (status != STATUS_OK)
             return status;

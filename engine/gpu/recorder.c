@@ -2,23 +2,32 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/base/clock.h"
 #include "engine/gpu/vulkan_device.h"
 
 enum { TIMED_DISPATCHES_MAX = 4096, QUERIES_RESET_AT_ONCE = 256 };
 
+/* What is submitted at once. */
+struct piece {
+    VkCommandBuffer commands;
+    const char *label; /* of its first dispatch, or NULL */
+    bool repeats;      /* that dispatch repeats earlier ones */
+};
+
 struct gpu_recorder {
     struct gpu_device *device;
     VkCommandPool pool;
     VkCommandBuffer commands; /* being recorded: the last of: */
-    VkCommandBuffer *pieces;  /* [piece_count], each a submission */
+    struct piece *pieces;     /* [piece_count] */
     uint32_t piece_count, cut, piece_dispatches;
     VkSemaphore semaphore;
     uint64_t submissions; /* of pieces: the semaphore's value when the last is done */
     bool in_flight, finished;
     bool barrier_due; /* the next command must see what those before it wrote */
     bool together;
+    bool repeats;        /* of the dispatches that come */
     VkQueryPool queries; /* two a dispatch; none when not timed */
     uint32_t dispatch_count;
     struct gpu_timing *timings; /* [TIMED_DISPATCHES_MAX] when timed */
@@ -46,7 +55,7 @@ static enum status piece_begin(struct gpu_recorder *recorder, struct failure *fa
     if (result != VK_SUCCESS)
         return gpu_failure(recorder->device, result, "Recording commands", failure);
     recorder->pieces = memory_resize(recorder->pieces, recorder->piece_count + 1, sizeof *recorder->pieces);
-    recorder->pieces[recorder->piece_count++] = recorder->commands;
+    recorder->pieces[recorder->piece_count++] = (struct piece){.commands = recorder->commands};
     recorder->piece_dispatches = 0;
     return STATUS_OK;
 }
@@ -103,6 +112,11 @@ void gpu_recorder_destroy(struct gpu_recorder **recorder)
 void gpu_recorder_cut(struct gpu_recorder *recorder, uint32_t dispatches)
 {
     recorder->cut = dispatches;
+}
+
+void gpu_recorder_repeats(struct gpu_recorder *recorder, bool repeats)
+{
+    recorder->repeats = repeats;
 }
 
 /* Ends a submission that has its dispatches. A barrier that is due goes into the next: it counts for all that
@@ -185,8 +199,12 @@ void gpu_record_dispatch(struct gpu_recorder *recorder, const struct gpu_pipelin
     timestamp_record(recorder, 2 * recorder->dispatch_count + 1);
     if (recorder->timings)
         recorder->timings[recorder->dispatch_count].label = label;
+    struct piece *piece = &recorder->pieces[recorder->piece_count - 1];
+    if (!recorder->piece_dispatches++) {
+        piece->label = label;
+        piece->repeats = recorder->repeats;
+    }
     recorder->dispatch_count++;
-    recorder->piece_dispatches++;
     command_end(recorder);
 }
 
@@ -231,8 +249,8 @@ enum status gpu_recorder_finish(struct gpu_recorder *recorder, struct failure *f
 
 static enum status piece_submit(struct gpu_recorder *recorder, uint32_t piece, struct failure *failure)
 {
-    enum status status = gpu_queue_submit(recorder->device, recorder->pieces[piece], recorder->semaphore,
-                                          recorder->submissions + 1, failure);
+    enum status status = gpu_queue_submit(recorder->device, recorder->pieces[piece].commands,
+                                          recorder->semaphore, recorder->submissions + 1, failure);
     if (status != STATUS_OK)
         return status;
     recorder->submissions++;
@@ -268,6 +286,16 @@ uint64_t gpu_recorder_progress(const struct gpu_recorder *recorder)
     return value;
 }
 
+/* The first piece before `piece` that does the same as it; `piece` itself when it is to be run. */
+static uint32_t piece_alike(const struct gpu_recorder *recorder, uint32_t piece)
+{
+    const struct piece *pieces = recorder->pieces;
+    for (uint32_t i = 0; pieces[piece].repeats && i < piece; i++)
+        if (pieces[i].label && !strcmp(pieces[i].label, pieces[piece].label))
+            return i;
+    return piece;
+}
+
 enum status gpu_recorder_measure(struct gpu_recorder *recorder, struct failure *failure, double **out,
                                  size_t *count)
 {
@@ -275,6 +303,11 @@ enum status gpu_recorder_measure(struct gpu_recorder *recorder, struct failure *
     enum status status = STATUS_OK;
     double *ms = memory_allocate(recorder->piece_count, sizeof *ms);
     for (uint32_t i = 0; i < recorder->piece_count && status == STATUS_OK; i++) {
+        uint32_t alike = piece_alike(recorder, i);
+        if (alike < i) {
+            ms[i] = ms[alike];
+            continue;
+        }
         uint64_t start_ns = clock_now_ns();
         status = piece_submit(recorder, i, failure);
         if (status == STATUS_OK)

@@ -21,6 +21,10 @@ void gpu_recorder_destroy(struct gpu_recorder **recorder);
  * in order; to whoever submits and waits they are one. */
 void gpu_recorder_cut(struct gpu_recorder *recorder, uint32_t dispatches);
 
+/* Says of the dispatches from here on whether they do, on other data, what earlier ones of the same label do:
+ * gpu_recorder_measure takes the time of those for them. At first they do not. */
+void gpu_recorder_repeats(struct gpu_recorder *recorder, bool repeats);
+
 /* One dispatch of x * y * z workgroups. `push` has the size the pipeline was made with. `label` (static
  * storage) names the operation in timings and debug labels. */
 void gpu_record_dispatch(struct gpu_recorder *recorder, const struct gpu_pipeline *pipeline,
@@ -41,7 +45,8 @@ WARN_UNUSED enum status gpu_recorder_wait(struct gpu_recorder *recorder, uint64_
 /* How many submissions have been finished since the recorder was made: it grows while a device works. */
 uint64_t gpu_recorder_progress(const struct gpu_recorder *recorder);
 /* Runs what was recorded once, waiting for each submission it was cut into, and fills *out, which the caller
- * frees, with the wall time of each in milliseconds. */
+ * frees, with the wall time of each in milliseconds. A submission that begins with a repeating dispatch whose
+ * label began an earlier one is not run. */
 WARN_UNUSED enum status gpu_recorder_measure(struct gpu_recorder *recorder, struct failure *failure,
                                              double **out, size_t *count);
 

@@ -2,7 +2,10 @@
 #include <assert.h>
 
 #include "engine/base/half.h"
+#include "engine/base/parallel.h"
 #include "engine/kernels/set.h"
+
+enum { PART_VALUES = 1 << 18 }; /* fewer are not worth a thread */
 
 /* Column c of a row lies at base + c / 16 * block + c % 16 * step. */
 struct order {
@@ -41,35 +44,61 @@ size_t gemm_packed_size_bytes(const struct kernels *kernels, size_t n, size_t k)
     return n * k * element_size_bytes(kernels->weights);
 }
 
-/* K_STEP columns of one row from `first` on, `row` having `given` of them, to their places in `out`. */
-static void pack_floats(const float *row, size_t first, size_t given, struct order order, float *out)
+/* K_STEP columns of one row from `first` on, of which it has `given`, to their places in `out`. */
+static void pack_floats(const float *row, float gain, size_t first, size_t given, struct order order,
+                        float *out)
 {
     for (size_t i = 0; i < K_STEP; i++)
-        out[i / PANEL * order.block + i % PANEL * order.step] = first + i < given ? row[first + i] : 0;
+        out[i / PANEL * order.block + i % PANEL * order.step] = first + i < given ? row[first + i] * gain : 0;
 }
 
-static void pack_halves(const float *row, size_t first, size_t given, struct order order, uint16_t *out)
+static void pack_halves(const float *row, float gain, size_t first, size_t given, struct order order,
+                        uint16_t *out)
 {
     for (size_t i = 0; i < K_STEP; i++)
         out[i / PANEL * order.block + i % PANEL * order.step] =
-            first + i < given ? half_from_float(row[first + i]) : 0;
+            first + i < given ? half_from_float(row[first + i] * gain) : 0;
 }
 
-void gemm_pack(const struct kernels *kernels, const float *b, size_t n_given, size_t k_given, size_t n,
-               size_t k, void *out)
+struct packing {
+    const struct kernels *kernels;
+    const struct gemm_weights *weights;
+    size_t n, k, panels_a_part;
+    void *out;
+};
+
+/* Row by row within so few columns that what is written stays in the first cache. */
+static void pack_panel(const struct packing *packing, size_t panel)
 {
-    assert(n % PANEL == 0 && k % K_STEP == 0 && n_given <= n && k_given <= k);
+    const struct kernels *kernels = packing->kernels;
+    const struct gemm_weights *weights = packing->weights;
     const struct order order = order_of(kernels->rung);
-    /* Row by row within so few columns that what is written stays in the first cache. */
-    for (size_t panel = 0; panel < n; panel += PANEL)
-        for (size_t first = 0; first < k; first += K_STEP)
-            for (size_t row = panel; row < panel + PANEL; row++) {
-                const size_t given = row < n_given ? k_given : 0;
-                const float *from = given ? b + row * k_given : b;
-                const size_t to = base_of(kernels->rung, k, row) + first / PANEL * order.block;
-                if (kernels->weights == ELEMENT_F16)
-                    pack_halves(from, first, given, order, (uint16_t *)out + to);
-                else
-                    pack_floats(from, first, given, order, (float *)out + to);
-            }
+    for (size_t first = 0; first < packing->k; first += K_STEP)
+        for (size_t row = panel; row < panel + PANEL; row++) {
+            const size_t given = row < weights->n ? weights->k : 0;
+            const size_t source = given ? gemm_weights_row(weights, row) : 0;
+            const float *from = weights->values + source * weights->k;
+            const float gain = weights->gain ? weights->gain[source] : 1;
+            const size_t to = base_of(kernels->rung, packing->k, row) + first / PANEL * order.block;
+            if (kernels->weights == ELEMENT_F16)
+                pack_halves(from, gain, first, given, order, (uint16_t *)packing->out + to);
+            else
+                pack_floats(from, gain, first, given, order, (float *)packing->out + to);
+        }
+}
+
+static void pack_part(void *context, size_t part)
+{
+    const struct packing *packing = context;
+    const size_t step = packing->panels_a_part * PANEL, end = (part + 1) * step;
+    for (size_t panel = part * step; panel < packing->n && panel < end; panel += PANEL)
+        pack_panel(packing, panel);
+}
+
+void gemm_pack(const struct kernels *kernels, const struct gemm_weights *weights, size_t n, size_t k,
+               void *out)
+{
+    assert(n % PANEL == 0 && k % K_STEP == 0 && weights->n <= n && weights->k <= k);
+    struct packing packing = {kernels, weights, n, k, .panels_a_part = PART_VALUES / (PANEL * k) + 1, out};
+    parallel_run((n / PANEL + packing.panels_a_part - 1) / packing.panels_a_part, pack_part, &packing);
 }

@@ -35,12 +35,25 @@ enum rung kernels_rung(const struct kernels *kernels);
 enum element kernels_activations(const struct kernels *kernels);
 enum element kernels_weights(const struct kernels *kernels);
 
-/* Packing of a weight matrix B [n][k] float32 (row stride k_given, zero beyond k_given and n_given) for the
- * GEMM: n padded to a multiple of 16 and k to one of 64. gemm_packed_size_bytes says how much gemm_pack
- * writes. */
+/* A weight matrix B [n][k] float32 as it was trained. */
+struct gemm_weights {
+    const float *values;
+    size_t n, k;
+    const float *gain; /* [n]: each row is multiplied by its own; NULL: by 1 */
+    bool paired;       /* row i of the first half becomes row 2i, row i of the second 2i + 1; n is even */
+};
+
+/* Which row of B becomes row `row` of what is packed, below n. */
+static inline size_t gemm_weights_row(const struct gemm_weights *weights, size_t row)
+{
+    return weights->paired ? row % 2 * (weights->n / 2) + row / 2 : row;
+}
+
+/* Packs weights for the GEMM, on all cores: n padded with zeros to a multiple of 16 and k to one of 64.
+ * gemm_packed_size_bytes says how much gemm_pack writes. */
 size_t gemm_packed_size_bytes(const struct kernels *kernels, size_t n, size_t k);
-void gemm_pack(const struct kernels *kernels, const float *b, size_t n_given, size_t k_given, size_t n,
-               size_t k, void *out);
+void gemm_pack(const struct kernels *kernels, const struct gemm_weights *weights, size_t n, size_t k,
+               void *out);
 
 void gemm_record(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
                  enum gemm_epilogue epilogue, const struct gemm_params *params);

@@ -109,7 +109,7 @@ static void array_upload_packed(struct trial *trial, struct array *array, size_t
 {
     size_t size_bytes = gemm_packed_size_bytes(trial->kernels, n, k);
     void *packed = memory_allocate(size_bytes, 1);
-    gemm_pack(trial->kernels, array->values, n, k, n, k, packed);
+    gemm_pack(trial->kernels, &(struct gemm_weights){array->values, n, k, NULL, false}, n, k, packed);
     array->slice = reserve(trial, size_bytes);
     upload(trial, &array->slice, packed, size_bytes);
     free(packed);

@@ -98,7 +98,8 @@ static struct dense fold_scores(struct loader *loader, const struct glori *glori
         for (size_t i = 0; i < width; i++)
             folded[row * width + i] = (float)sum[i];
     }
-    struct dense dense = loader_dense(loader, folded, NULL, rows, width);
+    struct dense dense =
+        loader_dense(loader, &(struct gemm_weights){.values = folded, .n = rows, .k = width}, NULL);
     free(sum);
     free(folded);
     return dense;
@@ -127,7 +128,8 @@ static struct dense fold_values(struct loader *loader, const struct glori *glori
         }
         bias[row] = (float)constant;
     }
-    struct dense dense = loader_dense(loader, folded, bias, width, columns);
+    struct dense dense =
+        loader_dense(loader, &(struct gemm_weights){.values = folded, .n = width, .k = columns}, bias);
     free(sum);
     free(bias);
     free(folded);
@@ -156,11 +158,10 @@ static void load_attention(struct loader *loader, struct glori *glori)
 
 static struct dense load_linear(struct loader *loader, size_t n, size_t k, const char *name)
 {
-    float *weights = loader_read(loader, n, k, "%s.weight", name);
     float *bias = loader_read(loader, n, 0, "%s.bias", name);
-    struct dense dense = loader_dense(loader, weights, bias, n, k);
+    struct dense dense =
+        loader_dense_tensor(loader, &(struct gemm_weights){.n = n, .k = k}, bias, "%s.weight", name);
     free(bias);
-    free(weights);
     return dense;
 }
 

@@ -65,16 +65,8 @@ static bool shape_is(const struct tensor *tensor, size_t rows, size_t columns)
     return rank == wanted_rank && !memcmp(found, wanted, rank * sizeof *found);
 }
 
-static float *read_named(struct loader *loader, size_t rows, size_t columns, const char *name)
+static const struct tensor *find_tensor(struct loader *loader, size_t rows, size_t columns, const char *name)
 {
-    if (loader->status)
-        return NULL;
-    size_t count = rows * (columns ? columns : 1);
-    if (!loader->file) {
-        float *values = memory_allocate(count, sizeof *values);
-        fill_random(loader, name, rows, columns, values);
-        return values;
-    }
     const struct tensor *tensor = safetensors_find(loader->file, name);
     if (!tensor || !tensor_type_is_float(tensor->type)) {
         loader->status =
@@ -89,9 +81,22 @@ static float *read_named(struct loader *loader, size_t rows, size_t columns, con
             name, tensor_shape_text(tensor->rank, tensor->shape, shape), rows, columns ? columns : 1);
         return NULL;
     }
-    float *values = memory_allocate(count, sizeof *values);
-    tensor_to_float(tensor, values);
-    if (tensor->size_bytes >= RESTED_BYTES)
+    return tensor;
+}
+
+static float *read_named(struct loader *loader, size_t rows, size_t columns, const char *name)
+{
+    if (loader->status)
+        return NULL;
+    const struct tensor *tensor = loader->file ? find_tensor(loader, rows, columns, name) : NULL;
+    if (loader->status)
+        return NULL;
+    float *values = memory_allocate(rows * (columns ? columns : 1), sizeof *values);
+    if (tensor)
+        tensor_to_float(tensor, values);
+    else
+        fill_random(loader, name, rows, columns, values);
+    if (tensor && tensor->size_bytes >= RESTED_BYTES)
         safetensors_rest(loader->file);
     return values;
 }
@@ -118,9 +123,24 @@ uint64_t loader_floats(struct loader *loader, const float *values, size_t count)
     return slice.address;
 }
 
-struct dense loader_dense(struct loader *loader, const float *weights, const float *bias, size_t n, size_t k)
+/* The bias in the order and with the gains of its weights, padded with zeros to n. */
+static uint64_t load_bias(struct loader *loader, const struct gemm_weights *weights, const float *bias,
+                          size_t n)
 {
-    struct dense dense = {.n = (uint32_t)round_up(n, PANEL), .k = (uint32_t)round_up(k, K_STEP)};
+    float *padded = memory_allocate(n, sizeof *padded);
+    for (size_t row = 0; bias && row < weights->n; row++) {
+        size_t source = gemm_weights_row(weights, row);
+        padded[row] = bias[source] * (weights->gain ? weights->gain[source] : 1);
+    }
+    uint64_t address = loader_floats(loader, padded, n);
+    free(padded);
+    return address;
+}
+
+struct dense loader_dense(struct loader *loader, const struct gemm_weights *weights, const float *bias)
+{
+    struct dense dense = {.n = (uint32_t)round_up(weights->n, weights->paired ? 2 * K_STEP : PANEL),
+                          .k = (uint32_t)round_up(weights->k, K_STEP)};
     struct gpu_slice slice;
     if (loader->status)
         return dense;
@@ -129,19 +149,44 @@ struct dense loader_dense(struct loader *loader, const float *weights, const flo
     if (loader->status)
         return dense;
     if (slice.mapped) { /* no second copy where the host reaches the device's memory */
-        gemm_pack(loader->kernels, weights, n, k, dense.n, dense.k, slice.mapped);
+        gemm_pack(loader->kernels, weights, dense.n, dense.k, slice.mapped);
     } else {
         void *packed = memory_allocate(size_bytes, 1);
-        gemm_pack(loader->kernels, weights, n, k, dense.n, dense.k, packed);
+        gemm_pack(loader->kernels, weights, dense.n, dense.k, packed);
         loader->status = gpu_slice_write(loader->device, &slice, 0, packed, size_bytes, loader->failure);
         free(packed);
     }
-    float *padded = memory_allocate(dense.n, sizeof *padded);
-    if (bias)
-        memcpy(padded, bias, n * sizeof *padded);
     dense.weights = slice.address;
-    dense.bias = loader_floats(loader, padded, dense.n);
-    free(padded);
+    dense.bias = load_bias(loader, weights, bias, dense.n);
+    return dense;
+}
+
+/* The tensor's floats where they are, or NULL where they are none or do not lie as floats must. */
+static const float *floats_in_place(const struct tensor *tensor)
+{
+    return tensor->type == TENSOR_F32 && (uintptr_t)tensor->data % _Alignof(float) == 0 ? tensor->data : NULL;
+}
+
+struct dense loader_dense_tensor(struct loader *loader, const struct gemm_weights *weights, const float *bias,
+                                 const char *format, ...)
+{
+    char name[NAME_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(name, sizeof name, format, arguments);
+    va_end(arguments);
+    struct gemm_weights filled = *weights;
+    const struct tensor *tensor = NULL;
+    if (loader->file && !loader->status)
+        tensor = find_tensor(loader, weights->n, weights->k, name);
+    filled.values = tensor ? floats_in_place(tensor) : NULL;
+    float *copy = filled.values ? NULL : read_named(loader, weights->n, weights->k, name);
+    if (copy)
+        filled.values = copy;
+    struct dense dense = loader_dense(loader, &filled, bias);
+    free(copy);
+    if (tensor && !copy && tensor->size_bytes >= RESTED_BYTES)
+        safetensors_rest(loader->file);
     return dense;
 }
 

@@ -42,8 +42,14 @@ float *loader_read(struct loader *loader, size_t rows, size_t columns, const cha
 /* Copies float32 values to the device; gives the address, 0 after a failure. `values` may be NULL then. */
 uint64_t loader_floats(struct loader *loader, const float *values, size_t count);
 
-/* Packs a weight matrix [n][k] and its bias [n] (NULL: zeros) for the GEMM. */
-struct dense loader_dense(struct loader *loader, const float *weights, const float *bias, size_t n, size_t k);
+/* Packs a weight matrix and its bias [n] (NULL: zeros), which has the same gains and order, for the GEMM. The
+ * columns of a paired one are padded so that what is made of them, half as many, can be a K. */
+struct dense loader_dense(struct loader *loader, const struct gemm_weights *weights, const float *bias);
+
+/* The same of the tensor [weights->n, weights->k] of that name, which is not copied before where its floats
+ * can be read in place; weights->values is ignored. */
+struct dense loader_dense_tensor(struct loader *loader, const struct gemm_weights *weights, const float *bias,
+                                 const char *format, ...) PRINTF_LIKE(4, 5);
 
 /* Reads "<name>.weight" and "<name>.bias", each of `width` values. */
 struct norm loader_norm(struct loader *loader, size_t width, const char *format, ...) PRINTF_LIKE(3, 4);

@@ -139,8 +139,9 @@ static void record_embeddings(const struct model *model, const struct model_slot
     gpu_record_together_end(recorder);
 }
 
-enum status model_record(struct model *model, const struct model_slot *slot, uint32_t batch, uint32_t cut,
-                         struct taps *taps, struct failure *failure, struct gpu_recorder **out)
+enum status model_record(struct model *model, const struct model_slot *slot, const struct shape *shape,
+                         uint32_t batch, uint32_t cut, struct taps *taps, struct failure *failure,
+                         struct gpu_recorder **out)
 {
     struct gpu_recorder *recorder = NULL;
     enum status status =
@@ -148,14 +149,14 @@ enum status model_record(struct model *model, const struct model_slot *slot, uin
     if (status)
         return status;
     gpu_recorder_cut(recorder, cut);
-    struct head_input input = {.shape = &model->vit.shape,
-                               .classes = model->state.classes,
-                               .memory = model->state.memory,
-                               .mean = model->mean};
+    struct head_input input = {
+        .shape = shape, .classes = model->state.classes, .memory = model->state.memory, .mean = model->mean};
     struct vit_state state = model->state;
+    struct vit vit = model->vit;
+    vit.shape = *shape;
     state.pixels = slot->pixels;
     state.normalisation = slot->normalisation;
-    vit_record(&model->vit, model->kernels, &state, batch, recorder, taps);
+    vit_record(&vit, model->kernels, &state, batch, recorder, taps);
     record_embeddings(model, slot, &input, batch, recorder);
     for (size_t i = 0; i < model->head_count; i++) {
         struct model_head *head = &model->heads[i];
@@ -181,9 +182,10 @@ enum status model_record_all(struct model *model, const double *ms, size_t count
         if (cut)
             log_message(LOG_DEBUG, "a batch of %u takes %zu submissions", batch, (count + cut - 1) / cut);
         for (uint32_t i = 0; !status && i < model->options.in_flight; i++)
-            status = model_record(model, &model->slots[i], batch, cut, NULL, failure,
+            status = model_record(model, &model->slots[i], &model->vit.shape, batch, cut, NULL, failure,
                                   &model->slots[i].passes[batch - 1]);
     }
+    model->single_cut = pace_cut(ms, count, 1);
     model->recorded = !status;
     return status;
 }

@@ -61,13 +61,22 @@ WARN_UNUSED enum status model_wait(struct model *model, uint64_t timeout_ns, str
 
 /* Grows while the device works on the oldest batch in flight, unless one submission takes it all. */
 uint64_t model_progress(const struct model *model);
-/* Submits and waits, with nothing in flight before. A model's first run measures what its dispatches take and
- * then records every batch size; it comes before any model_submit. */
+/* Measures what the dispatches of one image take, then records a pass for every batch size; before anything
+ * is submitted. What runs is the network without all blocks but the first, as the others take the same time.
+ */
+WARN_UNUSED enum status model_prepare(struct model *model, const struct model_image *image,
+                                      struct failure *failure);
+/* Submits and waits, with nothing in flight before. A model's first run prepares it. */
 WARN_UNUSED enum status model_run(struct model *model, const struct model_image *images, uint32_t count,
                                   struct failure *failure);
 
-/* Answers of the batch waited for last, valid until the next submission: logits [labels]; attention
- * [labels][patches], NULL for a linear head. */
+/* Runs the whole network on a corner of one image (shape_corner), through every weight in little time, with
+ * nothing in flight before. Maps are then of the corner's patches. The model was prepared. */
+WARN_UNUSED enum status model_run_corner(struct model *model, const struct model_image *image,
+                                         struct failure *failure);
+
+/* Answers of the batch waited for last, or of what model_prepare or model_run_corner ran, valid until the
+ * next submission: logits [labels]; attention [labels][patches], NULL for a linear head. */
 const float *model_logits(const struct model *model, size_t head, uint32_t image);
 const float *model_attention(const struct model *model, size_t head, uint32_t image);
 
@@ -82,9 +91,7 @@ void model_embedding(const struct model *model, uint32_t image, float *class_tok
 WARN_UNUSED enum status model_patches(struct model *model, const bool *wanted, struct failure *failure,
                                       struct panels *out);
 
-/* Milliseconds of each operation of the batch waited for last by a timed model, in order; not of its first
- * run.
- */
+/* Milliseconds of each operation of the batch waited for last by a timed model, in order. */
 WARN_UNUSED enum status model_timings(struct model *model, struct failure *failure,
                                       const struct gpu_timing **out, size_t *count);
 

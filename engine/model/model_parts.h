@@ -37,15 +37,16 @@ struct model {
     size_t head_count;
     struct model_slot slots[MODEL_IN_FLIGHT_MAX]; /* used in turn */
     bool recorded;                                /* every pass */
+    uint32_t single_cut;                          /* of the pass of one image */
     uint64_t submitted, landed;                   /* batches so far */
 };
 
-/* Records the whole pass of `batch` images: backbone, then every head on its features; taps may be NULL. It
- * is cut into submissions of `cut` dispatches (0: it is one). Its first barrier also waits for the pass
- * before it, whose activations it overwrites. */
-WARN_UNUSED enum status model_record(struct model *model, const struct model_slot *slot, uint32_t batch,
-                                     uint32_t cut, struct taps *taps, struct failure *failure,
-                                     struct gpu_recorder **out);
+/* Records the whole pass of `batch` images of a shape, the model's or its corner: backbone, then every head
+ * on its features; taps may be NULL. It is cut into submissions of `cut` dispatches (0: it is one). Its first
+ * barrier also waits for the pass before it, whose activations it overwrites. */
+WARN_UNUSED enum status model_record(struct model *model, const struct model_slot *slot,
+                                     const struct shape *shape, uint32_t batch, uint32_t cut,
+                                     struct taps *taps, struct failure *failure, struct gpu_recorder **out);
 /* Records every batch size in every slot, cut by what the dispatches of one image took (pace.h). */
 WARN_UNUSED enum status model_record_all(struct model *model, const double *ms, size_t count,
                                          struct failure *failure);

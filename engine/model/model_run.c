@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MEASURED_TWICE_MS_MAX = 2000 };
+enum { MEASURED_TWICE_MS_MAX = 200 };
 
 /* Per channel: ((byte/255 - low) / (high - low) - mean) / std with low = min/255, high = max/255, ImageNet's
  * mean and std, as one multiplication and one addition. */
@@ -89,22 +89,20 @@ static enum status measure(struct gpu_recorder *pass, struct failure *failure, d
     return status;
 }
 
-/* Runs one dispatch at a time to learn what each takes, then records every pass. */
-static enum status run_first(struct model *model, const struct model_image *images, uint32_t count,
-                             struct failure *failure)
+/* One dispatch at a time, since nobody knows yet what a device takes for one. */
+enum status model_prepare(struct model *model, const struct model_image *image, struct failure *failure)
 {
+    assert(!model->recorded);
     struct model_slot *slot = slot_of(model, model->submitted);
     struct gpu_recorder *pass = NULL;
     double *ms = NULL;
     size_t dispatches = 0;
-    enum status status = model_record(model, slot, count, 1, NULL, failure, &pass);
+    enum status status = model_record(model, slot, &model->vit.shape, 1, 1, NULL, failure, &pass);
     if (status)
         return status;
-    write_inputs(model, slot, images, count);
+    write_inputs(model, slot, image, 1);
     status = measure(pass, failure, &ms, &dispatches);
     gpu_recorder_destroy(&pass);
-    for (size_t i = 0; i < dispatches; i++)
-        ms[i] /= count;
     if (!status)
         status = model_record_all(model, ms, dispatches, failure);
     if (!status)
@@ -117,10 +115,47 @@ enum status model_run(struct model *model, const struct model_image *images, uin
                       struct failure *failure)
 {
     assert(model->landed == model->submitted);
-    if (!model->recorded)
-        return run_first(model, images, count, failure);
-    enum status status = model_submit(model, images, count, failure);
+    enum status status = model->recorded ? STATUS_OK : model_prepare(model, images, failure);
+    if (!status)
+        status = model_submit(model, images, count, failure);
     return status ? status : model_wait(model, UINT64_MAX, failure);
+}
+
+/* Records and runs a pass that is not kept; its answers are the last ones. */
+static enum status run_once(struct model *model, const struct model_image *images, uint32_t count,
+                            const struct shape *shape, uint32_t cut, struct taps *taps,
+                            struct failure *failure)
+{
+    assert(model->landed == model->submitted);
+    struct model_slot *slot = slot_of(model, model->submitted);
+    struct gpu_recorder *pass = NULL;
+    enum status status = model_record(model, slot, shape, count, cut, taps, failure, &pass);
+    if (status)
+        return status;
+    if (taps && taps->status)
+        status = failure_set(failure, taps->status, "The taps do not fit in memory.");
+    write_inputs(model, slot, images, count);
+    if (!status)
+        status = gpu_recorder_submit(pass, failure);
+    if (!status)
+        status = gpu_recorder_wait(pass, UINT64_MAX, failure);
+    model->landed = ++model->submitted;
+    gpu_recorder_destroy(&pass);
+    return status;
+}
+
+/* Its dispatches are those of a whole image and each takes less. */
+enum status model_run_corner(struct model *model, const struct model_image *image, struct failure *failure)
+{
+    assert(model->recorded);
+    const struct shape corner = shape_corner(&model->vit.shape);
+    return run_once(model, image, 1, &corner, model->single_cut, NULL, failure);
+}
+
+enum status model_trace(struct model *model, const struct model_image *images, uint32_t count,
+                        struct taps *taps, struct failure *failure)
+{
+    return run_once(model, images, count, &model->vit.shape, 0, taps, failure);
 }
 
 const float *model_logits(const struct model *model, size_t head, uint32_t image)
@@ -178,25 +213,4 @@ enum status model_timings(struct model *model, struct failure *failure, const st
 {
     const struct model_slot *slot = last_slot(model);
     return gpu_recorder_timings(slot->passes[slot->count - 1], failure, out, count);
-}
-
-enum status model_trace(struct model *model, const struct model_image *images, uint32_t count,
-                        struct taps *taps, struct failure *failure)
-{
-    assert(model->landed == model->submitted);
-    struct model_slot *slot = slot_of(model, model->submitted);
-    struct gpu_recorder *pass = NULL;
-    enum status status = model_record(model, slot, count, 0, taps, failure, &pass);
-    if (status)
-        return status;
-    if (taps->status)
-        status = failure_set(failure, taps->status, "The taps do not fit in memory.");
-    write_inputs(model, slot, images, count);
-    if (!status)
-        status = gpu_recorder_submit(pass, failure);
-    if (!status)
-        status = gpu_recorder_wait(pass, UINT64_MAX, failure);
-    model->landed = ++model->submitted; /* its answers are the last ones */
-    gpu_recorder_destroy(&pass);
-    return status;
 }

@@ -4,44 +4,58 @@
 #include "engine/base/sha256.h"
 #include "engine/model/card_read.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { MODEL_JSON_BYTES_MAX = 16 << 20, MODEL_JSON_DEPTH_MAX = 16 };
 
+/* A weight file and what model.json says of it. */
+struct weights {
+    struct safetensors *file;
+    const char *path, *stated; /* in the arena */
+};
+
 struct package {
     struct arena *arena; /* the card's texts and arrays */
     struct model_card card;
-    struct safetensors *backbone;
-    struct safetensors **heads; /* [card.head_count] */
+    struct weights backbone, *heads; /* [card.head_count] */
+    pthread_t verifier;
+    bool verifying;        /* the thread is to be joined */
+    struct failure damage; /* what it found */
 };
 
-/* Opens one weight file and compares its hash with what model.json states. */
-static enum status open_weights(const char *folder, const char *name, const struct json *hashes,
-                                struct failure *failure, struct safetensors **out)
+static enum status open_weights(struct package *package, const char *folder, const char *name,
+                                const struct json *hashes, struct failure *failure, struct weights *out)
 {
     const char *stated = json_text(json_member(hashes, name));
     if (!stated)
         return failure_set(failure, STATUS_INVALID_FILE, "\"weights_sha256\" of model.json lacks \"%s\".",
                            name);
-    char *path = file_join(folder, name), found[SHA256_HEX_BYTES];
-    struct safetensors *file = NULL;
-    enum status status = safetensors_open(path, failure, &file);
-    if (status)
-        goto free_path;
-    sha256_hex(safetensors_content(file), found);
-    safetensors_rest(file);
-    if (strcmp(stated, found)) {
-        status = failure_set(failure, STATUS_INVALID_FILE,
-                             "%s: its SHA-256 is not the one in model.json; the file was changed or damaged.",
-                             path);
-        safetensors_close(&file);
-        goto free_path;
-    }
-    *out = file;
-free_path:
-    free(path);
-    return status;
+    out->path = arena_format(package->arena, "%s/%s", folder, name);
+    out->stated = arena_copy_text(package->arena, stated, strlen(stated));
+    return safetensors_open(out->path, failure, &out->file);
+}
+
+static enum status verify_weights(const struct weights *weights, struct failure *failure)
+{
+    char found[SHA256_HEX_BYTES];
+    sha256_hex(safetensors_content(weights->file), found);
+    safetensors_rest(weights->file);
+    if (!strcmp(weights->stated, found))
+        return STATUS_OK;
+    return failure_set(failure, STATUS_INVALID_FILE,
+                       "%s: its SHA-256 is not the one in model.json; the file was changed or damaged.",
+                       weights->path);
+}
+
+static void *verify(void *context)
+{
+    struct package *package = context;
+    enum status status = verify_weights(&package->backbone, &package->damage);
+    for (size_t i = 0; !status && i < package->card.head_count; i++)
+        status = verify_weights(&package->heads[i], &package->damage);
+    return NULL;
 }
 
 /* One hash for the model: over the stated hashes, in the order of the file names. */
@@ -72,9 +86,10 @@ static enum status open_all_weights(struct package *package, const char *folder,
         if (!json_text(at))
             return failure_set(failure, STATUS_INVALID_FILE,
                                "\"weights_sha256\" of model.json must hold texts.");
-    enum status status = open_weights(folder, card->backbone.weights, hashes, failure, &package->backbone);
+    enum status status =
+        open_weights(package, folder, card->backbone.weights, hashes, failure, &package->backbone);
     for (size_t i = 0; !status && i < card->head_count; i++)
-        status = open_weights(folder, card->heads[i].weights, hashes, failure, &package->heads[i]);
+        status = open_weights(package, folder, card->heads[i].weights, hashes, failure, &package->heads[i]);
     if (!status)
         hash_hashes(hashes, package->arena, package->card.weights_sha256);
     return status;
@@ -102,6 +117,11 @@ enum status package_open(const char *folder, struct failure *failure, struct pac
     }
     package->heads = memory_allocate(package->card.head_count, sizeof *package->heads);
     status = open_all_weights(package, folder, root, failure);
+    if (status)
+        goto done;
+    package->verifying = pthread_create(&package->verifier, NULL, verify, package) == 0;
+    if (!package->verifying)
+        verify(package);
 done:
     json_destroy(&root);
     free((void *)text.data);
@@ -113,15 +133,31 @@ done:
     return status;
 }
 
+static void join(struct package *package)
+{
+    if (package->verifying)
+        pthread_join(package->verifier, NULL);
+    package->verifying = false;
+}
+
+enum status package_verify(struct package *package, struct failure *failure)
+{
+    join(package);
+    if (package->damage.status && failure)
+        *failure = package->damage;
+    return package->damage.status;
+}
+
 void package_close(struct package **handle)
 {
     struct package *package = handle ? *handle : NULL;
     if (!package)
         return;
+    join(package);
     for (size_t i = 0; package->heads && i < package->card.head_count; i++)
-        safetensors_close(&package->heads[i]);
+        safetensors_close(&package->heads[i].file);
     free(package->heads);
-    safetensors_close(&package->backbone);
+    safetensors_close(&package->backbone.file);
     arena_destroy(&package->arena);
     free(package);
     *handle = NULL;
@@ -134,10 +170,10 @@ const struct model_card *package_card(const struct package *package)
 
 const struct safetensors *package_backbone(const struct package *package)
 {
-    return package->backbone;
+    return package->backbone.file;
 }
 
 const struct safetensors *package_head(const struct package *package, size_t index)
 {
-    return package->heads[index];
+    return package->heads[index].file;
 }

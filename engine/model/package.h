@@ -12,9 +12,14 @@
 
 struct package; /* immutable once open */
 
-/* Opens and verifies a package. Fails with NOT_FOUND, INVALID_FILE; sentences name the file. The caller owns
- * *out. */
+/* Opens a package and begins to hash its weight files in the background, which takes a core as long as
+ * reading them takes another: what is loaded meanwhile counts once package_verify has said so. Fails with
+ * NOT_FOUND, INVALID_FILE; sentences name the file. The caller owns *out. */
 WARN_UNUSED enum status package_open(const char *folder, struct failure *failure, struct package **out);
+/* Waits for the hashes. INVALID_FILE when a file is not the one that model.json states. By one thread at a
+ * time.
+ */
+WARN_UNUSED enum status package_verify(struct package *package, struct failure *failure);
 void package_close(struct package **package);
 
 /* All valid until package_close. */

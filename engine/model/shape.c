@@ -3,6 +3,14 @@
 #include "engine/base/memory.h"
 #include "shaders/params/params.h"
 
+static void set_grid(struct shape *shape, uint32_t grid)
+{
+    shape->grid = grid;
+    shape->patches = grid * grid;
+    shape->tokens = shape->prefix + shape->patches;
+    shape->tokens_padded = (uint32_t)round_up(shape->tokens, 16);
+}
+
 struct shape shape_of(const struct model_card *card)
 {
     const struct backbone_card *b = &card->backbone;
@@ -12,20 +20,27 @@ struct shape shape_of(const struct model_card *card)
         .heads = b->heads,
         .patch = b->patch_size,
         .side = b->image_size,
-        .grid = backbone_grid(b),
         .prefix = 1 + b->registers,
         .pixels = (uint32_t)round_up(3 * b->patch_size * b->patch_size, K_STEP),
         .ffn = b->ffn,
         .hidden = b->ffn_hidden,
         .hidden_padded = (uint32_t)round_up(b->ffn_hidden, K_STEP),
     };
-    shape.patches = shape.grid * shape.grid;
-    shape.tokens = shape.prefix + shape.patches;
-    shape.tokens_padded = (uint32_t)round_up(shape.tokens, 16);
+    set_grid(&shape, backbone_grid(b));
     for (size_t i = 0; i < card->head_count; i++)
         if (card->heads[i].blocks > shape.feature_blocks)
             shape.feature_blocks = card->heads[i].blocks;
     return shape;
+}
+
+struct shape shape_corner(const struct shape *shape)
+{
+    struct shape corner = *shape;
+    if (shape->grid > SHAPE_CORNER_GRID) {
+        set_grid(&corner, SHAPE_CORNER_GRID);
+        corner.side = SHAPE_CORNER_GRID * shape->patch;
+    }
+    return corner;
 }
 
 struct trial_shape shape_for_trial(const struct shape *shape, uint32_t batch)

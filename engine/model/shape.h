@@ -25,6 +25,11 @@ struct shape {
 
 struct shape shape_of(const struct model_card *card);
 
+/* The same network on a corner of the square, of at most SHAPE_CORNER_GRID patches a side: all the weights
+ * and little work. */
+enum { SHAPE_CORNER_GRID = 4 };
+struct shape shape_corner(const struct shape *shape);
+
 /* What choosing kernels for batches of `batch` images goes by. */
 struct trial_shape shape_for_trial(const struct shape *shape, uint32_t batch);
 

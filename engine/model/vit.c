@@ -41,7 +41,7 @@ static void embed(const struct pass *pass, const struct vit *vit)
                                       .out_offset = shape->prefix,
                                       .out_rows = pass->rows,
                                       .addend_group = shape->patches,
-                                      .addend_rows = shape->patches});
+                                      .addend_rows = vit->position_rows});
     tokens_record(pass->kernels, pass->recorder, "tokens",
                   &(struct tokens_params){.prefix = vit->prefix,
                                           .out = state->x.address,
@@ -141,6 +141,7 @@ void vit_record(const struct vit *vit, const struct kernels *kernels, const stru
     tap_record(taps, recorder, &state->x, pass->rows, shape->width, ELEMENT_F32, "tokens");
     for (uint32_t i = 0; i < shape->depth; i++) {
         const struct vit_block *block = &vit->blocks[i];
+        gpu_recorder_repeats(recorder, i > 0);
 
         /* x += gamma1 * proj(attention(LN1(x))) */
         normalise(pass, &block->norm1);
@@ -157,6 +158,7 @@ void vit_record(const struct vit *vit, const struct kernels *kernels, const stru
         multiply(pass, "ffn out", GEMM_ADD, &block->ffn_out, &state->hidden, &state->x);
         tap_record(taps, recorder, &state->x, pass->rows, shape->width, ELEMENT_F32, "block.%02u", i);
 
+        gpu_recorder_repeats(recorder, false);
         if (i >= first_feature)
             collect(pass, vit, i - first_feature);
     }

@@ -21,8 +21,9 @@ struct vit_block {
 struct vit {
     struct shape shape;
     struct dense patch_embed;
-    uint64_t position; /* float32 panels [width/16][patches][16], resized to the input's grid */
-    uint64_t prefix;   /* float32 [prefix][width]: class token with its position, registers */
+    uint64_t position;      /* float32 panels [width/16][patches][16], resized to the input's grid */
+    uint32_t position_rows; /* patches of the whole square, whatever part of it is recorded */
+    uint64_t prefix;        /* float32 [prefix][width]: class token with its position, registers */
     struct norm norm;
     struct vit_block *blocks; /* [depth] */
 };
@@ -46,7 +47,8 @@ struct vit_state {
 void vit_load(struct loader *loader, const struct model_card *card, struct vit *vit);
 void vit_finish(struct vit *vit);
 
-/* Records the forward pass of `batch` images. Taps: "tokens", "block.NN.norm1", ".attention", ".norm2",
+/* Records the forward pass of `batch` images, of vit->shape or its corner. The blocks from the second on are
+ * marked as repeating the first. Taps: "tokens", "block.NN.norm1", ".attention", ".norm2",
  * "block.NN", "class", "patches". */
 void vit_record(const struct vit *vit, const struct kernels *kernels, const struct vit_state *state,
                 uint32_t batch, struct gpu_recorder *recorder, struct taps *taps);

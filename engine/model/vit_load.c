@@ -5,80 +5,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Multiplies row i of [rows][columns] by gain[i], or by `constant` where gain is NULL. */
-static void scale_rows(float *matrix, size_t rows, size_t columns, const float *gain, float constant)
-{
-    for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < columns; j++)
-            matrix[i * columns + j] *= gain ? gain[i] : constant;
-}
-
 static float *read_optional(struct loader *loader, size_t rows, const char *block, const char *name)
 {
     return loader_has(loader, "%s.%s", block, name) ? loader_read(loader, rows, 0, "%s.%s", block, name)
                                                     : NULL;
 }
 
-/* A linear layer whose output is multiplied by LayerScale's gamma, where the model has one: gamma (W y + b).
- */
-static struct dense load_scaled(struct loader *loader, size_t n, size_t k, const char *block,
-                                const char *name, const char *gamma_name)
+/* A linear layer whose rows are multiplied by `gain`, which may be NULL. */
+static struct dense load_linear(struct loader *loader, const struct gemm_weights *weights, const char *block,
+                                const char *name)
 {
     char bias_name[64];
     snprintf(bias_name, sizeof bias_name, "%s.bias", name);
-    float *weights = loader_read(loader, n, k, "%s.%s.weight", block, name);
-    float *bias = read_optional(loader, n, block, bias_name);
-    float *gamma = gamma_name ? read_optional(loader, n, block, gamma_name) : NULL;
-    if (gamma && weights)
-        scale_rows(weights, n, k, gamma, 1);
-    if (gamma && bias)
-        scale_rows(bias, n, 1, gamma, 1);
-    struct dense dense = loader_dense(loader, weights, bias, n, k);
-    free(gamma);
+    float *bias = read_optional(loader, weights->n, block, bias_name);
+    struct dense dense = loader_dense_tensor(loader, weights, bias, "%s.%s.weight", block, name);
     free(bias);
-    free(weights);
+    return dense;
+}
+
+/* One whose output is multiplied by LayerScale's gamma, where the model has it: gamma (W y + b). */
+static struct dense load_scaled(struct loader *loader, size_t n, size_t k, const char *block,
+                                const char *name, const char *gamma_name)
+{
+    float *gamma = read_optional(loader, n, block, gamma_name);
+    struct dense dense =
+        load_linear(loader, &(struct gemm_weights){.n = n, .k = k, .gain = gamma}, block, name);
+    free(gamma);
     return dense;
 }
 
 /* softmax(q k^T / 8) = softmax2(q' k^T) with q' = q / 8 * log2(e): folded into the first D rows. */
 static struct dense load_qkv(struct loader *loader, size_t width, const char *block)
 {
-    const float scale = (float)(0.125 * 1.4426950408889634074);
-    float *weights = loader_read(loader, 3 * width, width, "%s.attn.qkv.weight", block);
-    float *bias = read_optional(loader, 3 * width, block, "attn.qkv.bias");
-    if (weights)
-        scale_rows(weights, width, width, NULL, scale);
-    if (bias)
-        scale_rows(bias, width, 1, NULL, scale);
-    struct dense dense = loader_dense(loader, weights, bias, 3 * width, width);
-    free(bias);
-    free(weights);
-    return dense;
-}
-
-/* Row 2i takes row i (gate), row 2i + 1 row hidden + i (up); the padded hidden channels stay zero. */
-static float *interleave(const float *matrix, size_t hidden, size_t hidden_padded, size_t columns)
-{
-    float *out = memory_allocate(2 * hidden_padded * columns, sizeof *out);
-    for (size_t i = 0; i < hidden; i++) {
-        memcpy(out + 2 * i * columns, matrix + i * columns, columns * sizeof *out);
-        memcpy(out + (2 * i + 1) * columns, matrix + (hidden + i) * columns, columns * sizeof *out);
-    }
-    return out;
-}
-
-static struct dense load_swiglu(struct loader *loader, const struct shape *shape, const char *block)
-{
-    size_t rows = 2 * shape->hidden, padded = 2 * shape->hidden_padded;
-    float *weights = loader_read(loader, rows, shape->width, "%s.mlp.w12.weight", block);
-    float *bias = read_optional(loader, rows, block, "mlp.w12.bias");
-    float *pairs = weights ? interleave(weights, shape->hidden, shape->hidden_padded, shape->width) : NULL;
-    float *bias_pairs = bias ? interleave(bias, shape->hidden, shape->hidden_padded, 1) : NULL;
-    struct dense dense = loader_dense(loader, pairs, bias_pairs, padded, shape->width);
-    free(bias_pairs);
-    free(pairs);
-    free(bias);
-    free(weights);
+    float *gain = memory_allocate(3 * width, sizeof *gain);
+    for (size_t row = 0; row < 3 * width; row++)
+        gain[row] = row < width ? (float)(0.125 * 1.4426950408889634074) : 1;
+    struct dense dense = load_linear(loader, &(struct gemm_weights){.n = 3 * width, .k = width, .gain = gain},
+                                     block, "attn.qkv");
+    free(gain);
     return dense;
 }
 
@@ -92,10 +56,15 @@ static void load_block(struct loader *loader, const struct shape *shape, uint32_
     block->projection = load_scaled(loader, shape->width, shape->width, name, "attn.proj", "ls1.gamma");
     block->norm2 = loader_norm(loader, shape->width, "%s.norm2", name);
     if (shape->ffn == FFN_SWIGLU) {
-        block->ffn_in = load_swiglu(loader, shape, name);
+        block->ffn_in =
+            load_linear(/* the columns of gate and up side by side */
+                        loader,
+                        &(struct gemm_weights){.n = 2 * shape->hidden, .k = shape->width, .paired = true},
+                        name, "mlp.w12");
         block->ffn_out = load_scaled(loader, shape->width, shape->hidden, name, "mlp.w3", "ls2.gamma");
     } else {
-        block->ffn_in = load_scaled(loader, shape->hidden, shape->width, name, "mlp.fc1", NULL);
+        block->ffn_in = load_linear(loader, &(struct gemm_weights){.n = shape->hidden, .k = shape->width},
+                                    name, "mlp.fc1");
         block->ffn_out = load_scaled(loader, shape->width, shape->hidden, name, "mlp.fc2", "ls2.gamma");
     }
 }
@@ -130,6 +99,7 @@ static void load_positions(struct loader *loader, const float *positions,
     for (size_t row = 0; row < patches; row++)
         for (size_t column = 0; column < width; column++)
             panels[(column / PANEL * patches + row) * PANEL + column % PANEL] = resized[row * width + column];
+    vit->position_rows = vit->shape.patches;
     vit->position = loader_floats(loader, panels, patches * width);
     free(panels);
     free(resized);
@@ -146,11 +116,10 @@ void vit_load(struct loader *loader, const struct model_card *card, struct vit *
     free(positions);
 
     size_t pixels = 3 * (size_t)shape->patch * shape->patch;
-    float *kernel = loader_read(loader, shape->width, pixels, "patch_embed.proj.weight");
     float *bias = loader_read(loader, shape->width, 0, "patch_embed.proj.bias");
-    vit->patch_embed = loader_dense(loader, kernel, bias, shape->width, pixels);
+    vit->patch_embed = loader_dense_tensor(loader, &(struct gemm_weights){.n = shape->width, .k = pixels},
+                                           bias, "patch_embed.proj.weight");
     free(bias);
-    free(kernel);
 
     vit->blocks = memory_allocate(shape->depth, sizeof *vit->blocks);
     for (uint32_t i = 0; i < shape->depth; i++)

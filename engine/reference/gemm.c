@@ -48,7 +48,7 @@ void reference_gemm(enum gemm_epilogue epilogue, const struct gemm_params *param
                 const size_t from = params->addend_group ? row % params->addend_group : to;
                 out[at] = (float)(x + (double)addend[panel_at(params->addend_rows, from, column)]);
             } else if (epilogue == GEMM_RELU) {
-                out[at] = (float)fmax(x, 0);
+                out[at] = (float)(x < 0 ? 0 : x); /* unlike fmax it keeps NaN */
             } else if (epilogue == GEMM_GELU) {
                 out[at] = (float)(x / 2 * (1 + erf(x / sqrt(2))));
             } else if (epilogue == GEMM_SWIGLU && column % 2 == 0) {

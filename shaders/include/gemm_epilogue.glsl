@@ -15,6 +15,12 @@ float erf(float x)
     return sign(x) * (1.0 - exp2(-t * p));
 }
 
+/* What is not a number stays so, which max(x, 0) does not promise: a broken weight must show in the answers. */
+float relu(float x)
+{
+    return isnan(x) ? x : max(x, 0.0);
+}
+
 float gelu(float x)
 {
     return 0.5 * x * (1.0 + erf(x * 0.70710678118654752));

@@ -20,7 +20,7 @@ void store(uint row, uint column, vec4 value)
         value += Float4Buffer(params.addend).v[panel_index(params.addend_rows, from, column) / 4];
     }
     if (EPILOGUE == GEMM_RELU)
-        value = max(value, 0.0);
+        value = vec4(relu(value.x), relu(value.y), relu(value.z), relu(value.w));
     if (EPILOGUE == GEMM_GELU)
         value = vec4(gelu(value.x), gelu(value.y), gelu(value.z), gelu(value.w));
     if (EPILOGUE == GEMM_EXACT || EPILOGUE == GEMM_ADD)

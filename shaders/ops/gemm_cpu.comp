@@ -52,7 +52,7 @@ void store(uint row, uint column, vec2 value)
         value += load_pair(params.addend, panel_index(params.addend_rows, from, column));
     }
     if (EPILOGUE == GEMM_RELU)
-        value = max(value, 0.0);
+        value = vec2(relu(value.x), relu(value.y));
     if (EPILOGUE == GEMM_GELU)
         value = vec2(gelu(value.x), gelu(value.y));
     store_pair(params.out, panel_index(params.out_rows, to, column), value);

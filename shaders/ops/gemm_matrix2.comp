@@ -19,9 +19,9 @@ layout(local_size_x_id = 4) in;
 const uint HEADS = TILE_N > HEAD_SIZE ? TILE_N / HEAD_SIZE : 1; /* whole ones, or a part of one */
 const uint PARTS = EPILOGUE == GEMM_SWIGLU ? 2 : 1, COLUMNS = TILE_N / PARTS; /* of each product */
 
-float relu(const in uint row, const in uint column, const in float x)
+float relu_element(const in uint row, const in uint column, const in float x)
 {
-    return max(x, 0.0);
+    return relu(x);
 }
 
 float gelu_element(const in uint row, const in uint column, const in float x)
@@ -108,7 +108,7 @@ void main()
         }
     }
     if (EPILOGUE == GEMM_RELU)
-        coopMatPerElementNV(sum[0], sum[0], relu);
+        coopMatPerElementNV(sum[0], sum[0], relu_element);
     if (EPILOGUE == GEMM_GELU)
         coopMatPerElementNV(sum[0], sum[0], gelu_element);
     if (EPILOGUE == GEMM_SWIGLU) {

@@ -7,7 +7,7 @@
 CHOICES(gemm_epilogue)
     GEMM_EXACT = 0,  /* float32 panels */
     GEMM_ADD = 1,    /* + addend, float32 panels; out may be the addend itself */
-    GEMM_RELU = 2,   /* max(x, 0), activations */
+    GEMM_RELU = 2,   /* max(x, 0), NaN kept, activations */
     GEMM_GELU = 3,   /* x/2 * (1 + erf(x/sqrt 2)), activations */
     GEMM_SWIGLU = 4, /* columns 2i gate and 2i+1 up: silu(gate) * up at column i of n/2, activations; n a multiple of 32 */
     GEMM_HEADS = 5,  /* activations, head-major, for attention */

@@ -16,7 +16,6 @@ enum {
         0xff, /* fills guard zones and outputs: a NaN in both element types, and none that is computed */
     BENCH_RUNS = 10,
 };
-static const size_t memory_bytes = (size_t)128 << 20, bench_memory_bytes = (size_t)768 << 20;
 static const uint64_t timeout_ns = 120ull * 1000000000;
 
 void check_demand(enum status status, const struct failure *failure)
@@ -26,21 +25,6 @@ void check_demand(enum status status, const struct failure *failure)
     fflush(stdout);
     fprintf(stderr, "kernelcheck: %s\n", failure->sentence);
     exit(EXIT_FAILURE);
-}
-
-void check_start(struct check *check, struct gpu_device *device)
-{
-    struct failure failure = {0};
-    size_t size_bytes = check->bench ? bench_memory_bytes : memory_bytes;
-    check->device = device;
-    check_demand(gpu_pool_create(device, GPU_MEMORY_DEVICE, &failure, &check->pool), &failure);
-    gpu_pool_reserve(check->pool, size_bytes);
-    check_demand(gpu_pool_allocate(check->pool, size_bytes, &failure, &check->memory), &failure);
-}
-
-void check_finish(struct check *check)
-{
-    gpu_pool_destroy(&check->pool);
 }
 
 /* SplitMix64 (Steele, Lea and Flood, 2014). */
@@ -82,7 +66,7 @@ void check_case_begin(struct check *check, const char *format, ...)
     for (const char *c = check->name; *c; c++)
         check->random = check->random * 31 + (unsigned char)*c;
     check->array_count = 0;
-    check->memory_used = 0;
+    check_memory_clear(check);
     check_demand(gpu_recorder_create(check->device, check->bench, &failure, &check->recorder), &failure);
 }
 
@@ -97,15 +81,9 @@ static struct check_array *array_create(struct check *check, const char *name, e
     array->element = element;
     array->count = count;
     array->content_bytes = content_bytes;
-    array->slice = check->memory;
-    array->slice.offset += check->memory_used;
+    array->slice = check_memory_take(check, size_bytes);
     array->slice.size_bytes = size_bytes;
-    array->slice.address += check->memory_used;
-    if (array->slice.mapped)
-        array->slice.mapped = (uint8_t *)array->slice.mapped + check->memory_used;
     array->address = array->slice.address + GUARD_BYTES;
-    check->memory_used += round_up(size_bytes, 256);
-    assert(check->memory_used <= check->memory.size_bytes);
     array->uploaded = memory_allocate(size_bytes, 1);
     memset(array->uploaded, UNWRITTEN, size_bytes);
     /* Rounding alone is 6e-8 and 4.9e-4; the rest is room for another order of summation. */

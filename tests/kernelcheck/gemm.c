@@ -27,7 +27,8 @@ static uint64_t upload_packed(struct check *check, const struct gemm_params *par
             given[row * k_given + column] = b[row * params->k + column];
     const size_t size_bytes = gemm_packed_size_bytes(check->kernels, params->n, params->k);
     void *packed = memory_allocate(size_bytes, 1);
-    gemm_pack(check->kernels, given, n_given, k_given, params->n, params->k, packed);
+    gemm_pack(check->kernels, &(struct gemm_weights){given, n_given, k_given, NULL, false}, params->n,
+              params->k, packed);
     const uint64_t address = check_bytes(check, packed, size_bytes)->address;
     free(packed);
     free(given);

@@ -1,8 +1,9 @@
 /* kernelcheck: chooses device, rungs and operations, and says in the end how many cases were wrong.
  *
- *     kernelcheck [--device CHOICE] [--rung NAME] [--only OPERATION] [--bench] [--corrupt]
+ *     kernelcheck [--device CHOICE] [--rung NAME] [--only OPERATION] [--bench] [--corrupt] [--apart]
  *
  * --corrupt damages one element of every case after the run, and counts the cases where that goes unnoticed.
+ * --apart puts every array into a buffer of its own, for GPU-assisted validation to see what reads past one.
  * Exit status: 0 all good, 1 not, 2 usage, 77 (skipped) without a device or where it lacks the rung asked
  * for.
  */
@@ -30,15 +31,18 @@ enum { OPERATION_COUNT = sizeof operations / sizeof *operations };
 
 struct options {
     const char *device, *rung, *only;
-    bool bench, corrupt;
+    bool bench, corrupt, apart;
 };
 
 static bool options_parse(int argc, char **argv, struct options *options)
 {
-    static const struct option names[] = {
-        {"device", required_argument, NULL, 'd'}, {"rung", required_argument, NULL, 'r'},
-        {"only", required_argument, NULL, 'o'},   {"bench", no_argument, NULL, 'b'},
-        {"corrupt", no_argument, NULL, 'c'},      {0}};
+    static const struct option names[] = {{"device", required_argument, NULL, 'd'},
+                                          {"rung", required_argument, NULL, 'r'},
+                                          {"only", required_argument, NULL, 'o'},
+                                          {"bench", no_argument, NULL, 'b'},
+                                          {"corrupt", no_argument, NULL, 'c'},
+                                          {"apart", no_argument, NULL, 'a'},
+                                          {0}};
     int option;
     while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
         switch (option) {
@@ -56,6 +60,9 @@ static bool options_parse(int argc, char **argv, struct options *options)
             break;
         case 'c':
             options->corrupt = true;
+            break;
+        case 'a':
+            options->apart = true;
             break;
         default:
             return false;
@@ -130,7 +137,7 @@ int main(int argc, char **argv)
     struct gpu_device *device;
     if (!options_parse(argc, argv, &options) || (options.rung && !rung_known(options.rung))) {
         fprintf(stderr, "usage: kernelcheck [--device CHOICE] [--rung NAME] [--only OPERATION] [--bench] "
-                        "[--corrupt]\n");
+                        "[--corrupt] [--apart]\n");
         return EXIT_USAGE;
     }
     enum status status = gpu_device_create(options.device, NULL, &failure, &device);
@@ -140,7 +147,7 @@ int main(int argc, char **argv)
     }
     check_demand(status, &failure);
     printf("device: %s, %s\n", gpu_device_info(device)->name, gpu_device_info(device)->driver_info);
-    struct check check = {.bench = options.bench, .corrupt = options.corrupt};
+    struct check check = {.bench = options.bench, .corrupt = options.corrupt, .apart = options.apart};
     unsigned rungs = check_device(device, &options, &check);
     gpu_device_destroy(&device);
     if (rungs == 0)

@@ -47,11 +47,13 @@ struct check {
     struct gpu_recorder *recorder; /* of the case */
     bool bench;                    /* time the large shapes instead of comparing the small ones */
 
+    bool apart; /* every array in a buffer of its own */
+
     /* Private. */
     bool corrupt;
     struct gpu_device *device;
     struct gpu_pool *pool;
-    struct gpu_slice memory; /* where the arrays of a case are */
+    struct gpu_slice memory; /* where the arrays of a case are, unless they are apart */
     size_t memory_used;
     const char *operation;
     char name[96]; /* of the case */
@@ -91,6 +93,9 @@ uint32_t check_random_below(struct check *check, uint32_t limit);
 /* Takes and gives back memory on the device for the arrays of all cases. */
 void check_start(struct check *check, struct gpu_device *device);
 void check_finish(struct check *check);
+/* Gives back what a case took, and takes memory for one of its arrays. */
+void check_memory_clear(struct check *check);
+struct gpu_slice check_memory_take(struct check *check, size_t size_bytes);
 /* Prints the sentence of a failure and ends the program unless status is OK. */
 void check_demand(enum status status, const struct failure *failure);
 

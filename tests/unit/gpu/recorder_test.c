@@ -181,6 +181,34 @@ START_TEST(a_cut_recording_does_what_a_whole_one_does)
 }
 END_TEST
 
+START_TEST(what_repeats_is_not_run_to_be_measured)
+{
+    struct fixture f = fixture_create();
+    struct failure failure = {0};
+    struct gpu_recorder *recorder = recorder_create(f.device, false);
+    gpu_recorder_cut(recorder, 1);
+    for (uint32_t i = 0; i < 6; i++) { /* each adds one to the sum; "other" is new although said to repeat */
+        struct fill_params params = params_of(&f, i);
+        gpu_recorder_repeats(recorder, i >= 2);
+        gpu_record_dispatch(recorder, f.fill, i == 4 ? "other" : "fill", &params, GROUPS, 1, 1);
+    }
+    finish(recorder);
+    double *ms = NULL;
+    size_t count = 0;
+    require_ok(gpu_recorder_measure(recorder, &failure, &ms, &count), &failure);
+    ck_assert_uint_eq(count, 6);
+    expect(&f, &f.sum, 3, 0); /* the first two and the other */
+    for (size_t i = 2; i < count; i++)
+        if (i != 4)
+            ck_assert(ms[i] == ms[0]);
+    run(recorder);
+    expect(&f, &f.sum, 3 + 6, 0);
+    free(ms);
+    gpu_recorder_destroy(&recorder);
+    fixture_destroy(&f);
+}
+END_TEST
+
 START_TEST(host_memory_is_seen_on_both_sides)
 {
     struct fixture f = fixture_create();
@@ -338,8 +366,9 @@ int main(void)
 {
     return RUN_WITHOUT_FORKING(
         "recorder", constants_and_push_constants_arrive_and_replays_repeat, each_command_sees_those_before_it,
-        a_cut_recording_does_what_a_whole_one_does, host_memory_is_seen_on_both_sides,
-        timings_name_each_dispatch_and_fit_into_the_time_passed, a_recorder_in_flight_can_be_destroyed,
-        a_device_can_be_lost_for_a_drill_while_it_computes, a_grid_over_the_limit_fails_when_finished,
-        waiting_gives_up_in_time_and_can_go_on, a_subgroup_size_the_device_lacks_is_refused);
+        a_cut_recording_does_what_a_whole_one_does, what_repeats_is_not_run_to_be_measured,
+        host_memory_is_seen_on_both_sides, timings_name_each_dispatch_and_fit_into_the_time_passed,
+        a_recorder_in_flight_can_be_destroyed, a_device_can_be_lost_for_a_drill_while_it_computes,
+        a_grid_over_the_limit_fails_when_finished, waiting_gives_up_in_time_and_can_go_on,
+        a_subgroup_size_the_device_lacks_is_refused);
 }
