@@ -136,6 +136,7 @@ enum status server_run(const struct settings *settings, struct failure *failure)
                                    .head_timeout_ms = settings->head_timeout_ms,
                                    .body_timeout_ms = settings->body_timeout_ms,
                                    .deadline_ms = settings->deadline_ms};
+    api_limit_requests(api, settings->max_requests);
     status = settings->api_keys ? api_load_keys(api, settings->api_keys, failure) : STATUS_OK;
     if (!status && settings->cors_origins)
         status = api_allow_origins(api, settings->cors_origins, failure);

@@ -43,8 +43,11 @@ def memory_mib(process):
 
 
 class Service:
+    """`cxrd serve`, or the fake engine's program, which is nothing else."""
+
     def __init__(self, command, model, options):
-        self.process = subprocess.Popen([*command, "serve", "--model", model, "--listen", "127.0.0.1:0", "--grace-ms", "0",
+        serve = [] if pathlib.Path(command[-1]).name == "fake_cxrd" else ["serve"]
+        self.process = subprocess.Popen([*command, *serve, "--model", model, "--listen", "127.0.0.1:0", "--grace-ms", "0",
                                          "--log-level", "error", *options], stdout=subprocess.PIPE, text=True)
         for line in self.process.stdout:
             if line.startswith("listening on"):
@@ -53,9 +56,20 @@ class Service:
                 return
         sys.exit("The service did not start.")
 
+    @property
+    def port(self):
+        return int(self.address.rsplit(":", 1)[1])
+
+    def metrics(self):
+        return urllib.request.urlopen(self.address + "/metrics").read().decode()
+
+    def metric(self, name):
+        """The value of a metric without labels."""
+        return float(re.search(rf"^{name} (\S+)", self.metrics(), re.M)[1])
+
     def stage_ms(self):
         """Mean milliseconds of each stage so far."""
-        text = urllib.request.urlopen(self.address + "/metrics").read().decode()
+        text = self.metrics()
         found = {kind: {stage: float(value) for stage, value in
                         re.findall(rf'cxr_stage_duration_seconds_{kind}{{stage="(\w+)"}} (\S+)', text)}
                  for kind in ("sum", "count")}
