@@ -60,16 +60,16 @@ class Service:
     def port(self):
         return int(self.address.rsplit(":", 1)[1])
 
-    def metrics(self):
-        return urllib.request.urlopen(self.address + "/metrics").read().decode()
+    def get(self, target):
+        return urllib.request.urlopen(self.address + target).read().decode()
 
     def metric(self, name):
         """The value of a metric without labels."""
-        return float(re.search(rf"^{name} (\S+)", self.metrics(), re.M)[1])
+        return float(re.search(rf"^{name} (\S+)", self.get("/metrics"), re.M)[1])
 
     def stage_ms(self):
         """Mean milliseconds of each stage so far."""
-        text = self.metrics()
+        text = self.get("/metrics")
         found = {kind: {stage: float(value) for stage, value in
                         re.findall(rf'cxr_stage_duration_seconds_{kind}{{stage="(\w+)"}} (\S+)', text)}
                  for kind in ("sum", "count")}

@@ -5,11 +5,20 @@ than it can take. Here a latency counts from the moment a request was due. One t
 requests a second cost a few percent of a core.
 """
 
+import itertools
 import random
 import re
 import selectors
 import socket
 import time
+
+
+def post(target, kind, path):
+    """The bytes of a request whose body is a file."""
+    with open(path, "rb") as file:
+        body = file.read()
+    return (f"POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n").encode() + body
 
 
 def percentile(values, share):
@@ -58,8 +67,9 @@ class Exchange:
 class OpenLoop:
     """What became of the requests: answers [(due, seconds, code)], and broken, those that got no answer at all."""
 
-    def __init__(self, port, request, poisson=False, seed=1):
-        self.address, self.request = ("127.0.0.1", port), request
+    def __init__(self, port, requests, poisson=False, seed=1):
+        """`requests`: the bytes of requests, sent in turns."""
+        self.address, self.requests = ("127.0.0.1", port), itertools.cycle(requests)
         self.poisson, self.chance = poisson, random.Random(seed)
         self.selector, self.idle, self.busy = selectors.DefaultSelector(), [], set()
         self.answers, self.broken, self.without_retry, self.opened = [], 0, 0, 0
@@ -121,7 +131,7 @@ class OpenLoop:
         told = start + 1
         while due < start + seconds:
             self.pump(due)
-            self.start(due, self.request)
+            self.start(due, next(self.requests))
             due += self.chance.expovariate(per_second) if self.poisson else 1 / per_second
             if every and due >= told:
                 told += 1
@@ -133,11 +143,11 @@ class OpenLoop:
         start = time.monotonic()
         seen = len(self.answers)
         for _ in range(clients):
-            self.start(start, self.request)
+            self.start(start, next(self.requests))
         while (now := time.monotonic()) < start + seconds:
             self.pump_once()
             for _ in range(clients - len(self.busy)):
-                self.start(now, self.request)
+                self.start(now, next(self.requests))
         self.finish()
         return sum(code == 200 for _, _, code in self.answers[seen:]) / (time.monotonic() - start)
 

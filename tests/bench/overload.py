@@ -16,16 +16,9 @@ import statistics
 import sys
 
 from load import Service, memory_mib
-from open_loop import OpenLoop
+from open_loop import OpenLoop, post
 
 REFUSED_MS_MAX = 50
-
-
-def post(picture):
-    with open(picture, "rb") as file:
-        body = file.read()
-    return (b"POST /predict?attention=none HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"
-            b"Content-Length: %d\r\n\r\n" % len(body)) + body
 
 
 def print_row(name, rate, seconds, loop):
@@ -55,7 +48,7 @@ def judge(usual, over, memory):
 
 def measure(service, request, arguments):
     def loop():
-        return OpenLoop(service.port, request, arguments.poisson)
+        return OpenLoop(service.port, [request], arguments.poisson)
 
     clients = int(service.metric("cxr_inflight_limit"))
     loop().closed(clients, 2) # for caches, threads and memory that is taken once
@@ -82,7 +75,7 @@ def main():
     arguments = parser.parse_args()
     service = Service(shlex.split(arguments.cxrd), arguments.model, arguments.options)
     try:
-        found = measure(service, post(arguments.picture), arguments)
+        found = measure(service, post("/predict?attention=none", "image/png", arguments.picture), arguments)
     finally:
         code = service.stop()
     print(f"exit status {code}", *found, sep="\n")

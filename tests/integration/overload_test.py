@@ -23,7 +23,7 @@ BATCH_MS, BATCH = 100, 8
 class Overload(unittest.TestCase):
     def test_who_is_let_in_is_answered_soon_and_the_rest_are_refused_at_once(self):
         with Service(BINARY, "--rung", f"batched:{BATCH_MS}", "--max-batch", str(BATCH)) as running:
-            load = OpenLoop(running.port, HEAD + PICTURE)
+            load = OpenLoop(running.port, [HEAD + PICTURE])
             load.run(3 * BATCH * 1000 / BATCH_MS, 8)
             self.assertEqual((load.broken, load.without_retry), (0, 0))
             self.assertEqual({code for _, _, code in load.answers}, {200, 503})
