@@ -154,6 +154,7 @@ static void run(struct exchange *exchange)
         return;
     }
     api_handle(exchange->context->api, request, &exchange->response);
+    hold_back(&exchange->response);
     send_response(exchange);
 }
 
