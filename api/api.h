@@ -77,6 +77,10 @@ void api_leave(struct api *api);
 /* From now on the service is not ready and takes no new predictions; those in flight go on. */
 void api_drain(struct api *api);
 
+/* Lets so many requests for predictions in at once, and a burst (api/gate.h); 0: as many as keep all devices
+ * busy. To be called before api_publish, if at all. */
+void api_limit_requests(struct api *api, size_t max_requests);
+
 /* From now on only the bearers of the keys in this file (api/keys.h) are served; probes, metrics and
  * descriptions stay open. May be called again at any time; when it fails the keys stay as they were. Fails
  * with NOT_FOUND, TOO_LARGE, INVALID_FILE, BAD_REQUEST; sentences name the path. Thread-safe. */

@@ -184,6 +184,9 @@ static void print_engines(struct buffer *out, const struct engine_statistics *en
     print_family(out, "cxr_queue_capacity", "gauge",
                  "Images that may wait; 0 while the model is being loaded.");
     print(out, "cxr_queue_capacity %zu\n", engines->queue_capacity);
+    print_family(out, "cxr_inflight_limit", "gauge",
+                 "Requests for predictions that are let in at once; 0 while the model is being loaded.");
+    print(out, "cxr_inflight_limit %zu\n", engines->request_capacity);
     print_family(out, "cxr_device_memory_bytes", "gauge", "Device memory held for weights and activations.");
     print(out, "cxr_device_memory_bytes %" PRIu64 "\n", engines->device_memory_bytes);
     print_family(out, "cxr_device_lost_total", "counter", "Times a compute device was lost.");

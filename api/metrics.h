@@ -13,6 +13,7 @@
 #define REJECTION_TABLE(X)          \
     X(LOADING, "loading")           \
     X(DRAINING, "draining")         \
+    X(BUSY, "busy")                 \
     X(QUEUE_FULL, "queue_full")     \
     X(DEVICE_LOST, "device_lost")   \
     X(NO_MEMORY, "out_of_memory")   \

@@ -24,6 +24,9 @@ static bool rejection_of(struct api *api, enum status status, enum rejection *ou
     case STATUS_TIMEOUT:
         *out = REJECTION_DEADLINE;
         return true;
+    case STATUS_BUSY:
+        *out = REJECTION_BUSY;
+        return true;
     case STATUS_DEVICE_LOST:
         *out = REJECTION_DEVICE_LOST;
         return true;

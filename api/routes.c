@@ -176,6 +176,8 @@ static bool admit(struct api *api, struct api_request *request, struct api_respo
         return true;
     struct failure failure = {0};
     enum status status = check_ready(api, &failure);
+    if (!status && !gate_is_open(&api->gate))
+        status = service_busy(&failure);
     if (!status)
         status = check_coding(request, &failure);
     if (!status)
@@ -194,19 +196,33 @@ bool api_admit(struct api *api, struct api_request *request, struct api_response
     return admitted;
 }
 
+/* Requests for predictions go through the gate, which may have closed since api_admit. */
+static void work(struct api *api, const struct route *route, const struct api_request *request,
+                 const struct arguments *arguments, struct api_response *response)
+{
+    struct failure failure;
+    if (!gate_enter(&api->gate)) {
+        (void)service_busy(&failure);
+        respond_failure(request, &failure, response);
+        return;
+    }
+    metrics_enter(api->metrics);
+    route->handler(api, request, arguments, response);
+    metrics_leave(api->metrics);
+    gate_leave(&api->gate);
+}
+
 void api_handle(struct api *api, const struct api_request *request, struct api_response *response)
 {
     *response = (struct api_response){.route = ""};
     struct arguments arguments;
     const struct route *route = find_route(request, response, &arguments);
     if (route) {
-        bool work = route->method == METHOD_POST;
         unsigned ticket = service_enter(api);
-        if (work)
-            metrics_enter(api->metrics);
-        route->handler(api, request, &arguments, response);
-        if (work)
-            metrics_leave(api->metrics);
+        if (route->method == METHOD_POST)
+            work(api, route, request, &arguments, response);
+        else
+            route->handler(api, request, &arguments, response);
         service_leave(api, ticket);
     }
     service_complete(api, request, response);

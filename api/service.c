@@ -13,6 +13,7 @@ struct api *api_create(void)
 {
     struct api *api = memory_allocate(1, sizeof *api);
     api->metrics = metrics_create(routes_count(), routes_pattern);
+    gate_init(&api->gate, 0);
     pthread_mutex_init(&api->keys_lock, NULL);
     pthread_mutex_init(&api->lock, NULL);
     pthread_cond_init(&api->emptied, NULL);
@@ -24,6 +25,7 @@ void api_destroy(struct api **api)
     if (!api || !*api)
         return;
     metrics_destroy(&(*api)->metrics);
+    gate_finish(&(*api)->gate);
     keys_destroy(&(*api)->keys);
     cors_destroy(&(*api)->cors);
     pthread_mutex_destroy(&(*api)->keys_lock);
@@ -34,11 +36,29 @@ void api_destroy(struct api **api)
     *api = NULL;
 }
 
+/* As much work as keeps them all busy. */
+static size_t request_capacity(struct engine *const *engines, size_t count)
+{
+    size_t capacity = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct engine_statistics statistics;
+        engine_statistics(engines[i], &statistics);
+        capacity += statistics.request_capacity;
+    }
+    return capacity;
+}
+
+void api_limit_requests(struct api *api, size_t max_requests)
+{
+    api->max_requests = max_requests;
+}
+
 void api_publish(struct api *api, struct engine *const *engines, size_t count)
 {
     assert(count > 0);
     struct engine_set *set = memory_allocate(1, sizeof *set);
     *set = (struct engine_set){engines, count};
+    gate_limit(&api->gate, api->max_requests ? api->max_requests : request_capacity(engines, count));
     pthread_mutex_lock(&api->lock);
     struct engine_set *old = atomic_exchange(&api->set, set);
     unsigned left = api->place;
@@ -109,6 +129,13 @@ enum status api_allow_origins(struct api *api, const char *origins, struct failu
 {
     assert(!api->cors);
     return cors_read(origins, failure, &api->cors);
+}
+
+enum status service_busy(struct failure *failure)
+{
+    return failure_set(failure, STATUS_BUSY,
+                       "The service has as much work as it can do soon; try again in a moment, or send the "
+                       "request to another one.");
 }
 
 enum status service_ready(struct api *api, struct failure *failure)

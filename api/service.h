@@ -3,6 +3,7 @@
 #define CXRD_API_SERVICE_H
 
 #include "api/api.h"
+#include "api/gate.h"
 #include "api/metrics.h"
 #include "engine/base/json.h"
 
@@ -33,6 +34,8 @@ struct api {
     unsigned place;
     size_t users[2];
     struct metrics *metrics;
+    struct gate gate;    /* requests for predictions */
+    size_t max_requests; /* its limit; 0: what the engines say */
     pthread_mutex_t keys_lock;
     struct keys *keys; /* NULL: everyone may ask */
     struct cors *cors; /* NULL: no page's scripts may read answers */
@@ -51,6 +54,8 @@ void service_leave(struct api *api, unsigned ticket);
  * those below that fail with what engines are. */
 struct engine_set service_engines(struct api *api);
 
+/* What a request is told that finds the gate closed. */
+enum status service_busy(struct failure *failure);
 /* OK when predictions are taken. Fails with UNAVAILABLE, DEVICE_LOST. */
 WARN_UNUSED enum status service_ready(struct api *api, struct failure *failure);
 /* OK when balancers are to be told that it is ready: UNAVAILABLE from the moment the service is to stop. */

@@ -22,6 +22,7 @@ struct engine {
     struct batcher *batcher;
     struct image_pool *decoders; /* borrowed; NULL: decodes in this process */
     uint32_t max_queue, side;    /* side: pixels of the square that the network takes */
+    size_t request_capacity;
     char device_names[NAMES_BYTES], rung_names[NAMES_BYTES];
 };
 
@@ -65,6 +66,8 @@ static enum status start_batcher(struct engine *engine, const struct engine_opti
         models[i] = replica_model(engine->replicas[i]);
         add_name(engine->device_names, replica_device_name(engine->replicas[i]));
         add_name(engine->rung_names, replica_rung_name(engine->replicas[i]));
+        /* What the device has, and a batch that is decoded and gathered behind that. */
+        engine->request_capacity += (size_t)model_max_batch(models[i]) * (model_in_flight_max(models[i]) + 1);
     }
     engine->max_queue = options->max_queue ? options->max_queue : MAX_QUEUE;
     engine->side = model_shape(models[0])->side;
@@ -152,6 +155,7 @@ void engine_statistics(const struct engine *engine, struct engine_statistics *ou
     batcher_count(engine->batcher, &counts);
     *out = (struct engine_statistics){.queue_depth = batcher_depth(engine->batcher),
                                       .queue_capacity = engine->max_queue,
+                                      .request_capacity = engine->request_capacity,
                                       .device_lost_count = counts.losses};
     for (size_t i = 0; i < engine->replica_count; i++)
         out->device_memory_bytes += replica_memory_bytes(engine->replicas[i]);

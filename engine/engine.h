@@ -59,6 +59,7 @@ enum { ENGINE_BATCH_MAX = 64 };
 /* What an engine did since it was created, and what waits now. */
 struct engine_statistics {
     size_t queue_depth, queue_capacity;           /* images */
+    size_t request_capacity;                      /* requests at once that keep all devices busy */
     uint64_t batches, images;                     /* that went to the device */
     uint64_t batch_size_counts[ENGINE_BATCH_MAX]; /* [n - 1]: batches of n images */
     uint64_t device_memory_bytes;                 /* held for weights and activations */

@@ -43,7 +43,7 @@ static bool is_socket_of(int socket, const struct mg_request_info *info)
            own_port == info->server_port;
 }
 
-int connection_socket(const struct mg_connection *connection)
+static int find_socket(const struct mg_connection *connection)
 {
     const struct mg_request_info *info = mg_get_request_info(connection);
     DIR *folder = opendir("/proc/self/fd");
@@ -57,6 +57,16 @@ int connection_socket(const struct mg_connection *connection)
     if (folder)
         closedir(folder);
     return found;
+}
+
+int connection_socket(const struct mg_connection *connection)
+{
+    /* Found once: the library keeps the socket, plus one, as long as the connection. */
+    intptr_t kept = (intptr_t)mg_get_user_connection_data(connection);
+    int socket = kept ? (int)kept - 1 : find_socket(connection);
+    if (!kept && socket >= 0)
+        mg_set_user_connection_data(connection, (void *)(intptr_t)(socket + 1));
+    return socket;
 }
 
 bool connection_gone(int socket)

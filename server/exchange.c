@@ -8,13 +8,15 @@
 #include <civetweb.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
+
+enum { BUSY_PAUSE_MS = 25 };
 
 struct exchange {
     const struct exchange_context *context;
     struct mg_connection *connection;
     struct api_request request;
     struct api_response response;
-    int socket; /* for client_gone; -1: not looked up yet */
     bool reuse; /* the connection may serve another request */
     struct response_cost cost;
 };
@@ -27,15 +29,14 @@ static uint64_t deadline_ns(const struct exchange *exchange)
 static bool client_gone(void *client)
 {
     struct exchange *exchange = client;
-    if (exchange->socket < 0)
-        exchange->socket = connection_socket(exchange->connection);
-    return exchange->socket < 0 || connection_gone(exchange->socket);
+    int socket = connection_socket(exchange->connection);
+    return socket < 0 || connection_gone(socket);
 }
 
 static void exchange_init(struct exchange *exchange, const struct exchange_context *context,
                           struct mg_connection *connection)
 {
-    *exchange = (struct exchange){.context = context, .connection = connection, .socket = -1};
+    *exchange = (struct exchange){.context = context, .connection = connection};
     struct api_request *request = &exchange->request;
     request->received_ns = clock_now_ns();
     if (context->deadline_ms)
@@ -111,6 +112,13 @@ static enum status read_body(struct exchange *exchange, size_t size, struct fail
     return STATUS_OK;
 }
 
+/* Who asks again as soon as it is refused would else take the cores from the work. */
+static void hold_back(const struct api_response *response)
+{
+    if (response->status == STATUS_BUSY)
+        nanosleep(&(struct timespec){.tv_nsec = BUSY_PAUSE_MS * 1000000}, NULL);
+}
+
 static bool is_probe(const struct api_request *request)
 {
     return !strcmp(request->path, "/healthz") || !strcmp(request->path, "/readyz") ||
@@ -134,6 +142,7 @@ static void run(struct exchange *exchange)
         return;
     }
     if (!api_admit(exchange->context->api, request, &exchange->response)) {
+        hold_back(&exchange->response);
         if (size)
             refuse(exchange, NULL);
         else
@@ -145,6 +154,7 @@ static void run(struct exchange *exchange)
         return;
     }
     api_handle(exchange->context->api, request, &exchange->response);
+    hold_back(&exchange->response);
     send_response(exchange);
 }
 

@@ -7,12 +7,21 @@
 #include "server/models.h"
 #include "server/signals.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { PROBE_THREADS = 2, DRAIN_STEP_MS = 10, DRAIN_LINGER_MS = 100, HEALTH_CHECK_MS = 500 };
+
+/* Bodies and images come and go on many threads. Left to itself the allocator learns from the first large one
+ * to keep all that are smaller, for each of its arenas: what one bad hour took would never go back. */
+static void bound_allocator(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 256 << 10);
+    mallopt(M_ARENA_MAX, 8);
+}
 
 /* Waits for either; true when `event` is readable. */
 static bool wait_for(int event, int stop)
@@ -123,6 +132,7 @@ enum status server_run(const struct settings *settings, struct failure *failure)
     const struct image_pool_options decoding = {.children = settings->decoders,
                                                 .unfiltered = !settings->decoder_sandbox};
     struct image_pool *decoders = NULL;
+    bound_allocator();
     /* First of all: its children are to inherit no thread, descriptor or handler. */
     enum status status = image_pool_create(&decoding, failure, &decoders);
     if (status)
@@ -136,6 +146,7 @@ enum status server_run(const struct settings *settings, struct failure *failure)
                                    .head_timeout_ms = settings->head_timeout_ms,
                                    .body_timeout_ms = settings->body_timeout_ms,
                                    .deadline_ms = settings->deadline_ms};
+    api_limit_requests(api, settings->max_requests);
     status = settings->api_keys ? api_load_keys(api, settings->api_keys, failure) : STATUS_OK;
     if (!status && settings->cors_origins)
         status = api_allow_origins(api, settings->cors_origins, failure);

@@ -27,6 +27,7 @@ struct settings {
     uint32_t decoders;        /* child processes that decode images; 0: one a core */
     uint32_t decoder_sandbox; /* 1: with a filter of their system calls */
     uint32_t threads;         /* connections served at once */
+    uint32_t max_requests;    /* for predictions, worked on at once; 0: what keeps all devices busy */
     uint32_t head_timeout_ms, body_timeout_ms, deadline_ms, grace_ms, drain_timeout_ms;
     uint32_t stuck_after_ms;
     uint32_t lose_device_after;     /* submissions; 0: no drill */

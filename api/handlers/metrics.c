@@ -24,6 +24,7 @@ void handle_metrics(struct api *api, const struct api_request *request, const st
         engine_statistics(set.engines[i], &one);
         add_statistics(&sum, &one);
     }
+    sum.request_capacity = gate_limit_now(&api->gate);
     struct buffer text = metrics_print(api->metrics, &sum);
     response->code = 200;
     response->content_type = "text/plain; version=0.0.4; charset=utf-8";

@@ -26,6 +26,7 @@
     X(CLIENT_GONE, 499, "Client closed request")        /* before it had its answer */                  \
     X(HEADERS_TOO_LARGE, 431, "Request header fields too large")                                        \
     X(UNAVAILABLE, 503, "Service unavailable") /* queue full, draining, device rebuilding */            \
+    X(BUSY, 503, "Service busy")               /* as much work as can be done soon */                   \
     X(TIMEOUT, 504, "Deadline exceeded")       /* the request's deadline fired */                       \
     X(INVALID_FILE, 500, "Invalid file")       /* a weight, checkpoint or settings file is not valid */ \
     X(DEVICE, 500, "Device error")             /* Vulkan said no */                                     \

@@ -10,30 +10,12 @@ import threading
 import time
 import unittest
 
-from service import Service, in_background, png, wait_until
+from service import Service, children, in_background, png, stat, wait_until
 
 BINARY = sys.argv.pop(1)
 PICTURE = png(100, 80)
 LARGE = png(1500, 1500, lambda x, y: (x * y) % 251)
 DECODERS = 2
-
-
-def stat(process):
-    """The state, the parent and the name of a process."""
-    text = pathlib.Path("/proc", str(process), "stat").read_text()
-    state, parent = text.rsplit(")", 1)[1].split()[:2]
-    return state, int(parent), text[text.index("(") + 1:text.rindex(")")]
-
-
-def children(parent):
-    found = []
-    for entry in pathlib.Path("/proc").iterdir():
-        try:
-            if entry.name.isdigit() and stat(entry.name)[1] == parent:
-                found.append(int(entry.name))
-        except (FileNotFoundError, ProcessLookupError):
-            pass
-    return found
 
 
 def decoders(service):

@@ -255,6 +255,24 @@ def samples(text):
     return found
 
 
+def stat(process):
+    """The state, the parent and the name of a process."""
+    text = pathlib.Path("/proc", str(process), "stat").read_text()
+    state, parent = text.rsplit(")", 1)[1].split()[:2]
+    return state, int(parent), text[text.index("(") + 1:text.rindex(")")]
+
+
+def children(parent):
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and stat(entry.name)[1] == parent:
+                found.append(int(entry.name))
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return found
+
+
 def in_background(function):
     """Runs a function on a thread; join() returns what it returned."""
 

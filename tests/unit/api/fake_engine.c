@@ -2,9 +2,11 @@
 
 #include "engine/base/clock.h"
 #include "engine/sandbox/pool.h"
+#include "tests/unit/api/fake_device.h"
 
 #include <math.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -12,6 +14,7 @@
 struct engine {
     char behaviour[16];
     struct image_pool *decoders;
+    struct fake_device *device; /* NULL: answers at once */
     struct model_card card;
     _Atomic uint64_t batches, images, sizes[ENGINE_BATCH_MAX]; /* a request is a batch */
 };
@@ -77,6 +80,9 @@ enum status engine_create(const struct engine_options *options, struct failure *
     struct engine *engine = memory_allocate(1, sizeof *engine);
     strncpy(engine->behaviour, behaviour, sizeof engine->behaviour - 1);
     engine->decoders = options->decoders;
+    unsigned batch_ms;
+    if (sscanf(behaviour, "batched:%u", &batch_ms) == 1)
+        engine->device = fake_device_create(options->max_batch ? options->max_batch : 8, batch_ms);
     engine->card = (struct model_card){
         .name = memory_copy_text(options->model),
         .version = "1.2.3",
@@ -95,6 +101,7 @@ void engine_destroy(struct engine **engine)
 {
     if (!engine || !*engine)
         return;
+    fake_device_destroy(&(*engine)->device);
     free((char *)(*engine)->card.name);
     free(*engine);
     *engine = NULL;
@@ -131,7 +138,8 @@ enum health engine_health(const struct engine *engine)
 void engine_statistics(const struct engine *engine, struct engine_statistics *out)
 {
     *out = (struct engine_statistics){
-        .queue_capacity = 256,
+        .queue_capacity = FAKE_QUEUE,
+        .request_capacity = !strcmp(engine->behaviour, "slow") ? FAKE_SLOW_CAPACITY : FAKE_QUEUE,
         .batches = engine->batches,
         .images = engine->images,
         .device_memory_bytes = 1 << 20,
@@ -139,6 +147,8 @@ void engine_statistics(const struct engine *engine, struct engine_statistics *ou
     };
     for (size_t i = 0; i < ENGINE_BATCH_MAX; i++)
         out->batch_size_counts[i] = engine->sizes[i];
+    if (engine->device)
+        fake_device_statistics(engine->device, out);
 }
 
 static double mean_pixel(const struct square *square)
@@ -208,6 +218,23 @@ return_loan:
     image_loan_return(&loan);
 }
 
+/* The images that were decoded wait for the device; the rest have failed. */
+static enum status run_on_device(struct engine *engine, size_t count, const struct predict_options *options,
+                                 struct failure *failure, struct prediction *out)
+{
+    struct prediction_timing timing = {0};
+    size_t good = 0;
+    for (size_t i = 0; i < count; i++)
+        good += !out[i].failure.status;
+    enum status status = good ? fake_device_run(engine->device, good, options, failure, &timing) : STATUS_OK;
+    for (size_t i = 0; i < count; i++)
+        if (status)
+            prediction_finish(&out[i]);
+        else
+            out[i].timing = timing;
+    return status;
+}
+
 enum status engine_predict(struct engine *engine, const struct bytes *images, size_t count,
                            const struct predict_options *options, struct failure *failure,
                            struct prediction *out)
@@ -221,11 +248,13 @@ enum status engine_predict(struct engine *engine, const struct bytes *images, si
         if (options->deadline_ns && clock_now_ns() >= options->deadline_ns)
             return failure_set(failure, STATUS_TIMEOUT, "The request's deadline passed.");
     }
+    for (size_t i = 0; i < count; i++)
+        predict_one(engine, images[i], options, &out[i]);
+    if (engine->device)
+        return run_on_device(engine, count, options, failure, out);
     engine->batches++;
     engine->images += count;
     engine->sizes[count - 1]++;
-    for (size_t i = 0; i < count; i++)
-        predict_one(engine, images[i], options, &out[i]);
     return STATUS_OK;
 }
 

@@ -3,14 +3,15 @@
  * Its `rung` option chooses how it behaves: "slow" takes a second for a prediction
  * unless its client has gone or its deadline passed, "loading" three seconds
  * to be created, "broken" fails to be, "full" has no room in its queue, "lost" has lost its device, "dead"
- * for good, "stuck" makes no progress.
+ * for good, "stuck" makes no progress. With "batched:N" images go in batches of max_batch (8) to a device
+ * that takes N ms for each (fake_device.h).
  */
 #ifndef CXRD_TESTS_UNIT_API_FAKE_ENGINE_H
 #define CXRD_TESTS_UNIT_API_FAKE_ENGINE_H
 
 #include "engine/engine.h"
 
-enum { FAKE_GRID = 4, FAKE_SIDE = 64, FAKE_WIDTH = 64 };
+enum { FAKE_GRID = 4, FAKE_SIDE = 64, FAKE_WIDTH = 64, FAKE_SLOW_CAPACITY = 4 };
 
 /* Heads: "findings" (GLoRI: Normal, Edema, Mass, Nodule), "cardiac" (a GLoRI risk: area_lost), "extra"
  * (linear: Tuberculosis, calibrated). Label number i of all has the logit i - 2 + mean pixel / 255, but

@@ -44,7 +44,7 @@ START_TEST(nothing_given_means_the_defaults)
     ck_assert_str_eq(settings.listen, "127.0.0.1:8080");
     ck_assert_ptr_null(settings.probe_listen);
     ck_assert_uint_eq(settings.device_count, 0);
-    ck_assert_uint_eq(settings.threads, 64);
+    ck_assert_uint_eq(settings.threads, 256);
     ck_assert_uint_eq(settings.decoders, 0);
     ck_assert_uint_eq(settings.decoder_sandbox, 1);
     ck_assert_uint_eq(settings.head_timeout_ms, 20000);

@@ -1,0 +1,257 @@
+#!/usr/bin/env python3
+"""Clients that mean no good: hostile_test.py CXRD MODEL [--bad 10000] [--slow 200] [--dropped 2000]
+
+All at once: requests that are good ones with something broken, clients that send a byte a second, and connections that are
+dropped at any moment. Meanwhile a good prediction and the probes are answered within a second, and afterwards descriptors,
+threads, decoders and memory are back where they were. MODEL is a package, or any word for the fake engine. What was promised was seen with the demonstration model and the
+counts that stand here, on the newer CPU driver: CXRD_TEST_WRAPPER=scripts/userland-run hostile_test.py build/cli/cxrd models/phantom
+"""
+
+import argparse
+import base64
+import collections
+import contextlib
+import json
+import pathlib
+import random
+import re
+import selectors
+import socket
+import struct
+import threading
+import time
+
+from service import FORM, ROOT, Service, children, form, in_background, png, wait_until
+
+WORKERS, THREADS = 4, 256
+PICTURE = png(100, 80)
+JPEG = (ROOT / "models/phantom/samples/consolidation_devices.jpg").read_bytes()
+ANSWER_S_MAX = 1
+
+
+def request(kind, body, target="/predict", length=None, extra=b""):
+    return (f"POST {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: {kind}\r\n".encode() + extra +
+            b"Content-Length: %d\r\n\r\n" % (len(body) if length is None else length) + body)
+
+
+def damaged(data, chance):
+    """A copy with some bytes changed, cut out, doubled or cut off."""
+    data = bytearray(data)
+    for _ in range(chance.choice((1, 1, 2, 8))):
+        at = chance.randrange(len(data) + 1)
+        size = min(chance.choice((1, 2, 4, 16, 300)), len(data) - at)
+        way = chance.randrange(5)
+        if way == 0:
+            data[at:at + size] = chance.randbytes(size)
+        elif way == 1:
+            del data[at:at + size]
+        elif way == 2:
+            data[at:at] = data[at:at + size]
+        elif way == 3:
+            data[at:at + size] = chance.choice((b"\0", b"\xff", b"\r\n", b'"', b"{", b"--", b"99999999999", b": ")) * size
+        else:
+            del data[at:]
+    return bytes(data)
+
+
+class Bad:
+    """Good requests of every kind, and how they are broken."""
+
+    def __init__(self, model):
+        text = base64.b64encode(PICTURE).decode()
+        tensor = {"name": "image", "datatype": "BYTES", "shape": [1], "data": [text]}
+        self.images = [("image/png", PICTURE), ("image/jpeg", JPEG)]
+        self.others = [(FORM, form([("a.png", PICTURE), (None, JPEG[:2000])], attention="png"), "/predict"),
+                       ("application/json", json.dumps({"images": [{"id": "a", "data": text}], "heads": ["findings"],
+                                                        "threshold": 0.5}).encode(), "/predict"),
+                       ("application/json", json.dumps({"inputs": [tensor]}).encode(), f"/v2/models/{model}/infer")]
+
+    def next(self, chance):
+        """The bytes to send, and whether the sending side is to be shut behind them."""
+        way = chance.randrange(6)
+        if way < 2: # a broken image in a request that is in order
+            kind, image = chance.choice(self.images)
+            return request(kind, damaged(image, chance), "/predict?attention=" + chance.choice(("none", "overlay"))), False
+        if way < 4: # a broken body with the right length
+            kind, body, target = chance.choice(self.others)
+            return request(kind, damaged(body, chance), target), False
+        if way == 4: # a body that is shorter than announced
+            kind, body, target = chance.choice(self.others)
+            return request(kind, body[:chance.randrange(len(body))], target, len(body)), True
+        head, body = request(*chance.choice(self.others)).split(b"\r\n\r\n", 1)
+        return damaged(head + b"\r\n\r\n", chance) + body, True
+
+
+def send_bad(running, model, count, seed, codes):
+    chance, bad = random.Random(seed), Bad(model)
+    for _ in range(count):
+        data, shut = bad.next(chance)
+        received = b""
+        with running.connect() as connection:
+            try:
+                connection.sendall(data)
+                if shut:
+                    connection.shutdown(socket.SHUT_WR)
+                while part := connection.recv(65536):
+                    received += part
+            except ConnectionError:
+                pass
+        found = re.match(rb"HTTP/1\.1 (\d{3}) ", received)
+        codes[int(found[1]) if found else 0] += 1
+
+
+class Slow(threading.Thread):
+    """Clients that send a byte a second, half of them of a head, half of a body, and come again when sent away."""
+
+    DATA = request("image/png", b"x" * 10000)
+    HEAD = DATA.index(b"\r\n\r\n") + 4
+
+    def __init__(self, running, count):
+        super().__init__()
+        self.address, self.ending, self.sent_away = ("127.0.0.1", running.port), False, 0
+        self.selector, self.clients = selectors.DefaultSelector(), {}
+        for number in range(count):
+            self.connect(bool(number % 2))
+
+    def connect(self, to_the_body):
+        connection = socket.create_connection(self.address)
+        connection.setblocking(False)
+        if to_the_body:
+            connection.sendall(self.DATA[:self.HEAD])
+        self.clients[connection] = self.HEAD if to_the_body else 0
+        self.selector.register(connection, selectors.EVENT_READ)
+
+    def drip(self):
+        for connection, at in self.clients.items():
+            try:
+                connection.send(self.DATA[at:at + 1])
+                self.clients[connection] += 1
+            except OSError:
+                pass # was sent away, which the selector tells
+
+    def answer(self, connection):
+        try:
+            if connection.recv(65536):
+                return
+        except OSError:
+            pass
+        self.sent_away += 1
+        self.selector.unregister(connection)
+        to_the_body = self.clients.pop(connection) >= self.HEAD
+        connection.close()
+        self.connect(to_the_body)
+
+    def run(self):
+        while not self.ending:
+            self.drip()
+            end = time.monotonic() + 1
+            while (left := end - time.monotonic()) > 0:
+                for key, _ in self.selector.select(left):
+                    self.answer(key.fileobj)
+        for connection in self.clients:
+            connection.close()
+
+
+def drop_connections(running, count, seed):
+    """Opens connections and drops them: at once, in a head, in a body, before the answer; some with a reset."""
+    chance, data = random.Random(seed), request("image/png", PICTURE)
+    for _ in range(count):
+        with running.connect() as connection:
+            connection.sendall(data[:chance.choice((0, 0, chance.randrange(100), chance.randrange(len(data)), len(data)))])
+            if chance.random() < 0.5:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+class Watch(threading.Thread):
+    """Good requests, one after the other: the slowest of each kind, and what was not answered well."""
+
+    def __init__(self, running):
+        super().__init__()
+        self.running, self.ending, self.slowest, self.wrong, self.count = running, False, collections.Counter(), [], 0
+
+    def run(self):
+        while not self.ending:
+            for target in ("/healthz", "/readyz", "/metrics", "/predict"):
+                start = time.monotonic()
+                answer = self.running.post(target, "image/png", PICTURE) if target == "/predict" else self.running.get(target)
+                self.slowest[target] = max(self.slowest[target], time.monotonic() - start)
+                if answer.code != 200:
+                    self.wrong.append((target, answer.code, answer.detail))
+            self.count += 1
+            time.sleep(0.02)
+
+
+def held(process):
+    """What a process and its decoders hold: descriptors, threads, decoders, MiB."""
+    (template,) = children(process)
+    family = [process, template, *children(template)]
+    folder = pathlib.Path("/proc")
+    kib = sum(int(re.search(r"^Pss:\s+(\d+)", (folder / str(one) / "smaps_rollup").read_text(), re.M)[1]) for one in family)
+    return (sum(len(list((folder / str(one) / "fd").iterdir())) for one in family),
+            len(list((folder / str(process) / "task").iterdir())), len(family) - 2, kib / 1024)
+
+
+def attack(running, model, bad, slow, dropped):
+    """All of it at once; returns the codes of bad requests and how often slow clients were sent away."""
+    codes, drip = collections.Counter(), Slow(running, slow)
+    drip.start()
+    threads = [in_background(lambda seed=seed: send_bad(running, model, bad // WORKERS, seed, codes))
+               for seed in range(WORKERS)]
+    threads.append(in_background(lambda: drop_connections(running, dropped, 1)))
+    for thread in threads:
+        thread.join()
+    drip.ending = True
+    drip.join()
+    return codes, drip.sent_away
+
+
+def warm(running, threads):
+    """Uses every thread of the service with a request as long as what it keeps for a connection; that is taken once."""
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(running.connect()) for _ in range(threads)]
+        for connection in connections:
+            connection.sendall(request("image/png", PICTURE + bytes(100000)).replace(b"Connection: close", b"X-A: b"))
+        for connection in connections:
+            connection.recv(65536)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("binary")
+    parser.add_argument("model")
+    for name, count in (("bad", 10000), ("slow", 200), ("dropped", 2000)):
+        parser.add_argument(f"--{name}", type=int, default=count)
+    parser.add_argument("--memory-mib", type=float, default=8, help="that may be held more than before")
+    arguments = parser.parse_args()
+    with Service(arguments.binary, "--log-level", "error", "--head-timeout-ms", "5000", "--body-timeout-ms", "8000",
+                 "--decoders", "2", "--threads", str(THREADS), model=arguments.model) as running:
+        model = running.get("/models").json["models"][0]["name"]
+        for _ in range(3):
+            warm(running, THREADS)
+        attack(running, model, arguments.bad // 10, arguments.slow, arguments.dropped // 10) # what is taken once
+        time.sleep(1)
+        before, watch, start = held(running.process.pid), Watch(running), time.monotonic()
+        watch.start()
+        codes, sent_away = attack(running, model, arguments.bad, arguments.slow, arguments.dropped)
+        seconds = time.monotonic() - start
+        watch.ending = True
+        watch.join()
+        wait_until(lambda: held(running.process.pid)[:3] == before[:3])
+        after = held(running.process.pid)
+        errors = running.errors()
+        code = running.stop()
+    print(f"{sum(codes.values())} bad requests in {seconds:.0f} s: {dict(sorted(codes.items()))} (0: no answer); slow clients were "
+          f"sent away {sent_away} times; {arguments.dropped} connections dropped\n{watch.count} rounds of good requests, the "
+          "slowest of each: " + ", ".join(f"{target} {1e3 * seconds:.0f} ms" for target, seconds in watch.slowest.items()) +
+          "\ndescriptors, threads, decoders, MiB: before %d %d %d %.1f, after %d %d %d %.1f" % (*before, *after))
+    assert code == 0, errors
+    assert not watch.wrong, watch.wrong[:5]
+    assert max(watch.slowest.values()) < ANSWER_S_MAX
+    assert after[3] - before[3] < arguments.memory_mib
+    assert set(codes) <= {0, 200, 400, 404, 405, 408, 411, 413, 415, 422, 431, 499, 503}, codes
+    assert codes[0] < sum(codes.values()) / 5 # who ends a request in its middle may find nobody to answer
+    assert "Sanitizer" not in errors, errors
+
+
+if __name__ == "__main__":
+    main()

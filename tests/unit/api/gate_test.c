@@ -1,0 +1,136 @@
+/* The gate by itself, and in front of an engine: whom it lets in, whom it refuses, and how that is told. */
+#include "api/gate.h"
+#include "tests/unit/api/fake_engine.h"
+#include "tests/unit/api/request.h"
+
+#include <check.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LIMIT = 3, CALLS_MAX = 2 * FAKE_SLOW_CAPACITY };
+
+static struct gate gate;
+
+static size_t enter_all(void)
+{
+    size_t entered = 0;
+    while (gate_enter(&gate))
+        entered++;
+    return entered;
+}
+
+static void leave(size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        gate_leave(&gate);
+}
+
+START_TEST(a_burst_after_an_idle_moment_is_let_in_and_no_second_one)
+{
+    gate_init(&gate, LIMIT);
+    ck_assert(gate_is_open(&gate));
+    ck_assert_uint_eq(enter_all(), 2 * LIMIT);
+    ck_assert(!gate_is_open(&gate));
+    usleep(1000 * (GATE_BURST_MS + 20));
+    leave(LIMIT);
+    ck_assert_uint_eq(enter_all(), 0);
+    leave(1);
+    ck_assert(gate_is_open(&gate));
+    ck_assert_uint_eq(enter_all(), 1);
+    leave(LIMIT - 1); /* not idle */
+    ck_assert_uint_eq(enter_all(), LIMIT - 1);
+    leave(LIMIT); /* idle */
+    ck_assert_uint_eq(enter_all(), 2 * LIMIT);
+    leave(2 * LIMIT);
+    gate_finish(&gate);
+}
+END_TEST
+
+START_TEST(what_finds_nobody_inside_is_always_let_in)
+{
+    gate_init(&gate, 0);
+    ck_assert(gate_is_open(&gate));
+    ck_assert_uint_eq(enter_all(), 1);
+    leave(1);
+    gate_finish(&gate);
+}
+END_TEST
+
+START_TEST(a_lower_limit_sends_nobody_out)
+{
+    gate_init(&gate, LIMIT);
+    ck_assert_uint_eq(enter_all(), 2 * LIMIT);
+    gate_limit(&gate, 1);
+    ck_assert(!gate_is_open(&gate));
+    leave(2 * LIMIT);
+    ck_assert_uint_eq(enter_all(), 2);
+    leave(2);
+    gate_finish(&gate);
+}
+END_TEST
+
+static struct service service;
+static struct bytes image;
+
+static void *predict(void *call)
+{
+    call_run(call, service.api, "POST", "/predict?attention=none", "image/png", image);
+    return NULL;
+}
+
+/* Sends `count` requests that take a second each, then one more, which is to get `code`. */
+static void expect_behind(size_t count, int code)
+{
+    struct call calls[CALLS_MAX], last;
+    pthread_t threads[CALLS_MAX];
+    ck_assert_uint_le(count, CALLS_MAX);
+    for (size_t i = 0; i < count; i++)
+        pthread_create(&threads[i], NULL, predict, &calls[i]);
+    usleep(400000);
+    predict(&last);
+    ck_assert_int_eq(last.response.code, code);
+    if (code == 503) {
+        ck_assert_int_gt(last.response.retry_after_s, 0);
+        ck_assert_ptr_nonnull(strstr(call_detail(&last), "as much work as it can do soon"));
+    }
+    for (size_t i = 0; i < count; i++) {
+        pthread_join(threads[i], NULL);
+        ck_assert_int_eq(calls[i].response.code, 200);
+        call_end(&calls[i]);
+    }
+    call_end(&last);
+}
+
+START_TEST(the_limit_is_what_the_engines_say_unless_it_is_set)
+{
+    image = picture(40, 40);
+    service_begin(&service, "slow");
+    expect_behind(2 * FAKE_SLOW_CAPACITY - 1, 200); /* two engines */
+    expect_behind(2 * FAKE_SLOW_CAPACITY, 503);
+    api_limit_requests(service.api, 2);
+    api_publish(service.api, service.engines, 2);
+    expect_behind(1, 200);
+    expect_behind(2, 503);
+    service_end(&service);
+    free((void *)image.data);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *cases = tcase_create("gate");
+    tcase_set_timeout(cases, 60);
+    tcase_add_test(cases, a_burst_after_an_idle_moment_is_let_in_and_no_second_one);
+    tcase_add_test(cases, what_finds_nobody_inside_is_always_let_in);
+    tcase_add_test(cases, a_lower_limit_sends_nobody_out);
+    tcase_add_test(cases, the_limit_is_what_the_engines_say_unless_it_is_set);
+    Suite *suite = suite_create("api/gate");
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
