@@ -48,9 +48,8 @@ static enum status check_answers(const struct replica *replica, uint32_t patches
     return status;
 }
 
-/* Two passes on drawn stripes: every operation at its full size, which also tells how to cut passes, and
- * every weight of the network on few patches. Together they cost a fraction of a forward pass, which takes
- * seconds on a slow device, and see as much: what they cannot, a pass cannot either. */
+/* Two passes on drawn stripes instead of a whole one, which takes seconds on a slow device: every operation
+ * at its full size, which also tells how to cut passes, then every weight on few patches. */
 static enum status self_test(struct replica *replica, struct failure *failure)
 {
     const struct shape *shape = model_shape(replica->model), corner = shape_corner(shape);

@@ -2,6 +2,10 @@
  *
  * Debian 13 with backports: libggml-dev and libggml0-backend-vulkan; built by hand, since nothing else needs
  * it: gcc -O2 tests/bench/ggml_gemm.c -o ggml_gemm -lggml -lggml-base
+ *
+ * With a CPU driver ggml finds no device unless it is named: GGML_VK_VISIBLE_DEVICES=0 ./ggml_gemm. Its
+ * shaders for matrices are slower there than the others: GGML_VK_DISABLE_COOPMAT=1
+ * GGML_VK_DISABLE_COOPMAT2=1.
  */
 #include <ggml-alloc.h>
 #include <ggml-backend.h>
