@@ -65,8 +65,11 @@ static bool shape_is(const struct tensor *tensor, size_t rows, size_t columns)
     return rank == wanted_rank && !memcmp(found, wanted, rank * sizeof *found);
 }
 
+/* NULL after a failure, and where values are random. */
 static const struct tensor *find_tensor(struct loader *loader, size_t rows, size_t columns, const char *name)
 {
+    if (loader->status || !loader->file)
+        return NULL;
     const struct tensor *tensor = safetensors_find(loader->file, name);
     if (!tensor || !tensor_type_is_float(tensor->type)) {
         loader->status =
@@ -84,11 +87,10 @@ static const struct tensor *find_tensor(struct loader *loader, size_t rows, size
     return tensor;
 }
 
-static float *read_named(struct loader *loader, size_t rows, size_t columns, const char *name)
+/* The values of what find_tensor found, which the caller frees; NULL after a failure. */
+static float *copy_values(struct loader *loader, const struct tensor *tensor, size_t rows, size_t columns,
+                          const char *name)
 {
-    if (loader->status)
-        return NULL;
-    const struct tensor *tensor = loader->file ? find_tensor(loader, rows, columns, name) : NULL;
     if (loader->status)
         return NULL;
     float *values = memory_allocate(rows * (columns ? columns : 1), sizeof *values);
@@ -96,8 +98,20 @@ static float *read_named(struct loader *loader, size_t rows, size_t columns, con
         tensor_to_float(tensor, values);
     else
         fill_random(loader, name, rows, columns, values);
+    return values;
+}
+
+static void rest_after(const struct loader *loader, const struct tensor *tensor)
+{
     if (tensor && tensor->size_bytes >= RESTED_BYTES)
         safetensors_rest(loader->file);
+}
+
+static float *read_named(struct loader *loader, size_t rows, size_t columns, const char *name)
+{
+    const struct tensor *tensor = find_tensor(loader, rows, columns, name);
+    float *values = copy_values(loader, tensor, rows, columns, name);
+    rest_after(loader, tensor);
     return values;
 }
 
@@ -176,17 +190,14 @@ struct dense loader_dense_tensor(struct loader *loader, const struct gemm_weight
     vsnprintf(name, sizeof name, format, arguments);
     va_end(arguments);
     struct gemm_weights filled = *weights;
-    const struct tensor *tensor = NULL;
-    if (loader->file && !loader->status)
-        tensor = find_tensor(loader, weights->n, weights->k, name);
+    float *copy = NULL;
+    const struct tensor *tensor = find_tensor(loader, weights->n, weights->k, name);
     filled.values = tensor ? floats_in_place(tensor) : NULL;
-    float *copy = filled.values ? NULL : read_named(loader, weights->n, weights->k, name);
-    if (copy)
-        filled.values = copy;
+    if (!filled.values)
+        filled.values = copy = copy_values(loader, tensor, weights->n, weights->k, name);
     struct dense dense = loader_dense(loader, &filled, bias);
     free(copy);
-    if (tensor && !copy && tensor->size_bytes >= RESTED_BYTES)
-        safetensors_rest(loader->file);
+    rest_after(loader, tensor);
     return dense;
 }
 
