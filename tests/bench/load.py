@@ -85,6 +85,18 @@ class Service:
         return self.process.wait(60)
 
 
+def judged(arguments, measure):
+    """Measures a service of the command, the model and the options in `arguments`, prints the sentences of what did not hold that
+    measure(service, arguments) gives, and ends the program: with 1 where there is any or the service ended badly."""
+    service = Service(shlex.split(arguments.cxrd), arguments.model, arguments.options)
+    try:
+        found = measure(service, arguments)
+    finally:
+        code = service.stop()
+    print(f"exit status {code}", *found, sep="\n")
+    sys.exit(bool(found or code))
+
+
 def milliseconds(text):
     number, unit = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text).groups()
     return float(number) * {"us": 1e-3, "ms": 1, "s": 1e3, "m": 6e4}[unit]

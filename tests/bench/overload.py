@@ -11,11 +11,9 @@ With the fake engine's device of its own: --cxrd build/tests/integration/fake_cx
 """
 
 import argparse
-import shlex
 import statistics
-import sys
 
-from load import Service, memory_mib
+from load import judged, memory_mib
 from open_loop import OpenLoop, post
 
 REFUSED_MS_MAX = 50
@@ -46,7 +44,9 @@ def judge(usual, over, memory):
     return [sentence for sentence, bad in found.items() if bad]
 
 
-def measure(service, request, arguments):
+def measure(service, arguments):
+    request = post("/predict?attention=none", "image/png", arguments.picture)
+
     def loop():
         return OpenLoop(service.port, [request], arguments.poisson)
 
@@ -73,13 +73,7 @@ def main():
     parser.add_argument("--poisson", action="store_true", help="at random moments, not evenly")
     parser.add_argument("options", nargs="*", help="of cxrd serve, after --")
     arguments = parser.parse_args()
-    service = Service(shlex.split(arguments.cxrd), arguments.model, arguments.options)
-    try:
-        found = measure(service, post("/predict?attention=none", "image/png", arguments.picture), arguments)
-    finally:
-        code = service.stop()
-    print(f"exit status {code}", *found, sep="\n")
-    sys.exit(bool(found or code))
+    judged(arguments, measure)
 
 
 if __name__ == "__main__":

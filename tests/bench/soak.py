@@ -13,12 +13,11 @@ import base64
 import json
 import pathlib
 import re
-import shlex
 import statistics
 import sys
 import time
 
-from load import Service
+from load import judged
 from open_loop import OpenLoop, percentile, post
 
 THREADS = 256 # what cxrd serve has where nothing else is set
@@ -127,13 +126,7 @@ def main():
     parser.add_argument("--rate", type=float, help="requests a second, instead")
     parser.add_argument("options", nargs="*", help="of cxrd serve, after --")
     arguments = parser.parse_args()
-    service = Service(shlex.split(arguments.cxrd), arguments.model, arguments.options)
-    try:
-        found = run(service, arguments)
-    finally:
-        code = service.stop()
-    print(f"exit status {code}", *found, sep="\n")
-    sys.exit(bool(found or code))
+    judged(arguments, run)
 
 
 if __name__ == "__main__":
