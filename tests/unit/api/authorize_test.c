@@ -1,5 +1,6 @@
 #include "engine/base/file.h"
 #include "tests/unit/api/request.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -136,11 +137,5 @@ int main(void)
     tcase_add_test(cases, what_is_open_stays_open);
     tcase_add_test(cases, a_quota_is_told_with_its_wait);
     tcase_add_test(cases, keys_are_replaced_only_by_good_ones);
-    Suite *suite = suite_create("api/authorize");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("api/authorize", cases);
 }

@@ -1,4 +1,5 @@
 #include "api/base64.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -80,11 +81,5 @@ int main(void)
     tcase_add_test(cases, the_vectors_of_the_standard);
     tcase_add_test(cases, every_byte_comes_back);
     tcase_add_test(cases, anything_else_is_refused);
-    Suite *suite = suite_create("api/base64");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("api/base64", cases);
 }

@@ -1,5 +1,6 @@
 #include "api/compress.h"
 #include "tests/unit/api/request.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -100,11 +101,5 @@ int main(void)
     tcase_add_test(cases, gzip_is_taken_when_it_is_accepted);
     tcase_add_test(cases, an_unpacked_answer_is_the_plain_one);
     tcase_add_test(cases, what_is_short_or_no_text_stays_as_it_is);
-    Suite *suite = suite_create("api/compress");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("api/compress", cases);
 }

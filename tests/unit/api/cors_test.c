@@ -1,4 +1,5 @@
 #include "tests/unit/api/request.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -134,11 +135,5 @@ int main(void)
     tcase_add_test(cases, a_preflight_is_answered);
     tcase_add_test(cases, a_star_is_for_all_and_varies_by_nothing);
     tcase_add_test(cases, what_is_no_origin_is_refused);
-    Suite *suite = suite_create("api/cors");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("api/cors", cases);
 }

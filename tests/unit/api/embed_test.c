@@ -1,6 +1,7 @@
 #include "api/base64.h"
 #include "tests/unit/api/fake_engine.h"
 #include "tests/unit/api/request.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -27,22 +28,7 @@ static void end(void)
 
 static const struct json *embedding(size_t number)
 {
-    const struct json *item = json_first(json_member(call.json, "embeddings"));
-    while (number--)
-        item = json_next(item);
-    return item;
-}
-
-/* The names of an object's members, with commas. */
-static const char *names(const struct json *object)
-{
-    static char text[256];
-    *text = '\0';
-    for (const struct json *member = json_first(object); member; member = json_next(member)) {
-        strcat(text, *text ? "," : "");
-        strcat(text, json_name(member));
-    }
-    return text;
+    return json_item(json_member(call.json, "embeddings"), number);
 }
 
 static void run(const char *target, const char *type, struct bytes body)
@@ -52,11 +38,7 @@ static void run(const char *target, const char *type, struct bytes body)
 
 static void refused(const char *target, const char *type, struct bytes body, int code, const char *words)
 {
-    run(target, type, body);
-    ck_assert_msg(call.response.code == code, "%s: %d %s", target, call.response.code, call_detail(&call));
-    ck_assert_msg(strstr(call_detail(&call), words), "%s: %s", target, call_detail(&call));
-    ck_assert_str_eq(call.response.content_type, "application/problem+json");
-    call_end(&call);
+    call_refused(&call, service.api, target, type, body, code, words);
 }
 
 /* Value i of an array of FAKE_WIDTH numbers. */
@@ -64,10 +46,7 @@ static double value(const struct json *array, size_t i)
 {
     double number = 0;
     ck_assert_uint_eq(json_length(array), FAKE_WIDTH);
-    const struct json *item = json_first(array);
-    while (i--)
-        item = json_next(item);
-    ck_assert(json_number(item, &number));
+    ck_assert(json_number(json_item(array, i), &number));
     return number;
 }
 
@@ -75,10 +54,10 @@ START_TEST(class_and_mean_come_by_default)
 {
     run("/embed", "image/png", png);
     ck_assert_msg(call.response.code == 200, "%s", call_detail(&call));
-    ck_assert_str_eq(names(call.json), "request_id,model,embeddings,timing_ms");
-    ck_assert_str_eq(names(json_member(call.json, "model")), "name,version,weights_sha256,intended_use");
-    ck_assert_str_eq(names(embedding(0)), "image,class,mean");
-    ck_assert_str_eq(names(json_member(embedding(0), "image")),
+    ck_assert_str_eq(json_names(call.json), "request_id,model,embeddings,timing_ms");
+    ck_assert_str_eq(json_names(json_member(call.json, "model")), "name,version,weights_sha256,intended_use");
+    ck_assert_str_eq(json_names(embedding(0)), "image,class,mean");
+    ck_assert_str_eq(json_names(json_member(embedding(0), "image")),
                      "id,format,width,height,profile,warnings,region");
     double first = value(json_member(embedding(0), "class"), 0);
     ck_assert(first > 0 && first < 1); /* the mean pixel */
@@ -96,9 +75,9 @@ START_TEST(patch_tokens_are_floats_in_base64)
     run("/v1/embed?tokens=patch,class&model=other", "image/png", png);
     ck_assert_msg(call.response.code == 200, "%s", call_detail(&call));
     ck_assert_str_eq(json_text(json_member(json_member(call.json, "model"), "name")), "other");
-    ck_assert_str_eq(names(embedding(0)), "image,class,patch");
+    ck_assert_str_eq(json_names(embedding(0)), "image,class,patch");
     const struct json *patch = json_member(embedding(0), "patch"), *shape = json_member(patch, "shape");
-    ck_assert_str_eq(names(patch), "dtype,shape,data");
+    ck_assert_str_eq(json_names(patch), "dtype,shape,data");
     ck_assert_str_eq(json_text(json_member(patch, "dtype")), "float32");
     double rows = 0, columns = 0;
     ck_assert(json_number(json_first(shape), &rows) && json_number(json_next(json_first(shape)), &columns));
@@ -123,9 +102,9 @@ START_TEST(json_and_forms_choose_tokens_too)
             base64, base64);
     run("/embed", "application/json", (struct bytes){(const uint8_t *)json, strlen(json)});
     ck_assert_msg(call.response.code == 200, "%s", call_detail(&call));
-    ck_assert_str_eq(names(embedding(0)), "image,mean");
+    ck_assert_str_eq(json_names(embedding(0)), "image,mean");
     ck_assert_str_eq(json_text(json_member(json_member(embedding(0), "image"), "id")), "a");
-    ck_assert_str_eq(names(embedding(1)), "image,error"); /* it fails alone */
+    ck_assert_str_eq(json_names(embedding(1)), "image,error"); /* it fails alone */
     ck_assert_uint_eq(call.response.images, 2);
     call_end(&call);
     free(json);
@@ -138,7 +117,7 @@ START_TEST(json_and_forms_choose_tokens_too)
     buffer_append(&form, "\r\n--b--", 7);
     run("/embed", "multipart/form-data; boundary=b", (struct bytes){form.data, form.size});
     ck_assert_msg(call.response.code == 200, "%s", call_detail(&call));
-    ck_assert_str_eq(names(embedding(0)), "image,class");
+    ck_assert_str_eq(json_names(embedding(0)), "image,class");
     call_end(&call);
     buffer_finish(&form);
 }
@@ -184,7 +163,7 @@ START_TEST(an_answer_has_its_most_patch_tokens)
             }
             run("/embed", "application/json", body);
             ck_assert_msg(call.response.code == 200, "%s", call_detail(&call));
-            ck_assert_str_eq(names(embedding((size_t)count - 1)), "image,error"); /* they are empty */
+            ck_assert_str_eq(json_names(embedding((size_t)count - 1)), "image,error"); /* they are empty */
             call_end(&call);
         }
     }
@@ -215,11 +194,5 @@ int main(void)
     tcase_add_test(cases, bad_requests_name_what_is_wrong);
     tcase_add_test(cases, an_answer_has_its_most_patch_tokens);
     tcase_add_test(cases, trouble_of_the_service_is_told);
-    Suite *suite = suite_create("api/embed");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("api/embed", cases);
 }

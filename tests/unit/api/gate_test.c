@@ -2,6 +2,7 @@
 #include "api/gate.h"
 #include "tests/unit/api/fake_engine.h"
 #include "tests/unit/api/request.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -126,11 +127,5 @@ int main(void)
     tcase_add_test(cases, what_finds_nobody_inside_is_always_let_in);
     tcase_add_test(cases, a_lower_limit_sends_nobody_out);
     tcase_add_test(cases, the_limit_is_what_the_engines_say_unless_it_is_set);
-    Suite *suite = suite_create("api/gate");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("api/gate", cases);
 }

@@ -1,6 +1,7 @@
 #include "api/base64.h"
 #include "tests/unit/api/fake_engine.h"
 #include "tests/unit/api/request.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -364,11 +365,5 @@ int main(void)
     tcase_add_test(cases, kinds_of_bodies_are_checked_before_they_are_read);
     tcase_add_test(cases, metadata_names_what_goes_in_and_out);
     tcase_add_test(cases, a_service_that_is_not_ready_says_so);
-    Suite *suite = suite_create("api/infer");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("api/infer", cases);
 }

@@ -1,5 +1,6 @@
 #include "api/keys.h"
 #include "engine/base/sha256.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -126,11 +127,5 @@ int main(void)
     tcase_add_test(cases, there_may_be_1024_keys);
     tcase_add_test(cases, a_rate_is_a_bucket_that_fills_steadily);
     tcase_add_test(cases, without_a_rate_there_is_no_bound);
-    Suite *suite = suite_create("api/keys");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("api/keys", cases);
 }

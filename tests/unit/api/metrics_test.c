@@ -1,5 +1,6 @@
 #include "api/metrics.h"
 #include "tests/unit/api/request.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -208,11 +209,5 @@ int main(void)
     tcase_add_test(cases, before_the_model_is_loaded_there_are_metrics_too);
     tcase_add_test(cases, many_threads_count_at_once);
     tcase_add_test(cases, whatever_was_counted_fits);
-    Suite *suite = suite_create("api/metrics");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("api/metrics", cases);
 }

@@ -1,4 +1,5 @@
 #include "api/multipart.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -139,11 +140,5 @@ int main(void)
     tcase_add_test(cases, malformed_bodies_are_refused);
     tcase_add_test(cases, every_cut_of_a_body_is_refused);
     tcase_add_test(cases, parts_and_headers_are_bounded);
-    Suite *suite = suite_create("api/multipart");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("api/multipart", cases);
 }

@@ -1,5 +1,6 @@
 #include "api/options.h"
 #include "tests/unit/api/fake_engine.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -137,11 +138,5 @@ int main(void)
     tcase_add_test(cases, what_is_given_is_taken);
     tcase_add_test(cases, what_is_wrong_is_named_with_what_there_is);
     tcase_add_test(cases, the_labels_asked_for_get_maps);
-    Suite *suite = suite_create("api/options");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("api/options", cases);
 }

@@ -1,5 +1,6 @@
 #include "api/base64.h"
 #include "tests/unit/api/request.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -24,22 +25,7 @@ static void end(void)
 
 static const struct json *prediction(size_t number)
 {
-    const struct json *item = json_first(json_member(call.json, "predictions"));
-    while (number--)
-        item = json_next(item);
-    return item;
-}
-
-/* The names of an object's members, with commas. */
-static const char *names(const struct json *object)
-{
-    static char text[256];
-    *text = '\0';
-    for (const struct json *member = json_first(object); member; member = json_next(member)) {
-        strcat(text, *text ? "," : "");
-        strcat(text, json_name(member));
-    }
-    return text;
+    return json_item(json_member(call.json, "predictions"), number);
 }
 
 static void run(const char *target, const char *type, struct bytes body)
@@ -49,12 +35,7 @@ static void run(const char *target, const char *type, struct bytes body)
 
 static void refused(const char *target, const char *type, struct bytes body, int code, const char *words)
 {
-    run(target, type, body);
-    ck_assert_msg(call.response.code == code, "%s: %d %s", target, call.response.code, call_detail(&call));
-    ck_assert_msg(strstr(call_detail(&call), words), "%s: %s", target, call_detail(&call));
-    ck_assert_str_eq(call.response.content_type, "application/problem+json");
-    ck_assert_str_eq(json_text(json_member(call.json, "instance")), "test-1");
-    call_end(&call);
+    call_refused(&call, service.api, target, type, body, code, words);
 }
 
 /* A form with `count` image parts and one more field, in the call's memory. */
@@ -81,23 +62,24 @@ START_TEST(the_answer_has_the_shape_of_the_contract)
 {
     run("/predict?attention_for=all", "image/png", png);
     ck_assert_int_eq(call.response.code, 200);
-    ck_assert_str_eq(names(call.json), "request_id,model,predictions,timing_ms");
-    ck_assert_str_eq(names(json_member(call.json, "model")), "name,version,weights_sha256,intended_use");
-    ck_assert_str_eq(names(json_member(call.json, "timing_ms")), "decode,preprocess,queue,inference,total");
-    ck_assert_str_eq(names(prediction(0)), "image,findings,risk_scores,attention_maps");
+    ck_assert_str_eq(json_names(call.json), "request_id,model,predictions,timing_ms");
+    ck_assert_str_eq(json_names(json_member(call.json, "model")), "name,version,weights_sha256,intended_use");
+    ck_assert_str_eq(json_names(json_member(call.json, "timing_ms")),
+                     "decode,preprocess,queue,inference,total");
+    ck_assert_str_eq(json_names(prediction(0)), "image,findings,risk_scores,attention_maps");
     const struct json *image = json_member(prediction(0), "image");
-    ck_assert_str_eq(names(image), "id,format,width,height,profile,warnings,region");
-    ck_assert_str_eq(names(json_member(image, "region")), "x,y,width,height");
+    ck_assert_str_eq(json_names(image), "id,format,width,height,profile,warnings,region");
+    ck_assert_str_eq(json_names(json_member(image, "region")), "x,y,width,height");
     const struct json *findings = json_member(prediction(0), "findings");
     ck_assert_uint_eq(json_length(findings), 5);
-    ck_assert_str_eq(names(json_first(findings)),
+    ck_assert_str_eq(json_names(json_first(findings)),
                      "head,label,logit,probability,threshold,threshold_source,positive,codes");
     const struct json *risks = json_member(prediction(0), "risk_scores");
     ck_assert_uint_eq(json_length(risks), 1);
-    ck_assert_str_eq(names(json_first(risks)), "name,logit,probability,definition");
+    ck_assert_str_eq(json_names(json_first(risks)), "name,logit,probability,definition");
     const struct json *maps = json_member(prediction(0), "attention_maps");
     ck_assert_uint_eq(json_length(maps), 5);
-    ck_assert_str_eq(names(json_first(maps)), "head,label,rows,columns,values,peak");
+    ck_assert_str_eq(json_names(json_first(maps)), "head,label,rows,columns,values,peak");
     ck_assert_uint_eq(call.response.images, 1);
     call_end(&call);
 }
@@ -142,7 +124,7 @@ START_TEST(pictures_are_the_size_of_the_region)
     for (int i = 0; i < 2; i++) {
         run(forms[i], "image/png", png);
         const struct json *map = json_first(json_member(prediction(0), "attention_maps"));
-        ck_assert_str_eq(names(map), "head,label,png,peak");
+        ck_assert_str_eq(json_names(map), "head,label,png,peak");
         const char *text = json_text(json_member(map, "png"));
         struct bytes encoded;
         struct failure failure;
@@ -166,11 +148,11 @@ START_TEST(an_image_that_fails_among_several_fails_alone)
     memset((void *)memmem(buffer.data, buffer.size, png.data, 8), 'x', 8); /* the first is no PNG any more */
     run("/predict", FORM, (struct bytes){buffer.data, buffer.size});
     ck_assert_int_eq(call.response.code, 200);
-    ck_assert_str_eq(names(prediction(0)), "image,error");
+    ck_assert_str_eq(json_names(prediction(0)), "image,error");
     ck_assert_str_eq(json_text(json_member(json_member(prediction(0), "image"), "id")), "0.png");
     double code = 0;
     ck_assert(json_number(json_member(json_member(prediction(0), "error"), "status"), &code) && code == 415);
-    ck_assert_str_eq(names(prediction(1)), "image,findings,risk_scores,attention_maps");
+    ck_assert_str_eq(json_names(prediction(1)), "image,findings,risk_scores,attention_maps");
     ck_assert_str_eq(json_text(json_member(json_member(prediction(1), "image"), "id")), "1.png");
     call_end(&call);
     buffer_finish(&buffer);
@@ -277,11 +259,5 @@ int main(void)
     tcase_add_test(cases, bad_json_is_refused);
     tcase_add_test(cases, thresholds_and_models_can_be_chosen);
     tcase_add_test(cases, trouble_of_the_service_is_told_apart);
-    Suite *suite = suite_create("api/predict");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("api/predict", cases);
 }

@@ -1,4 +1,5 @@
 #include "api/problem.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -42,11 +43,5 @@ int main(void)
     tcase_add_test(cases, a_problem_has_the_members_of_the_standard);
     tcase_add_test(cases, what_failed_inside_stays_inside);
     tcase_add_test(cases, codes_are_those_of_the_table);
-    Suite *suite = suite_create("api/problem");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("api/problem", cases);
 }

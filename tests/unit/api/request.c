@@ -70,6 +70,17 @@ void call_run_headers(struct call *call, struct api *api, const char *method, co
         ck_assert(!json_parse(call->response.body, 32, &failure, &call->json));
 }
 
+void call_refused(struct call *call, struct api *api, const char *target, const char *content_type,
+                  struct bytes body, int code, const char *words)
+{
+    call_run(call, api, "POST", target, content_type, body);
+    ck_assert_msg(call->response.code == code, "%s: %d %s", target, call->response.code, call_detail(call));
+    ck_assert_msg(strstr(call_detail(call), words), "%s: %s", target, call_detail(call));
+    ck_assert_str_eq(call->response.content_type, "application/problem+json");
+    ck_assert_str_eq(json_text(json_member(call->json, "instance")), "test-1");
+    call_end(call);
+}
+
 void call_end(struct call *call)
 {
     json_destroy(&call->json);
@@ -81,6 +92,26 @@ const char *call_detail(const struct call *call)
 {
     const char *detail = json_text(json_member(call->json, "detail"));
     return detail ? detail : "";
+}
+
+const struct json *json_item(const struct json *array, size_t number)
+{
+    ck_assert_uint_lt(number, json_length(array));
+    const struct json *item = json_first(array);
+    while (number--)
+        item = json_next(item);
+    return item;
+}
+
+const char *json_names(const struct json *object)
+{
+    static char text[256];
+    *text = '\0';
+    for (const struct json *member = json_first(object); member; member = json_next(member)) {
+        strcat(text, *text ? "," : "");
+        strcat(text, json_name(member));
+    }
+    return text;
 }
 
 struct bytes picture(uint32_t width, uint32_t height)

@@ -30,6 +30,9 @@ void call_run(struct call *call, struct api *api, const char *method, const char
 /* The same with headers of one's own, at most CALL_HEADERS_MAX. */
 void call_run_headers(struct call *call, struct api *api, const char *method, const char *target,
                       const struct api_header *headers, size_t count, struct bytes body);
+/* The same of a request that is refused with this code, as a problem whose sentence has these words. */
+void call_refused(struct call *call, struct api *api, const char *target, const char *content_type,
+                  struct bytes body, int code, const char *words);
 void call_end(struct call *call);
 
 /* A header of the answer; NULL when it has none. */
@@ -37,6 +40,11 @@ const char *call_header(const struct call *call, const char *name);
 
 /* A problem's sentence; "" when the answer is none. */
 const char *call_detail(const struct call *call);
+
+/* Item `number` of an array, which has it. */
+const struct json *json_item(const struct json *array, size_t number);
+/* The names of an object's members, with commas; valid until the next call. */
+const char *json_names(const struct json *object);
 
 /* A grey PNG of width x height with a gradient. The caller frees it with free((void *)data). */
 struct bytes picture(uint32_t width, uint32_t height);

@@ -1,4 +1,5 @@
 #include "tests/unit/api/request.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -148,11 +149,5 @@ int main(void)
     tcase_add_test(cases, models_show_heads_and_labels);
     tcase_add_test(cases, both_descriptions_are_served);
     tcase_add_test(cases, request_ids_are_taken_when_they_are_safe);
-    Suite *suite = suite_create("api/routes");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("api/routes", cases);
 }

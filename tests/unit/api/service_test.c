@@ -1,6 +1,7 @@
 /* Engines replaced while requests are answered. */
 #include "tests/unit/api/fake_engine.h"
 #include "tests/unit/api/request.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -103,11 +104,5 @@ int main(void)
     tcase_set_timeout(cases, 60);
     tcase_add_test(cases, requests_end_on_the_engines_they_began_with);
     tcase_add_test(cases, engines_that_were_replaced_are_used_by_nobody);
-    Suite *suite = suite_create("api/service");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("api/service", cases);
 }

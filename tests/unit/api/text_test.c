@@ -1,4 +1,5 @@
 #include "api/text.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -97,11 +98,5 @@ int main(void)
     tcase_add_test(cases, quotes_are_short_and_clean);
     tcase_add_test(cases, lists_are_split_and_joined);
     tcase_add_test(cases, numbers_are_whole_texts);
-    Suite *suite = suite_create("api/text");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("api/text", cases);
 }

@@ -1,4 +1,5 @@
 #include "api/trace.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -77,11 +78,5 @@ int main(void)
     TCase *cases = tcase_create("trace");
     tcase_add_test(cases, a_valid_parent_is_continued);
     tcase_add_test(cases, anything_else_begins_a_new_trace);
-    Suite *suite = suite_create("api/trace");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("api/trace", cases);
 }

@@ -1,4 +1,5 @@
 #include "engine/base/clock.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -23,11 +24,5 @@ int main(void)
 {
     TCase *cases = tcase_create("clock");
     tcase_add_test(cases, time_passes_forwards);
-    Suite *suite = suite_create("base/clock");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("base/clock", cases);
 }

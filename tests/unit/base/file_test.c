@@ -1,4 +1,5 @@
 #include "engine/base/file.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -161,11 +162,5 @@ int main(void)
     tcase_add_test(cases, missing_and_irregular_files);
     tcase_add_test(cases, failed_write_leaves_the_old_file_alone);
     tcase_add_test(cases, join);
-    Suite *suite = suite_create("base/file");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("base/file", cases);
 }

@@ -1,4 +1,5 @@
 #include "engine/base/half.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -155,11 +156,5 @@ int main(void)
     tcase_add_test(cases, half_edges);
     tcase_add_test(cases, every_bfloat16_comes_back);
     tcase_add_test(cases, bfloat16_rounds_to_nearest_even);
-    Suite *suite = suite_create("base/half");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("base/half", cases);
 }

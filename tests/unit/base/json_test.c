@@ -1,4 +1,5 @@
 #include "engine/base/json.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -281,11 +282,5 @@ int main(void)
     tcase_add_test(cases, floats_come_back_bit_for_bit);
     tcase_add_test(cases, floats_are_printed_short);
     tcase_add_test(cases, building_and_printing);
-    Suite *suite = suite_create("base/json");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("base/json", cases);
 }

@@ -1,6 +1,7 @@
 #include "engine/base/log.h"
 
 #include "engine/base/json.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -157,11 +158,5 @@ int main(void)
     tcase_add_test(cases, events_carry_members);
     tcase_add_test(cases, events_without_members);
     tcase_add_test(cases, lines_of_threads_do_not_mix);
-    Suite *suite = suite_create("base/log");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("base/log", cases);
 }

@@ -1,4 +1,5 @@
 #include "engine/base/memory.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <signal.h>
@@ -180,11 +181,5 @@ int main(void)
     tcase_add_test(cases, arena_pieces_are_apart_aligned_and_zeroed);
     tcase_add_test(cases, arena_holds_pieces_larger_than_a_block);
     tcase_add_test(cases, arena_texts);
-    Suite *suite = suite_create("base/memory");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("base/memory", cases);
 }

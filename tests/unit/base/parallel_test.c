@@ -1,5 +1,6 @@
 /* Every part of a job is done once, whatever the number of threads. */
 #include "engine/base/parallel.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -53,11 +54,5 @@ int main(void)
     TCase *cases = tcase_create("parallel");
     tcase_add_test(cases, every_part_is_done_once);
     tcase_add_test(cases, parts_run_side_by_side);
-    Suite *suite = suite_create("base/parallel");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("base/parallel", cases);
 }

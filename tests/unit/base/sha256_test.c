@@ -1,5 +1,6 @@
 /* SHA-256 against the examples of FIPS 180-4 and the digest of no bytes. */
 #include "engine/base/sha256.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <string.h>
@@ -37,14 +38,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("sha256");
     TCase *all = tcase_create("all");
     tcase_add_test(all, known_digests);
     tcase_add_test(all, digests_are_compared_whole);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("sha256", all);
 }

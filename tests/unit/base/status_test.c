@@ -1,4 +1,5 @@
 #include "engine/base/status.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -100,11 +101,5 @@ int main(void)
     tcase_add_test(cases, sentences_stay_on_one_line);
     tcase_add_test(cases, prefix_keeps_status_and_sentence);
     tcase_add_test(cases, every_status_has_a_name_of_its_own);
-    Suite *suite = suite_create("base/status");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("base/status", cases);
 }

@@ -1,4 +1,5 @@
 #include "engine/base/yaml_json.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -69,11 +70,5 @@ int main(void)
     tcase_add_test(cases, values_keep_their_types);
     tcase_add_test(cases, containers_nest);
     tcase_add_test(cases, what_is_not_plain_data_is_refused_by_line);
-    Suite *suite = suite_create("base/yaml_json");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("base/yaml_json", cases);
 }

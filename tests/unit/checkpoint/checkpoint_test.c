@@ -4,6 +4,7 @@
 #include "engine/base/file.h"
 
 #include "tests/unit/checkpoint/pth.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -317,7 +318,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("checkpoint");
     TCase *all = tcase_create("all");
     tcase_add_checked_fixture(all, make_folder, remove_folder);
     tcase_set_timeout(all, 60);
@@ -329,10 +329,5 @@ int main(void)
     tcase_add_test(all, every_truncation_is_refused);
     tcase_add_test(all, unwraps_state_dicts);
     tcase_add_test(all, walks_the_tree_and_cuts_circles);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("checkpoint", all);
 }

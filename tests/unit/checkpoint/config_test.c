@@ -1,5 +1,6 @@
 /* The keys of config.yaml that count, absent, right and wrong. */
 #include "engine/checkpoint/config.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <string.h>
@@ -73,15 +74,9 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("config");
     TCase *all = tcase_create("all");
     tcase_add_test(all, reads_the_keys_of_a_training_run);
     tcase_add_test(all, absent_keys_have_their_defaults);
     tcase_add_test(all, wrong_values_are_named);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("config", all);
 }

@@ -1,5 +1,6 @@
 /* Label files, the 40 findings and their codes. */
 #include "engine/checkpoint/findings.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -66,15 +67,9 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("findings");
     TCase *all = tcase_create("all");
     tcase_add_test(all, reads_one_label_a_line);
     tcase_add_test(all, wrong_labels_are_named);
     tcase_add_test(all, findings_are_sorted_and_coded);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("findings", all);
 }

@@ -9,6 +9,7 @@
 
 #include "tests/unit/checkpoint/pth.h"
 #include "tests/unit/checkpoint/sample.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -370,7 +371,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("import");
     TCase *all = tcase_create("all");
     tcase_add_checked_fixture(all, make_folder, remove_folder);
     tcase_set_timeout(all, 60);
@@ -385,10 +385,5 @@ int main(void)
     tcase_add_test(all, configuration_and_weights_must_agree);
     tcase_add_test(all, wrong_options_are_refused);
     tcase_add_test(all, progress_goes_to_the_end);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("import", all);
 }

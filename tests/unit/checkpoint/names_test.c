@@ -1,5 +1,6 @@
 /* Every published layout of names comes out as one. */
 #include "engine/checkpoint/names.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <string.h>
@@ -105,16 +106,10 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("names");
     TCase *all = tcase_create("all");
     tcase_add_loop_test(all, backbone_names, 0, sizeof backbone / sizeof *backbone);
     tcase_add_loop_test(all, head_names, 0, sizeof heads / sizeof *heads);
     tcase_add_test(all, names_of_any_length_fit);
     tcase_add_test(all, candidates_say_blocks_and_pooling);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("names", all);
 }

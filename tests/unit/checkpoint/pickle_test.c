@@ -3,6 +3,7 @@
 #include "engine/checkpoint/pickle.h"
 
 #include "tests/unit/checkpoint/pth.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -303,7 +304,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("pickle");
     TCase *all = tcase_create("all");
     tcase_add_checked_fixture(all, make_arena, free_arena);
     tcase_set_timeout(all, 60);
@@ -315,10 +315,5 @@ int main(void)
     tcase_add_loop_test(all, each_wrong_view_has_its_sentence, 0, sizeof wrong_views / sizeof *wrong_views);
     tcase_add_test(all, storages_of_unknown_classes_are_inert);
     tcase_add_test(all, steps_and_memory_are_bounded);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("pickle", all);
 }

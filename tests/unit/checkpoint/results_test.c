@@ -1,5 +1,6 @@
 /* The last best classifier of an evaluation's log. */
 #include "engine/checkpoint/results.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -50,14 +51,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("results");
     TCase *all = tcase_create("all");
     tcase_add_test(all, the_last_line_that_names_one_counts);
     tcase_add_test(all, no_name_is_an_error);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("results", all);
 }

@@ -5,6 +5,7 @@
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/image/overlay.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdarg.h>
@@ -245,7 +246,6 @@ int main(int argc, char **argv)
     if (!program)
         return 2;
     package = argv[2];
-    Suite *suite = suite_create("command_line");
     TCase *cases = tcase_create("command_line");
     tcase_set_timeout(cases, 120);
     tcase_add_unchecked_fixture(cases, make_folder, remove_folder);
@@ -258,10 +258,5 @@ int main(int argc, char **argv)
     tcase_add_test(cases, a_folder_takes_answers_and_pictures);
     tcase_add_test(cases, the_table_marks_what_is_positive);
     tcase_add_test(cases, bench_tells_operations_and_ceilings);
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("command_line", cases);
 }

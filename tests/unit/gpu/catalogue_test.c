@@ -16,6 +16,7 @@
 #include "shaders/params/softmax.h"
 #include "shaders/params/tokens.h"
 #include "tests/unit/gpu/gpu_test.h"
+#include "tests/unit/suite.h"
 
 /* Of the operations that a shader's name may start with. */
 static const struct {
@@ -88,15 +89,9 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("catalogue");
     TCase *tests = tcase_create("catalogue");
     tcase_add_test(tests, push_constants_have_the_size_c_knows);
     tcase_add_test(tests, shaders_are_found_by_name);
     tcase_add_test(tests, push_constants_are_read_from_spirv);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run("catalogue", tests);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/gpu/vulkan_device.h"
+#include "tests/unit/suite.h"
 
 static struct gpu_physical physical(const char *name, enum gpu_kind kind, const char *uuid, const char *pci,
                                     uint32_t driver_id, const char *refusal)
@@ -168,7 +169,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("choice");
     TCase *tests = tcase_create("choice");
     tcase_add_test(tests, sorted_by_kind_with_unusable_ones_last);
     tcase_add_test(tests, one_gpu_under_two_drivers_appears_once);
@@ -176,10 +176,5 @@ int main(void)
     tcase_add_test(tests, auto_takes_a_cpu_driver_only_when_nothing_else_is_there);
     tcase_add_test(tests, matrices_are_taken_from_devices_known_to_do_them_badly);
     tcase_add_test(tests, results_become_statuses_and_a_lost_device_is_noted);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run("choice", tests);
 }

@@ -4,6 +4,7 @@
 
 #include "engine/base/file.h"
 #include "engine/image/image.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -129,17 +130,11 @@ static inline void decode_refused(struct bytes encoded, enum status expected, co
 
 static inline int run_cases(const char *name, const TTest *const *tests, const size_t *loops, size_t count)
 {
-    Suite *suite = suite_create(name);
     TCase *tcase = tcase_create(name);
     tcase_set_timeout(tcase, 120);
     for (size_t i = 0; i < count; i++)
         tcase_add_loop_test(tcase, tests[i], 0, loops && loops[i] ? (int)loops[i] : 1);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(name, tcase);
 }
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "engine/gpu/pipeline.h"
 #include "engine/kernels/kernels.h"
+#include "tests/unit/suite.h"
 
 /* Mesa 26.1 on a CPU with 8 lanes: the only kind of device the cpu rung is for. */
 static const struct gpu_device_info cpu = {.kind = GPU_CPU,
@@ -250,7 +251,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("rung");
     TCase *cases = tcase_create("rung");
     tcase_add_test(cases, cpu_rung_wants_all_of_its_conditions);
     tcase_add_test(cases, half_rung_wants_16_bit_storage);
@@ -262,10 +262,5 @@ int main(void)
     tcase_add_test(cases, precision_decides_how_weights_are_held);
     tcase_add_test(cases, candidates_come_fastest_first);
     tcase_add_test(cases, a_name_is_a_rung_that_the_device_has);
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("rung", cases);
 }

@@ -1,6 +1,7 @@
 /* The batcher: batches, order, bounds, deadlines, clients that leave, several devices. */
 #include "engine/base/clock.h"
 #include "tests/unit/model/fake_model.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -195,7 +196,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("batcher");
     TCase *cases = tcase_create("batches");
     tcase_add_test(cases, answers_in_order);
     tcase_add_test(cases, gathers_requests_into_batches);
@@ -206,10 +206,5 @@ int main(void)
     tcase_add_test(cases, a_deadline_fires_while_a_batch_runs);
     tcase_add_test(cases, devices_share_the_work);
     tcase_set_timeout(cases, 30);
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("batcher", cases);
 }

@@ -1,5 +1,6 @@
 /* model.json to a card: what is read, and each thing that can be wrong with it. */
 #include "engine/model/card_read.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -90,14 +91,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("card_read");
     TCase *cases = tcase_create("card");
     tcase_add_test(cases, reads_every_member);
     tcase_add_loop_test(cases, names_what_is_wrong, 0, sizeof BAD / sizeof *BAD);
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("card_read", cases);
 }

@@ -1,6 +1,7 @@
 /* A device's worker in trouble: devices lost, restored and given up; progress and the lack of it. */
 #include "engine/base/clock.h"
 #include "tests/unit/model/fake_model.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -158,7 +159,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("lane");
     TCase *cases = tcase_create("workers");
     tcase_add_test(cases, a_lost_device_fails_what_it_had_and_is_restored);
     tcase_add_test(cases, after_another_failure_the_device_is_made_again_too);
@@ -168,10 +168,5 @@ int main(void)
     tcase_add_test(cases, a_slow_worker_is_not_stuck);
     tcase_add_test(cases, one_lost_device_leaves_the_others_working);
     tcase_set_timeout(cases, 30);
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("lane", cases);
 }

@@ -1,5 +1,6 @@
 /* Where passes are cut. */
 #include "engine/model/pace.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -40,16 +41,10 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("pace");
     TCase *cases = tcase_create("pace");
     tcase_add_test(cases, a_quick_pass_is_whole);
     tcase_add_test(cases, a_batch_takes_as_much_longer);
     tcase_add_test(cases, the_longest_part_decides);
     tcase_add_test(cases, a_dispatch_that_is_too_long_alone_stays_alone);
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("pace", cases);
 }

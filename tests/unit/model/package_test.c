@@ -1,6 +1,7 @@
 /* Opening a package, and each way it can be damaged. Works on a copy of a golden package. */
 #include "engine/base/file.h"
 #include "engine/model/package.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -133,7 +134,6 @@ int main(int argc, char **argv)
     if (argc != 2)
         return 2;
     original = argv[1];
-    Suite *suite = suite_create("package");
     TCase *cases = tcase_create("package");
     tcase_add_checked_fixture(cases, copy_package, remove_package);
     tcase_add_test(cases, opens);
@@ -142,10 +142,5 @@ int main(int argc, char **argv)
     tcase_add_test(cases, refuses_a_folder_without_a_card);
     tcase_add_test(cases, refuses_a_malformed_card);
     tcase_add_test(cases, refuses_a_card_without_hashes);
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("package", cases);
 }

@@ -2,6 +2,7 @@
 #include "engine/base/half.h"
 #include "engine/base/memory.h"
 #include "engine/model/panels.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -39,13 +40,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("panels");
     TCase *cases = tcase_create("panels");
     tcase_add_test(cases, rows_come_out_in_order);
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("panels", cases);
 }

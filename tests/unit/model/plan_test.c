@@ -1,5 +1,6 @@
 /* The plan of activations: buffers alive together never overlap, others share, limits hold. */
 #include "engine/model/plan.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -72,16 +73,10 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("plan");
     TCase *cases = tcase_create("place");
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_add_test(cases, buffers_of_different_stages_share);
     tcase_add_test(cases, random_lifetimes_never_overlap);
     tcase_add_test(cases, a_buffer_over_the_limit_is_refused);
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("plan", cases);
 }

@@ -1,6 +1,7 @@
 /* Position embeddings resized, against torch.nn.functional.interpolate(mode="bicubic") in float64, given
  * scale_factor=(to + 0.1) / from where there is an offset and size=(to, to) where there is none. */
 #include "engine/model/position.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -66,16 +67,10 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("position");
     TCase *cases = tcase_create("resize");
     tcase_add_test(cases, grows);
     tcase_add_test(cases, shrinks);
     tcase_add_test(cases, takes_no_offset);
     tcase_add_test(cases, copies_an_equal_grid);
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("position", cases);
 }

@@ -1,6 +1,7 @@
 /* The queue without devices: turns, withdrawal, all or nothing, closing, shares of several workers. */
 #include "engine/base/clock.h"
 #include "engine/model/queue.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -283,7 +284,6 @@ static void destroy(void)
 
 int main(void)
 {
-    Suite *suite = suite_create("queue");
     TCase *cases = tcase_create("queue");
     tcase_set_timeout(cases, 30);
     tcase_add_checked_fixture(cases, create, destroy);
@@ -297,10 +297,5 @@ int main(void)
     tcase_add_test(cases, only_a_full_batch_is_taken_behind_another);
     tcase_add_test(cases, workers_that_wait_share);
     tcase_add_test(cases, a_batch_waits_to_fill_only_so_long);
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("queue", cases);
 }

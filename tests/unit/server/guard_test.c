@@ -1,4 +1,5 @@
 #include "server/guard.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -121,11 +122,5 @@ int main(void)
     tcase_add_test(cases, there_is_one_host);
     tcase_add_test(cases, headers_are_counted);
     tcase_add_test(cases, targets_are_printable);
-    Suite *suite = suite_create("server/guard");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("server/guard", cases);
 }

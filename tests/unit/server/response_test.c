@@ -1,4 +1,5 @@
 #include "server/response.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -69,11 +70,5 @@ int main(void)
     tcase_add_test(cases, a_head_has_a_line_for_each_thing_said);
     tcase_add_test(cases, an_answer_without_content_has_no_length);
     tcase_add_test(cases, the_fullest_head_fits);
-    Suite *suite = suite_create("server/response");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("server/response", cases);
 }

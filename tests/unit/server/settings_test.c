@@ -1,5 +1,6 @@
 #include "engine/base/file.h"
 #include "server/settings.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -159,11 +160,5 @@ int main(void)
     tcase_add_test(cases, what_is_wrong_is_named);
     tcase_add_test(cases, files_are_checked_as_well);
     tcase_add_test(cases, help_names_every_option);
-    Suite *suite = suite_create("server/settings");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("server/settings", cases);
 }

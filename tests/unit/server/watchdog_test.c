@@ -1,6 +1,7 @@
 #include "server/watchdog.h"
 
 #include "engine/base/clock.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -66,11 +67,5 @@ int main(void)
     tcase_add_test(cases, a_read_that_hangs_is_ended_at_the_deadline);
     tcase_add_test(cases, what_is_disarmed_in_time_goes_on);
     tcase_add_test(cases, an_earlier_deadline_does_not_wait_for_a_later_one);
-    Suite *suite = suite_create("server/watchdog");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("server/watchdog", cases);
 }

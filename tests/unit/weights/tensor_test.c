@@ -1,5 +1,6 @@
 /* Element types, shapes as text, and conversion to float32 from any address. */
 #include "engine/weights/tensor.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdint.h>
@@ -68,15 +69,9 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("tensor");
     TCase *all = tcase_create("all");
     tcase_add_test(all, names_and_types_are_one_to_one);
     tcase_add_test(all, shapes_print_and_multiply);
     tcase_add_test(all, converts_every_float_type_at_odd_addresses);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("tensor", all);
 }
