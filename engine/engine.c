@@ -200,16 +200,16 @@ static float probability(const struct label *label, float logit)
     return (float)(1 / (1 + exp(-x)));
 }
 
-/* Takes over an answer's arrays; the patch tokens are put in order here, on the request's thread. */
+/* Takes over an answer's arrays; the patch tokens become float32 here, on the request's thread. */
 static void take_embedding(struct answer *answer, struct embedding *embedding)
 {
-    const struct panels *patches = &answer->patches;
+    const struct rows *patches = &answer->patches;
     *embedding = (struct embedding){.class_token = answer->class_token, .mean = answer->mean};
     answer->class_token = answer->mean = NULL;
     if (!patches->data)
         return;
-    embedding->patches = memory_allocate((size_t)patches->rows * patches->columns, sizeof(float));
-    panels_unpack(patches, embedding->patches);
+    embedding->patches = memory_allocate(patches->rows * patches->columns, sizeof(float));
+    rows_read(patches, embedding->patches);
 }
 
 /* Turns an answer into a prediction's heads and embedding; takes over its arrays. */

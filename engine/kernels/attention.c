@@ -14,9 +14,9 @@ enum status attention_add(struct kernels *kernels, struct pipeline_list *list, s
         return variant_add(list, &kernels->attention_variant, sizeof(struct attention_params), failure,
                            &kernels->attention);
     }
-    const char *stem = kernels->rung == RUNG_CPU ? "attention_cpu" : "attention";
     kernels->attention_variant.rows = kernels->rung == RUNG_CPU ? ATTENTION_CPU_QUERIES : QUERIES;
-    return kernel_add(kernels, list, stem, sizeof(struct attention_params), failure, &kernels->attention);
+    return kernel_add(kernels, list, "attention", "attention_cpu.f32", sizeof(struct attention_params),
+                      failure, &kernels->attention);
 }
 
 size_t attention_scratch_bytes(const struct kernels *kernels, size_t batch, size_t heads, size_t tokens)

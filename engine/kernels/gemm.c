@@ -10,7 +10,7 @@ enum {
     /* Columns of tiles that are worked on together, row by row: some hundred workgroups that run at a time
      * then share about as many rows of A as columns of B, and a band of weights stays in the L2 cache. */
     BAND = 8,
-    CPU_TILE_ROWS = 24, /* fixed in gemm_cpu.comp: 4 subgroups of 6 rows */
+    CPU_TILE_ROWS = 4 * STRIP, /* fixed in gemm_cpu.comp: 4 subgroups of a strip */
     /* Of A, which passes under every panel of B on the cpu rung: what stays in a last cache of 8 MiB. */
     CPU_BLOCK_BYTES = 9 << 19
 };
@@ -84,7 +84,7 @@ void gemm_record(const struct kernels *kernels, struct gpu_recorder *recorder, c
                  enum gemm_epilogue epilogue, const struct gemm_params *params)
 {
     assert(params->m > 0 && params->n > 0 && params->n % PANEL == 0);
-    assert(params->k > 0 && params->k % K_STEP == 0);
+    assert(params->k > 0 && params->k % K_STEP == 0 && params->a_columns >= params->k);
     assert(epilogue == GEMM_HEADS || (params->group > 0 && params->out_rows > 0));
     assert(epilogue != GEMM_ADD || params->addend_rows > 0);
     assert(epilogue != GEMM_SWIGLU || params->n % (2 * PANEL) == 0);

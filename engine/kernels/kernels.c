@@ -8,15 +8,19 @@
 
 /* The operations that have one pipeline, without specialisation constants. */
 static const struct operation {
-    const char *shader, *cpu_shader; /* of the other rungs and of the cpu rung */
-    size_t pipeline;                 /* where in struct kernels */
+    const char *stem, *cpu_shader; /* of the other rungs, and all of the cpu rung's name */
+    size_t pipeline;               /* where in struct kernels */
     uint32_t push_bytes;
 } operations[] = {
 #define PLACE(name) offsetof(struct kernels, name), sizeof(struct name##_params)
-    {"patchify", "patchify", PLACE(patchify)},        {"tokens", "tokens", PLACE(tokens)},
-    {"layernorm", "layernorm_cpu", PLACE(layernorm)}, {"features", "features", PLACE(features)},
-    {"softmax", "softmax", PLACE(softmax)},           {"pool", "pool_cpu", PLACE(pool)},
-    {"average", "average", PLACE(average)},           {"logits", "logits", PLACE(logits)},
+    {"patchify", "patchify.f32_strips", PLACE(patchify)},
+    {"tokens", "tokens.f32", PLACE(tokens)},
+    {"layernorm", "layernorm_cpu.f32", PLACE(layernorm)},
+    {"features", "features.f32_strips", PLACE(features)},
+    {"softmax", "softmax.f32", PLACE(softmax)},
+    {"pool", "pool_cpu.f32", PLACE(pool)},
+    {"average", "average.f32_strips", PLACE(average)},
+    {"logits", "logits.f32", PLACE(logits)},
 #undef PLACE
 };
 enum { OPERATION_COUNT = sizeof operations / sizeof *operations };
@@ -64,11 +68,13 @@ enum status variant_add(struct pipeline_list *list, const struct variant *varian
 }
 
 enum status kernel_add(const struct kernels *kernels, struct pipeline_list *list, const char *stem,
-                       uint32_t push_bytes, struct failure *failure, struct gpu_pipeline **out)
+                       const char *cpu_shader, uint32_t push_bytes, struct failure *failure,
+                       struct gpu_pipeline **out)
 {
     char name[64];
     snprintf(name, sizeof name, "%s.%s", stem, kernels->activations == ELEMENT_F16 ? "f16" : "f32");
-    return variant_add(list, &(struct variant){.shader = name}, push_bytes, failure, out);
+    const char *shader = kernels->rung == RUNG_CPU ? cpu_shader : name;
+    return variant_add(list, &(struct variant){.shader = shader}, push_bytes, failure, out);
 }
 
 static enum status pipelines_create(struct kernels *kernels, struct failure *failure)
@@ -80,9 +86,8 @@ static enum status pipelines_create(struct kernels *kernels, struct failure *fai
         status = gemm_add(kernels, &list, failure);
     for (size_t i = 0; i < OPERATION_COUNT && status == STATUS_OK; i++) {
         const struct operation *operation = &operations[i];
-        const char *shader = kernels->rung == RUNG_CPU ? operation->cpu_shader : operation->shader;
-        status = kernel_add(kernels, &list, shader, operation->push_bytes, failure,
-                            pipeline_at(kernels, operation));
+        status = kernel_add(kernels, &list, operation->stem, operation->cpu_shader, operation->push_bytes,
+                            failure, pipeline_at(kernels, operation));
     }
     return status == STATUS_OK ? gpu_pipelines_create(kernels->device, list.requests, list.count, failure)
                                : status;
@@ -135,6 +140,17 @@ enum rung kernels_rung(const struct kernels *kernels)
 enum element kernels_activations(const struct kernels *kernels)
 {
     return kernels->activations;
+}
+
+struct layout kernels_layout(const struct kernels *kernels, size_t rows, size_t columns)
+{
+    return (struct layout){rows, columns, kernels->rung == RUNG_CPU ? STRIP : rows};
+}
+
+size_t kernels_activation_bytes(const struct kernels *kernels, size_t rows, size_t columns)
+{
+    struct layout layout = kernels_layout(kernels, rows, columns);
+    return layout_count(&layout) * element_size_bytes(kernels->activations);
 }
 
 enum element kernels_weights(const struct kernels *kernels)

@@ -1,7 +1,7 @@
 /* The kernels of one device: for every operation of the network the pipelines of one rung, and how to record
  * it.
  *
- * Activations lie in panels (shaders/params/params.h). Every record function takes a filled params struct
+ * How activations lie depends on the rung (layout.h). Every record function takes a filled params struct
  * whose addresses come from slices; it chooses pipeline and grid and records one dispatch.
  */
 #ifndef CXRD_ENGINE_KERNELS_KERNELS_H
@@ -9,6 +9,7 @@
 
 #include "engine/gpu/device.h"
 #include "engine/gpu/recorder.h"
+#include "engine/kernels/layout.h"
 #include "engine/kernels/rung.h"
 #include "shaders/params/attention.h"
 #include "shaders/params/average.h"
@@ -33,6 +34,9 @@ WARN_UNUSED enum status kernels_create(struct gpu_device *device, enum rung rung
 void kernels_destroy(struct kernels **kernels);
 enum rung kernels_rung(const struct kernels *kernels);
 enum element kernels_activations(const struct kernels *kernels);
+/* How a matrix of activations lies, and how much memory it takes. */
+struct layout kernels_layout(const struct kernels *kernels, size_t rows, size_t columns);
+size_t kernels_activation_bytes(const struct kernels *kernels, size_t rows, size_t columns);
 enum element kernels_weights(const struct kernels *kernels);
 
 /* A weight matrix B [n][k] float32 as it was trained. */

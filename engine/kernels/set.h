@@ -44,11 +44,11 @@ WARN_UNUSED enum status attention_add(struct kernels *kernels, struct pipeline_l
 /* Adds the pipeline of a variant, which will be put into *out. */
 WARN_UNUSED enum status variant_add(struct pipeline_list *list, const struct variant *variant,
                                     uint32_t push_bytes, struct failure *failure, struct gpu_pipeline **out);
-/* The pipeline "<stem>.f32" or "<stem>.f16" by the set's activations, without specialisation
- * constants. */
+/* The pipeline `cpu_shader` on the cpu rung, else "<stem>.f32" or "<stem>.f16" by the set's activations,
+ * without specialisation constants. */
 WARN_UNUSED enum status kernel_add(const struct kernels *kernels, struct pipeline_list *list,
-                                   const char *stem, uint32_t push_bytes, struct failure *failure,
-                                   struct gpu_pipeline **out);
+                                   const char *stem, const char *cpu_shader, uint32_t push_bytes,
+                                   struct failure *failure, struct gpu_pipeline **out);
 
 /* gemm_record with a tile of that size, which the rung has. */
 void gemm_record_tile(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,

@@ -22,11 +22,12 @@ struct trial {
     enum status status;
 };
 
-/* An array on the device and what it holds as floats. */
+/* An array on the device and what it holds as floats; in a matrix of activations these are in panels. */
 struct array {
     enum element element;
     size_t count;
     float *values;
+    struct layout layout; /* no rows: as the floats */
     struct gpu_slice slice;
 };
 
@@ -90,18 +91,35 @@ static struct array array_random(struct trial *trial, enum element element, size
     return array;
 }
 
+/* Elements on the device, and where element i of the floats lies among them. */
+static size_t array_places(const struct array *array)
+{
+    return array->layout.rows ? layout_count(&array->layout) : array->count;
+}
+
+static size_t array_place(const struct array *array, size_t i)
+{
+    const struct layout *layout = &array->layout;
+    return layout->rows ? layout_place(layout, i) : i;
+}
+
+static void array_reserve(struct trial *trial, struct array *array)
+{
+    array->slice = reserve(trial, array_places(array) * element_size_bytes(array->element));
+}
+
 static void array_upload(struct trial *trial, struct array *array)
 {
-    array->slice = reserve(trial, array->count * element_size_bytes(array->element));
-    if (array->element == ELEMENT_F32) {
-        upload(trial, &array->slice, array->values, array->count * sizeof(float));
-        return;
-    }
-    uint16_t *halves = memory_allocate(array->count, sizeof *halves);
+    size_t size_bytes = element_size_bytes(array->element);
+    array_reserve(trial, array);
+    void *data = memory_allocate(array_places(array), size_bytes);
     for (size_t i = 0; i < array->count; i++)
-        halves[i] = half_from_float(array->values[i]);
-    upload(trial, &array->slice, halves, array->count * sizeof *halves);
-    free(halves);
+        if (array->element == ELEMENT_F32)
+            ((float *)data)[array_place(array, i)] = array->values[i];
+        else
+            ((uint16_t *)data)[array_place(array, i)] = half_from_float(array->values[i]);
+    upload(trial, &array->slice, data, array_places(array) * size_bytes);
+    free(data);
 }
 
 /* Weights [n][k], packed as the kernels want them. */
@@ -120,10 +138,10 @@ static void array_upload_packed(struct trial *trial, struct array *array, size_t
 static double array_error(struct trial *trial, const struct array *array, const float *expected)
 {
     size_t size_bytes = element_size_bytes(array->element), written = 0;
-    void *bytes = memory_allocate(array->count, size_bytes);
+    void *bytes = memory_allocate(array_places(array), size_bytes);
     if (!trial->status)
         trial->status = gpu_slice_read(trial->kernels->device, &array->slice, 0, bytes,
-                                       array->count * size_bytes, trial->failure);
+                                       array_places(array) * size_bytes, trial->failure);
     double square = 0, worst = 0;
     for (size_t i = 0; i < array->count; i++)
         if (!isnan(expected[i])) {
@@ -134,8 +152,9 @@ static double array_error(struct trial *trial, const struct array *array, const 
     for (size_t i = 0; !trial->status && i < array->count; i++) {
         if (isnan(expected[i]))
             continue;
-        double found = array->element == ELEMENT_F16 ? (double)half_to_float(((uint16_t *)bytes)[i])
-                                                     : (double)((float *)bytes)[i];
+        size_t at = array_place(array, i);
+        double found = array->element == ELEMENT_F16 ? (double)half_to_float(((uint16_t *)bytes)[at])
+                                                     : (double)((float *)bytes)[at];
         double error = fabs(found - (double)expected[i]) / (fabs((double)expected[i]) + size);
         if (!(error <= worst)) /* NaN counts as the largest */
             worst = isnan(error) ? INFINITY : error;
@@ -181,11 +200,14 @@ static enum status check_gemm(const struct kernels *kernels, enum tile_size size
     struct array out = {.element = exact ? ELEMENT_F32 : kernels->activations,
                         .count = epilogue == GEMM_HEADS ? BATCH * N * TOKENS_PADDED
                                                         : ROWS * N / (epilogue == GEMM_SWIGLU ? 2 : 1)};
+    a.layout = kernels_layout(kernels, ROWS, K);
+    if (!exact && epilogue != GEMM_HEADS)
+        out.layout = kernels_layout(kernels, ROWS, out.count / ROWS);
     array_upload(&trial, &a);
     array_upload_packed(&trial, &b, N, K);
     array_upload(&trial, &bias);
     array_upload(&trial, &addend);
-    out.slice = reserve(&trial, out.count * element_size_bytes(out.element));
+    array_reserve(&trial, &out);
     const struct gemm_params params = {.a = a.slice.address,
                                        .b = b.slice.address,
                                        .bias = bias.slice.address,
@@ -194,6 +216,7 @@ static enum status check_gemm(const struct kernels *kernels, enum tile_size size
                                        .m = ROWS,
                                        .n = N,
                                        .k = K,
+                                       .a_columns = K,
                                        .group = ROWS,
                                        .out_group = ROWS,
                                        .out_rows = ROWS,
@@ -234,9 +257,11 @@ static enum status check_attention(const struct kernels *kernels, struct failure
     for (size_t i = 0; i < qkv.count; i++)
         if (i / HEAD_SIZE % TOKENS_PADDED >= TOKENS)
             qkv.values[i] = NAN; /* whatever is there must not count */
-    struct array out = {.element = kernels->activations, .count = TOKENS * HEADS * HEAD_SIZE};
+    struct array out = {.element = kernels->activations,
+                        .count = TOKENS * HEADS * HEAD_SIZE,
+                        .layout = kernels_layout(kernels, TOKENS, HEADS * HEAD_SIZE)};
     array_upload(&trial, &qkv);
-    out.slice = reserve(&trial, out.count * element_size_bytes(out.element));
+    array_reserve(&trial, &out);
     const struct attention_params params = {.qkv = qkv.slice.address,
                                             .out = out.slice.address,
                                             .scratch = reserve_scratch(&trial, 1, HEADS, TOKENS),
@@ -275,10 +300,10 @@ static void time_product(struct trial *trial, enum gemm_epilogue epilogue, const
     uint32_t m = shape->batch * shape->tokens, padded = (uint32_t)round_up(shape->tokens, PANEL);
     n = (uint32_t)round_up(n, 2 * PANEL);
     k = (uint32_t)round_up(k, K_STEP);
-    struct gpu_slice a = reserve(trial, (size_t)m * k * element_size_bytes(kernels->activations));
+    struct gpu_slice a = reserve(trial, kernels_activation_bytes(kernels, m, k));
     struct gpu_slice b = reserve(trial, gemm_packed_size_bytes(kernels, n, k));
     struct gpu_slice bias = reserve(trial, n * sizeof(float));
-    struct gpu_slice out = reserve(trial, (size_t)shape->batch * padded * n * sizeof(float));
+    struct gpu_slice out = reserve(trial, round_up((size_t)shape->batch * padded, STRIP) * n * sizeof(float));
     if (!trial->status)
         gemm_record(kernels, trial->recorder, "trial", epilogue,
                     &(struct gemm_params){.a = a.address,
@@ -289,6 +314,7 @@ static void time_product(struct trial *trial, enum gemm_epilogue epilogue, const
                                           .m = m,
                                           .n = n,
                                           .k = k,
+                                          .a_columns = k,
                                           .group = m,
                                           .out_group = m,
                                           .out_rows = m,
@@ -303,7 +329,9 @@ static void time_attention(struct trial *trial, const struct trial_shape *shape)
 {
     uint32_t padded = (uint32_t)round_up(shape->tokens, PANEL);
     size_t size_bytes = (size_t)shape->batch * padded * shape->width * sizeof(float);
-    struct gpu_slice qkv = reserve(trial, 3 * size_bytes), out = reserve(trial, size_bytes);
+    struct gpu_slice qkv = reserve(trial, 3 * size_bytes);
+    struct gpu_slice out =
+        reserve(trial, kernels_activation_bytes(trial->kernels, shape->batch * padded, shape->width));
     uint64_t scratch = reserve_scratch(trial, shape->batch, shape->heads, shape->tokens);
     if (!trial->status)
         attention_record(trial->kernels, trial->recorder, "trial",

@@ -3,11 +3,11 @@
 
 static const float LAYER_NORM_EPSILON = 1e-5f;
 
-/* out = epilogue(in W^T + b) over `rows` rows; with GEMM_ADD plus `addend`, whose row r % addend_group (0: r)
- * is taken. */
+/* out = epilogue(in W^T + b) over `rows` rows of a matrix of `in_columns`; with GEMM_ADD plus `addend`, whose
+ * row r % addend_group (0: r) is taken. */
 static void multiply(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
                      enum gemm_epilogue epilogue, const struct dense *dense, uint32_t rows, uint64_t in,
-                     uint64_t addend, uint32_t addend_group, uint64_t out)
+                     uint32_t in_columns, uint64_t addend, uint32_t addend_group, uint64_t out)
 {
     gemm_record(kernels, recorder, label, epilogue,
                 &(struct gemm_params){.a = in,
@@ -18,6 +18,7 @@ static void multiply(const struct kernels *kernels, struct gpu_recorder *recorde
                                       .m = rows,
                                       .n = dense->n,
                                       .k = dense->k,
+                                      .a_columns = in_columns,
                                       .group = rows,
                                       .out_group = rows,
                                       .out_rows = rows,
@@ -46,16 +47,16 @@ void glori_record(const struct glori *glori, const struct kernels *kernels, cons
 {
     const struct shape *shape = input->shape;
     uint32_t patch_rows = batch * shape->patches, class_rows = batch * glori->classes;
-    uint64_t memory = head_memory(input, glori->blocks, batch, kernels_activations(kernels));
+    uint64_t memory = head_memory(input, glori->blocks, batch, kernels);
 
     /* m = relu(memory W_e^T + b_e) */
-    multiply(kernels, recorder, "glori embedding", GEMM_RELU, &glori->embed, patch_rows, memory, 0, 0,
-             state->m.address);
+    multiply(kernels, recorder, "glori embedding", GEMM_RELU, &glori->embed, patch_rows, memory,
+             shape->feature_blocks * shape->width, 0, 0, state->m.address);
 
     /* attention weights = softmax(q K^T / sqrt(E/8)), K folded into the queries; their mean is the class's
      * map */
-    multiply(kernels, recorder, "glori scores", GEMM_EXACT, &glori->score, patch_rows, state->m.address, 0, 0,
-             state->scores.address);
+    multiply(kernels, recorder, "glori scores", GEMM_EXACT, &glori->score, patch_rows, state->m.address,
+             glori->width, 0, 0, state->scores.address);
     softmax_record(kernels, recorder, "glori softmax",
                    &(struct softmax_params){.scores = state->scores.address,
                                             .weights = state->weights.address,
@@ -64,8 +65,9 @@ void glori_record(const struct glori *glori, const struct kernels *kernels, cons
                                             .patches = shape->patches,
                                             .columns = glori->columns,
                                             .classes = glori->classes});
-    tap_record(taps, recorder, &state->weights, batch * glori->columns * shape->patches, 0, ELEMENT_F32,
-               "%s.attention", glori->name);
+    tap_record(taps, recorder, &state->weights,
+               (struct layout){.rows = batch * glori->columns * shape->patches}, ELEMENT_F32, "%s.attention",
+               glori->name);
 
     /* t = LN2(t + out_proj(attention weights V)), V folded into the output projection */
     pool_record(kernels, recorder, "glori pooling",
@@ -78,14 +80,14 @@ void glori_record(const struct glori *glori, const struct kernels *kernels, cons
                                       .classes = glori->classes,
                                       .width = glori->width});
     multiply(kernels, recorder, "glori values", GEMM_ADD, &glori->value, class_rows, state->z.address,
-             glori->query, glori->classes, state->t.address);
+             GLORI_HEADS * glori->width, glori->query, glori->classes, state->t.address);
     normalise(kernels, recorder, &glori->norm2, class_rows, glori->width, state->t.address, state->y.address);
 
     /* t = LN3(t + linear2(relu(linear1(t)))) */
-    multiply(kernels, recorder, "glori ffn in", GEMM_RELU, &glori->ffn_in, class_rows, state->y.address, 0, 0,
-             state->inner.address);
+    multiply(kernels, recorder, "glori ffn in", GEMM_RELU, &glori->ffn_in, class_rows, state->y.address,
+             glori->width, 0, 0, state->inner.address);
     multiply(kernels, recorder, "glori ffn out", GEMM_ADD, &glori->ffn_out, class_rows, state->inner.address,
-             state->t.address, 0, state->t.address);
+             glori->inner, state->t.address, 0, state->t.address);
     normalise(kernels, recorder, &glori->norm3, class_rows, glori->width, state->t.address, 0);
 
     /* logit[c] = [class tokens,] t[c] . pool[c] + bias[c] */

@@ -13,7 +13,7 @@
 struct head_input {
     const struct shape *shape;
     struct gpu_slice classes; /* float32 [B][feature_blocks * D] */
-    struct gpu_slice memory;  /* activations [feature_blocks * D/16][B*N][16] */
+    struct gpu_slice memory;  /* activations [B*N][feature_blocks * D] */
     struct gpu_slice mean;    /* float32 [D/16][B][16]: of the last block's patch tokens */
 };
 
@@ -30,13 +30,15 @@ static inline uint64_t head_classes(const struct head_input *input, uint32_t blo
            (input->shape->feature_blocks - blocks) * input->shape->width * sizeof(float);
 }
 
-/* Address of the patch features of the last `blocks` blocks, a panel matrix [blocks * D/16][batch*N][16]. */
+/* Address of the patch features of the last `blocks` blocks, the last blocks * D columns of the memory. */
 static inline uint64_t head_memory(const struct head_input *input, uint32_t blocks, uint32_t batch,
-                                   enum element element)
+                                   const struct kernels *kernels)
 {
     const struct shape *shape = input->shape;
-    uint64_t slot_bytes = (uint64_t)batch * shape->patches * shape->width * element_size_bytes(element);
-    return input->memory.address + (shape->feature_blocks - blocks) * slot_bytes;
+    struct layout layout =
+        kernels_layout(kernels, batch * shape->patches, shape->feature_blocks * shape->width);
+    size_t first = layout_index(&layout, 0, (shape->feature_blocks - blocks) * shape->width);
+    return input->memory.address + first * element_size_bytes(kernels_activations(kernels));
 }
 
 #endif

@@ -69,7 +69,7 @@ static enum status collect_patches(const struct lane *lane, const struct flight 
                                    struct failure *failure)
 {
     bool wanted[LANE_BATCH_MAX] = {false};
-    struct panels patches[LANE_BATCH_MAX] = {0};
+    struct rows patches[LANE_BATCH_MAX] = {0};
     for (uint32_t i = 0; i < flight->count; i++)
         wanted[i] = flight->jobs[i]->image.patches;
     enum status status = model_patches(lane->model, wanted, failure, patches);

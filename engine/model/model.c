@@ -14,21 +14,24 @@ static void plan_backbone(struct model *model, struct plan *plan)
 {
     const struct shape *s = &model->vit.shape;
     struct vit_state *state = &model->state;
-    size_t batch = model->options.max_batch,
-           activation = element_size_bytes(kernels_activations(model->kernels));
-    size_t rows = batch * s->tokens, patch_rows = batch * s->patches;
+    const struct kernels *kernels = model->kernels;
+    size_t batch = model->options.max_batch, rows = batch * s->tokens, patch_rows = batch * s->patches;
     int last_head = STAGE_HEADS + (int)model->head_count - 1;
-    plan_add(plan, &state->columns, patch_rows * s->pixels * activation, STAGE_EMBED, STAGE_EMBED);
+    plan_add(plan, &state->columns, kernels_activation_bytes(kernels, patch_rows, s->pixels), STAGE_EMBED,
+             STAGE_EMBED);
     plan_add(plan, &state->x, rows * s->width * sizeof(float), STAGE_EMBED, STAGE_FFN);
-    plan_add(plan, &state->y, rows * s->width * activation, STAGE_ATTENTION, STAGE_FFN);
-    plan_add(plan, &state->qkv, 3 * batch * s->tokens_padded * s->width * activation, STAGE_ATTENTION,
-             STAGE_ATTENTION);
-    plan_add(plan, &state->scratch, attention_scratch_bytes(model->kernels, batch, s->heads, s->tokens),
+    plan_add(plan, &state->y, kernels_activation_bytes(kernels, rows, s->width), STAGE_ATTENTION, STAGE_FFN);
+    plan_add(plan, &state->qkv,
+             3 * batch * s->tokens_padded * s->width * element_size_bytes(kernels_activations(kernels)),
              STAGE_ATTENTION, STAGE_ATTENTION);
-    plan_add(plan, &state->hidden, rows * s->hidden_padded * activation, STAGE_FFN, STAGE_FFN);
+    plan_add(plan, &state->scratch, attention_scratch_bytes(kernels, batch, s->heads, s->tokens),
+             STAGE_ATTENTION, STAGE_ATTENTION);
+    plan_add(plan, &state->hidden, kernels_activation_bytes(kernels, rows, s->hidden_padded), STAGE_FFN,
+             STAGE_FFN);
     plan_add(plan, &state->classes, batch * s->feature_blocks * s->width * sizeof(float), STAGE_ATTENTION,
              last_head);
-    plan_add(plan, &state->memory, patch_rows * s->feature_blocks * s->width * activation, STAGE_ATTENTION,
+    plan_add(plan, &state->memory,
+             kernels_activation_bytes(kernels, patch_rows, s->feature_blocks * s->width), STAGE_ATTENTION,
              last_head);
     plan_add(plan, &model->mean, batch * s->width * sizeof(float), STAGE_HEADS, last_head);
 }
@@ -39,18 +42,19 @@ static void plan_head(struct model *model, struct plan *plan, struct model_head 
     const struct shape *s = &model->vit.shape;
     const struct glori *glori = &head->glori;
     struct glori_state *state = &head->glori_state;
-    size_t batch = model->options.max_batch,
-           activation = element_size_bytes(kernels_activations(model->kernels));
+    const struct kernels *kernels = model->kernels;
+    size_t batch = model->options.max_batch;
     size_t patch_rows = batch * s->patches, class_rows = batch * head->classes;
     if (head->type == HEAD_LINEAR)
         return;
-    plan_add(plan, &state->m, patch_rows * glori->width * activation, stage, stage);
+    plan_add(plan, &state->m, kernels_activation_bytes(kernels, patch_rows, glori->width), stage, stage);
     plan_add(plan, &state->scores, patch_rows * glori->columns * sizeof(float), stage, stage);
     plan_add(plan, &state->weights, patch_rows * glori->columns * sizeof(float), stage, stage);
-    plan_add(plan, &state->z, class_rows * GLORI_HEADS * glori->width * activation, stage, stage);
+    plan_add(plan, &state->z, kernels_activation_bytes(kernels, class_rows, GLORI_HEADS * glori->width),
+             stage, stage);
     plan_add(plan, &state->t, class_rows * glori->width * sizeof(float), stage, stage);
-    plan_add(plan, &state->y, class_rows * glori->width * activation, stage, stage);
-    plan_add(plan, &state->inner, class_rows * glori->inner * activation, stage, stage);
+    plan_add(plan, &state->y, kernels_activation_bytes(kernels, class_rows, glori->width), stage, stage);
+    plan_add(plan, &state->inner, kernels_activation_bytes(kernels, class_rows, glori->inner), stage, stage);
 }
 
 static enum status allocate_activations(struct model *model, struct failure *failure)
@@ -125,13 +129,13 @@ static void record_embeddings(const struct model *model, const struct model_slot
                               const struct head_input *input, uint32_t batch, struct gpu_recorder *recorder)
 {
     const struct shape *shape = input->shape;
-    average_record(
-        model->kernels, recorder, "average",
-        &(struct average_params){.patches = head_memory(input, 1, batch, kernels_activations(model->kernels)),
-                                 .out = input->mean.address,
-                                 .batch = batch,
-                                 .patch_count = shape->patches,
-                                 .width = shape->width});
+    average_record(model->kernels, recorder, "average",
+                   &(struct average_params){.patches = head_memory(input, 1, batch, model->kernels),
+                                            .out = input->mean.address,
+                                            .batch = batch,
+                                            .patch_count = shape->patches,
+                                            .width = shape->width,
+                                            .patch_columns = shape->feature_blocks * shape->width});
     size_t token_bytes = batch * shape->width * sizeof(float);
     gpu_record_together_begin(recorder);
     gpu_record_copy(recorder, &input->classes, 0, &slot->classes, 0, token_bytes * shape->feature_blocks);

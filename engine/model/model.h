@@ -8,7 +8,7 @@
 
 #include "engine/kernels/kernels.h"
 #include "engine/model/card.h"
-#include "engine/model/panels.h"
+#include "engine/model/rows.h"
 #include "engine/model/shape.h"
 #include "engine/model/tap.h"
 #include "engine/weights/safetensors.h"
@@ -89,7 +89,7 @@ void model_embedding(const struct model *model, uint32_t image, float *class_tok
  * may have been submitted since, as the next pass overwrites them. Fails with DEVICE, DEVICE_LOST,
  * OUT_OF_MEMORY, and then leaves *out. */
 WARN_UNUSED enum status model_patches(struct model *model, const bool *wanted, struct failure *failure,
-                                      struct panels *out);
+                                      struct rows *out);
 
 /* Milliseconds of each operation of the batch waited for last by a timed model, in order. */
 WARN_UNUSED enum status model_timings(struct model *model, struct failure *failure,

@@ -183,28 +183,24 @@ void model_embedding(const struct model *model, uint32_t image, float *class_tok
         memcpy(mean + panel * PANEL, panels + (panel * slot->count + image) * PANEL, PANEL * sizeof *mean);
 }
 
-enum status model_patches(struct model *model, const bool *wanted, struct failure *failure,
-                          struct panels *out)
+enum status model_patches(struct model *model, const bool *wanted, struct failure *failure, struct rows *out)
 {
     assert(model->landed == model->submitted);
     const struct shape *shape = &model->vit.shape;
     enum element element = kernels_activations(model->kernels);
-    size_t count = last_slot(model)->count, panels = shape->width / PANEL;
-    size_t piece_bytes = shape->patches * PANEL * element_size_bytes(element); /* a panel of one image */
-    size_t block_bytes = count * panels * piece_bytes;
-    uint8_t *block = memory_allocate(block_bytes, 1);
+    size_t count = last_slot(model)->count, column = (shape->feature_blocks - 1) * shape->width;
+    struct layout layout = kernels_layout(model->kernels, count * shape->patches, column + shape->width);
+    /* From where the last block's features begin: in panels nothing else follows. */
+    size_t start = layout_index(&layout, 0, column), size_bytes = element_size_bytes(element),
+           wanted_bytes = (layout_count(&layout) - start) * size_bytes;
+    void *data = memory_allocate(wanted_bytes, 1);
     enum status status =
-        gpu_slice_read(model->device, &model->state.memory, (shape->feature_blocks - 1) * block_bytes, block,
-                       block_bytes, failure);
-    for (size_t i = 0; !status && i < count; i++) {
-        if (!wanted[i])
-            continue;
-        uint8_t *data = memory_allocate(panels * piece_bytes, 1);
-        for (size_t panel = 0; panel < panels; panel++)
-            memcpy(data + panel * piece_bytes, block + (panel * count + i) * piece_bytes, piece_bytes);
-        out[i] = (struct panels){data, element, shape->patches, shape->width};
-    }
-    free(block);
+        gpu_slice_read(model->device, &model->state.memory, start * size_bytes, data, wanted_bytes, failure);
+    for (size_t i = 0; !status && i < count; i++)
+        if (wanted[i])
+            out[i] = rows_gather(data, start, element, &layout, i * shape->patches, shape->patches, column,
+                                 shape->width);
+    free(data);
     return status;
 }
 

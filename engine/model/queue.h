@@ -9,7 +9,7 @@
 
 #include "engine/base/memory.h"
 #include "engine/base/status.h"
-#include "engine/model/panels.h"
+#include "engine/model/rows.h"
 
 /* An image handed to the queue, which owns its pixels from then on. */
 struct batcher_image {
@@ -24,7 +24,7 @@ struct answer {
     float **logits;            /* [head][labels] */
     float **attention;         /* [head][labels][patches]; NULL for linear heads */
     float *class_token, *mean; /* [width] */
-    struct panels patches;     /* [patches][width]; no data: they were not wanted */
+    struct rows patches;       /* [patches][width]; no data: they were not wanted */
     double queue_ms, inference_ms;
 };
 void answer_finish(struct answer *answer);

@@ -9,8 +9,8 @@
 #include "engine/kernels/kernels.h"
 
 struct tap {
-    char name[64];          /* "block.00", "patches", "findings.attention" */
-    uint32_t rows, columns; /* of a panel matrix; columns 0: a plain array of `rows` floats */
+    char name[64];        /* "block.00", "patches", "findings.attention" */
+    struct layout layout; /* no columns: a plain array of `rows` floats */
     enum element element;
     struct gpu_slice copy; /* readable once the pass is done */
 };
@@ -24,10 +24,9 @@ struct taps {
     enum status status; /* of the first failure */
 };
 
-/* Records a copy of the first rows * columns elements of `slice`; does nothing when taps is NULL. */
+/* Records a copy of the matrix or array that `slice` begins with; does nothing when taps is NULL. */
 void tap_record(struct taps *taps, struct gpu_recorder *recorder, const struct gpu_slice *slice,
-                uint32_t rows, uint32_t columns, enum element element, const char *format, ...)
-    PRINTF_LIKE(7, 8);
+                struct layout layout, enum element element, const char *format, ...) PRINTF_LIKE(6, 7);
 
 /* The tapped values as float32, row-major [rows][columns] (a plain array stays as it is), in memory the
  * caller frees. Only after the pass is done. */

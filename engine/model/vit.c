@@ -36,6 +36,7 @@ static void embed(const struct pass *pass, const struct vit *vit)
                                       .m = pass->batch * shape->patches,
                                       .n = vit->patch_embed.n,
                                       .k = vit->patch_embed.k,
+                                      .a_columns = vit->patch_embed.k,
                                       .group = shape->patches,
                                       .out_group = shape->tokens,
                                       .out_offset = shape->prefix,
@@ -78,6 +79,7 @@ static void multiply(const struct pass *pass, const char *label, enum gemm_epilo
                                       .m = pass->rows,
                                       .n = dense->n,
                                       .k = dense->k,
+                                      .a_columns = dense->k,
                                       .group = pass->rows,
                                       .out_group = pass->rows,
                                       .out_rows = pass->rows,
@@ -106,21 +108,25 @@ static void collect(const struct pass *pass, const struct vit *vit, uint32_t slo
 {
     const struct shape *shape = pass->shape;
     const struct vit_state *state = pass->state;
-    size_t slot_bytes = (size_t)pass->batch * shape->patches * shape->width *
-                        element_size_bytes(kernels_activations(pass->kernels));
-    features_record(pass->kernels, pass->recorder, "features",
-                    &(struct features_params){.x = state->x.address,
-                                              .weight = vit->norm.weight,
-                                              .bias = vit->norm.bias,
-                                              .classes = state->classes.address,
-                                              .patches = state->memory.address + slot * slot_bytes,
-                                              .batch = pass->batch,
-                                              .tokens = shape->tokens,
-                                              .prefix_rows = shape->prefix,
-                                              .width = shape->width,
-                                              .class_stride = shape->feature_blocks * shape->width,
-                                              .class_offset = slot * shape->width,
-                                              .epsilon = LAYER_NORM_EPSILON});
+    uint32_t columns = shape->feature_blocks * shape->width;
+    struct layout layout = kernels_layout(pass->kernels, pass->batch * shape->patches, columns);
+    size_t first = layout_index(&layout, 0, slot * shape->width);
+    features_record(
+        pass->kernels, pass->recorder, "features",
+        &(struct features_params){.x = state->x.address,
+                                  .weight = vit->norm.weight,
+                                  .bias = vit->norm.bias,
+                                  .classes = state->classes.address,
+                                  .patches = state->memory.address +
+                                             first * element_size_bytes(kernels_activations(pass->kernels)),
+                                  .batch = pass->batch,
+                                  .tokens = shape->tokens,
+                                  .prefix_rows = shape->prefix,
+                                  .width = shape->width,
+                                  .class_stride = shape->feature_blocks * shape->width,
+                                  .class_offset = slot * shape->width,
+                                  .patch_columns = columns,
+                                  .epsilon = LAYER_NORM_EPSILON});
 }
 
 void vit_record(const struct vit *vit, const struct kernels *kernels, const struct vit_state *state,
@@ -134,36 +140,39 @@ void vit_record(const struct vit *vit, const struct kernels *kernels, const stru
                                              .batch = batch,
                                              .rows = batch * shape->tokens};
     enum element element = kernels_activations(kernels);
+    struct layout stream = layout_panels(pass->rows, shape->width),
+                  activations = kernels_layout(kernels, pass->rows, shape->width);
     enum gemm_epilogue activation = shape->ffn == FFN_SWIGLU ? GEMM_SWIGLU : GEMM_GELU;
     uint32_t first_feature = shape->depth - shape->feature_blocks;
 
     embed(pass, vit);
-    tap_record(taps, recorder, &state->x, pass->rows, shape->width, ELEMENT_F32, "tokens");
+    tap_record(taps, recorder, &state->x, stream, ELEMENT_F32, "tokens");
     for (uint32_t i = 0; i < shape->depth; i++) {
         const struct vit_block *block = &vit->blocks[i];
         gpu_recorder_repeats(recorder, i > 0);
 
         /* x += gamma1 * proj(attention(LN1(x))) */
         normalise(pass, &block->norm1);
-        tap_record(taps, recorder, &state->y, pass->rows, shape->width, element, "block.%02u.norm1", i);
+        tap_record(taps, recorder, &state->y, activations, element, "block.%02u.norm1", i);
         multiply(pass, "qkv", GEMM_HEADS, &block->qkv, &state->y, &state->qkv);
         attend(pass);
-        tap_record(taps, recorder, &state->y, pass->rows, shape->width, element, "block.%02u.attention", i);
+        tap_record(taps, recorder, &state->y, activations, element, "block.%02u.attention", i);
         multiply(pass, "projection", GEMM_ADD, &block->projection, &state->y, &state->x);
 
         /* x += gamma2 * ffn(LN2(x)); ffn is w3(silu(gate) * up), or fc2(gelu(fc1)) */
         normalise(pass, &block->norm2);
-        tap_record(taps, recorder, &state->y, pass->rows, shape->width, element, "block.%02u.norm2", i);
+        tap_record(taps, recorder, &state->y, activations, element, "block.%02u.norm2", i);
         multiply(pass, "ffn in", activation, &block->ffn_in, &state->y, &state->hidden);
         multiply(pass, "ffn out", GEMM_ADD, &block->ffn_out, &state->hidden, &state->x);
-        tap_record(taps, recorder, &state->x, pass->rows, shape->width, ELEMENT_F32, "block.%02u", i);
+        tap_record(taps, recorder, &state->x, stream, ELEMENT_F32, "block.%02u", i);
 
         gpu_recorder_repeats(recorder, false);
         if (i >= first_feature)
             collect(pass, vit, i - first_feature);
     }
-    tap_record(taps, recorder, &state->classes, batch * shape->feature_blocks * shape->width, 0, ELEMENT_F32,
-               "class");
-    tap_record(taps, recorder, &state->memory, batch * shape->patches, shape->feature_blocks * shape->width,
-               element, "patches");
+    tap_record(taps, recorder, &state->classes,
+               (struct layout){.rows = batch * shape->feature_blocks * shape->width}, ELEMENT_F32, "class");
+    tap_record(taps, recorder, &state->memory,
+               kernels_layout(kernels, batch * shape->patches, shape->feature_blocks * shape->width), element,
+               "patches");
 }

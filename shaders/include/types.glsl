@@ -1,6 +1,6 @@
 /* Types and buffer references that every shader shares.
  *
- * ACTIVATION_HALF and WEIGHT_HALF choose 16-bit storage; arithmetic is float32 everywhere. A weight in 16 bits is
+ * ACTIVATION_HALF and WEIGHT_HALF choose 16-bit storage, STRIPS the cpu rung's order of activations; arithmetic is float32 everywhere. A weight in 16 bits is
  * read as half of a 32-bit word, so that it needs no 16-bit storage; an activation in 16 bits does.
  */
 #extension GL_EXT_buffer_reference : require
@@ -17,6 +17,7 @@
 #endif
 
 #define PANEL     16
+#define STRIP     5
 #define HEAD_SIZE 64
 
 layout(buffer_reference, scalar, buffer_reference_align = 4) buffer FloatBuffer {
@@ -44,4 +45,15 @@ bool present(uvec2 address)
 uint panel_index(uint rows, uint row, uint column)
 {
     return (column / PANEL * rows + row) * PANEL + column % PANEL;
+}
+
+/* Where element (row, column) of a matrix of activations lies: STRIPS says in which of the two orders. */
+uint activation_index(uint rows, uint columns, uint row, uint column)
+{
+#if STRIPS
+    const uint strip = row / STRIP * (columns / PANEL) + column / PANEL;
+    return (strip * STRIP + row % STRIP) * PANEL + column % PANEL;
+#else
+    return panel_index(rows, row, column);
+#endif
 }

@@ -14,10 +14,12 @@ void main()
 {
     uint column = gl_LocalInvocationID.x % PANEL, lane = gl_LocalInvocationID.x / PANEL;
     uint panel = gl_WorkGroupID.x, image = gl_WorkGroupID.y;
-    uint first_row = panel * params.batch * params.patch_count + image * params.patch_count;
+    uint rows = params.batch * params.patch_count, first_row = image * params.patch_count;
     float sum = 0;
-    for (uint p = lane; p < params.patch_count; p += LANES)
-        sum += float(ActivationBuffer(params.patches).v[(first_row + p) * PANEL + column]);
+    for (uint p = lane; p < params.patch_count; p += LANES) {
+        uint from = activation_index(rows, params.patch_columns, first_row + p, panel * PANEL + column);
+        sum += float(ActivationBuffer(params.patches).v[from]);
+    }
     parts[lane][column] = sum;
     barrier();
     if (lane > 0)

@@ -24,8 +24,9 @@ void main()
             [[unroll]] for (uint j = 0; j < 4; j++)
                 FloatBuffer(params.classes).v[first + j] = held[i][j];
         } else {
-            uint index = quad_index(i, params.batch * patches, image * patches + token - params.prefix_rows);
-            Activation4Buffer(params.patches).v[index] = ACTIVATION4(held[i]);
+            uint to = image * patches + token - params.prefix_rows, column = (slot + i * SLOTS) * PANEL + quad * 4;
+            uint index = activation_index(params.batch * patches, params.patch_columns, to, column);
+            Activation4Buffer(params.patches).v[index / 4] = ACTIVATION4(held[i]);
         }
     }
 }

@@ -1,7 +1,8 @@
 /* GEMM for CPU drivers with subgroups of 8: out = epilogue(A * B^T + bias).
  *
- * A subgroup makes 6 rows x 16 columns, held in registers. Each element of A is broadcast; 8 neighbouring elements
- * of B are one vector load. B is packed [n/16][k][16] with its even columns before its odd ones, so that lane l
+ * A subgroup makes a strip of A's rows x 16 columns, held in registers with some to spare: a strip of 6 would fill them,
+ * and the compiler spill. Each element of A is broadcast; 8 neighbouring elements of B are one vector load. A strip and
+ * a panel of B are each one stream through memory. B is packed [n/16][k][16] with its even columns before its odd ones, so that lane l
  * owns columns 2l and 2l+1, stores them together, and has a gate beside its up value. The driver makes good code
  * only of this form: addresses that are plain sums of subgroup-uniform 64-bit values, K unrolled in a do-while that
  * counts as include/lanes.glsl explains, push constants and the lane read before it.
@@ -20,7 +21,8 @@
 layout(constant_id = 0) const uint EPILOGUE = GEMM_EXACT;
 layout(local_size_x = 32) in;
 
-const uint SUBGROUPS = 4, ROWS = 6, PANEL_BYTES = PANEL * 4;
+const uint SUBGROUPS = 4, PANEL_BYTES = PANEL * 4;
+const uint PANELS = 2; /* a round of the loop: with one it is 10 % slower, with four no faster */
 
 layout(buffer_reference, scalar, buffer_reference_align = 8) buffer PairBuffer {
     uint64_t v[];
@@ -44,7 +46,8 @@ void store(uint row, uint column, vec2 value)
     }
     const uint to = stored_row(row);
     if (EPILOGUE == GEMM_SWIGLU) {
-        FloatBuffer(params.out).v[panel_index(params.out_rows, to, column / 2)] = silu(value.x) * value.y;
+        const uint i = activation_index(params.out_rows, params.n / 2, to, column / 2);
+        FloatBuffer(params.out).v[i] = silu(value.x) * value.y;
         return;
     }
     if (EPILOGUE == GEMM_ADD) {
@@ -55,44 +58,44 @@ void store(uint row, uint column, vec2 value)
         value = vec2(relu(value.x), relu(value.y));
     if (EPILOGUE == GEMM_GELU)
         value = vec2(gelu(value.x), gelu(value.y));
-    store_pair(params.out, panel_index(params.out_rows, to, column), value);
+    const bool exact = EPILOGUE == GEMM_EXACT || EPILOGUE == GEMM_ADD;
+    store_pair(params.out,
+               exact ? panel_index(params.out_rows, to, column)
+                     : activation_index(params.out_rows, params.n, to, column),
+               value);
 }
 
 void main()
 {
-    const uint m = params.m, steps = params.k / PANEL;
-    const uint64_t panel_bytes = uint64_t(m) * PANEL_BYTES;
-    /* The last rows come again with a full block before them, so that no row is read after the last one. */
+    const uint m = params.m, steps = params.k / (PANELS * PANEL);
     const uint group = gl_WorkGroupID.z * gl_NumWorkGroups.x + gl_WorkGroupID.x;
-    const uint first = (group * SUBGROUPS + gl_SubgroupID) * ROWS;
+    const uint strip = group * SUBGROUPS + gl_SubgroupID, first = strip * STRIP;
     if (first >= m)
         return;
-    const uint base = min(first, max(m, ROWS) - ROWS);
     const uint column = gl_WorkGroupID.y * PANEL + 2 * lane;
 
-    const uint64_t a = packUint2x32(params.a) + uint64_t(base) * PANEL_BYTES;
-    const uint64_t b = packUint2x32(params.b) + uint64_t(gl_WorkGroupID.y) * (params.k * PANEL_BYTES);
-    vec2 sum[ROWS];
-    [[unroll]] for (uint row = 0; row < ROWS; row++)
+    const uint64_t a = packUint2x32(params.a) + strip * uint64_t(params.a_columns * (STRIP * 4));
+    const uint64_t b = packUint2x32(params.b) + gl_WorkGroupID.y * uint64_t(params.k * PANEL_BYTES);
+    vec2 sum[STRIP];
+    [[unroll]] for (uint row = 0; row < STRIP; row++)
         sum[row] = load_pair(params.bias, column);
-
-    /* A matrix of fewer than 6 rows is read past its end, but never by more than 256 bytes: 4 rows. */
-    const uint last = min(m, ROWS) - 1;
 
     uint counter = lane, step;
     do {
         step = subgroupBroadcast(counter, 0);
-        FloatBuffer rows = FloatBuffer(a + step * panel_bytes);
-        FloatBuffer columns = FloatBuffer(b + step * uint64_t(PANEL * PANEL_BYTES));
-        [[unroll]] for (uint k = 0; k < PANEL; k++) {
-            const vec2 factor = load_16(columns, k * PANEL);
-            [[unroll]] for (uint row = 0; row < ROWS; row++)
-                sum[row] = fma(vec2(rows.v[(row < ROWS - 1 ? row : last) * PANEL + k]), factor, sum[row]);
-        }
+        FloatBuffer rows = FloatBuffer(a + step * uint64_t(PANELS * STRIP * PANEL_BYTES));
+        FloatBuffer columns = FloatBuffer(b + step * uint64_t(PANELS * PANEL * PANEL_BYTES));
+        [[unroll]] for (uint panel = 0; panel < PANELS; panel++)
+            [[unroll]] for (uint k = 0; k < PANEL; k++) {
+                const vec2 factor = load_16(columns, (panel * PANEL + k) * PANEL);
+                [[unroll]] for (uint row = 0; row < STRIP; row++)
+                    sum[row] = fma(vec2(rows.v[(panel * STRIP + row) * PANEL + k]), factor, sum[row]);
+            }
         counter++;
     } while (step + 1 < steps);
 
-    [[unroll]] for (uint row = 0; row < ROWS; row++)
-        if (base + row >= first && base + row < m)
-            store(base + row, column, sum[row]);
+    /* The last strip's rows that are not there are computed, and not stored. */
+    [[unroll]] for (uint row = 0; row < STRIP; row++)
+        if (first + row < m)
+            store(first + row, column, sum[row]);
 }

@@ -76,12 +76,11 @@ void main()
         const vec2 bias = load_16(FloatBuffer(params.bias), panel * PANEL);
         [[unroll]] for (uint row = 0; row < ROWS; row++) {
             const vec2 value = fma((load_16(from, row * PANEL) - means[row]) * scales[row], weight, bias);
-            const uint to = (panel * rows + base + row) * PANEL;
             if (base + row >= first && base + row < rows) {
                 if (has_out)
-                    store(params.out, to, value);
+                    store(params.out, activation_index(rows, width, base + row, panel * PANEL), value);
                 if (has_exact)
-                    store(params.exact, to, value);
+                    store(params.exact, panel_index(rows, base + row, panel * PANEL), value);
             }
         }
         counter++;

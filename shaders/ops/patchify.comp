@@ -33,5 +33,6 @@ void main()
     vec4 values;
     [[unroll]] for (uint i = 0; i < 4; i++)
         values[i] = pixel(image, corner_y, corner_x, panel * PANEL + quad * 4 + i);
-    Activation4Buffer(params.out).v[(panel * rows + row) * QUADS + quad] = ACTIVATION4(values);
+    const uint to = activation_index(rows, params.columns, row, panel * PANEL + quad * 4);
+    Activation4Buffer(params.out).v[to / 4] = ACTIVATION4(values);
 }

@@ -12,7 +12,7 @@ END_CHOICES;
 
 PARAMS(attention_params)
     ADDRESS qkv; /* activations [3][batch][heads][tokens_padded][64]; rows from `tokens` on hold anything, even NaN */
-    ADDRESS out; /* activations in panels [heads*64/16][batch*tokens][16] */
+    ADDRESS out; /* activations [batch*tokens][heads*64] */
     ADDRESS scratch; /* attention_scratch_bytes of memory to work in; 0 where that is none */
     UINT batch, heads, tokens, tokens_padded;
 END_PARAMS;

@@ -4,9 +4,9 @@
 #include "params.h"
 
 PARAMS(average_params)
-    ADDRESS patches; /* activations in panels [width/16][batch*patch_count][16] */
+    ADDRESS patches; /* width columns of activations [batch*patch_count][patch_columns] */
     ADDRESS out;     /* float32 panels [width/16][batch][16] */
-    UINT batch, patch_count, width;
+    UINT batch, patch_count, width, patch_columns;
 END_PARAMS;
 
 #endif

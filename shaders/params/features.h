@@ -8,8 +8,8 @@ PARAMS(features_params)
     ADDRESS weight;  /* float32 [width] */
     ADDRESS bias;    /* float32 [width] */
     ADDRESS classes; /* float32 [batch][class_stride]: row 0 of each image, at class_offset */
-    ADDRESS patches; /* activations in panels [width/16][batch*patches][16]: rows prefix_rows.. of each image */
-    UINT batch, tokens, prefix_rows, width, class_stride, class_offset;
+    ADDRESS patches; /* rows prefix_rows.. of each image: width columns of activations [batch*patches][patch_columns] */
+    UINT batch, tokens, prefix_rows, width, class_stride, class_offset, patch_columns;
     FLOAT epsilon;
 END_PARAMS;
 

@@ -1,4 +1,4 @@
-/* GEMM: out = epilogue(A * B^T + bias). A [m][k] in panels; B [n][k] packed by gemm_pack; bias [n] float32. */
+/* GEMM: out = epilogue(A * B^T + bias). A [m][k] activations; B [n][k] packed by gemm_pack; bias [n] float32. */
 #ifndef CXRD_SHADERS_PARAMS_GEMM_H
 #define CXRD_SHADERS_PARAMS_GEMM_H
 #include "params.h"
@@ -15,12 +15,13 @@ CHOICES(gemm_epilogue)
 END_CHOICES;
 
 PARAMS(gemm_params)
-    ADDRESS a;      /* activations [k/16][m][16] */
+    ADDRESS a;      /* activations: k columns of a matrix of a_columns, from the one this address is at */
     ADDRESS b;      /* packed weights */
     ADDRESS bias;   /* [n] float32 */
     ADDRESS addend; /* float32 panels added before storing (GEMM_ADD); else unused */
     ADDRESS out;
     UINT m, n, k;   /* n a multiple of 16, k of 64 */
+    UINT a_columns; /* a multiple of 16, at least k */
     /* Where row r is stored: row r / group * out_group + out_offset + r % group of out_rows. Plain: group = m,
      * out_group = out_rows = m, out_offset = 0. */
     UINT group, out_group, out_offset, out_rows;

@@ -7,7 +7,7 @@ PARAMS(layernorm_params)
     ADDRESS x;      /* float32 panels [width/16][rows][16] */
     ADDRESS weight; /* float32 [width] */
     ADDRESS bias;   /* float32 [width] */
-    ADDRESS out;    /* activations in panels, or 0 */
+    ADDRESS out;    /* activations [rows][width], or 0 */
     ADDRESS exact;  /* the same in float32 panels, or 0; may be x itself */
     UINT rows, width;
     FLOAT epsilon;

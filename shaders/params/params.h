@@ -6,8 +6,10 @@
  *
  * Choices are an enum in C and constants in GLSL.
  *
- * A matrix of activations is stored in panels of 16 columns: [columns/16][rows][16], `rows` being the rows of
- * all images of the batch. Column counts are multiples of 16; a GEMM's K is a multiple of 64, zero-padded.
+ * A float32 matrix that no GEMM reads is stored in panels of 16 columns: [columns/16][rows][16], `rows` being the rows
+ * of all images of the batch. So is a matrix of activations, which feeds a GEMM; but on the cpu rung it is cut into
+ * strips of 5 rows, [rows/5][columns/16][5][16], so that what a subgroup multiplies lies in one piece: the processor
+ * fetches ahead within a page only. Column counts are multiples of 16; a GEMM's K is a multiple of 64, zero-padded.
  */
 #ifdef VULKAN
 #define ADDRESS uvec2
@@ -31,6 +33,6 @@
 #define END_CHOICES }
 #define UINT uint32_t
 #define FLOAT float
-enum { PANEL = 16, K_STEP = 64, HEAD_SIZE = 64, GLORI_HEADS = 8 };
+enum { PANEL = 16, STRIP = 5, K_STEP = 64, HEAD_SIZE = 64, GLORI_HEADS = 8 };
 #endif
 #endif

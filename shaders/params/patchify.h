@@ -6,7 +6,7 @@
 PARAMS(patchify_params)
     ADDRESS pixels;        /* bytes RGB [batch][side][side][3], each image's start a multiple of 4 bytes (image_stride) */
     ADDRESS normalisation; /* float32 [batch][6]: scale R G B, shift R G B; value = byte * scale + shift */
-    ADDRESS out;           /* activations in panels [columns/16][batch*grid*grid][16] */
+    ADDRESS out;           /* activations [batch*grid*grid][columns] */
     UINT batch, side, patch, grid, columns, image_stride;
 END_PARAMS;
 

@@ -5,8 +5,8 @@
 
 PARAMS(pool_params)
     ADDRESS weights; /* float32 [batch][columns][patches] */
-    ADDRESS memory;  /* activations in panels [width/16][batch*patches][16] */
-    ADDRESS out;     /* activations in panels [8*width/16][batch*classes][16] */
+    ADDRESS memory;  /* activations [batch*patches][width] */
+    ADDRESS out;     /* activations [batch*classes][8*width] */
     UINT batch, patches, columns, classes, width;
 END_PARAMS;
 

@@ -97,7 +97,7 @@ static bool compare_attention(struct golden *golden, const struct tap *tap, uint
 static bool compare_tap(struct golden *golden, const struct tap *tap, uint32_t first, uint32_t count)
 {
     float *values = tap_values(tap);
-    size_t per_image = (size_t)tap->rows * (tap->columns ? tap->columns : 1) / count;
+    size_t per_image = tap->layout.rows * (tap->layout.columns ? tap->layout.columns : 1) / count;
     bool good = true;
     for (uint32_t i = 0; good && i < count; i++) {
         const float *mine = values + i * per_image;
@@ -119,24 +119,24 @@ static bool compare_embeddings(struct golden *golden, uint32_t first, uint32_t c
     float *values = memory_allocate((2 + patches) * width, sizeof *values);
     float *class_token = values, *mean = values + width, *rows = values + 2 * width;
     bool wanted[IMAGES_MAX], good = true;
-    struct panels panels[IMAGES_MAX] = {0};
+    struct rows patches_of[IMAGES_MAX] = {0};
     for (uint32_t i = 0; i < count; i++)
         wanted[i] = count == 1 || i != 1; /* one among them is not */
-    if (model_patches(golden->model, wanted, &failure, panels)) {
+    if (model_patches(golden->model, wanted, &failure, patches_of)) {
         printf("FAIL %s\n", failure.sentence);
         good = false;
     }
     for (uint32_t i = 0; good && i < count; i++) {
         model_embedding(golden->model, i, class_token, mean);
         good = compare(golden, "embedding.class", first + i, class_token, width) &&
-               compare(golden, "embedding.mean", first + i, mean, width) && !panels[i].data == !wanted[i];
+               compare(golden, "embedding.mean", first + i, mean, width) && !patches_of[i].data == !wanted[i];
         if (good && wanted[i]) {
-            panels_unpack(&panels[i], rows);
+            rows_read(&patches_of[i], rows);
             good = compare(golden, "embedding.patch", first + i, rows, patches * width);
         }
     }
     for (uint32_t i = 0; i < count; i++)
-        free(panels[i].data);
+        free(patches_of[i].data);
     free(values);
     return good;
 }

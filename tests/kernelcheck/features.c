@@ -2,35 +2,37 @@
 
 #include "engine/reference/features.h"
 
+/* Class tokens and patches are stored from column `first` on. */
 static void features_case(struct check *check, uint32_t batch, uint32_t tokens, uint32_t prefix_rows,
-                          uint32_t width, uint32_t class_offset)
+                          uint32_t width, uint32_t first)
 {
     const float epsilon = 0.1f; /* so large that it would be missed */
     check_case_begin(check, "batch %u, tokens %u, prefix %u, width %u", batch, tokens, prefix_rows, width);
-    uint32_t rows = batch * tokens, stride = class_offset + width + 16;
+    uint32_t rows = batch * tokens, stride = first + width + 16, patch_rows = batch * (tokens - prefix_rows);
     const struct check_array *x = check_input(check, ELEMENT_F32, (size_t)rows * width, 3);
     const struct check_array *weight = check_input(check, ELEMENT_F32, width, 1);
     const struct check_array *bias = check_input(check, ELEMENT_F32, width, 1);
     struct check_array *classes = check_output(check, "classes", ELEMENT_F32, (size_t)batch * stride);
-    struct check_array *patches = check_output(check, "patches", kernels_activations(check->kernels),
-                                               (size_t)batch * (tokens - prefix_rows) * width);
+    struct check_array *patches = check_output_activations(check, "patches", patch_rows, first + width);
     const struct features_params params = {.x = x->address,
                                            .weight = weight->address,
                                            .bias = bias->address,
                                            .classes = classes->address,
-                                           .patches = patches->address,
+                                           .patches = check_column_address(patches, first),
                                            .batch = batch,
                                            .tokens = tokens,
                                            .prefix_rows = prefix_rows,
                                            .width = width,
                                            .class_stride = stride,
-                                           .class_offset = class_offset,
+                                           .class_offset = first,
+                                           .patch_columns = first + width,
                                            .epsilon = epsilon};
     features_record(check->kernels, check->recorder, "features", &params);
     double bytes = (double)rows * width * (4 + (double)element_size_bytes(patches->element));
     if (check_run(check, &(struct check_work){.bytes = bytes}))
-        reference_features(x->values, weight->values, bias->values, classes->expected, patches->expected,
-                           batch, tokens, prefix_rows, width, stride, class_offset, epsilon);
+        reference_features(x->values, weight->values, bias->values, classes->expected,
+                           patches->expected + (size_t)first * patch_rows, batch, tokens, prefix_rows, width,
+                           stride, first, epsilon);
     check_case_end(check);
 }
 

@@ -35,15 +35,17 @@ static uint64_t upload_packed(struct check *check, const struct gemm_params *par
     return address;
 }
 
-/* Fills in `params`, from its shape on, and runs one product. B has padding when `padded`. */
+/* Fills in `params`, from its shape on, and runs one product. When `padded`, B has padding, and A is the last
+ * columns of a matrix. */
 static void run(struct check *check, enum gemm_epilogue epilogue, struct gemm_params params, bool padded)
 {
-    const enum element activations = kernels_activations(check->kernels);
     const bool exact = epilogue == GEMM_EXACT || epilogue == GEMM_ADD;
     const size_t n_given = padded ? params.n - 5 : params.n, k_given = padded ? params.k - 20 : params.k;
     const float deviation = 1 / sqrtf((float)params.k);
 
-    struct check_array *a = check_input(check, activations, (size_t)params.m * params.k, 1);
+    const uint32_t a_first = padded ? 64 : 0;
+    params.a_columns = a_first + params.k;
+    struct check_array *a = check_input_activations(check, params.m, params.a_columns, 1);
     struct check_array *b =
         check_input(check, kernels_weights(check->kernels), (size_t)params.n * params.k, deviation);
     for (size_t i = 0; padded && i < b->count; i++)
@@ -53,24 +55,28 @@ static void run(struct check *check, enum gemm_epilogue epilogue, struct gemm_pa
     struct check_array *addend = NULL;
     if (params.addend_group != 0)
         addend = check_input(check, ELEMENT_F32, (size_t)params.addend_rows * params.n, 1);
-    params.a = a->address;
+    params.a = check_column_address(a, a_first);
     params.b = upload_packed(check, &params, b->values, n_given, k_given);
     params.bias = bias->address;
 
     struct check_array *out;
-    const enum element element = exact ? ELEMENT_F32 : activations;
+    const size_t count = out_count(epilogue, &params);
     if (epilogue == GEMM_ADD && !addend)
-        out = addend = check_update(check, "out", element, out_count(epilogue, &params), 1);
+        out = addend = check_update(check, "out", ELEMENT_F32, count, 1);
+    else if (exact)
+        out = check_output(check, "out", ELEMENT_F32, count);
+    else if (epilogue == GEMM_HEADS)
+        out = check_output(check, "out", kernels_activations(check->kernels), count);
     else
-        out = check_output(check, "out", element, out_count(epilogue, &params));
+        out = check_output_activations(check, "out", params.out_rows, count / params.out_rows);
     params.addend = addend ? addend->address : 0;
     params.out = out->address;
     gemm_record(check->kernels, check->recorder, "gemm", epilogue, &params);
 
     const struct check_work work = {.flops = 2.0 * params.m * params.n * params.k};
     if (check_run(check, &work))
-        reference_gemm(epilogue, &params, a->values, b->values, bias->values, addend ? addend->values : NULL,
-                       out->expected);
+        reference_gemm(epilogue, &params, a->values + (size_t)a_first * params.m, b->values, bias->values,
+                       addend ? addend->values : NULL, out->expected);
     check_case_end(check);
 }
 

@@ -22,14 +22,21 @@
 #include "engine/gpu/memory.h"
 #include "engine/kernels/kernels.h"
 
+enum {
+    CHECK_GUARD_BYTES = 1024, /* before and after every array */
+    CHECK_UNWRITTEN =
+        0xff /* fills them and outputs: a NaN in both element types, and none that is computed */
+};
+
 struct check_array {
     const char *name; /* of an output; NULL for an input */
     enum element element;
     size_t count;
-    uint64_t address; /* on the device */
-    float *values;    /* [count] what the kernel reads; after check_run rounded to `element` */
-    float *expected;  /* [count] outputs only: NaN at first, to be written by the reference */
-    double bound;     /* the largest error allowed, by `element`; a case may set another */
+    struct layout layout; /* of a matrix of activations, which here lies in panels; no rows: as here */
+    uint64_t address;     /* on the device */
+    float *values;        /* [count] what the kernel reads; after check_run rounded to `element` */
+    float *expected;      /* [count] outputs only: NaN at first, to be written by the reference */
+    double bound;         /* the largest error allowed, by `element`; a case may set another */
 
     /* Private: bytes as uploaded and as read back, guard zones included. */
     size_t content_bytes;
@@ -37,6 +44,12 @@ struct check_array {
     uint8_t *uploaded, *result;
     bool scratch; /* only its guard zones are looked at */
 };
+
+/* Where element i lies on the device. */
+static inline size_t check_place(const struct check_array *array, size_t i)
+{
+    return array->layout.rows ? layout_place(&array->layout, i) : i;
+}
 
 struct check_work {
     double bytes, flops; /* moved and computed by the recorded dispatches; 0: not printed */
@@ -69,11 +82,19 @@ void check_case_begin(struct check *check, const char *format, ...) __attribute_
 /* An input of normally distributed numbers around 0; the caller may change `values` until check_run. Arrays
  * belong to the case. */
 struct check_array *check_input(struct check *check, enum element element, size_t count, float deviation);
+/* The same of activations [rows][columns], which are in panels here and lie as the rung wants them on the
+ * device. */
+struct check_array *check_input_activations(struct check *check, size_t rows, size_t columns,
+                                            float deviation);
+/* Where column `column` of activations begins on the device; here it does at element column * rows. */
+uint64_t check_column_address(const struct check_array *array, size_t column);
 /* An input of bytes as they are (packed weights, pixels): copied, `values` is NULL. */
 struct check_array *check_bytes(struct check *check, const void *data, size_t size_bytes);
 /* Memory that the kernel may leave anything in, holding NaN at first; gives its address. */
 uint64_t check_scratch(struct check *check, size_t size_bytes);
 struct check_array *check_output(struct check *check, const char *name, enum element element, size_t count);
+struct check_array *check_output_activations(struct check *check, const char *name, size_t rows,
+                                             size_t columns);
 /* Read and written: `values` are set as for an input, and `expected` is a copy of them after check_run. */
 struct check_array *check_update(struct check *check, const char *name, enum element element, size_t count,
                                  float deviation);
@@ -96,6 +117,13 @@ void check_finish(struct check *check);
 /* Gives back what a case took, and takes memory for one of its arrays. */
 void check_memory_clear(struct check *check);
 struct gpu_slice check_memory_take(struct check *check, size_t size_bytes);
+/* How a case's line begins. */
+void check_print_case(const struct check *check);
+/* Prints one line; true when the array is as it must be. */
+bool check_judge(const struct check *check, const struct check_array *array);
+/* Damages what was read back of the case's last output as a faulty kernel would, in one of six ways by turns.
+ */
+void check_damage(struct check *check);
 /* Prints the sentence of a failure and ends the program unless status is OK. */
 void check_demand(enum status status, const struct failure *failure);
 

@@ -15,8 +15,7 @@ static void patchify_case(struct check *check, uint32_t batch, uint32_t side, ui
         pixels[i] = (uint8_t)check_random_below(check, 256);
     const struct check_array *bytes = check_bytes(check, pixels, (size_t)batch * stride);
     const struct check_array *normalisation = check_input(check, ELEMENT_F32, (size_t)batch * 6, 1);
-    struct check_array *out = check_output(check, "out", kernels_activations(check->kernels),
-                                           (size_t)batch * grid * grid * columns);
+    struct check_array *out = check_output_activations(check, "out", (size_t)batch * grid * grid, columns);
     const struct patchify_params params = {.pixels = bytes->address,
                                            .normalisation = normalisation->address,
                                            .out = out->address,

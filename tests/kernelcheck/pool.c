@@ -7,12 +7,11 @@
 static void pool_case(struct check *check, uint32_t batch, uint32_t patches, uint32_t classes, uint32_t width)
 {
     check_case_begin(check, "batch %u, patches %u, classes %u, width %u", batch, patches, classes, width);
-    enum element activations = kernels_activations(check->kernels);
     uint32_t columns = (uint32_t)round_up(classes * GLORI_HEADS, PANEL);
     struct check_array *weights = check_input(check, ELEMENT_F32, (size_t)batch * columns * patches, 1);
-    const struct check_array *memory = check_input(check, activations, (size_t)batch * patches * width, 1);
+    const struct check_array *memory = check_input_activations(check, (size_t)batch * patches, width, 1);
     struct check_array *out =
-        check_output(check, "out", activations, (size_t)batch * classes * GLORI_HEADS * width);
+        check_output_activations(check, "out", (size_t)batch * classes, (size_t)GLORI_HEADS * width);
     for (size_t i = 0; i < weights->count; i++) /* as of a softmax: positive, their sum about 1 */
         weights->values[i] = fabsf(weights->values[i]) / (float)patches;
     const struct pool_params params = {.weights = weights->address,

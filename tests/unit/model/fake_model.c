@@ -80,14 +80,13 @@ void model_embedding(const struct model *model, uint32_t image, float *class_tok
     *mean = *model_attention(model, 0, image);
 }
 
-enum status model_patches(struct model *model, const bool *wanted, struct failure *failure,
-                          struct panels *out)
+enum status model_patches(struct model *model, const bool *wanted, struct failure *failure, struct rows *out)
 {
     struct fake *of = (struct fake *)model;
     ck_assert_uint_eq(of->submitted, of->landed);
     for (uint32_t i = 0; i < MAX_BATCH && !of->patch_status; i++)
         if (wanted[i]) {
-            out[i] = (struct panels){.data = memory_allocate(1, sizeof(float)), .rows = 1, .columns = 1};
+            out[i] = (struct rows){.data = memory_allocate(1, sizeof(float)), .rows = 1, .columns = 1};
             *(float *)out[i].data = *model_logits(model, 0, i);
         }
     of->patch_reads++;
