@@ -53,10 +53,9 @@ static enum status measure_gemm(struct gpu_device *device, const struct kernels 
                                 struct gpu_pool *pool, struct failure *failure, double *gflops)
 {
     uint32_t size = gpu_device_info(device)->kind == GPU_CPU ? 1024 : 8192;
-    size_t element = element_size_bytes(kernels_activations(kernels));
     struct gpu_slice a, b, bias, out;
     struct gpu_recorder *recorder = NULL;
-    enum status status = gpu_pool_allocate(pool, (size_t)size * size * element, failure, &a);
+    enum status status = gpu_pool_allocate(pool, kernels_activation_bytes(kernels, size, size), failure, &a);
     if (!status)
         status = gpu_pool_allocate(pool, gemm_packed_size_bytes(kernels, size, size), failure, &b);
     if (!status)
@@ -75,6 +74,7 @@ static enum status measure_gemm(struct gpu_device *device, const struct kernels 
                                       .m = size,
                                       .n = size,
                                       .k = size,
+                                      .a_columns = size,
                                       .group = size,
                                       .out_group = size,
                                       .out_rows = size});
