@@ -153,6 +153,12 @@ size_t kernels_activation_bytes(const struct kernels *kernels, size_t rows, size
     return layout_count(&layout) * element_size_bytes(kernels->activations);
 }
 
+size_t kernels_column_bytes(const struct kernels *kernels, size_t rows, size_t columns, size_t column)
+{
+    struct layout layout = kernels_layout(kernels, rows, columns);
+    return layout_index(&layout, 0, column) * element_size_bytes(kernels->activations);
+}
+
 enum element kernels_weights(const struct kernels *kernels)
 {
     return kernels->weights;

@@ -37,6 +37,8 @@ enum element kernels_activations(const struct kernels *kernels);
 /* How a matrix of activations lies, and how much memory it takes. */
 struct layout kernels_layout(const struct kernels *kernels, size_t rows, size_t columns);
 size_t kernels_activation_bytes(const struct kernels *kernels, size_t rows, size_t columns);
+/* From the start of such a matrix to where its column `column` begins. */
+size_t kernels_column_bytes(const struct kernels *kernels, size_t rows, size_t columns, size_t column);
 enum element kernels_weights(const struct kernels *kernels);
 
 /* A weight matrix B [n][k] float32 as it was trained. */

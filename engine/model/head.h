@@ -35,10 +35,9 @@ static inline uint64_t head_memory(const struct head_input *input, uint32_t bloc
                                    const struct kernels *kernels)
 {
     const struct shape *shape = input->shape;
-    struct layout layout =
-        kernels_layout(kernels, batch * shape->patches, shape->feature_blocks * shape->width);
-    size_t first = layout_index(&layout, 0, (shape->feature_blocks - blocks) * shape->width);
-    return input->memory.address + first * element_size_bytes(kernels_activations(kernels));
+    return input->memory.address + kernels_column_bytes(kernels, batch * shape->patches,
+                                                        shape->feature_blocks * shape->width,
+                                                        (shape->feature_blocks - blocks) * shape->width);
 }
 
 #endif

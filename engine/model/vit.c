@@ -109,24 +109,22 @@ static void collect(const struct pass *pass, const struct vit *vit, uint32_t slo
     const struct shape *shape = pass->shape;
     const struct vit_state *state = pass->state;
     uint32_t columns = shape->feature_blocks * shape->width;
-    struct layout layout = kernels_layout(pass->kernels, pass->batch * shape->patches, columns);
-    size_t first = layout_index(&layout, 0, slot * shape->width);
-    features_record(
-        pass->kernels, pass->recorder, "features",
-        &(struct features_params){.x = state->x.address,
-                                  .weight = vit->norm.weight,
-                                  .bias = vit->norm.bias,
-                                  .classes = state->classes.address,
-                                  .patches = state->memory.address +
-                                             first * element_size_bytes(kernels_activations(pass->kernels)),
-                                  .batch = pass->batch,
-                                  .tokens = shape->tokens,
-                                  .prefix_rows = shape->prefix,
-                                  .width = shape->width,
-                                  .class_stride = shape->feature_blocks * shape->width,
-                                  .class_offset = slot * shape->width,
-                                  .patch_columns = columns,
-                                  .epsilon = LAYER_NORM_EPSILON});
+    size_t first_bytes =
+        kernels_column_bytes(pass->kernels, pass->batch * shape->patches, columns, slot * shape->width);
+    features_record(pass->kernels, pass->recorder, "features",
+                    &(struct features_params){.x = state->x.address,
+                                              .weight = vit->norm.weight,
+                                              .bias = vit->norm.bias,
+                                              .classes = state->classes.address,
+                                              .patches = state->memory.address + first_bytes,
+                                              .batch = pass->batch,
+                                              .tokens = shape->tokens,
+                                              .prefix_rows = shape->prefix,
+                                              .width = shape->width,
+                                              .class_stride = shape->feature_blocks * shape->width,
+                                              .class_offset = slot * shape->width,
+                                              .patch_columns = columns,
+                                              .epsilon = LAYER_NORM_EPSILON});
 }
 
 void vit_record(const struct vit *vit, const struct kernels *kernels, const struct vit_state *state,
