@@ -1,7 +1,8 @@
 /* Types and buffer references that every shader shares.
  *
- * ACTIVATION_HALF and WEIGHT_HALF choose 16-bit storage, STRIPS the cpu rung's order of activations; arithmetic is float32 everywhere. A weight in 16 bits is
- * read as half of a 32-bit word, so that it needs no 16-bit storage; an activation in 16 bits does.
+ * ACTIVATION_HALF and WEIGHT_HALF choose 16-bit storage, STRIPS the cpu rung's order of activations; arithmetic is
+ * float32 everywhere. A weight in 16 bits is read as half of a 32-bit word, so that it needs no 16-bit storage; an
+ * activation in 16 bits does.
  */
 #extension GL_EXT_buffer_reference : require
 #extension GL_EXT_buffer_reference_uvec2 : require
