@@ -7,7 +7,13 @@
 #include "engine/base/parallel.h"
 #include "engine/gpu/vulkan_device.h"
 
-enum { SLICE_ALIGNMENT = 256, GUARD_BYTES = 256, REGION_BYTES_USUAL = 16 << 20, PART_BYTES = 1 << 20 };
+enum {
+    SLICE_ALIGNMENT = 256,
+    GUARD_BYTES = 256,
+    PAGE_BYTES = 4096,
+    REGION_BYTES_USUAL = 16 << 20,
+    PART_BYTES = 1 << 20
+};
 static const size_t region_bytes_max = (size_t)1 << 30;
 
 /* A region and how far it is given away. */
@@ -95,7 +101,7 @@ static enum status region_add(struct gpu_pool *pool, size_t need, struct failure
     size_t maximum = region_maximum(pool->device);
     size_t size = need + SLICE_ALIGNMENT; /* the region's own address may not be aligned */
     if (pool->apart)
-        size = need;
+        size = round_up(need, PAGE_BYTES);
     else if (pool->reserved_bytes + SLICE_ALIGNMENT > size)
         size = pool->reserved_bytes + SLICE_ALIGNMENT;
     else if (size < REGION_BYTES_USUAL)
@@ -110,7 +116,8 @@ static enum status region_add(struct gpu_pool *pool, size_t need, struct failure
     status = region_zero(pool, &added->region, failure);
     if (status != STATUS_OK)
         goto finish_region;
-    added->used_bytes = round_up(added->region.address, SLICE_ALIGNMENT) - added->region.address;
+    added->used_bytes = pool->apart ? size - need
+                                    : round_up(added->region.address, SLICE_ALIGNMENT) - added->region.address;
     added->next = pool->regions;
     pool->regions = added;
     pool->size_bytes += size;
@@ -133,7 +140,7 @@ enum status gpu_pool_allocate(struct gpu_pool *pool, size_t size_bytes, struct f
                            "the batch size.",
                            size_bytes >> 20, maximum >> 20);
     size_t rounded = size_bytes ? round_up(size_bytes, SLICE_ALIGNMENT) : SLICE_ALIGNMENT;
-    size_t need = rounded + GUARD_BYTES;
+    size_t need = pool->apart ? rounded : rounded + GUARD_BYTES;
     struct pool_region *at = pool->regions;
     while (at && !pool->apart && at->region.size_bytes - at->used_bytes < need)
         at = at->next;

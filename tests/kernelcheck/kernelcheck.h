@@ -23,7 +23,7 @@
 #include "engine/kernels/kernels.h"
 
 enum {
-    CHECK_GUARD_BYTES = 1024, /* before and after every array */
+    CHECK_GUARD_BYTES = 256, /* before and after every array, as many as a pool leaves after a slice */
     CHECK_UNWRITTEN =
         0xff /* fills them and outputs: a NaN in both element types, and none that is computed */
 };
