@@ -1,6 +1,7 @@
-/* Loaded before a program (LD_PRELOAD): shared memory, of which a CPU driver makes the device's, gets a page that
- * cannot be touched before and behind it. What a kernel reads or writes past an array that ends with its last page
- * then ends the program, at full speed and whatever the kernel. At the end it says how many fences there were. */
+/* Loaded before a program (LD_PRELOAD): shared memory, of which a CPU driver makes the device's, gets a page
+ * that cannot be touched before and behind it. What a kernel reads or writes past an array that ends with its
+ * last page then ends the program, at full speed and whatever the kernel. At the end it says how many fences
+ * there were. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdatomic.h>

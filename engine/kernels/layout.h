@@ -1,6 +1,6 @@
 /* How the elements of a matrix lie on the device (shaders/params/params.h).
  *
- * A panel matrix is one strip of all rows.
+ * A panel matrix is one strip of all rows. The layout of an array that is no matrix has no rows.
  */
 #ifndef CXRD_ENGINE_KERNELS_LAYOUT_H
 #define CXRD_ENGINE_KERNELS_LAYOUT_H
@@ -26,9 +26,11 @@ static inline size_t layout_index(const struct layout *layout, size_t row, size_
     return (block * layout->strip + row % layout->strip) * PANEL + column % PANEL;
 }
 
-/* Where the element lies that is element i of the same matrix in panels. */
+/* Where the element lies that is element i of the same matrix in panels, or of what is no matrix. */
 static inline size_t layout_place(const struct layout *layout, size_t i)
 {
+    if (!layout->rows)
+        return i;
     size_t panel = i / (layout->rows * PANEL);
     return layout_index(layout, i / PANEL % layout->rows, panel * PANEL + i % PANEL);
 }

@@ -91,16 +91,10 @@ static struct array array_random(struct trial *trial, enum element element, size
     return array;
 }
 
-/* Elements on the device, and where element i of the floats lies among them. */
+/* Elements on the device. */
 static size_t array_places(const struct array *array)
 {
     return array->layout.rows ? layout_count(&array->layout) : array->count;
-}
-
-static size_t array_place(const struct array *array, size_t i)
-{
-    const struct layout *layout = &array->layout;
-    return layout->rows ? layout_place(layout, i) : i;
 }
 
 static void array_reserve(struct trial *trial, struct array *array)
@@ -115,9 +109,9 @@ static void array_upload(struct trial *trial, struct array *array)
     void *data = memory_allocate(array_places(array), size_bytes);
     for (size_t i = 0; i < array->count; i++)
         if (array->element == ELEMENT_F32)
-            ((float *)data)[array_place(array, i)] = array->values[i];
+            ((float *)data)[layout_place(&array->layout, i)] = array->values[i];
         else
-            ((uint16_t *)data)[array_place(array, i)] = half_from_float(array->values[i]);
+            ((uint16_t *)data)[layout_place(&array->layout, i)] = half_from_float(array->values[i]);
     upload(trial, &array->slice, data, array_places(array) * size_bytes);
     free(data);
 }
@@ -152,7 +146,7 @@ static double array_error(struct trial *trial, const struct array *array, const 
     for (size_t i = 0; !trial->status && i < array->count; i++) {
         if (isnan(expected[i]))
             continue;
-        size_t at = array_place(array, i);
+        size_t at = layout_place(&array->layout, i);
         double found = array->element == ELEMENT_F16 ? (double)half_to_float(((uint16_t *)bytes)[at])
                                                      : (double)((float *)bytes)[at];
         double error = fabs(found - (double)expected[i]) / (fabs((double)expected[i]) + size);

@@ -135,24 +135,23 @@ void accumulate(uint64_t scratch, uint64_t v, uint part, uint count, const uint 
         store_pair(at + row * ROW_BYTES, sum[row]);
 }
 
-/* Takes `keys` keys, of which `count` are there, into the sums and `total`, which are relative to `reference`. */
-void attend(uint64_t scratch, uint64_t k, uint64_t v, uint count, const uint keys, const bool whole,
+/* Takes `keys` keys, of which `count` are there, into the sums and `total`, which are relative to `reference`; or raises
+ * the reference and returns false: they are to be taken again. */
+bool attend(uint64_t scratch, uint64_t k, uint64_t v, uint count, const uint keys, const bool whole,
             inout vec2 reference, inout vec2 total)
 {
     vec2 highest = reference, sum = vec2(0);
     if (ALWAYS(4))
         weigh(scratch, k, count, keys, whole, reference, highest, sum);
-    if (subgroupAny(any(greaterThan(highest, reference + SLACK)))) {
+    const bool overflows = subgroupAny(any(greaterThan(highest, reference + SLACK)));
+    if (overflows) {
         const vec2 factor = exp2(reference - highest);
         scale(scratch, factor);
         total *= factor;
         reference = highest;
-        sum = vec2(0);
-        weigh(scratch, k, count, keys, whole, reference, highest, sum);
-    }
-    total += sum;
-    subgroupMemoryBarrierBuffer();
-    if (ALWAYS(6)) {
+    } else {
+        total += sum;
+        subgroupMemoryBarrierBuffer();
         uint counter = lane, step;
         do {
             step = subgroupBroadcast(counter, 0);
@@ -160,6 +159,7 @@ void attend(uint64_t scratch, uint64_t k, uint64_t v, uint count, const uint key
             counter++;
         } while (step + 1 < QUERIES * HEAD_SIZE / (TILE * PANEL));
     }
+    return !overflows;
 }
 
 /* Q in columns, even queries before odd ones so that load_16 gives lane l queries 2l and 2l + 1; and sums of zero. */
@@ -218,13 +218,14 @@ void main()
     vec2 reference = highest_of(s);
     const uint blocks = tokens / BLOCK, left = tokens % BLOCK, last_blocks = (left + LAST_BLOCK - 1) / LAST_BLOCK;
     uint counter = lane, step;
+    bool taken;
     if (blocks > 0) {
         do {
             step = subgroupBroadcast(counter, 0);
             const uint64_t at = step * uint64_t(BLOCK * ROW_BYTES);
-            attend(scratch, k + at, v + at, BLOCK, BLOCK, true, reference, total);
-            counter++;
-        } while (step + 1 < blocks);
+            taken = attend(scratch, k + at, v + at, BLOCK, BLOCK, true, reference, total);
+            counter += uint(taken);
+        } while (!taken || step + 1 < blocks);
     }
     counter = lane;
     if (last_blocks > 0) {
@@ -232,9 +233,9 @@ void main()
             step = subgroupBroadcast(counter, 0);
             const uint64_t at = (blocks * BLOCK + step * LAST_BLOCK) * uint64_t(ROW_BYTES);
             const uint count = min(left - step * LAST_BLOCK, LAST_BLOCK);
-            attend(scratch, k + at, v + at, count, LAST_BLOCK, false, reference, total);
-            counter++;
-        } while (step + 1 < last_blocks);
+            taken = attend(scratch, k + at, v + at, count, LAST_BLOCK, false, reference, total);
+            counter += uint(taken);
+        } while (!taken || step + 1 < last_blocks);
     }
     finish(scratch, token, image * tokens + token, total);
 }

@@ -16,32 +16,7 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "golden"))
-
-CASE = dict(width=1024, depth=24, patch=16, side=512, registers=4, ffn="swiglu", hidden=2736, layer_scale=True, bias=True,
-            position_grid=32, offset=0.1,
-            heads=[dict(name="findings", kind="findings", type="glori", classes=40, blocks=4, width=768, inner=2048,
-                        class_tokens=False)])
-
-
-def write_package(folder):
-    import numpy
-    import make_reference
-
-    class Normal:
-        """Single precision, which is quicker to draw."""
-
-        def __init__(self):
-            self.generator = numpy.random.default_rng(1)
-
-        def standard_normal(self, shape):
-            return self.generator.standard_normal(shape, dtype=numpy.float32)
-
-    folder.mkdir(parents=True, exist_ok=True)
-    plain = make_reference.write_safetensors
-    make_reference.write_safetensors = lambda path, tensors: plain(
-        path, {name: array.astype(numpy.float32) for name, array in tensors.items()})
-    make_reference.make_package(folder, "vitl16-512", CASE, Normal())
+import vitl
 
 
 def start(command, model, cache):
@@ -69,7 +44,7 @@ def main():
     parser.add_argument("--cold", action="store_true")
     arguments = parser.parse_args()
     if not arguments.model and not (arguments.package / "model.json").exists():
-        write_package(arguments.package)
+        vitl.write_package(arguments.package)
     command, model, starts = shlex.split(arguments.cxrd), arguments.model or arguments.package, []
     with tempfile.TemporaryDirectory() as kept:
         if not arguments.cold:

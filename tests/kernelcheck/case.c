@@ -177,10 +177,11 @@ static void upload(struct check *check, struct check_array *array)
     for (size_t i = 0; array->values && i < array->count; i++) {
         if (array->element == ELEMENT_F16) {
             uint16_t bits = half_from_float(array->values[i]);
-            memcpy(content + check_place(array, i) * sizeof bits, &bits, sizeof bits);
+            memcpy(content + layout_place(&array->layout, i) * sizeof bits, &bits, sizeof bits);
             array->values[i] = half_to_float(bits);
         } else {
-            memcpy(content + check_place(array, i) * sizeof(float), &array->values[i], sizeof(float));
+            memcpy(content + layout_place(&array->layout, i) * sizeof(float), &array->values[i],
+                   sizeof(float));
         }
     }
     if (array->values && array->expected)

@@ -26,8 +26,8 @@ static bool is_unwritten(const struct check_array *array, size_t at)
 
 static float element_got(const struct check_array *array, size_t i)
 {
-    const uint8_t *bytes =
-        array->result + CHECK_GUARD_BYTES + check_place(array, i) * element_size_bytes(array->element);
+    const uint8_t *bytes = array->result + CHECK_GUARD_BYTES +
+                           layout_place(&array->layout, i) * element_size_bytes(array->element);
     uint16_t half;
     float value;
     if (array->element == ELEMENT_F32) {
@@ -40,8 +40,8 @@ static float element_got(const struct check_array *array, size_t i)
 
 static void element_put(struct check_array *array, size_t i, float value)
 {
-    uint8_t *bytes =
-        array->result + CHECK_GUARD_BYTES + check_place(array, i) * element_size_bytes(array->element);
+    uint8_t *bytes = array->result + CHECK_GUARD_BYTES +
+                     layout_place(&array->layout, i) * element_size_bytes(array->element);
     uint16_t half = half_from_float(value);
     if (array->element == ELEMENT_F32)
         memcpy(bytes, &value, sizeof value);
@@ -84,8 +84,8 @@ void check_damage(struct check *check)
     else if (way == NOT_A_NUMBER)
         element_put(array, written, NAN);
     else if (way == MISSING)
-        memset(array->result + CHECK_GUARD_BYTES + check_place(array, written) * size_bytes, CHECK_UNWRITTEN,
-               size_bytes);
+        memset(array->result + CHECK_GUARD_BYTES + layout_place(&array->layout, written) * size_bytes,
+               CHECK_UNWRITTEN, size_bytes);
     else if (way == TOO_MANY)
         element_put(array, spare, 0);
     else
@@ -123,11 +123,11 @@ static const char *compare(const struct check_array *array, double *error)
     for (size_t i = 0; i < array->count; i++) {
         double expected = array->expected[i], got = element_got(array, i);
         if (isnan(expected)) {
-            if (!is_unwritten(array, check_place(array, i)))
+            if (!is_unwritten(array, layout_place(&array->layout, i)))
                 return "written where nothing belongs";
             continue;
         }
-        if (is_unwritten(array, check_place(array, i)))
+        if (is_unwritten(array, layout_place(&array->layout, i)))
             return "an element was left out";
         if (!isfinite(got))
             return "not finite";

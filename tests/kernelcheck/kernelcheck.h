@@ -45,12 +45,6 @@ struct check_array {
     bool scratch; /* only its guard zones are looked at */
 };
 
-/* Where element i lies on the device. */
-static inline size_t check_place(const struct check_array *array, size_t i)
-{
-    return array->layout.rows ? layout_place(&array->layout, i) : i;
-}
-
 struct check_work {
     double bytes, flops; /* moved and computed by the recorded dispatches; 0: not printed */
 };
