@@ -155,6 +155,8 @@ void gpu_device_save_pipelines(struct gpu_device *device)
         goto done;
     const struct cache_header header = header_for(device, data, size);
     memcpy(content, &header, sizeof header);
+    if (content_check(device, (struct bytes){content, sizeof header + size}).size == 0)
+        goto done; /* Mesa 26.2's CPU driver cuts Vulkan's header off: it would not be taken back */
     struct failure failure = {0};
     if (file_write(path, (struct bytes){content, sizeof header + size}, &failure) == STATUS_OK)
         device->cache_size_bytes = size;

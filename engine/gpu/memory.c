@@ -116,8 +116,8 @@ static enum status region_add(struct gpu_pool *pool, size_t need, struct failure
     status = region_zero(pool, &added->region, failure);
     if (status != STATUS_OK)
         goto finish_region;
-    added->used_bytes = pool->apart ? size - need
-                                    : round_up(added->region.address, SLICE_ALIGNMENT) - added->region.address;
+    added->used_bytes =
+        pool->apart ? size - need : round_up(added->region.address, SLICE_ALIGNMENT) - added->region.address;
     added->next = pool->regions;
     pool->regions = added;
     pool->size_bytes += size;

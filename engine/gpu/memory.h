@@ -35,9 +35,9 @@ size_t gpu_pool_size_bytes(const struct gpu_pool *pool); /* taken from the drive
  * rounding and guards, each up to the maximum. */
 void gpu_pool_reserve(struct gpu_pool *pool, size_t size_bytes);
 
-/* From here on every slice has a region to itself, of whole pages, and ends where it ends, with no guard: so a
- * validation layer, which knows regions only, and on a CPU driver a fence of pages see what reads or writes past
- * it. For tests: drivers allow few regions. */
+/* From here on every slice has a region to itself, of whole pages, and ends where it ends, with no guard: so
+ * a validation layer, which knows regions only, and on a CPU driver a fence of pages see what reads or writes
+ * past it. For tests: drivers allow few regions. */
 void gpu_pool_keep_apart(struct gpu_pool *pool);
 
 /* A slice of size_bytes (rounded up to 256) followed by at least 256 bytes that belong to nobody. Contents
