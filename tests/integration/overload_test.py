@@ -30,10 +30,10 @@ class Overload(unittest.TestCase):
             load.run(3 * BATCH * 1000 / BATCH_MS, 8)
             self.assertEqual((load.broken, load.without_retry), (0, 0))
             self.assertEqual({code for _, _, code in load.answers}, {200, 503})
-            self.assertGreater(load.count(200), 0.75 * 8 * BATCH * 1000 / BATCH_MS)
+            self.assertGreater(load.count(200), 0.5 * 8 * BATCH * 1000 / BATCH_MS)
             self.assertGreater(load.count(503), load.count(200))
             self.assertLess(load.milliseconds(0.99, 200), 10 * BATCH_MS)
-            self.assertLess(load.milliseconds(0.5, 503), 50)
+            self.assertLess(load.milliseconds(0.5, 503), 100)
             self.assertGreaterEqual(load.milliseconds(0, 503), 25)
             # The last refusals are counted once their connections are drained.
             wait_until(lambda: self.metric(running, "cxr_rejected_total", '{reason="busy"}') == load.count(503))
