@@ -17,7 +17,7 @@ from open_loop import OpenLoop
 BINARY = sys.argv.pop(1)
 PICTURE = png(100, 80)
 HEAD = b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n" % len(PICTURE)
-BATCH_MS, BATCH = 100, 8
+BATCH_MS, BATCH = 200, 8 # so few requests a second that the machine is not the limit, the thread sanitizer on it or not
 
 
 class Overload(unittest.TestCase):
@@ -30,10 +30,10 @@ class Overload(unittest.TestCase):
             load.run(3 * BATCH * 1000 / BATCH_MS, 8)
             self.assertEqual((load.broken, load.without_retry), (0, 0))
             self.assertEqual({code for _, _, code in load.answers}, {200, 503})
-            self.assertGreater(load.count(200), 0.5 * 8 * BATCH * 1000 / BATCH_MS)
+            self.assertGreater(load.count(200), 0.75 * 8 * BATCH * 1000 / BATCH_MS)
             self.assertGreater(load.count(503), load.count(200))
-            self.assertLess(load.milliseconds(0.99, 200), 10 * BATCH_MS)
-            self.assertLess(load.milliseconds(0.5, 503), 100)
+            self.assertLess(load.milliseconds(0.99, 200), 5 * BATCH_MS)
+            self.assertLess(load.milliseconds(0.5, 503), 50)
             self.assertGreaterEqual(load.milliseconds(0, 503), 25)
             # The last refusals are counted once their connections are drained.
             wait_until(lambda: self.metric(running, "cxr_rejected_total", '{reason="busy"}') == load.count(503))
