@@ -1,9 +1,14 @@
 #include "engine/base/memory.h"
 
+#include <assert.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static _Atomic(void *) reserve;
+static _Atomic size_t reserve_bytes;
 
 static void out_of_memory(size_t count, size_t size)
 {
@@ -11,9 +16,37 @@ static void out_of_memory(size_t count, size_t size)
     abort();
 }
 
+void memory_reserve(size_t bytes)
+{
+    atomic_store(&reserve_bytes, bytes);
+    (void)memory_is_short();
+}
+
+bool memory_is_short(void)
+{
+    size_t bytes = atomic_load(&reserve_bytes);
+    if (!bytes || atomic_load(&reserve))
+        return false;
+    void *block = malloc(bytes), *none = NULL;
+    if (block && !atomic_compare_exchange_strong(&reserve, &none, block))
+        free(block); /* another thread was faster */
+    return !block;
+}
+
+/* Frees the reserve; false when that had been done before. */
+static bool use_reserve(void)
+{
+    void *block = atomic_exchange(&reserve, NULL);
+    free(block);
+    return block;
+}
+
 void *memory_allocate(size_t count, size_t size)
 {
-    void *memory = calloc(count ? count : 1, size ? size : 1);
+    void *memory;
+    do
+        memory = calloc(count ? count : 1, size ? size : 1);
+    while (!memory && use_reserve());
     if (!memory)
         out_of_memory(count, size);
     return memory;
@@ -24,7 +57,10 @@ void *memory_resize(void *old, size_t count, size_t size)
     size_t total;
     if (!checked_multiply(count, size, &total))
         out_of_memory(count, size);
-    void *memory = realloc(old, total ? total : 1);
+    void *memory;
+    do
+        memory = realloc(old, total ? total : 1);
+    while (!memory && use_reserve());
     if (!memory)
         out_of_memory(count, size);
     return memory;
@@ -90,11 +126,58 @@ struct arena_block {
 
 struct arena {
     struct arena_block *blocks; /* the newest first: the only one allocated from */
+    struct arena_block *taken;  /* one block for each arena_take */
+    struct budget *budget;      /* NULL: nothing is counted */
+    size_t charged_bytes;
 };
 
 struct arena *arena_create(void)
 {
     return memory_allocate(1, sizeof(struct arena));
+}
+
+struct arena *arena_create_within(struct budget *budget)
+{
+    struct arena *arena = arena_create();
+    arena->budget = budget;
+    return arena;
+}
+
+enum status arena_charge(struct arena *arena, size_t bytes, struct failure *failure)
+{
+    if (arena->budget && !budget_take(arena->budget, bytes))
+        return failure_set(
+            failure, STATUS_BUSY,
+            "The requests in flight hold as much memory as they may; try again in a moment, or "
+            "send the request to another service.");
+    arena->charged_bytes += bytes;
+    return STATUS_OK;
+}
+
+void arena_refund(struct arena *arena, size_t bytes)
+{
+    assert(bytes <= arena->charged_bytes);
+    arena->charged_bytes -= bytes;
+    if (arena->budget)
+        budget_give(arena->budget, bytes);
+}
+
+enum status arena_take(struct arena *arena, size_t size, struct failure *failure, void **out)
+{
+    enum status status = arena_charge(arena, size, failure);
+    if (status)
+        return status;
+    struct arena_block *block = size < SIZE_MAX / 2 ? malloc(sizeof *block + size) : NULL;
+    if (!block) {
+        arena_refund(arena, size);
+        return failure_set(failure, STATUS_OUT_OF_MEMORY,
+                           "There is no memory left for this request; try again in a moment, or send it to "
+                           "another service.");
+    }
+    block->next = arena->taken;
+    arena->taken = block;
+    *out = block->data;
+    return STATUS_OK;
 }
 
 void *arena_allocate(struct arena *arena, size_t count, size_t size)
@@ -136,14 +219,21 @@ char *arena_format(struct arena *arena, const char *format, ...)
     return text;
 }
 
+static void free_blocks(struct arena_block *block)
+{
+    for (struct arena_block *next; block; block = next) {
+        next = block->next;
+        free(block);
+    }
+}
+
 void arena_destroy(struct arena **arena)
 {
     if (!arena || !*arena)
         return;
-    for (struct arena_block *block = (*arena)->blocks, *next; block; block = next) {
-        next = block->next;
-        free(block);
-    }
+    free_blocks((*arena)->blocks);
+    free_blocks((*arena)->taken);
+    arena_refund(*arena, (*arena)->charged_bytes);
     free(*arena);
     *arena = NULL;
 }

@@ -1,10 +1,15 @@
 /* Host memory: allocations that cannot fail quietly, byte ranges, a growable buffer and a request arena.
  *
- * Sizes that come from outside are bounded before they reach here, so running out of memory means the machine
- * is out of memory: the process says so and aborts, and its supervisor starts it again.
+ * Memory whose size a client chose comes from arena_take, which fails that client's request alone. All other
+ * allocations are small: where the machine has none left they live on a reserve, set aside by memory_reserve,
+ * until memory_is_short has made the service refuse new work. Only when that is used up too does the process
+ * say so and abort.
  */
 #ifndef CXRD_ENGINE_BASE_MEMORY_H
 #define CXRD_ENGINE_BASE_MEMORY_H
+
+#include "engine/base/budget.h"
+#include "engine/base/status.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,6 +26,11 @@ void *memory_allocate(size_t count, size_t size);
 /* As realloc; new bytes are not zeroed. */
 void *memory_resize(void *old, size_t count, size_t size);
 char *memory_copy_text(const char *text);
+
+/* Sets `bytes` aside, once, for allocations that must not fail. Without a call there is no reserve. */
+void memory_reserve(size_t bytes);
+/* True while the reserve is used up; tries to set it aside again. Thread-safe. */
+bool memory_is_short(void);
 
 /* *out = a * b; false when it does not fit. */
 bool checked_multiply(size_t a, size_t b, size_t *out);
@@ -40,9 +50,19 @@ void buffer_finish(struct buffer *buffer);
 /* Memory of one request, freed in one stroke. Allocations are zeroed and aligned for any type. */
 struct arena;
 struct arena *arena_create(void);
+/* An arena whose larger memory counts against `budget` (borrowed) until the arena is destroyed. */
+struct arena *arena_create_within(struct budget *budget);
+/* For small memory: aborts where there is none. */
 void *arena_allocate(struct arena *arena, size_t count, size_t size);
 char *arena_copy_text(struct arena *arena, const char *text, size_t length);
 char *arena_format(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* For memory whose size a client chose: `size` bytes, not zeroed, counted against the arena's budget. Fails
+ * with BUSY beyond the budget, OUT_OF_MEMORY where the machine has none. */
+WARN_UNUSED enum status arena_take(struct arena *arena, size_t size, struct failure *failure, void **out);
+/* Counts `bytes` of this request that live elsewhere (decoded pixels, a parsed document, pictures) against
+ * the arena's budget until arena_refund or the arena's end. Fails with BUSY beyond the budget. */
+WARN_UNUSED enum status arena_charge(struct arena *arena, size_t bytes, struct failure *failure);
+void arena_refund(struct arena *arena, size_t bytes);
 void arena_destroy(struct arena **arena);
 
 #endif

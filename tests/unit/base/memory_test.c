@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 START_TEST(allocations_are_zeroed_and_never_null)
 {
@@ -166,6 +167,53 @@ START_TEST(arena_texts)
 }
 END_TEST
 
+START_TEST(an_arena_holds_what_its_budget_allows)
+{
+    struct budget budget = {.limit_bytes = 1000};
+    struct failure failure = {0};
+    struct arena *arena = arena_create_within(&budget);
+    void *memory = NULL;
+    ck_assert(!arena_take(arena, 600, &failure, &memory));
+    memset(memory, 1, 600);
+    ck_assert(!arena_charge(arena, 300, &failure));
+    ck_assert_int_eq(arena_charge(arena, 101, &failure), STATUS_BUSY);
+    ck_assert_int_eq(arena_take(arena, SIZE_MAX, &failure, &memory), STATUS_BUSY);
+    arena_refund(arena, 300);
+    ck_assert(!arena_charge(arena, 400, &failure));
+    arena_allocate(arena, 10000, 1); /* small memory is not counted */
+    arena_destroy(&arena);
+    ck_assert_uint_eq(budget.used_bytes, 0);
+    arena = arena_create();
+    ck_assert_int_eq(arena_take(arena, SIZE_MAX / 4, &failure, &memory), STATUS_OUT_OF_MEMORY);
+    arena_destroy(&arena);
+}
+END_TEST
+
+/* Under the sanitizers the address space is theirs. */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+START_TEST(the_reserve_is_used_where_the_machine_has_nothing_left)
+{
+    enum { RESERVE = 16 << 20, PIECE = 1 << 20 };
+    static void *pieces[4096];
+    size_t count = 0;
+    memory_reserve(RESERVE);
+    ck_assert(!memory_is_short());
+    const struct rlimit limit = {.rlim_cur = (rlim_t)1 << 30, .rlim_max = RLIM_INFINITY};
+    ck_assert(!setrlimit(RLIMIT_AS, &limit));
+    while (count < 4096 && (pieces[count] = malloc(PIECE)))
+        count++;
+    ck_assert(count < 4096);
+    void *needed = memory_allocate(PIECE, 1);
+    ck_assert_ptr_nonnull(needed);
+    ck_assert(memory_is_short());
+    while (count)
+        free(pieces[--count]);
+    ck_assert(!memory_is_short());
+    free(needed);
+}
+END_TEST
+#endif
+
 int main(void)
 {
     TCase *cases = tcase_create("memory");
@@ -181,5 +229,9 @@ int main(void)
     tcase_add_test(cases, arena_pieces_are_apart_aligned_and_zeroed);
     tcase_add_test(cases, arena_holds_pieces_larger_than_a_block);
     tcase_add_test(cases, arena_texts);
+    tcase_add_test(cases, an_arena_holds_what_its_budget_allows);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    tcase_add_test(cases, the_reserve_is_used_where_the_machine_has_nothing_left);
+#endif
     return suite_run("base/memory", cases);
 }
