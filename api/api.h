@@ -81,6 +81,13 @@ void api_drain(struct api *api);
  * busy. To be called before api_publish, if at all. */
 void api_limit_requests(struct api *api, size_t max_requests);
 
+/* From now on the service says that it is not ready while has_room(context) is false: no client could reach
+ * it. To be called before api_publish, if at all. */
+void api_watch_room(struct api *api, bool (*has_room)(void *context), void *context);
+/* Shows in /metrics what is taken of `budget` (borrowed). To be called before the first request, if at all.
+ */
+void api_watch_budget(struct api *api, const struct budget *budget);
+
 /* From now on only the bearers of the keys in this file (api/keys.h) are served; probes, metrics and
  * descriptions stay open. May be called again at any time; when it fails the keys stay as they were. Fails
  * with NOT_FOUND, TOO_LARGE, INVALID_FILE, BAD_REQUEST; sentences name the path. Thread-safe. */

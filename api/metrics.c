@@ -1,5 +1,7 @@
 #include "api/metrics.h"
 
+#include "engine/base/log.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -47,6 +49,7 @@ struct metrics {
     struct histogram stages[STAGES];
     _Atomic uint64_t rejections[REJECTION_COUNT];
     _Atomic int64_t inflight;
+    const struct budget *budget; /* NULL: none */
 };
 
 struct metrics *metrics_create(size_t routes, const char *(*pattern)(size_t))
@@ -65,6 +68,11 @@ void metrics_destroy(struct metrics **metrics)
     free((*metrics)->requests);
     free(*metrics);
     *metrics = NULL;
+}
+
+void metrics_watch_budget(struct metrics *metrics, const struct budget *budget)
+{
+    metrics->budget = budget;
 }
 
 static void observe(struct histogram *histogram, double ms)
@@ -193,11 +201,24 @@ static void print_engines(struct buffer *out, const struct engine_statistics *en
     print(out, "cxr_device_lost_total %" PRIu64 "\n", engines->device_lost_count);
 }
 
+static void print_process(struct buffer *out, const struct metrics *metrics)
+{
+    const struct budget *budget = metrics->budget;
+    print_family(out, "cxr_request_memory_bytes", "gauge",
+                 "Bytes of bodies, images and pictures that requests hold.");
+    print(out, "cxr_request_memory_bytes %zu\n", budget ? atomic_load(&budget->used_bytes) : 0);
+    print_family(out, "cxr_request_memory_limit_bytes", "gauge", "What these may come to; more is refused.");
+    print(out, "cxr_request_memory_limit_bytes %zu\n", budget ? budget->limit_bytes : 0);
+    print_family(out, "cxr_log_dropped_total", "counter", "Lines of the log that nobody read in time.");
+    print(out, "cxr_log_dropped_total %" PRIu64 "\n", log_dropped());
+}
+
 struct buffer metrics_print(const struct metrics *metrics, const struct engine_statistics *engines)
 {
     struct buffer out = {.maximum = METRICS_BYTES_MAX};
     print_requests(&out, metrics);
     print_engines(&out, engines);
+    print_process(&out, metrics);
     print_family(&out, "cxr_build_info", "gauge", "1; its label says what runs.");
     print(&out, "cxr_build_info{version=\"%s\"} 1\n", CXRD_VERSION);
     return out;

@@ -37,6 +37,8 @@ struct metrics;
 /* Requests are counted under routes, whose pattern number i is pattern(i); what fits none is "other". */
 struct metrics *metrics_create(size_t routes, const char *(*pattern)(size_t));
 void metrics_destroy(struct metrics **metrics);
+/* Prints what is taken of `budget` (borrowed), too. */
+void metrics_watch_budget(struct metrics *metrics, const struct budget *budget);
 
 /* An answer of this code, which took so long from the request's head to its last byte. */
 void metrics_count_request(struct metrics *metrics, const char *route, int code, double duration_ms);

@@ -53,6 +53,17 @@ void api_limit_requests(struct api *api, size_t max_requests)
     api->max_requests = max_requests;
 }
 
+void api_watch_room(struct api *api, bool (*has_room)(void *context), void *context)
+{
+    api->has_room = has_room;
+    api->room_context = context;
+}
+
+void api_watch_budget(struct api *api, const struct budget *budget)
+{
+    metrics_watch_budget(api->metrics, budget);
+}
+
 void api_publish(struct api *api, struct engine *const *engines, size_t count)
 {
     assert(count > 0);
@@ -187,6 +198,11 @@ enum status service_announced(struct api *api, struct failure *failure)
     if (!status && atomic_load(&api->state) == SERVICE_LEAVING)
         status = failure_set(failure, STATUS_UNAVAILABLE,
                              "The service is about to stop; send further requests to another one.");
+    if (!status && api->has_room && !api->has_room(api->room_context))
+        status =
+            failure_set(failure, STATUS_UNAVAILABLE,
+                        "All connections are taken by requests that are being worked on; send further ones "
+                        "to another service.");
     return status;
 }
 

@@ -34,8 +34,10 @@ struct api {
     unsigned place;
     size_t users[2];
     struct metrics *metrics;
-    struct gate gate;    /* requests for predictions */
-    size_t max_requests; /* its limit; 0: what the engines say */
+    struct gate gate;                /* requests for predictions */
+    size_t max_requests;             /* its limit; 0: what the engines say */
+    bool (*has_room)(void *context); /* whether further clients reach the service; NULL: not known */
+    void *room_context;
     pthread_mutex_t keys_lock;
     struct keys *keys; /* NULL: everyone may ask */
     struct cors *cors; /* NULL: no page's scripts may read answers */

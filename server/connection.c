@@ -2,166 +2,144 @@
 
 #include "engine/base/clock.h"
 
-#include <arpa/inet.h>
-#include <civetweb.h>
-#include <dirent.h>
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
 
-enum { DRAIN_BYTES_MAX = 1 << 20, DRAIN_MS_MAX = 1000 };
+enum { LINGER_BYTES_MAX = 64 << 20, LINGER_MS_MAX = 10000 };
 
-/* Address and port of one end of a TCP socket. */
-static bool endpoint(int socket, int (*get)(int, struct sockaddr *, socklen_t *), char text[INET6_ADDRSTRLEN],
-                     int *port)
+void connection_init(struct connection *connection, int socket, struct registry *registry)
 {
-    struct sockaddr_storage address = {0};
-    socklen_t size = sizeof address;
-    if (get(socket, (struct sockaddr *)&address, &size))
-        return false;
-    if (address.ss_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)&address;
-        *port = ntohs(in->sin_port);
-        return inet_ntop(AF_INET, &in->sin_addr, text, INET6_ADDRSTRLEN);
+    connection->socket = socket;
+    connection->registry = registry;
+    connection->seat = registry_enter(registry, socket);
+    connection->start = connection->end = 0;
+}
+
+void connection_finish(struct connection *connection)
+{
+    registry_leave(connection->registry, connection->seat);
+}
+
+/* Waits until the socket is ready for `events`; false when the deadline is first. */
+static bool wait_for(int socket, short events, uint64_t deadline_ns)
+{
+    struct pollfd ready = {.fd = socket, .events = events};
+    int count;
+    do {
+        uint64_t now_ns = clock_now_ns();
+        if (now_ns >= deadline_ns)
+            return false; /* even if bytes keep coming */
+        uint64_t left_ns = deadline_ns - now_ns;
+        struct timespec left = {(time_t)(left_ns / 1000000000), (long)(left_ns % 1000000000)};
+        count = ppoll(&ready, 1, &left, NULL);
+    } while (count < 0 && errno == EINTR);
+    return count > 0;
+}
+
+static bool again(ssize_t result)
+{
+    return result < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+}
+
+/* Receives at least a byte, at most `capacity`; *size: how many. */
+static enum receipt receive(struct connection *connection, uint64_t deadline_ns, uint8_t *out,
+                            size_t capacity, size_t *size)
+{
+    ssize_t got;
+    do {
+        if (!wait_for(connection->socket, POLLIN, deadline_ns))
+            return RECEIPT_LATE;
+        got = recv(connection->socket, out, capacity, MSG_DONTWAIT);
+    } while (again(got));
+    if (got <= 0)
+        return RECEIPT_ENDED;
+    registry_progress(connection->registry, connection->seat, (size_t)got);
+    *size = (size_t)got;
+    return RECEIPT_DONE;
+}
+
+enum receipt connection_receive(struct connection *connection, uint64_t deadline_ns)
+{
+    size_t pending = connection->end - connection->start, size = 0;
+    assert(pending < sizeof connection->received);
+    memmove(connection->received, connection->received + connection->start, pending);
+    connection->start = 0;
+    connection->end = pending;
+    enum receipt receipt = receive(connection, deadline_ns, connection->received + pending,
+                                   sizeof connection->received - pending, &size);
+    connection->end += size;
+    return receipt;
+}
+
+enum receipt connection_read(struct connection *connection, uint64_t deadline_ns, uint32_t pause_ms,
+                             uint8_t *out, size_t size)
+{
+    for (;;) {
+        struct bytes pending = connection_pending(connection);
+        size_t step = pending.size < size ? pending.size : size;
+        memcpy(out, pending.data, step);
+        connection_take(connection, step);
+        out += step;
+        size -= step;
+        if (!size)
+            return RECEIPT_DONE;
+        uint64_t pause_ns = clock_now_ns() + pause_ms * UINT64_C(1000000);
+        uint64_t until_ns = pause_ns < deadline_ns ? pause_ns : deadline_ns;
+        /* What is large goes where it belongs; for what is small, more is received at once. */
+        size_t got = 0;
+        enum receipt receipt = size > sizeof connection->received
+                                   ? receive(connection, until_ns, out, size, &got)
+                                   : connection_receive(connection, until_ns);
+        if (receipt != RECEIPT_DONE)
+            return receipt;
+        out += got;
+        size -= got;
     }
-    if (address.ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)&address;
-        *port = ntohs(in->sin6_port);
-        return inet_ntop(AF_INET6, &in->sin6_addr, text, INET6_ADDRSTRLEN);
+}
+
+bool connection_write(struct connection *connection, uint64_t deadline_ns, struct bytes head,
+                      struct bytes body)
+{
+    struct iovec parts[2] = {{(void *)head.data, head.size}, {(void *)body.data, body.size}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+    registry_begin(connection->registry, connection->seat, ACTIVITY_WRITING);
+    while (parts[0].iov_len + parts[1].iov_len) {
+        ssize_t sent = sendmsg(connection->socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (again(sent)) {
+            if (!wait_for(connection->socket, POLLOUT, deadline_ns))
+                return false;
+            continue;
+        }
+        if (sent < 0)
+            return false;
+        registry_progress(connection->registry, connection->seat, (size_t)sent);
+        for (int i = 0; i < 2; i++) {
+            size_t step = (size_t)sent < parts[i].iov_len ? (size_t)sent : parts[i].iov_len;
+            parts[i].iov_base = (uint8_t *)parts[i].iov_base + step;
+            parts[i].iov_len -= step;
+            sent -= (ssize_t)step;
+        }
     }
-    return false;
+    return true;
 }
 
-static bool is_socket_of(int socket, const struct mg_request_info *info)
+bool connection_gone(const struct connection *connection)
 {
-    char address[INET6_ADDRSTRLEN], own[INET6_ADDRSTRLEN];
-    int port = 0, own_port = 0;
-    return endpoint(socket, getpeername, address, &port) && port == info->remote_port &&
-           !strcmp(address, info->remote_addr) && endpoint(socket, getsockname, own, &own_port) &&
-           own_port == info->server_port;
-}
-
-static int find_socket(const struct mg_connection *connection)
-{
-    const struct mg_request_info *info = mg_get_request_info(connection);
-    DIR *folder = opendir("/proc/self/fd");
-    int found = -1;
-    for (struct dirent *entry; found < 0 && folder && (entry = readdir(folder));) {
-        char *end = NULL;
-        long descriptor = strtol(entry->d_name, &end, 10);
-        if (end != entry->d_name && !*end && is_socket_of((int)descriptor, info))
-            found = (int)descriptor;
-    }
-    if (folder)
-        closedir(folder);
-    return found;
-}
-
-int connection_socket(const struct mg_connection *connection)
-{
-    /* Found once: the library keeps the socket, plus one, as long as the connection. */
-    intptr_t kept = (intptr_t)mg_get_user_connection_data(connection);
-    int socket = kept ? (int)kept - 1 : find_socket(connection);
-    if (!kept && socket >= 0)
-        mg_set_user_connection_data(connection, (void *)(intptr_t)(socket + 1));
-    return socket;
-}
-
-bool connection_gone(int socket)
-{
-    struct pollfd ready = {.fd = socket, .events = POLLRDHUP};
+    struct pollfd ready = {.fd = connection->socket, .events = POLLRDHUP};
     return poll(&ready, 1, 0) > 0;
 }
 
-bool connection_head_is_strict(const struct mg_connection *connection)
+void connection_linger(struct connection *connection)
 {
-    /* The library parses in place: it ends a name and its value by zeros over the space, the colon, the CR
-     * and the LF behind them, and leaves the rest of its buffer as it came. */
-    const struct mg_request_info *info = mg_get_request_info(connection);
-    const char *after = NULL; /* the line that follows the last field */
-    for (int i = 0; i < info->num_headers; i++) {
-        const char *value = info->http_headers[i].value;
-        const char *colon = info->http_headers[i].name + strlen(info->http_headers[i].name);
-        if (colon + 1 < value && !colon[1])
-            return false; /* there was a space, and the colon behind it */
-        after = value + strlen(value);
-        if (after[1])
-            return false; /* a lone LF */
-        after += 2;
-    }
-    return !after || *after == '\r' || info->num_headers == MG_MAX_HEADERS; /* these are too many anyway */
-}
-
-bool connection_wants_reuse(const struct mg_connection *connection)
-{
-    const char *header = mg_get_header(connection, "Connection");
-    if (header)
-        return strcasestr(header, "keep-alive") && !strcasestr(header, "close");
-    return !strcmp(mg_get_request_info(connection)->http_version, "1.1");
-}
-
-void connection_forbid_reuse(struct mg_connection *connection)
-{
-    /* The library offers no call for this, and after a request it may go on with what its buffer still holds.
-     * It decides by the request's first Connection header, so that is made to be "close". */
-    struct mg_request_info *info = (struct mg_request_info *)mg_get_request_info(connection);
-    info->http_headers[0] = (struct mg_header){"Connection", "close"};
-    info->num_headers = 1;
-}
-
-enum body_result connection_read(struct mg_connection *connection, struct watchdog *watchdog,
-                                 uint64_t deadline_ns, uint8_t *body, size_t size)
-{
-    int socket = connection_socket(connection);
-    if (socket < 0)
-        return BODY_CUT_OFF;
-    size_t slot = watchdog_arm(watchdog, socket, SHUT_RD, deadline_ns);
-    size_t got = 0;
-    while (got < size) {
-        int step = mg_read(connection, body + got, size - got);
-        if (step <= 0)
-            break;
-        got += (size_t)step;
-    }
-    bool late = watchdog_disarm(watchdog, slot);
-    if (got < size && !late) /* the library waits for the next byte no longer than for a head */
-        late = recv(socket, &(char){0}, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
-               (errno == EAGAIN || errno == EWOULDBLOCK);
-    return got == size ? BODY_COMPLETE : late ? BODY_TOO_SLOW : BODY_CUT_OFF;
-}
-
-bool connection_write(struct mg_connection *connection, struct watchdog *watchdog, uint64_t deadline_ns,
-                      struct bytes head, struct bytes body)
-{
-    int socket = connection_socket(connection);
-    if (socket < 0)
-        return false;
-    size_t slot = watchdog_arm(watchdog, socket, SHUT_RDWR, deadline_ns);
-    bool sent = mg_write(connection, head.data, head.size) == (int)head.size;
-    if (sent && body.size)
-        sent = mg_write(connection, body.data, body.size) == (int)body.size;
-    return !watchdog_disarm(watchdog, slot) && sent;
-}
-
-void connection_drain(struct mg_connection *connection)
-{
-    int socket = connection_socket(connection);
-    if (socket < 0)
-        return;
-    shutdown(socket, SHUT_WR);
-    uint64_t start_ns = clock_now_ns();
-    size_t taken = 0;
-    uint8_t scrap[16384];
-    while (taken < DRAIN_BYTES_MAX) {
-        int left_ms = DRAIN_MS_MAX - (int)clock_elapsed_ms(start_ns);
-        struct pollfd ready = {.fd = socket, .events = POLLIN};
-        if (left_ms <= 0 || poll(&ready, 1, left_ms) <= 0)
+    uint64_t deadline_ns = clock_now_ns() + LINGER_MS_MAX * UINT64_C(1000000);
+    registry_begin(connection->registry, connection->seat, ACTIVITY_LINGERING);
+    shutdown(connection->socket, SHUT_WR);
+    for (size_t taken = 0, size = 0; taken < LINGER_BYTES_MAX; taken += size)
+        if (receive(connection, deadline_ns, connection->received, sizeof connection->received, &size))
             return;
-        ssize_t size = recv(socket, scrap, sizeof scrap, MSG_DONTWAIT);
-        if (size <= 0)
-            return;
-        taken += (size_t)size;
-    }
 }

@@ -1,66 +1,102 @@
 #include "server/exchange.h"
 
 #include "engine/base/clock.h"
-#include "server/connection.h"
-#include "server/guard.h"
+#include "server/body.h"
 #include "server/response.h"
 
-#include <civetweb.h>
+#include <stdatomic.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
-enum { BUSY_PAUSE_MS = 25 };
+/* Idle connections outlive a proxy's 60 s. */
+enum { IDLE_MS = 75000, BUSY_PAUSE_MS = 25 };
 
 struct exchange {
     const struct exchange_context *context;
-    struct mg_connection *connection;
+    struct connection *connection;
+    struct head head;
+    struct buffer body;
     struct api_request request;
     struct api_response response;
     bool reuse; /* the connection may serve another request */
     struct response_cost cost;
 };
 
-static uint64_t deadline_ns(const struct exchange *exchange)
+static uint64_t deadline_after(uint32_t ms)
 {
-    return clock_now_ns() + (uint64_t)exchange->context->body_timeout_ms * 1000000;
+    return clock_now_ns() + ms * UINT64_C(1000000);
 }
 
 static bool client_gone(void *client)
 {
-    struct exchange *exchange = client;
-    int socket = connection_socket(exchange->connection);
-    return socket < 0 || connection_gone(socket);
+    return connection_gone(((struct exchange *)client)->connection);
 }
 
-static void exchange_init(struct exchange *exchange, const struct exchange_context *context,
-                          struct mg_connection *connection)
+/* The request takes over what is known of the head. */
+static void fill_request(struct exchange *exchange)
 {
-    *exchange = (struct exchange){.context = context, .connection = connection};
     struct api_request *request = &exchange->request;
+    request->method = exchange->head.method;
+    request->path = exchange->head.path;
+    request->query = exchange->head.query;
+    request->headers = exchange->head.fields;
+    request->header_count = exchange->head.field_count;
     request->received_ns = clock_now_ns();
-    if (context->deadline_ms)
-        request->deadline_ns = request->received_ns + (uint64_t)context->deadline_ms * 1000000;
-    request->arena = arena_create();
+    if (exchange->context->deadline_ms)
+        request->deadline_ns = deadline_after(exchange->context->deadline_ms);
     request->gone = client_gone;
     request->client = exchange;
-    request->method = request->path = "";
+    api_request_identify(request);
+    address_of_client(exchange->context->addresses, exchange->connection->socket, request,
+                      exchange->cost.address);
 }
 
-/* Copies the head: the library's own may be changed when the connection is made to close. */
-static void read_head(struct exchange *exchange)
+/* Waits for a head; false when the connection ended, or stayed idle, before one had begun or was whole. A
+ * head that is none is a failure, which is to be answered. */
+static bool read_head(struct exchange *exchange, bool first, struct failure *failure)
 {
-    const struct mg_request_info *info = mg_get_request_info(exchange->connection);
-    struct api_request *request = &exchange->request;
-    size_t count = (size_t)info->num_headers;
-    struct api_header *headers = arena_allocate(request->arena, count + 1, sizeof *headers);
-    for (size_t i = 0; i < count; i++)
-        headers[i] = (struct api_header){info->http_headers[i].name, info->http_headers[i].value};
-    request->headers = headers;
-    request->header_count = count;
-    request->method = info->request_method;
-    request->path = info->local_uri_raw; /* as sent: the library is told not to decode */
-    request->query = info->query_string;
+    struct connection *connection = exchange->connection;
+    uint32_t timeout_ms = exchange->context->head_timeout_ms;
+    size_t at = 0;
+    if (!connection_pending(connection).size) {
+        registry_begin(connection->registry, connection->seat, first ? ACTIVITY_READING : ACTIVITY_IDLE);
+        if (connection_receive(connection, deadline_after(first ? timeout_ms : IDLE_MS)) != RECEIPT_DONE)
+            return false;
+    }
+    registry_begin(connection->registry, connection->seat, ACTIVITY_READING);
+    uint64_t deadline_ns = deadline_after(timeout_ms);
+    for (;;) {
+        struct bytes pending = connection_pending(connection);
+        enum head_progress progress = head_scan(pending, &at);
+        if (progress == HEAD_COMPLETE)
+            break;
+        if (progress == HEAD_MALFORMED)
+            failure_set(
+                failure, STATUS_BAD_REQUEST,
+                "The request's head is malformed: it begins with no method, or has a line that does not "
+                "end in CR LF.");
+        else if (pending.size == HEAD_BYTES_MAX)
+            failure_set(failure, STATUS_HEADERS_TOO_LARGE, "The request's head is too long: over %d KiB.",
+                        HEAD_BYTES_MAX >> 10);
+        if (failure->status)
+            return true;
+        enum receipt receipt = connection_receive(connection, deadline_ns);
+        if (receipt == RECEIPT_ENDED)
+            return false;
+        if (receipt == RECEIPT_LATE) {
+            failure_set(failure, STATUS_REQUEST_TIMEOUT,
+                        "The request's head is too slow: it did not arrive within "
+                        "%.1f s.",
+                        timeout_ms / 1e3);
+            return true;
+        }
+    }
+    char *text =
+        arena_copy_text(exchange->request.arena, (const char *)connection_pending(connection).data, at);
+    connection_take(connection, at);
+    enum status status = head_parse(text, at, failure, &exchange->head);
+    (void)status; /* the failure has it */
+    return true;
 }
 
 static void send_response(struct exchange *exchange)
@@ -70,7 +106,7 @@ static void send_response(struct exchange *exchange)
     struct bytes body = strcmp(exchange->request.method, "HEAD") ? response->body : (struct bytes){0};
     exchange->cost.bytes_out = body.size;
     uint64_t start_ns = clock_now_ns();
-    if (!connection_write(exchange->connection, exchange->context->watchdog, deadline_ns(exchange),
+    if (!connection_write(exchange->connection, deadline_after(exchange->context->body_timeout_ms),
                           (struct bytes){head.data, head.size}, body))
         exchange->reuse = false;
     exchange->cost.write_ms = clock_elapsed_ms(start_ns);
@@ -84,32 +120,29 @@ static void refuse(struct exchange *exchange, const struct failure *failure)
         api_refuse(exchange->context->api, &exchange->request, failure, &exchange->response);
     exchange->reuse = false;
     send_response(exchange);
-    connection_drain(exchange->connection);
+    connection_linger(exchange->connection);
 }
 
-/* Reads the body into the arena. */
-static enum status read_body(struct exchange *exchange, size_t size, struct failure *failure)
+static enum status read_body(struct exchange *exchange, struct failure *failure)
 {
-    const char *expect = api_request_header(&exchange->request, "Expect");
-    if (size && expect && !strcasecmp(expect, "100-continue")) {
-        static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
-        mg_write(exchange->connection, text, sizeof text - 1);
-    }
-    uint8_t *body = arena_allocate(exchange->request.arena, size + 1, 1);
+    const struct exchange_context *context = exchange->context;
+    if (exchange->head.framing == BODY_NONE)
+        return STATUS_OK;
+    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    const struct bytes interim = {(const uint8_t *)go_on, sizeof go_on - 1};
+    const struct body_limits limits = {.deadline_ns = deadline_after(context->body_timeout_ms),
+                                       .timeout_ms = context->body_timeout_ms,
+                                       .pause_ms = context->head_timeout_ms};
+    if (exchange->head.expects_continue)
+        (void)connection_write(exchange->connection, limits.deadline_ns, interim, (struct bytes){0});
+    registry_begin(exchange->connection->registry, exchange->connection->seat, ACTIVITY_READING);
     uint64_t start_ns = clock_now_ns();
-    enum body_result result = size ? connection_read(exchange->connection, exchange->context->watchdog,
-                                                     deadline_ns(exchange), body, size)
-                                   : BODY_COMPLETE;
+    enum status status = body_read(exchange->connection, &exchange->head, &limits, exchange->request.arena,
+                                   failure, &exchange->body);
     exchange->cost.read_ms = clock_elapsed_ms(start_ns);
-    if (result == BODY_TOO_SLOW)
-        return failure_set(failure, STATUS_REQUEST_TIMEOUT,
-                           "The body did not arrive within %.1f s, or stopped coming.",
-                           exchange->context->body_timeout_ms / 1e3);
-    if (result == BODY_CUT_OFF)
-        return failure_set(failure, STATUS_BAD_REQUEST, "The body is shorter than its Content-Length.");
-    exchange->request.body = (struct bytes){body, size};
-    exchange->cost.bytes_in = size;
-    return STATUS_OK;
+    exchange->cost.bytes_in = exchange->body.size;
+    exchange->request.body = (struct bytes){exchange->body.data, exchange->body.size};
+    return status;
 }
 
 /* Who asks again as soon as it is refused would else take the cores from the work. */
@@ -125,74 +158,55 @@ static bool is_probe(const struct api_request *request)
            !strcmp(request->path, "/metrics");
 }
 
-static void run(struct exchange *exchange)
+/* Answers a request whose head has been read. */
+static void answer(struct exchange *exchange, struct failure *failure)
 {
     struct api_request *request = &exchange->request;
-    struct failure failure = {0};
-    size_t size = 0;
-    const char *version = mg_get_request_info(exchange->connection)->http_version;
-    enum status status = connection_head_is_strict(exchange->connection)
-                             ? guard_check(request, version, &failure, &size)
-                             : failure_set(&failure, STATUS_BAD_REQUEST,
-                                           "The request's head has a line that is no header field.");
-    if (!status && exchange->context->probes_only && !is_probe(request))
-        status = failure_set(&failure, STATUS_NOT_FOUND, "Here are only /healthz, /readyz and /metrics.");
-    if (status) {
-        refuse(exchange, &failure);
+    if (!failure->status && exchange->context->probes_only && !is_probe(request))
+        failure_set(failure, STATUS_NOT_FOUND, "Here are only /healthz, /readyz and /metrics.");
+    if (!failure->status && exchange->head.framing != BODY_NONE && memory_is_short())
+        failure_set(
+            failure, STATUS_OUT_OF_MEMORY,
+            "The service is short of memory; try again in a moment, or send the request to another one.");
+    if (failure->status) {
+        refuse(exchange, failure);
         return;
     }
     if (!api_admit(exchange->context->api, request, &exchange->response)) {
         hold_back(&exchange->response);
-        if (size)
+        if (exchange->head.framing != BODY_NONE)
             refuse(exchange, NULL);
         else
             send_response(exchange);
         return;
     }
-    if (read_body(exchange, size, &failure)) {
-        refuse(exchange, &failure);
+    if (read_body(exchange, failure)) {
+        refuse(exchange, failure);
         return;
     }
+    registry_begin(exchange->connection->registry, exchange->connection->seat, ACTIVITY_WORKING);
     api_handle(exchange->context->api, request, &exchange->response);
     hold_back(&exchange->response);
     send_response(exchange);
 }
 
-static void exchange_finish(struct exchange *exchange)
+bool exchange_run(const struct exchange_context *context, struct connection *connection, bool first)
 {
-    response_log(&exchange->request, &exchange->response, &exchange->cost);
-    api_record(exchange->context->api, &exchange->request, &exchange->response);
-    api_response_finish(&exchange->response);
-    arena_destroy(&exchange->request.arena);
-}
-
-bool exchange_run(const struct exchange_context *context, struct mg_connection *connection)
-{
-    struct exchange exchange;
-    exchange_init(&exchange, context, connection);
-    read_head(&exchange);
-    api_request_identify(&exchange.request);
-    exchange.reuse = !context->closing && connection_wants_reuse(connection);
-    run(&exchange);
-    if (!exchange.reuse)
-        connection_forbid_reuse(connection);
-    bool reuse = exchange.reuse;
-    exchange_finish(&exchange);
-    return reuse;
-}
-
-void exchange_refuse(const struct exchange_context *context, struct mg_connection *connection, int code)
-{
-    struct exchange exchange;
-    exchange_init(&exchange, context, connection);
-    api_request_identify(&exchange.request);
     struct failure failure = {0};
-    if (code == 411)
-        failure_set(&failure, STATUS_BAD_REQUEST, "The Content-Length is not a number of digits only.");
-    else if (code == 505)
-        failure_set(&failure, STATUS_BAD_REQUEST, "Only HTTP/1.0 and HTTP/1.1 are spoken here.");
-    else
-        failure_set(&failure, STATUS_BAD_REQUEST, "The request's head is malformed, too long or too slow.");
-    refuse(&exchange, &failure);
-    exchange_finish(&exchange);
+    struct exchange exchange = {
+        .context = context, .connection = connection, .head = {.method = "", .path = ""}};
+    exchange.request.arena = arena_create_within(context->budget);
+    if (read_head(&exchange, first, &failure)) {
+        atomic_fetch_add(context->in_flight, 1);
+        fill_request(&exchange);
+        exchange.reuse = !atomic_load(context->closing) && exchange.head.keeps_connection;
+        answer(&exchange, &failure);
+        response_log(&exchange.request, &exchange.response, &exchange.cost);
+        api_record(context->api, &exchange.request, &exchange.response);
+        atomic_fetch_sub(context->in_flight, 1);
+    }
+    api_response_finish(&exchange.response);
+    buffer_finish(&exchange.body);
+    arena_destroy(&exchange.request.arena);
+    return exchange.reuse;
 }

@@ -3,25 +3,22 @@
 #define CXRD_SERVER_EXCHANGE_H
 
 #include "api/api.h"
-#include "server/watchdog.h"
-
-struct mg_connection;
+#include "server/address.h"
+#include "server/connection.h"
 
 struct exchange_context {
     struct api *api;
-    struct watchdog *watchdog;
-    uint32_t body_timeout_ms;
-    uint32_t deadline_ms; /* of a prediction, from the arrival of its head; 0: none */
-    bool probes_only;     /* answers /healthz, /readyz and /metrics alone */
-    bool closing;         /* the answer ends the connection */
+    struct budget *budget; /* of what requests in flight hold */
+    const struct address_policy *addresses;
+    uint32_t head_timeout_ms, body_timeout_ms;
+    uint32_t deadline_ms;      /* of a prediction, from the arrival of its head; 0: none */
+    bool probes_only;          /* answers /healthz, /readyz and /metrics alone */
+    _Atomic bool *closing;     /* answers end their connections */
+    _Atomic size_t *in_flight; /* requests whose head has arrived and whose answer has not left */
 };
 
-/* Reads, answers and logs the request whose head the library has read. True when the connection may be used
- * again; else it is already made to close. */
-bool exchange_run(const struct exchange_context *context, struct mg_connection *connection);
-
-/* Answers a request whose head the library itself refused with an HTTP code. The library closes afterwards.
- */
-void exchange_refuse(const struct exchange_context *context, struct mg_connection *connection, int code);
+/* Waits for a request, reads, answers and logs it. `first`: none came before it. True when the connection may
+ * be used again. */
+bool exchange_run(const struct exchange_context *context, struct connection *connection, bool first);
 
 #endif

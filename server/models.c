@@ -126,7 +126,17 @@ static void *work(void *argument)
     return NULL;
 }
 
-struct models *models_create(const struct settings *settings, struct image_pool *decoders, struct api *api)
+static void models_finish(struct models *models)
+{
+    if (models->loaded >= 0)
+        close(models->loaded);
+    pthread_cond_destroy(&models->asked);
+    pthread_mutex_destroy(&models->lock);
+    free(models);
+}
+
+enum status models_create(const struct settings *settings, struct image_pool *decoders, struct api *api,
+                          struct failure *failure, struct models **out)
 {
     struct models *models = memory_allocate(1, sizeof *models);
     models->settings = settings;
@@ -136,10 +146,14 @@ struct models *models_create(const struct settings *settings, struct image_pool 
     models->loaded = eventfd(0, EFD_CLOEXEC);
     pthread_mutex_init(&models->lock, NULL);
     pthread_cond_init(&models->asked, NULL);
-    int failed = pthread_create(&models->thread, NULL, work, models);
-    assert(models->loaded >= 0 && !failed);
-    (void)failed;
-    return models;
+    if (models->loaded >= 0 && !pthread_create(&models->thread, NULL, work, models)) {
+        *out = models;
+        return STATUS_OK;
+    }
+    models_finish(models);
+    return failure_set(
+        failure, STATUS_UNAVAILABLE,
+        "The system gives no further thread or descriptor; raise its limits (ulimit -u, ulimit -n).");
 }
 
 void models_destroy(struct models **handle)
@@ -153,10 +167,7 @@ void models_destroy(struct models **handle)
     pthread_mutex_unlock(&models->lock);
     pthread_join(models->thread, NULL);
     generation_destroy(&models->serving);
-    close(models->loaded);
-    pthread_cond_destroy(&models->asked);
-    pthread_mutex_destroy(&models->lock);
-    free(models);
+    models_finish(models);
     *handle = NULL;
 }
 

@@ -7,10 +7,12 @@
 #include "server/settings.h"
 
 struct models;
-/* Begins to load; the engines, which have images decoded by `decoders`, are published to the api once all
- * have passed their self-test. All arguments are borrowed. */
 struct image_pool;
-struct models *models_create(const struct settings *settings, struct image_pool *decoders, struct api *api);
+/* Begins to load; the engines, which have images decoded by `decoders`, are published to the api once all
+ * have passed their self-test. All arguments are borrowed. Fails with UNAVAILABLE where the system gives no
+ * thread. The caller owns *out. */
+WARN_UNUSED enum status models_create(const struct settings *settings, struct image_pool *decoders,
+                                      struct api *api, struct failure *failure, struct models **out);
 /* No request may be in flight, and models_busy must be false. */
 void models_destroy(struct models **models);
 

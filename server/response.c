@@ -77,6 +77,8 @@ void response_log(const struct api_request *request, const struct api_response *
         add_members(members, ",\"parent\":\"%s\"", request->trace.parent);
     if (*request->key_name)
         add_members(members, ",\"client\":\"%s\"", request->key_name);
+    if (*cost->address)
+        add_members(members, ",\"address\":\"%s\"", cost->address);
     add_members(members, ",\"method\":\"%.8s\",\"route\":\"%s\",\"code\":%d", request->method,
                 response->route, response->code);
     if (response->status != STATUS_OK)

@@ -3,9 +3,11 @@
 #define CXRD_SERVER_RESPONSE_H
 
 #include "api/api.h"
+#include "server/address.h"
 
 struct response_cost {
-    size_t bytes_in, bytes_out; /* of bodies */
+    char address[ADDRESS_BYTES]; /* of the client; "": not logged */
+    size_t bytes_in, bytes_out;  /* of bodies */
     double read_ms, write_ms;
 };
 

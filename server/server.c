@@ -4,24 +4,16 @@
 #include "engine/base/log.h"
 #include "engine/sandbox/pool.h"
 #include "server/http.h"
+#include "server/limits.h"
 #include "server/models.h"
 #include "server/signals.h"
 
-#include <malloc.h>
 #include <poll.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { PROBE_THREADS = 2, DRAIN_STEP_MS = 10, DRAIN_LINGER_MS = 100, HEALTH_CHECK_MS = 500 };
-
-/* Bodies and images come and go on many threads. Left to itself the allocator learns from the first large one
- * to keep all that are smaller, for each of its arenas: what one bad hour took would never go back. */
-static void bound_allocator(void)
-{
-    mallopt(M_MMAP_THRESHOLD, 256 << 10);
-    mallopt(M_ARENA_MAX, 8);
-}
+enum { PROBE_THREADS = 2, DRAIN_STEP_MS = 10, DRAIN_LINGER_MS = 100, HEALTH_CHECK_MS = 500, FLUSH_MS = 500 };
 
 /* Waits for either; true when `event` is readable. */
 static bool wait_for(int event, int stop)
@@ -100,7 +92,7 @@ static void drain(struct api *api, struct http *http, const struct settings *set
     if (!http_in_flight(http))
         return;
     log_message(LOG_WARNING, "%zu requests were cut off", http_in_flight(http));
-    fflush(NULL);
+    log_flush(FLUSH_MS);
     _exit(0); /* what they wait for may never come */
 }
 
@@ -108,7 +100,7 @@ static void drain(struct api *api, struct http *http, const struct settings *set
 static void leave_loading(void)
 {
     log_message(LOG_INFO, "stopped while a model was being loaded");
-    fflush(NULL);
+    log_flush(FLUSH_MS);
     _exit(0);
 }
 
@@ -127,53 +119,72 @@ static enum status serve(const struct settings *settings, struct models *models,
     return status;
 }
 
-enum status server_run(const struct settings *settings, struct failure *failure)
+/* Starts the listeners, and says where they are. */
+static enum status listen_all(const struct settings *settings, struct http_options options, struct api *api,
+                              struct failure *failure, struct http **http, struct http **probes)
 {
+    options.listen = settings->listen;
+    options.threads = settings->threads;
+    enum status status = http_start(&options, api, failure, http);
+    if (status)
+        return status;
+    announce("listening on", settings->listen, http_port(*http));
+    api_watch_room(api, http_has_room, *http);
+    if (!settings->probe_listen)
+        return STATUS_OK;
+    options.listen = settings->probe_listen;
+    options.threads = PROBE_THREADS;
+    options.probes_only = true;
+    status = http_start(&options, api, failure, probes);
+    if (!status)
+        announce("probes on", settings->probe_listen, http_port(*probes));
+    return status;
+}
+
+enum status server_run(struct settings *settings, struct failure *failure)
+{
+    enum status status = limits_set(settings, failure);
+    if (status)
+        return status;
     const struct image_pool_options decoding = {.children = settings->decoders,
                                                 .unfiltered = !settings->decoder_sandbox};
     struct image_pool *decoders = NULL;
-    bound_allocator();
-    /* First of all: its children are to inherit no thread, descriptor or handler. */
-    enum status status = image_pool_create(&decoding, failure, &decoders);
+    /* Before all threads: its children are to inherit none, and no descriptor or handler. */
+    status = image_pool_create(&decoding, failure, &decoders);
     if (status)
         return status;
     const struct signals signals = signals_install();
+    log_start_writer();
     struct api *api = api_create();
     struct models *models = NULL;
     struct http *http = NULL, *probes = NULL;
-    struct http_options options = {.listen = settings->listen,
-                                   .threads = settings->threads,
-                                   .head_timeout_ms = settings->head_timeout_ms,
-                                   .body_timeout_ms = settings->body_timeout_ms,
-                                   .deadline_ms = settings->deadline_ms};
+    struct budget budget = {.limit_bytes = limits_request_bytes(settings)};
+    struct address_policy addresses = {.logged = settings->log_client_address};
+    const struct http_options options = {.head_timeout_ms = settings->head_timeout_ms,
+                                         .body_timeout_ms = settings->body_timeout_ms,
+                                         .deadline_ms = settings->deadline_ms,
+                                         .budget = &budget,
+                                         .addresses = &addresses};
     api_limit_requests(api, settings->max_requests);
-    status = settings->api_keys ? api_load_keys(api, settings->api_keys, failure) : STATUS_OK;
+    api_watch_budget(api, &budget);
+    status = address_read_proxies(settings->trusted_proxies, failure, &addresses);
+    if (!status && settings->api_keys)
+        status = api_load_keys(api, settings->api_keys, failure);
     if (!status && settings->cors_origins)
         status = api_allow_origins(api, settings->cors_origins, failure);
     if (!status)
-        status = http_start(&options, api, failure, &http);
-    if (status)
-        goto destroy_api;
-    announce("listening on", settings->listen, http_port(http));
-    if (settings->probe_listen) {
-        options.listen = settings->probe_listen;
-        options.threads = PROBE_THREADS;
-        options.probes_only = true;
-        status = http_start(&options, api, failure, &probes);
-        if (status)
-            goto stop_http;
-        announce("probes on", settings->probe_listen, http_port(probes));
-    }
-    models = models_create(settings, decoders, api);
-    status = serve(settings, models, api, http, &signals, failure);
+        status = listen_all(settings, options, api, failure, &http, &probes);
+    if (!status)
+        status = models_create(settings, decoders, api, failure, &models);
+    if (!status)
+        status = serve(settings, models, api, http, &signals, failure);
     http_stop(&probes);
-stop_http:
     http_stop(&http);
     if (models && models_busy(models))
         leave_loading();
     models_destroy(&models); /* after the last request */
-destroy_api:
     api_destroy(&api);
     image_pool_destroy(&decoders);
+    log_flush(FLUSH_MS);
     return status;
 }

@@ -8,8 +8,9 @@
  * balancer needs a while to notice; then it refuses new work, lets what is in flight end and returns OK, or
  * ends the process with 0 where that takes too long. A second signal ends the process at once. Prints
  * "listening on http://..." and, once the models are loaded, "ready" to standard output. Fails with what
- * image_pool_create, http_start or engine_create says, or with DEVICE_LOST when the device was lost later and
- * could not be made ready again. To be called once, from the process's main thread. */
-WARN_UNUSED enum status server_run(const struct settings *settings, struct failure *failure);
+ * limits_set, image_pool_create, http_start, models_create or engine_create says, or with DEVICE_LOST when
+ * the device was lost later and could not be made ready again. To be called once, from the process's main
+ * thread. */
+WARN_UNUSED enum status server_run(struct settings *settings, struct failure *failure);
 
 #endif

@@ -68,6 +68,8 @@ static const struct setting table[] = {
     CHOICE("decoder-sandbox", decoder_sandbox, "on", "on|off", "filters the system calls of these processes",
            "off", "on"),
     NUMBER("threads", threads, "256", 1, 1024, "connections served at once"),
+    NUMBER("request-memory-mib", request_memory_mib, "0", 0, 1 << 20,
+           "that requests in flight may hold; more get 503; 0: a quarter of the memory there is"),
     NUMBER("max-requests", max_requests, "0", 0, 1024,
            "for predictions, worked on at once; more than that get 503; 0: what keeps all devices busy"),
     NUMBER("head-timeout-ms", head_timeout_ms, "20000", 100, HOUR_MS,
@@ -86,6 +88,10 @@ static const struct setting table[] = {
     CHOICE("log-level", log_level, "info", "error|warning|info|debug", "how much to log",
            "error", "warning", "info", "debug"),
     CHOICE("log-format", log_format, "json", "text|json", "of the log", "text", "json"),
+    CHOICE("log-client-address", log_client_address, "off", "on|off", "logs where each request came from", "off", "on"),
+    TEXT("trusted-proxies", trusted_proxies, NULL, "ADDRESS[/BITS],...",
+         "whose X-Forwarded-For says where a request came from"),
+    CHOICE("core-dumps", core_dumps, "off", "on|off", "of this process, which hold images and keys", "off", "on"),
     {"config", SETTING_TEXT, 0, NULL, 0, 0, {NULL}, "FILE", "a YAML file whose keys are these options", 0},
 };
 /* clang-format on */

@@ -22,16 +22,20 @@ struct settings {
     const char *rung, *cache_folder; /* as in struct engine_options; NULL: not given */
     const char *api_keys;            /* file of API keys; NULL: everyone may ask */
     const char *cors_origins;        /* "*", or origins with commas; NULL: none */
+    const char *trusted_proxies;     /* ADDRESS[/BITS] with commas; NULL: none */
     uint32_t precision;              /* enum precision */
     uint32_t max_batch, batches_in_flight, max_queue, max_queue_delay_us;
-    uint32_t decoders;        /* child processes that decode images; 0: one a core */
-    uint32_t decoder_sandbox; /* 1: with a filter of their system calls */
-    uint32_t threads;         /* connections served at once */
-    uint32_t max_requests;    /* for predictions, worked on at once; 0: what keeps all devices busy */
+    uint32_t decoders;           /* child processes that decode images; 0: one a core */
+    uint32_t decoder_sandbox;    /* 1: with a filter of their system calls */
+    uint32_t threads;            /* connections served at once */
+    uint32_t request_memory_mib; /* that requests in flight may hold; 0: a quarter of what there is */
+    uint32_t max_requests;       /* for predictions, worked on at once; 0: what keeps all devices busy */
     uint32_t head_timeout_ms, body_timeout_ms, deadline_ms, grace_ms, drain_timeout_ms;
     uint32_t stuck_after_ms;
     uint32_t lose_device_after;     /* submissions; 0: no drill */
     uint32_t log_level, log_format; /* enum log_level, enum log_format */
+    uint32_t log_client_address;    /* 1: with each request */
+    uint32_t core_dumps;            /* 1: a core of a process that broke down may be written */
     struct arena *arena;            /* of all texts */
 };
 

@@ -10,8 +10,8 @@ struct signals {
     int reload; /* SIGHUP */
 };
 
-/* From now on the first SIGTERM or SIGINT makes `stop` readable, and the second ends the process at once with
- * 128 + its number. SIGPIPE is ignored. To be called once. */
+/* From now on the first SIGTERM or SIGINT makes `stop` readable, and a later one, unless it is within 100 ms,
+ * ends the process at once with 128 + its number. SIGPIPE is ignored. To be called once. */
 struct signals signals_install(void);
 /* Whether the first signal was SIGTERM, which a supervisor sends, and not a person's SIGINT. */
 bool signals_polite(void);

@@ -1,5 +1,7 @@
 #include "engine/base/log.h"
 
+#include "engine/base/log_writer.h"
+
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -46,12 +48,12 @@ static void emit(enum log_level level, const char *text, const char *json_member
     gmtime_r(&now.tv_sec, &utc);
     char stamp[32];
     strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
-    /* One write a line, so that lines of several threads never mix. */
-    if (atomic_load(&shape) == LOG_JSON)
-        fprintf(stderr, "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",%s}\n", stamp, now.tv_nsec / 1000000,
-                level_names[level], json_members);
-    else
-        fprintf(stderr, "%s %s\n", level_names[level], text);
+    char line[2 * LOG_LINE_BYTES];
+    int length = atomic_load(&shape) == LOG_JSON
+                     ? snprintf(line, sizeof line, "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",%s}\n", stamp,
+                                now.tv_nsec / 1000000, level_names[level], json_members)
+                     : snprintf(line, sizeof line, "%s %s\n", level_names[level], text);
+    log_write(line, (size_t)length);
 }
 
 void log_message(enum log_level level, const char *format, ...)

@@ -7,6 +7,7 @@ import json
 import signal
 import socket
 import sys
+import threading
 import time
 import unittest
 
@@ -58,8 +59,11 @@ class Guards(unittest.TestCase):
         smuggled = b"GET /version HTTP/1.1\r\nHost: a\r\n\r\n"
         size = b"Content-Length: %d\r\n" % len(smuggled)
         chunked = b"Transfer-Encoding: chunked\r\n"
-        for lines, code in ((size + chunked, 411), (chunked + size, 411), (chunked, 411),
-                            (b"Transfer-Encoding: identity\r\n" + size, 411),
+        for lines, code in ((size + chunked, 400), (chunked + size, 400), (chunked, 400),
+                            (b"Transfer-Encoding: identity\r\n" + size, 400),
+                            (b"Transfer-Encoding: chunked, chunked\r\n", 400),
+                            (b"Transfer-Encoding: gzip, chunked\r\n", 400), (chunked + chunked, 400),
+                            (b"Transfer-Encoding: xchunked\r\n", 400), (b"Transfer-Encoding:\r\n", 400),
                             (b"Transfer-Encoding : chunked\r\n" + size, 400),
                             (size + b"Content-Length: 0\r\n", 400), (b"Content-Length: 0\r\n" + size, 400),
                             (size + size, 400), (b"Content-Length: +0\r\n", 400), (b"Content-Length: 0, 0\r\n", 400),
@@ -77,7 +81,7 @@ class Guards(unittest.TestCase):
                             (size + b"X: y\nTransfer-Encoding: chunked\n", 400),
                             (size + b"X: y\r\rTransfer-Encoding: chunked\r\n", 400),
                             (b"Transfer-Encoding: x\r\nTransfer-Encoding: chunked\r\n" + size, 400),
-                            (b"TE: trailers\r\ntransfer-encoding:chunked\r\n" + size, 411),
+                            (b"TE: trailers\r\ntransfer-encoding:chunked\r\n" + size, 400),
                             (b"Transfer-Encoding:\tchunked\r\n" + size, 400),
                             (b"Content-Length: 0x0\r\n", 400), (b"", 411)):
             received = self.service.raw(HEAD + lines + b"\r\n" + smuggled)
@@ -95,9 +99,62 @@ class Guards(unittest.TestCase):
         whole = b"GET /version HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(smuggled)
         self.assertEqual(codes(self.service.raw(whole + smuggled)), [200])  # a body, read as one
 
-    def test_chunks_are_refused_before_they_are_read(self):
-        for body in (b"5\r\nhello\r\n0\r\n\r\n", b"ffffffffffffffff\r\n", b"0\r\n\r\nGET /models HTTP/1.1\r\nHost: a\r\n\r\n"):
-            self.refused(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + body, 411, b"Content-Length")
+    def test_blank_lines_and_odd_first_lines_are_no_request(self):
+        inner = b"GET /models HTTP/1.1\r\nHost: a\r\n\r\n"
+        for blank in (b"\n\n", b"\r\n\r\n", b"\r\n", b"\n", b" ", b"\t", b"\x00"):
+            for shift in range(-3, 4):
+                size = len(HEAD) + len(b"Content-Length: 999\r\n\r\n") + shift
+                head = HEAD + b"Content-Length: %3d\r\n\r\n" % size
+                received = self.service.raw(blank + head + inner + b"A" * (size - len(inner)))
+                self.assertEqual(codes(received), [400], (blank, shift))
+        for line in (b"GET  /version HTTP/1.1\r\n", b"GET /version  HTTP/1.1\r\n", b" GET /version HTTP/1.1\r\n",
+                     b"GET /version HTTP/1.1 \r\n", b"GET /version HTTP/1.1\n", b"GET\t/version HTTP/1.1\r\n",
+                     b"GET /version\r\n", b"GET /version HTTP/1.11\r\n", b"GET /version HTTP/1.\r\n", b"GET  HTTP/1.1\r\n",
+                     b"GET /version http/1.1\r\n", b"G(T /version HTTP/1.1\r\n", b"G" * 17 + b" /version HTTP/1.1\r\n",
+                     b"GET http://a HTTP/1.1\r\n", b"GET /version HTTP/1.1\r\r\n"):
+            self.refused(line + b"Host: a\r\n\r\n" + inner, 400)
+
+    def test_chunks_make_a_body(self):
+        def chunks(data, size):
+            return b"".join(b"%x\r\n%s\r\n" % (len(part), part)
+                            for part in (data[at:at + size] for at in range(0, len(data), size))) + b"0\r\n\r\n"
+
+        head = HEAD + b"Transfer-Encoding: chunked\r\n"
+        for size in (1, 100, 1 << 20):
+            with self.service.connect() as connection:  # the next request begins where the last chunk ends
+                connection.sendall((head + b"\r\n" + chunks(PICTURE, size)) * 2)
+                received = b""
+                while len(codes(received)) < 2:
+                    received += receive_answer(connection)
+                self.assertEqual(codes(received), [200, 200], size)
+        whole = chunks(PICTURE, 100)
+        for body, code in ((b"0\r\n\r\n", 422), (b"0;a=b\r\n\r\n", 400), (b"0\r\nX: y\r\n\r\n", 400), (b"\r\n", 400),
+                           (b"5\nhello\r\n0\r\n\r\n", 400), (b"5\r\nhello0\r\n\r\n", 400), (b"-1\r\n", 400), (b"0x5\r\n", 400),
+                           (b" 5\r\nhello\r\n", 400), (b"5 \r\nhello\r\n", 400), (b"ffffffffffffffff\r\n", 400),
+                           (b"ffffffff\r\n", 413), (b"2000001\r\n", 413), (b"000000005\r\nhello\r\n", 400)):
+            received = self.service.raw(head + b"Connection: close\r\n\r\n" + body + b"GET /models HTTP/1.1\r\nHost: a\r\n\r\n")
+            self.assertEqual(codes(received), [code], body)
+        with self.service.connect() as connection:
+            connection.sendall(head + b"\r\n" + whole[:-7])
+            connection.shutdown(socket.SHUT_WR)
+            self.assertEqual(codes(receive_all(connection)), [400])
+        self.refused(HEAD.replace(b"1.1", b"1.0") + b"Transfer-Encoding: chunked\r\n\r\n" + whole, 400)
+
+    def test_what_a_proxy_may_send_is_taken(self):
+        for head in (b"GET http://a/version HTTP/1.1\r\nHost: a\r\n", b"GET /version HTTP/1.0\r\nExpect: 100-continue\r\n"):
+            self.assertEqual(codes(self.service.raw(head + b"Connection: close\r\n\r\n")), [200], head)
+        for method in (b"TRACE", b"PUT", b"DELETE", b"PROPFIND", b"BREW"):
+            received = self.service.raw(method + b" /predict HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            self.assertEqual(codes(received), [405], method)
+        post = HEAD.replace(b"1.1", b"1.0") + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(PICTURE)
+        self.assertEqual(codes(self.service.raw(post + PICTURE)), [200])
+
+    def test_errors_before_a_route_is_known_have_the_form_of_the_path(self):
+        for path, form in ((b"/v2/models/demo/infer", b'{"error":'), (b"/predict", b'"type":')):
+            for lines in (b"Content-Length: +4\r\n", b"Content-Length: 99999999\r\n", b"X y\r\n",
+                          b"Transfer-Encoding: gzip\r\n"):
+                received = self.service.raw(b"POST " + path + b" HTTP/1.1\r\nHost: a\r\n" + lines + b"\r\n")
+                self.assertIn(form, received, lines)
 
     def test_the_63rd_header_is_the_last(self):
         for count, code in ((61, 200), (62, 431), (63, 431), (64, 431)):  # beside Host and Connection
@@ -121,7 +178,7 @@ class Guards(unittest.TestCase):
         self.refused(b"GET /healthz HTTP/1.1\r\nHost: a\r\n" + many + b"\r\n", 431, b"more than 63")
         wide = b"X: " + b"y" * 20000 + b"\r\n"
         self.refused(b"GET /healthz HTTP/1.1\r\nHost: a\r\n" + wide + b"\r\n", 431, b"16 KiB")
-        self.refused(b"GET /healthz HTTP/1.1\r\nHost: a\r\n" + wide * 10 + b"\r\n", 400, b"too long")
+        self.refused(b"GET /healthz HTTP/1.1\r\nHost: a\r\n" + wide * 10 + b"\r\n", 431, b"too long")
 
     def test_hosts_and_targets_are_checked(self):
         self.refused(b"GET /healthz HTTP/1.1\r\n\r\n", 400, b"Host")
@@ -209,7 +266,7 @@ class Guards(unittest.TestCase):
         received, closed = drip(self.service, head, 0.05)
         self.assertTrue(closed)
         self.assertLess(time.monotonic() - start, 5)
-        self.assertEqual(codes(received), [400])
+        self.assertEqual(codes(received), [408])
         self.assertIn(b"too slow", received)
 
     def test_a_client_that_says_nothing_is_ended(self):
@@ -265,17 +322,72 @@ class Flood(unittest.TestCase):
             self.assertEqual(running.post("/predict", "image/png", PICTURE).code, 200)
             self.assertEqual(running.stop(), 0)
 
-    def test_idle_connections_leave_a_thread_for_others(self):
+    def test_idle_connections_make_room_for_others(self):
         with Service(BINARY, "--threads", "4") as running:
             with contextlib.ExitStack() as stack:
                 opened = []
                 for number in range(12):
                     opened.append(stack.enter_context(running.connect()))
                     opened[-1].sendall(b"GET /version HTTP/1.1\r\nHost: a\r\n\r\n")
-                    self.assertEqual(b"Connection: close" in receive_answer(opened[-1]), number >= 3, number)
-                for connection in opened[:3]:
-                    connection.sendall(b"GET /version HTTP/1.1\r\nHost: a\r\n\r\n")
-                    self.assertEqual(codes(receive_answer(connection)), [200])
+                    self.assertIn(b"Connection: keep-alive", receive_answer(opened[-1]), number)
+                for connection in opened[:8]:  # those that were idle longest
+                    self.assertEqual(receive_all(connection), b"")
+                opened[-1].sendall(b"GET /version HTTP/1.1\r\nHost: a\r\n\r\n")
+                self.assertEqual(codes(receive_answer(opened[-1])), [200])
+
+    def test_the_slowest_make_room_for_others(self):
+        with Service(BINARY, "--threads", "16") as running:
+            slow = [running.connect() for _ in range(100)]
+            stop = threading.Event()
+
+            def drip_on():
+                for number, connection in enumerate(slow):
+                    with contextlib.suppress(OSError):
+                        connection.sendall((HEAD + b"Content-Length: 30000000\r\n\r\n") if number % 2 else b"G")
+                while not stop.wait(0.05):
+                    for connection in slow:
+                        with contextlib.suppress(OSError):
+                            connection.sendall(b"x")
+
+            dripping = in_background(drip_on)
+            times = []
+            try:
+                for _ in range(20):
+                    start = time.monotonic()
+                    self.assertEqual(running.post("/predict", "image/png", PICTURE).code, 200)
+                    self.assertEqual(running.get("/readyz").code, 200)
+                    times.append(time.monotonic() - start)
+            finally:
+                stop.set()
+                dripping.join()
+            for connection in slow:
+                connection.close()
+            self.assertLess(max(times), 10, times)  # they would hold the service for a minute each
+
+    def test_readiness_tells_when_nobody_gets_in(self):
+        with Service(BINARY, "--threads", "4", "--rung", "batched:6000", "--max-requests", "64",
+                     "--probe-listen", "127.0.0.1:0") as running:
+            working = [in_background(lambda: running.post("/predict", "image/png", PICTURE).code) for _ in range(4)]
+
+            def ready():
+                with socket.create_connection(("127.0.0.1", running.probe_port), timeout=5) as connection:
+                    connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                    return codes(receive_all(connection))
+
+            self.assertEqual(ready(), [200])
+            wait_until(lambda: ready() == [503])
+            self.assertEqual([one.join() for one in working], [200] * 4)
+            wait_until(lambda: ready() == [200])
+
+    def test_a_refused_upload_reads_its_answer(self):
+        with Service(BINARY) as running:
+            for head, code in ((b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\n", 415),
+                               (b"POST /nothing HTTP/1.1\r\nHost: a\r\n", 404)):
+                with running.connect() as connection:
+                    connection.sendall(head + b"Content-Length: 30000000\r\n\r\n")
+                    for _ in range(300):
+                        connection.sendall(b"x" * 100000)  # a reset would be a BrokenPipeError
+                    self.assertEqual(codes(receive_all(connection)), [code])
 
     def test_a_flood_does_not_hold_up_the_end(self):
         with Service(BINARY, "--threads", "4") as running:

@@ -1,0 +1,154 @@
+#include "server/body.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* FIRST_BYTES: of memory for a body before any of it is there. A chunk's size has 8 digits at most. */
+enum { FIRST_BYTES = 64 << 10, CHUNK_DIGITS_MAX = 8, ROOM_TRIES = 5, ROOM_PAUSE_MS = 20 };
+
+struct reading {
+    struct connection *connection;
+    const struct body_limits *limits;
+    struct arena *arena;
+    struct buffer *out; /* its maximum: what the body can come to */
+};
+
+static enum status charge(struct reading *reading, size_t bytes, struct failure *failure)
+{
+    enum status status = arena_charge(reading->arena, bytes, failure);
+    for (int try = 0; status && try < ROOM_TRIES; try++) {
+        registry_end_slowest_reader(reading->connection->registry);
+        nanosleep(&(struct timespec){.tv_nsec = ROOM_PAUSE_MS * 1000000}, NULL);
+        status = arena_charge(reading->arena, bytes, failure);
+    }
+    return status;
+}
+
+/* Makes the buffer hold `size` bytes. */
+static enum status grow(struct reading *reading, size_t size, struct failure *failure)
+{
+    struct buffer *out = reading->out;
+    if (size <= out->capacity)
+        return STATUS_OK;
+    enum status status = charge(reading, size - out->capacity, failure);
+    if (status)
+        return status;
+    void *data = realloc(out->data, size);
+    if (!data) {
+        arena_refund(reading->arena, size - out->capacity);
+        return failure_set(failure, STATUS_OUT_OF_MEMORY,
+                           "There is no memory left for this request; try again in a moment, or send it to "
+                           "another service.");
+    }
+    out->data = data;
+    out->capacity = size;
+    return STATUS_OK;
+}
+
+/* Reads exactly `size` bytes. */
+static enum status read_exactly(struct reading *reading, uint8_t *to, size_t size, struct failure *failure)
+{
+    enum receipt receipt = connection_read(reading->connection, reading->limits->deadline_ns,
+                                           reading->limits->pause_ms, to, size);
+    if (receipt == RECEIPT_LATE)
+        return failure_set(failure, STATUS_REQUEST_TIMEOUT,
+                           "The body did not arrive within %.1f s, or stopped coming.",
+                           reading->limits->timeout_ms / 1e3);
+    if (receipt == RECEIPT_ENDED)
+        return failure_set(failure, STATUS_BAD_REQUEST, "The body ended before all of it had arrived.");
+    return STATUS_OK;
+}
+
+/* Reads `size` bytes more, in steps that double what is held, never beyond what the body can come to. */
+static enum status read_bytes(struct reading *reading, size_t size, struct failure *failure)
+{
+    struct buffer *out = reading->out;
+    enum status status = STATUS_OK;
+    while (size && !status) {
+        if (out->size == out->capacity) {
+            size_t step = out->size > FIRST_BYTES ? out->size : FIRST_BYTES, left = out->maximum - out->size;
+            status = grow(reading, out->size + (step < left ? step : left), failure);
+            if (status)
+                return status;
+        }
+        size_t room = out->capacity - out->size, step = room < size ? room : size;
+        status = read_exactly(reading, out->data + out->size, step, failure);
+        out->size += status ? 0 : step;
+        size -= step;
+    }
+    return status;
+}
+
+static enum status bad_chunk(struct failure *failure)
+{
+    return failure_set(failure, STATUS_BAD_REQUEST,
+                       "The body's chunks are malformed; extensions and trailers are not taken.");
+}
+
+/* Takes the two bytes that end a line. */
+static enum status read_line_end(struct reading *reading, struct failure *failure)
+{
+    uint8_t end[2];
+    enum status status = read_exactly(reading, end, sizeof end, failure);
+    return status ? status : memcmp(end, "\r\n", 2) ? bad_chunk(failure) : STATUS_OK;
+}
+
+static int hex_digit(uint8_t byte)
+{
+    return byte >= '0' && byte <= '9'   ? byte - '0'
+           : byte >= 'a' && byte <= 'f' ? byte - 'a' + 10
+           : byte >= 'A' && byte <= 'F' ? byte - 'A' + 10
+                                        : -1;
+}
+
+/* A chunk's size: hexadecimal digits, then the end of the line. */
+static enum status read_chunk_size(struct reading *reading, struct failure *failure, size_t *out)
+{
+    size_t size = 0;
+    int digits = 0;
+    uint8_t byte = 0;
+    enum status status = read_exactly(reading, &byte, 1, failure);
+    for (; !status && hex_digit(byte) >= 0 && digits < CHUNK_DIGITS_MAX; digits++) {
+        size = size << 4 | (size_t)hex_digit(byte);
+        status = read_exactly(reading, &byte, 1, failure);
+    }
+    if (!status && (!digits || byte != '\r'))
+        status = bad_chunk(failure);
+    if (!status)
+        status = read_exactly(reading, &byte, 1, failure);
+    if (!status && byte != '\n')
+        status = bad_chunk(failure);
+    *out = size;
+    return status;
+}
+
+static enum status read_chunks(struct reading *reading, struct failure *failure)
+{
+    for (;;) {
+        size_t size = 0;
+        enum status status = read_chunk_size(reading, failure, &size);
+        if (!status && size > API_BODY_BYTES_MAX - reading->out->size)
+            status = failure_set(failure, STATUS_TOO_LARGE,
+                                 "The body is over %zu MiB; send fewer or smaller images.",
+                                 API_BODY_BYTES_MAX >> 20);
+        if (!status)
+            status = read_bytes(reading, size, failure);
+        if (!status)
+            status = read_line_end(reading, failure);
+        if (status || !size)
+            return status;
+    }
+}
+
+enum status body_read(struct connection *connection, const struct head *head,
+                      const struct body_limits *limits, struct arena *arena, struct failure *failure,
+                      struct buffer *out)
+{
+    struct reading reading = {connection, limits, arena, out};
+    *out = (struct buffer){.maximum = API_BODY_BYTES_MAX};
+    if (head->framing == BODY_CHUNKED)
+        return read_chunks(&reading, failure);
+    out->maximum = head->body_bytes;
+    return read_bytes(&reading, head->body_bytes, failure);
+}

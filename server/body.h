@@ -1,0 +1,22 @@
+/* A request's body: read whole, within its limits. */
+#ifndef CXRD_SERVER_BODY_H
+#define CXRD_SERVER_BODY_H
+
+#include "server/connection.h"
+
+struct body_limits {
+    uint64_t deadline_ns; /* on clock_now_ns: all of it must have arrived */
+    uint32_t timeout_ms;  /* how long that was, for the sentence */
+    uint32_t pause_ms;    /* between two bytes */
+};
+
+/* Reads the body that `head` announces, of a size or in chunks (RFC 9112, section 7.1, without extensions and
+ * trailers, which no client sends and proxies read differently). Memory grows with what arrives and counts
+ * against the arena's budget; where that is used up the slowest of those who are still sending is ended. *out
+ * is to be freed with buffer_finish, whatever comes back; its bytes stay charged to the arena. Fails with
+ * BAD_REQUEST, REQUEST_TIMEOUT, TOO_LARGE, BUSY, OUT_OF_MEMORY; the connection must then be closed. */
+WARN_UNUSED enum status body_read(struct connection *connection, const struct head *head,
+                                  const struct body_limits *limits, struct arena *arena,
+                                  struct failure *failure, struct buffer *out);
+
+#endif

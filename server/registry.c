@@ -1,0 +1,218 @@
+#include "server/registry.h"
+
+#include "engine/base/clock.h"
+#include "engine/base/memory.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+
+/* The slowest is not judged by its first moments. FULL_MS: how long a service may be full before it says so.
+ */
+enum { GRACE_MS = 250, TICK_MS = 20, FULL_MS = 2000 };
+
+struct seat {
+    bool taken, ended;
+    int socket;
+    enum activity activity;
+    uint64_t since_ns; /* the activity began */
+    uint64_t bytes;    /* since then */
+};
+
+struct registry {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    pthread_t thread;
+    bool closing, ending_all;
+    size_t count, taken, ended; /* seats; of those taken, ended */
+    uint64_t full_since_ns;     /* 0: it is not */
+    struct seat *seats;
+};
+
+static double bytes_a_second(const struct seat *seat, uint64_t now_ns)
+{
+    return (double)seat->bytes / ((double)(now_ns - seat->since_ns) / 1e9);
+}
+
+/* True when `a` goes before `b`. */
+static bool goes_first(const struct seat *a, const struct seat *b, uint64_t now_ns)
+{
+    if (a->activity != b->activity &&
+        (a->activity <= ACTIVITY_LINGERING || b->activity <= ACTIVITY_LINGERING))
+        return a->activity < b->activity;
+    if (a->activity <= ACTIVITY_LINGERING)
+        return a->since_ns < b->since_ns;
+    return bytes_a_second(a, now_ns) < bytes_a_second(b, now_ns);
+}
+
+static bool may_go(const struct seat *seat, uint64_t now_ns)
+{
+    if (!seat->taken || seat->ended || seat->activity == ACTIVITY_WORKING)
+        return false;
+    return seat->activity == ACTIVITY_IDLE || now_ns - seat->since_ns >= GRACE_MS * UINT64_C(1000000);
+}
+
+static void end(struct registry *registry, struct seat *seat)
+{
+    seat->ended = true;
+    registry->ended++;
+    shutdown(seat->socket, SHUT_RDWR);
+}
+
+/* Ends one connection, of those that are being read when only these may go. */
+static bool end_one(struct registry *registry, bool only_readers)
+{
+    struct seat *first = NULL;
+    uint64_t now_ns = clock_now_ns();
+    for (size_t i = 0; i < registry->count; i++) {
+        struct seat *seat = &registry->seats[i];
+        if (may_go(seat, now_ns) && (!only_readers || seat->activity == ACTIVITY_READING) &&
+            (!first || goes_first(seat, first, now_ns)))
+            first = seat;
+    }
+    if (first)
+        end(registry, first);
+    return first;
+}
+
+/* One thread is kept for who comes next: those that were ended count as gone. */
+static void make_room(struct registry *registry)
+{
+    while (registry->taken - registry->ended >= registry->count && end_one(registry, false))
+        ;
+}
+
+/* Makes room again and again while the registry is full: who may not go now may soon. */
+static void *watch(void *argument)
+{
+    struct registry *registry = argument;
+    pthread_mutex_lock(&registry->mutex);
+    while (!registry->closing)
+        if (!registry->full_since_ns) {
+            pthread_cond_wait(&registry->changed, &registry->mutex);
+        } else {
+            make_room(registry);
+            uint64_t next_ns = clock_now_ns() + TICK_MS * UINT64_C(1000000);
+            struct timespec next = {(time_t)(next_ns / 1000000000), (long)(next_ns % 1000000000)};
+            pthread_cond_timedwait(&registry->changed, &registry->mutex, &next);
+        }
+    pthread_mutex_unlock(&registry->mutex);
+    return NULL;
+}
+
+enum status registry_create(size_t seats, struct failure *failure, struct registry **out)
+{
+    struct registry *registry = memory_allocate(1, sizeof *registry);
+    registry->count = seats;
+    registry->seats = memory_allocate(seats, sizeof *registry->seats);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC); /* that of clock_now_ns */
+    pthread_cond_init(&registry->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    pthread_mutex_init(&registry->mutex, NULL);
+    if (!pthread_create(&registry->thread, NULL, watch, registry)) {
+        *out = registry;
+        return STATUS_OK;
+    }
+    pthread_mutex_destroy(&registry->mutex);
+    pthread_cond_destroy(&registry->changed);
+    free(registry->seats);
+    free(registry);
+    return failure_set(
+        failure, STATUS_UNAVAILABLE,
+        "The system gives no further thread; raise the limit of processes (ulimit -u, pids.max).");
+}
+
+void registry_destroy(struct registry **handle)
+{
+    struct registry *registry = handle ? *handle : NULL;
+    if (!registry)
+        return;
+    pthread_mutex_lock(&registry->mutex);
+    assert(!registry->taken);
+    registry->closing = true;
+    pthread_cond_signal(&registry->changed);
+    pthread_mutex_unlock(&registry->mutex);
+    pthread_join(registry->thread, NULL);
+    pthread_mutex_destroy(&registry->mutex);
+    pthread_cond_destroy(&registry->changed);
+    free(registry->seats);
+    free(registry);
+    *handle = NULL;
+}
+
+size_t registry_enter(struct registry *registry, int socket)
+{
+    pthread_mutex_lock(&registry->mutex);
+    size_t i = 0;
+    while (i < registry->count && registry->seats[i].taken)
+        i++;
+    assert(i < registry->count);
+    registry->seats[i] = (struct seat){
+        .taken = true, .socket = socket, .activity = ACTIVITY_READING, .since_ns = clock_now_ns()};
+    if (registry->ending_all)
+        shutdown(socket, SHUT_RDWR);
+    if (++registry->taken == registry->count) {
+        registry->full_since_ns = clock_now_ns();
+        make_room(registry);
+        pthread_cond_signal(&registry->changed);
+    }
+    pthread_mutex_unlock(&registry->mutex);
+    return i;
+}
+
+void registry_leave(struct registry *registry, size_t seat)
+{
+    pthread_mutex_lock(&registry->mutex);
+    assert(registry->seats[seat].taken);
+    registry->ended -= registry->seats[seat].ended;
+    registry->seats[seat] = (struct seat){0};
+    registry->taken--;
+    registry->full_since_ns = 0;
+    pthread_mutex_unlock(&registry->mutex);
+}
+
+void registry_begin(struct registry *registry, size_t seat, enum activity activity)
+{
+    pthread_mutex_lock(&registry->mutex);
+    registry->seats[seat].activity = activity;
+    registry->seats[seat].since_ns = clock_now_ns();
+    registry->seats[seat].bytes = 0;
+    pthread_mutex_unlock(&registry->mutex);
+}
+
+void registry_progress(struct registry *registry, size_t seat, size_t bytes)
+{
+    pthread_mutex_lock(&registry->mutex);
+    registry->seats[seat].bytes += bytes;
+    pthread_mutex_unlock(&registry->mutex);
+}
+
+void registry_end_slowest_reader(struct registry *registry)
+{
+    pthread_mutex_lock(&registry->mutex);
+    (void)end_one(registry, true);
+    pthread_mutex_unlock(&registry->mutex);
+}
+
+void registry_end_all(struct registry *registry)
+{
+    pthread_mutex_lock(&registry->mutex);
+    registry->ending_all = true;
+    for (size_t i = 0; i < registry->count; i++)
+        if (registry->seats[i].taken && !registry->seats[i].ended)
+            end(registry, &registry->seats[i]);
+    pthread_mutex_unlock(&registry->mutex);
+}
+
+bool registry_has_room(struct registry *registry)
+{
+    pthread_mutex_lock(&registry->mutex);
+    uint64_t since_ns = registry->full_since_ns;
+    bool full = since_ns && clock_elapsed_ms(since_ns) > FULL_MS;
+    pthread_mutex_unlock(&registry->mutex);
+    return !full;
+}
