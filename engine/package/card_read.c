@@ -1,4 +1,4 @@
-#include "engine/model/card_read.h"
+#include "engine/package/card_read.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,11 +3,11 @@
  * model.json is read once; a member of the wrong kind, a number out of its range or a missing one is an error
  * that names it. Every weight file must have the SHA-256 that model.json states.
  */
-#ifndef CXRD_ENGINE_MODEL_PACKAGE_H
-#define CXRD_ENGINE_MODEL_PACKAGE_H
+#ifndef CXRD_ENGINE_PACKAGE_PACKAGE_H
+#define CXRD_ENGINE_PACKAGE_PACKAGE_H
 
 #include "engine/base/status.h"
-#include "engine/model/card.h"
+#include "engine/package/card.h"
 #include "engine/weights/safetensors.h"
 
 struct package; /* immutable once open */

@@ -1,6 +1,6 @@
 /* Opening a package, and each way it can be damaged. Works on a copy of a golden package. */
 #include "engine/base/file.h"
-#include "engine/model/package.h"
+#include "engine/package/package.h"
 #include "tests/unit/suite.h"
 
 #include <check.h>

@@ -2,8 +2,8 @@
  *
  * Everything here is read-only after package_open and owned by the package.
  */
-#ifndef CXRD_ENGINE_MODEL_CARD_H
-#define CXRD_ENGINE_MODEL_CARD_H
+#ifndef CXRD_ENGINE_PACKAGE_CARD_H
+#define CXRD_ENGINE_PACKAGE_CARD_H
 
 #include <stdbool.h>
 #include <stddef.h>

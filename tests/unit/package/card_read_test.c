@@ -1,5 +1,5 @@
 /* model.json to a card: what is read, and each thing that can be wrong with it. */
-#include "engine/model/card_read.h"
+#include "engine/package/card_read.h"
 #include "tests/unit/suite.h"
 
 #include <check.h>

@@ -1,8 +1,8 @@
-#include "engine/model/package.h"
+#include "engine/package/package.h"
 
 #include "engine/base/file.h"
 #include "engine/base/sha256.h"
-#include "engine/model/card_read.h"
+#include "engine/package/card_read.h"
 
 #include <pthread.h>
 #include <stdlib.h>
