@@ -1,14 +1,14 @@
 #include "engine/package/package.h"
 
 #include "engine/base/file.h"
-#include "engine/base/sha256.h"
+#include "engine/package/binding.h"
 #include "engine/package/card_read.h"
+#include "engine/package/sums.h"
+#include "engine/package/tensors.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { MODEL_JSON_BYTES_MAX = 16 << 20, MODEL_JSON_DEPTH_MAX = 16 };
 
 /* A weight file and what model.json says of it. */
 struct weights {
@@ -26,15 +26,54 @@ struct package {
 };
 
 static enum status open_weights(struct package *package, const char *folder, const char *name,
-                                const struct json *hashes, struct failure *failure, struct weights *out)
+                                const char *stated, struct failure *failure, struct weights *out)
 {
-    const char *stated = json_text(json_member(hashes, name));
-    if (!stated)
-        return failure_set(failure, STATUS_INVALID_FILE, "\"weights_sha256\" of model.json lacks \"%s\".",
-                           name);
     out->path = arena_format(package->arena, "%s/%s", folder, name);
-    out->stated = arena_copy_text(package->arena, stated, strlen(stated));
+    out->stated = stated;
     return safetensors_open(out->path, failure, &out->file);
+}
+
+static const struct tensor *tensors_of(const struct weights *weights)
+{
+    return safetensors_count(weights->file) ? safetensors_at(weights->file, 0) : NULL;
+}
+
+static enum status open_backbone(struct package *package, const char *folder, struct failure *failure)
+{
+    const struct backbone_card *card = &package->card.backbone;
+    struct weights *weights = &package->backbone;
+    enum status status = open_weights(package, folder, card->weights, card->sha256, failure, weights);
+    if (status)
+        return status;
+    status = backbone_check(card, tensors_of(weights), safetensors_count(weights->file), failure);
+    if (status)
+        failure_prefix(failure, "%s", weights->path);
+    return status;
+}
+
+/* `sealed`: what binds labels and thresholds must be there; else what is there must be right. */
+static enum status open_head(struct package *package, const char *folder, size_t index, bool sealed,
+                             struct failure *failure)
+{
+    const struct backbone_card *backbone = &package->card.backbone;
+    const struct head_card *card = &package->card.heads[index];
+    struct weights *weights = &package->heads[index];
+    enum status status = open_weights(package, folder, card->weights, card->sha256, failure, weights);
+    if (status)
+        return status;
+    status =
+        head_check(card, backbone->width, tensors_of(weights), safetensors_count(weights->file), failure);
+    if (status) {
+        failure_prefix(failure, "%s", weights->path);
+        return status;
+    }
+    if (sealed || labels_are_bound(weights->file))
+        status = labels_check(card, weights->file, failure);
+    if (!status)
+        status = thresholds_check(backbone, card, sealed, failure);
+    if (status)
+        failure_prefix(failure, "%s/" CARD_FILE, folder);
+    return status;
 }
 
 static enum status verify_weights(const struct weights *weights, struct failure *failure)
@@ -58,79 +97,61 @@ static void *verify(void *context)
     return NULL;
 }
 
-/* One hash for the model: over the stated hashes, in the order of the file names. */
-static void hash_hashes(const struct json *hashes, struct arena *arena, char out[SHA256_HEX_BYTES])
+static enum status read_card(struct package *package, const char *folder, bool sealed,
+                             struct failure *failure)
 {
-    size_t count = json_length(hashes), done = 0;
-    char *text = arena_allocate(arena, count, 64);
-    for (const char *last = ""; done < count; done++) {
-        const struct json *next = NULL;
-        for (const struct json *at = json_first(hashes); at; at = json_next(at))
-            if (strcmp(json_name(at), last) > 0 && (!next || strcmp(json_name(at), json_name(next)) < 0))
-                next = at;
-        if (!next)
-            break;
-        last = json_name(next);
-        const char *hash = json_text(next);
-        memcpy(text + done * 64, hash, strnlen(hash, 64));
-    }
-    sha256_hex((struct bytes){(const uint8_t *)text, done * 64}, out);
-}
-
-static enum status open_all_weights(struct package *package, const char *folder, const struct json *root,
-                                    struct failure *failure)
-{
-    const struct model_card *card = &package->card;
-    const struct json *hashes = json_member(root, "weights_sha256");
-    for (const struct json *at = json_first(hashes); at; at = json_next(at))
-        if (!json_text(at))
-            return failure_set(failure, STATUS_INVALID_FILE,
-                               "\"weights_sha256\" of model.json must hold texts.");
-    enum status status =
-        open_weights(package, folder, card->backbone.weights, hashes, failure, &package->backbone);
-    for (size_t i = 0; !status && i < card->head_count; i++)
-        status = open_weights(package, folder, card->heads[i].weights, hashes, failure, &package->heads[i]);
-    if (!status)
-        hash_hashes(hashes, package->arena, package->card.weights_sha256);
-    return status;
-}
-
-enum status package_open(const char *folder, struct failure *failure, struct package **out)
-{
-    struct package *package = memory_allocate(1, sizeof *package);
-    package->arena = arena_create();
-    char *path = file_join(folder, "model.json");
+    char *path = file_join(folder, CARD_FILE);
     struct bytes text = {0};
     struct json *root = NULL;
-    enum status status = file_read(path, MODEL_JSON_BYTES_MAX, failure, &text);
+    enum status status = file_read(path, CARD_BYTES_MAX, failure, &text);
     if (status)
         goto done;
-    status = json_parse(text, MODEL_JSON_DEPTH_MAX, failure, &root);
+    status = card_parse(text, failure, &root);
     if (!status)
         status = card_read(root, package->arena, failure, &package->card);
-    if (status) {
-        failure_prefix(failure, "%s", path);
-        status = STATUS_INVALID_FILE; /* the JSON parser calls it a bad request */
-        if (failure)
-            failure->status = status;
-        goto done;
-    }
-    package->heads = memory_allocate(package->card.head_count, sizeof *package->heads);
-    status = open_all_weights(package, folder, root, failure);
     if (status)
-        goto done;
-    package->verifying = pthread_create(&package->verifier, NULL, verify, package) == 0;
-    if (!package->verifying)
-        verify(package);
+        failure_prefix(failure, "%s", path);
+    else if (sealed)
+        status = sums_check(folder, &package->card, text, failure, package->card.package_sha256);
+    if (!status)
+        sums_weights(&package->card, package->card.weights_sha256);
 done:
     json_destroy(&root);
     free((void *)text.data);
     free(path);
-    if (status)
-        package_close(&package);
-    else
-        *out = package;
     return status;
+}
+
+static enum status open_folder(const char *folder, bool sealed, struct failure *failure, struct package **out)
+{
+    struct package *package = memory_allocate(1, sizeof *package);
+    package->arena = arena_create();
+    enum status status = read_card(package, folder, sealed, failure);
+    if (!status) {
+        package->heads = memory_allocate(package->card.head_count, sizeof *package->heads);
+        status = open_backbone(package, folder, failure);
+    }
+    for (size_t i = 0; !status && i < package->card.head_count; i++)
+        status = open_head(package, folder, i, sealed, failure);
+    if (status) {
+        package_close(&package);
+        return status;
+    }
+    package->verifying = pthread_create(&package->verifier, NULL, verify, package) == 0;
+    if (!package->verifying)
+        verify(package);
+    *out = package;
+    return STATUS_OK;
+}
+
+enum status package_open(const char *folder, struct failure *failure, struct package **out)
+{
+    return open_folder(folder, true, failure, out);
+}
+
+enum status package_open_unsealed(const char *folder, struct failure *failure, struct package **out)
+{
+    return open_folder(folder, false, failure, out);
 }
 
 static void join(struct package *package)
@@ -140,12 +161,28 @@ static void join(struct package *package)
     package->verifying = false;
 }
 
+static enum status check_unchanged(const struct weights *weights, struct failure *failure)
+{
+    enum status status = safetensors_unchanged(weights->file, failure);
+    if (status)
+        failure_prefix(failure, "%s", weights->path);
+    return status;
+}
+
+enum status package_unchanged(const struct package *package, struct failure *failure)
+{
+    enum status status = check_unchanged(&package->backbone, failure);
+    for (size_t i = 0; !status && i < package->card.head_count; i++)
+        status = check_unchanged(&package->heads[i], failure);
+    return status;
+}
+
 enum status package_verify(struct package *package, struct failure *failure)
 {
     join(package);
     if (package->damage.status && failure)
         *failure = package->damage;
-    return package->damage.status;
+    return package->damage.status ? package->damage.status : package_unchanged(package, failure);
 }
 
 void package_close(struct package **handle)
