@@ -9,6 +9,7 @@ import json
 import pathlib
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -134,6 +135,13 @@ class Stop(unittest.TestCase):
             self.assertNotIn("cut off", running.errors())
 
 
+def edit(package, old, new):
+    """Changes model.json and does not seal it."""
+    text = (package / "model.json").read_text().replace(":\t", ": ")
+    assert old in text
+    (package / "model.json").write_text(text.replace(old, new))
+
+
 class Reload(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -147,6 +155,7 @@ class Reload(unittest.TestCase):
         shutil.copytree(MODEL, new)
         card = json.loads((new / "model.json").read_text())
         (new / "model.json").write_text(json.dumps({**card, "version": version}))
+        subprocess.run([BINARY, "inspect", "--seal", new], check=True, stdout=subprocess.DEVNULL)
         change(new)
         if self.package.exists():
             self.package.rename(old)
@@ -179,6 +188,8 @@ class Reload(unittest.TestCase):
         with Service(BINARY, model=self.package) as running:
             expected = running.post("/predict", "image/png", PICTURE).json["predictions"]
             for number, change in enumerate((lambda package: (package / "model.json").write_text("{"),
+                                             lambda package: (package / "SHA256SUMS").unlink(),
+                                             lambda package: edit(package, '"threshold": 0.5', '"threshold": 0.1'),
                                              lambda package: (package / "backbone.safetensors").write_bytes(b"x"),
                                              lambda package: (package / "head.risk.safetensors").unlink()), 1):
                 self.replace("2", change)
