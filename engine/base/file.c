@@ -1,5 +1,7 @@
 #include "engine/base/file.h"
 
+#include "engine/base/cut.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -119,14 +121,22 @@ enum status file_map(const char *path, struct failure *failure, struct file_mapp
         close(fd);
         return failure_set(failure, STATUS_INVALID_FILE, "%s: could not be mapped.", path);
     }
+    if (size && !cut_begin((struct bytes){data, size})) {
+        munmap(data, size);
+        close(fd);
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "%s: %d files are mapped already, as many as may be.", path, CUT_RANGES_MAX);
+    }
     *out = (struct file_mapping){{data, size}, fd, modified_ns(&info)};
     return STATUS_OK;
 }
 
 void file_unmap(struct file_mapping *mapping)
 {
-    if (mapping->content.size)
+    if (mapping->content.size) {
+        cut_end(mapping->content);
         munmap((void *)mapping->content.data, mapping->content.size);
+    }
     close(mapping->descriptor);
     *mapping = (struct file_mapping){.descriptor = -1};
 }

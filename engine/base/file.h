@@ -18,7 +18,8 @@ WARN_UNUSED enum status file_read(const char *path, size_t maximum, struct failu
 WARN_UNUSED enum status file_read_text(const char *path, size_t maximum, struct failure *failure,
                                        struct bytes *out);
 
-/* A file mapped read-only, which stays open so that it can be asked whether it is still what was mapped. */
+/* A file mapped read-only, which stays open so that it can be asked whether it is still what was mapped.
+ * Where it was cut short meanwhile it reads as zeros (cut.h). */
 struct file_mapping {
     struct bytes content; /* an empty file's has size 0 */
     int descriptor;

@@ -180,17 +180,6 @@ static enum status check_card(struct work *work, struct failure *failure)
     return status ? status : check_tensors(work, failure);
 }
 
-static enum status hash_file(const char *path, struct failure *failure, char out[SHA256_HEX_BYTES])
-{
-    struct file_mapping mapping;
-    enum status status = file_map(path, failure, &mapping);
-    if (status)
-        return status;
-    sha256_hex(mapping.content, out);
-    file_unmap(&mapping);
-    return STATUS_OK;
-}
-
 static enum status write_part(struct work *work, const char *folder, const char *name, struct part *part,
                               const struct json *metadata, struct failure *failure)
 {
@@ -204,7 +193,7 @@ static enum status write_part(struct work *work, const char *folder, const char 
     if (status)
         failure_prefix(failure, "%s", part->path);
     else
-        status = hash_file(path, failure, part->sha256);
+        status = sha256_file(path, failure, part->sha256);
     free(path);
     return status;
 }

@@ -10,17 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum status hash_file(const char *path, struct failure *failure, char out[SHA256_HEX_BYTES])
-{
-    struct file_mapping mapping;
-    enum status status = file_map(path, failure, &mapping);
-    if (status)
-        return status;
-    sha256_hex(mapping.content, out);
-    file_unmap(&mapping);
-    return STATUS_OK;
-}
-
 /* Writes the head's file anew with its labels, every tensor as it is, and states its hash. */
 static enum status bind_labels(const char *folder, const struct head_card *head,
                                const struct safetensors *file, struct json *root, struct failure *failure)
@@ -33,7 +22,7 @@ static enum status bind_labels(const char *folder, const struct head_card *head,
     char *path = file_join(folder, head->weights), hash[SHA256_HEX_BYTES];
     enum status status = safetensors_write(path, tensors, count, metadata, NULL, NULL, failure);
     if (!status)
-        status = hash_file(path, failure, hash);
+        status = sha256_file(path, failure, hash);
     if (!status)
         json_set((struct json *)json_member(root, "weights_sha256"), head->weights, json_text_value(hash));
     free(path);

@@ -4,6 +4,7 @@
 #include <check.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,6 +180,41 @@ START_TEST(a_mapped_file_knows_that_it_was_changed)
 }
 END_TEST
 
+START_TEST(a_mapped_file_that_is_cut_short_reads_as_zeros)
+{
+    enum { PAGES = 3 };
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *path = file_join(folder, "weights.bin");
+    struct failure failure = {0};
+    struct file_mapping mapping;
+    uint8_t *content = memory_allocate(PAGES, page);
+    memset(content, 7, PAGES * page);
+    ck_assert_int_eq(file_write(path, (struct bytes){content, PAGES * page}, &failure), STATUS_OK);
+    ck_assert_int_eq(file_map(path, &failure, &mapping), STATUS_OK);
+    ck_assert_uint_eq(mapping.content.data[PAGES * page - 1], 7);
+    ck_assert_int_eq(truncate(path, (off_t)page), 0);
+    ck_assert_uint_eq(mapping.content.data[page - 1], 7);
+    ck_assert_uint_eq(mapping.content.data[page], 0);
+    ck_assert_uint_eq(mapping.content.data[PAGES * page - 1], 0);
+    ck_assert_int_eq(file_unchanged(&mapping, &failure), STATUS_INVALID_FILE);
+    file_unmap(&mapping);
+    free(content);
+    free(path);
+}
+END_TEST
+
+/* Any other bus error ends the process as ever. */
+START_TEST(other_bus_errors_are_not_hidden)
+{
+    char *path = file_join(folder, "weights.bin");
+    struct failure failure = {0};
+    struct file_mapping mapping;
+    ck_assert_int_eq(file_write(path, of_text("0123456789"), &failure), STATUS_OK);
+    ck_assert_int_eq(file_map(path, &failure, &mapping), STATUS_OK);
+    raise(SIGBUS);
+}
+END_TEST
+
 START_TEST(text_comes_without_a_byte_order_mark)
 {
     static const struct {
@@ -253,6 +289,8 @@ int main(void)
     tcase_add_test(cases, bound_is_kept);
     tcase_add_test(cases, what_is_no_file_is_named);
     tcase_add_test(cases, a_mapped_file_knows_that_it_was_changed);
+    tcase_add_test(cases, a_mapped_file_that_is_cut_short_reads_as_zeros);
+    tcase_add_test_raise_signal(cases, other_bus_errors_are_not_hidden, SIGBUS);
     tcase_add_test(cases, text_comes_without_a_byte_order_mark);
     tcase_add_test(cases, failed_write_leaves_the_old_file_alone);
     tcase_add_test(cases, join);
