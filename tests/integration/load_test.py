@@ -4,6 +4,7 @@
 MODEL is a small package: on a CPU driver a large one would take minutes.
 """
 
+import hashlib
 import http.client
 import json
 import pathlib
@@ -187,6 +188,10 @@ class Reload(unittest.TestCase):
     def test_a_broken_package_leaves_the_old_one_serving(self):
         with Service(BINARY, model=self.package) as running:
             expected = running.post("/predict", "image/png", PICTURE).json["predictions"]
+            one = hashlib.sha256((self.package / "SHA256SUMS").read_bytes()).hexdigest()
+            self.assertIn(f"package_sha256 {one}", running.errors())
+            self.assertEqual(running.get("/models").json["models"][0]["package_sha256"], one)
+            self.assertIn(f'package_sha256="{one}"}} 1', running.get("/metrics").body.decode())
             for number, change in enumerate((lambda package: (package / "model.json").write_text("{"),
                                              lambda package: (package / "SHA256SUMS").unlink(),
                                              lambda package: edit(package, '"threshold": 0.5', '"threshold": 0.1'),

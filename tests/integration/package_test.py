@@ -90,6 +90,8 @@ class Seal(Copy):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn(f"package_sha256  {one}", done.stdout)
         self.assertEqual(json.loads(self.predict().stdout)["model"]["package_sha256"], one)
+        self.assertEqual(json.loads(run("bench", "--model", self.folder, "--runs", "1", "--format", "json").stdout)["package_sha256"],
+                         one)
         self.assertEqual(self.seal(), one)
 
     def test_a_changed_threshold_is_refused_until_it_is_sealed(self):
