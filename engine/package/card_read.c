@@ -263,6 +263,9 @@ static void read_hashes(struct reader *reader, const struct json *root, struct m
 
 enum status card_parse(struct bytes text, struct failure *failure, struct json **out)
 {
+    static const uint8_t mark[] = {0xef, 0xbb, 0xbf}; /* which some editors put before UTF-8 */
+    if (text.size >= sizeof mark && !memcmp(text.data, mark, sizeof mark))
+        text = (struct bytes){text.data + sizeof mark, text.size - sizeof mark};
     enum status status = json_parse(text, JSON_DEPTH_MAX, failure, out);
     if (status && failure)
         failure->status = STATUS_INVALID_FILE; /* the JSON parser calls it a bad request */

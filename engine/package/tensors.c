@@ -77,11 +77,10 @@ static void finish(struct check *check)
 {
     for (size_t i = 0; !check->status && i < check->count; i++)
         if (!check->used[i])
-            check->status =
-                failure_set(check->failure, STATUS_INVALID_FILE,
-                            "Tensor '%.100s' is there, but the network that model.json describes does "
-                            "not use it: they do not belong together.",
-                            check->tensors[i].name);
+            check->status = failure_set(check->failure, STATUS_INVALID_FILE,
+                                        "Tensor '%.100s' is there, but the network as it is described does "
+                                        "not use it: they do not belong together.",
+                                        check->tensors[i].name);
     free(check->used);
 }
 

@@ -43,7 +43,7 @@ static const struct {
     {"backbone.blocks.2.norm1.weight",
      "backbone.pth: Tensor 'blocks.2.norm1.bias' of shape [64] is missing."},
     {"backbone.blocks.0.mlp.fc1.bias", "backbone.pth: Tensor 'blocks.0.mlp.fc1.bias' is there, but the "
-                                       "network that model.json describes does not use it: "
+                                       "network as it is described does not use it: "
                                        "they do not belong together."},
 };
 

@@ -182,8 +182,8 @@ START_TEST(refuses_a_tensor_that_nothing_uses)
         1024);
     sample_sum();
     sample_check_refused(STATUS_INVALID_FILE,
-                         "backbone.safetensors: Tensor 'register_tokens' is there, but the network "
-                         "that model.json describes does not use it: they do not belong together.");
+                         "backbone.safetensors: Tensor 'register_tokens' is there, but the network as it is "
+                         "described does not use it: they do not belong together.");
 }
 END_TEST
 

@@ -87,6 +87,21 @@ START_TEST(a_threshold_can_be_changed_on_purpose)
 }
 END_TEST
 
+/* Some editors put a byte order mark before what they save. */
+START_TEST(a_mark_before_the_text_is_no_fault)
+{
+    struct bytes text = sample_read("model.json");
+    struct buffer marked = {.maximum = SIZE_MAX};
+    buffer_append(&marked, "\xef\xbb\xbf", 3);
+    buffer_append(&marked, text.data, text.size);
+    sample_write("model.json", (struct bytes){marked.data, marked.size});
+    sample_check_refused(STATUS_INVALID_FILE, "model.json: it was changed since the package was sealed.");
+    check_sealed();
+    buffer_finish(&marked);
+    free((void *)text.data);
+}
+END_TEST
+
 /* As packages were before there were seals: no sums, no labels in the heads' files, thresholds bound to the
  * head's file alone. */
 START_TEST(an_older_package_is_sealed)
@@ -150,6 +165,7 @@ int main(int argc, char **argv)
     tcase_add_checked_fixture(cases, sample_copy, sample_remove);
     tcase_add_test(cases, sealing_again_changes_nothing);
     tcase_add_test(cases, a_threshold_can_be_changed_on_purpose);
+    tcase_add_test(cases, a_mark_before_the_text_is_no_fault);
     tcase_add_test(cases, an_older_package_is_sealed);
     tcase_add_test(cases, contradictions_stay);
     return suite_run("seal", cases);

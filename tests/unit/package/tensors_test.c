@@ -101,11 +101,10 @@ START_TEST(nothing_lies_idle)
     struct tensor tensors[COUNT + 1];
     memcpy(tensors, BACKBONE, sizeof BACKBONE);
     tensors[COUNT] = MORE[_i];
-    snprintf(
-        sentence, sizeof sentence,
-        "Tensor '%s' is there, but the network that model.json describes does not use it: they do not belong "
-        "together.",
-        MORE[_i].name);
+    snprintf(sentence, sizeof sentence,
+             "Tensor '%s' is there, but the network as it is described does not use it: they do not belong "
+             "together.",
+             MORE[_i].name);
     check_backbone(&CARD, tensors, COUNT + 1, sentence);
 }
 END_TEST
@@ -116,13 +115,13 @@ START_TEST(dropped_registers_and_blocks_are_noticed)
     card.registers = 0;
     check_backbone(
         &card, BACKBONE, COUNT,
-        "Tensor 'register_tokens' is there, but the network that model.json describes does not use it: they "
+        "Tensor 'register_tokens' is there, but the network as it is described does not use it: they "
         "do not belong together.");
     card = CARD;
     card.depth = 1;
     check_backbone(
         &card, BACKBONE, COUNT,
-        "Tensor 'blocks.1.norm1.weight' is there, but the network that model.json describes does not use it: "
+        "Tensor 'blocks.1.norm1.weight' is there, but the network as it is described does not use it: "
         "they do not belong together.");
 }
 END_TEST
@@ -193,10 +192,9 @@ START_TEST(a_glori_head)
                "a GLoRI head needs here.");
     memcpy(tensors, HEAD, sizeof HEAD);
     tensors[HEAD_COUNT] = (struct tensor){"layers.1.norm1.weight", TENSOR_F32, 1, {E}};
-    check_head(
-        &GLORI, tensors, HEAD_COUNT + 1,
-        "Tensor 'layers.1.norm1.weight' is there, but the network that model.json describes does not use it: "
-        "they do not belong together.");
+    check_head(&GLORI, tensors, HEAD_COUNT + 1,
+               "Tensor 'layers.1.norm1.weight' is there, but the network as it is described does not use it: "
+               "they do not belong together.");
 }
 END_TEST
 
