@@ -1,5 +1,6 @@
 #include "engine/checkpoint/import_card.h"
 
+#include "engine/base/utf8.h"
 #include "engine/checkpoint/findings.h"
 
 #include <stdio.h>
@@ -18,6 +19,22 @@ static char *base_name(struct arena *arena, const char *path)
     while (start > 0 && path[start - 1] != '/')
         start--;
     return arena_copy_text(arena, path + start, end - start);
+}
+
+/* A text of the outside as a card may hold it: '?' for each byte that is no plain UTF-8, as file names can
+ * have. */
+static const char *plain_text(struct arena *arena, const char *text)
+{
+    size_t left = strlen(text);
+    char *plain = arena_copy_text(arena, text, left);
+    for (char *at = plain; left > 0;) {
+        size_t step = utf8_character(at, left);
+        if (!step)
+            *at = '?';
+        at += step ? step : 1;
+        left -= step ? step : 1;
+    }
+    return plain;
 }
 
 void import_card_begin(const struct import_options *options, struct arena *arena, struct model_card *card)
@@ -101,9 +118,9 @@ void import_card_source(struct json *sources, const char *key, const char *path,
 {
     struct arena *arena = arena_create();
     struct json *source = json_add(sources, key, json_object());
-    json_add_text(source, "file", base_name(arena, path));
+    json_add_text(source, "file", plain_text(arena, base_name(arena, path)));
     json_add_text(source, "sha256", sha256);
     if (*candidate)
-        json_add_text(source, "candidate", candidate);
+        json_add_text(source, "candidate", plain_text(arena, candidate));
     arena_destroy(&arena);
 }

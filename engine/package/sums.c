@@ -66,7 +66,7 @@ char *sums_print(const struct model_card *card, struct bytes model_json)
     return (char *)text.data;
 }
 
-/* Whether `text` has a line "<hash>  model.json" with another hash than the file's. */
+/* Whether `text` lists model.json, with another hash than these bytes have. */
 static bool card_differs(struct bytes text, struct bytes model_json)
 {
     char line[SHA256_HEX_BYTES + sizeof "  " CARD_FILE];

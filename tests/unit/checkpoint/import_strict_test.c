@@ -1,5 +1,6 @@
 /* Nothing of a checkpoint that changes its answers goes unread, and no package is made that would not load.
  */
+#include "engine/base/file.h"
 #include "engine/package/package.h"
 #include "tests/unit/checkpoint/importing.h"
 #include "tests/unit/checkpoint/pth.h"
@@ -7,6 +8,7 @@
 #include "tests/unit/suite.h"
 
 #include <check.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Each of these went unread, and the network that was written answered something else. */
@@ -131,6 +133,22 @@ START_TEST(what_the_loader_refuses_is_never_made)
 }
 END_TEST
 
+START_TEST(a_file_name_of_any_bytes_is_noted)
+{
+    struct bytes text;
+    char *odd = file_join(folder, "t\xeate.pth"), *path = file_join(output, "model.json");
+    sample_backbone(backbone, &SAMPLE_AS_IS);
+    sample_linear(odd, &SAMPLE_AS_IS);
+    asked.weights = odd;
+    ck_assert_msg(!checkpoint_import(&options, NULL, NULL, &failure), "%s", failure.sentence);
+    ck_assert_int_eq(file_read(path, 1 << 20, NULL, &text), STATUS_OK);
+    ck_assert_ptr_nonnull(memmem(text.data, text.size, "\"t?te.pth\"", strlen("\"t?te.pth\"")));
+    free((void *)text.data);
+    free(path);
+    free(odd);
+}
+END_TEST
+
 START_TEST(the_package_is_sealed_and_its_labels_bound)
 {
     struct package *package = NULL;
@@ -163,6 +181,7 @@ int main(void)
     tcase_add_test(all, a_head_with_a_backbone_of_its_own_needs_that_one);
     tcase_add_test(all, tensors_beside_the_state_dict_are_known_or_refused);
     tcase_add_test(all, what_the_loader_refuses_is_never_made);
+    tcase_add_test(all, a_file_name_of_any_bytes_is_noted);
     tcase_add_test(all, the_package_is_sealed_and_its_labels_bound);
     return suite_run("import_strict", all);
 }
