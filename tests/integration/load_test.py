@@ -110,6 +110,20 @@ class Loss(unittest.TestCase):
             self.assertEqual(running.post("/predict", "image/png", PICTURE).json["predictions"], expected)
             self.assertEqual(running.stop(), 0)
 
+    def test_weights_that_were_written_to_are_not_loaded_again(self):
+        """The files were hashed at the start. The device is lost long after that, and reads them again."""
+        with tempfile.TemporaryDirectory() as folder:
+            package = pathlib.Path(folder) / "package"
+            shutil.copytree(MODEL, package)
+            with Service(BINARY, "--lose-device-after", "20", model=package) as running:
+                self.assertEqual(running.post("/predict", "image/png", PICTURE).code, 200)
+                with open(package / "head.risk.safetensors", "r+b") as file:
+                    file.truncate(100)
+                clients = Clients(running)
+                self.assertEqual(running.process.wait(120), 3)
+                clients.stop()
+                self.assertIn("head.risk.safetensors: It was changed while it was in use.", running.errors())
+
     @staticmethod
     def watch(running, seen, ending):
         while not ending.is_set():
