@@ -11,7 +11,7 @@ enum status api_load_keys(struct api *api, const char *path, struct failure *fai
 {
     struct bytes text = {0};
     struct keys *keys = NULL;
-    enum status status = file_read(path, KEYS_FILE_BYTES_MAX, failure, &text);
+    enum status status = file_read_text(path, KEYS_FILE_BYTES_MAX, failure, &text);
     if (status)
         return status;
     status = keys_read(text, failure, &keys);

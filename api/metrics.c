@@ -213,6 +213,33 @@ static void print_process(struct buffer *out, const struct metrics *metrics)
     print(out, "cxr_log_dropped_total %" PRIu64 "\n", log_dropped());
 }
 
+/* A label's value, in which \ and " are escaped; a card's texts hold no line feeds. */
+static void print_escaped(struct buffer *out, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '\\' || *text == '"')
+            buffer_append(out, "\\", 1);
+        buffer_append(out, text, 1);
+    }
+}
+
+static void print_model(struct buffer *out, const struct model_card *card)
+{
+    print(out, "cxr_model_info{name=\"");
+    print_escaped(out, card->name);
+    print(out, "\",version=\"");
+    print_escaped(out, card->version);
+    print(out, "\",package_sha256=\"%s\"} 1\n", card->package_sha256);
+}
+
+void metrics_print_models(struct buffer *out, struct engine *const *engines, size_t count)
+{
+    if (count)
+        print_family(out, "cxr_model_info", "gauge", "1 for each model that serves; its labels say which.");
+    for (size_t i = 0; i < count; i++)
+        print_model(out, engine_card(engines[i]));
+}
+
 struct buffer metrics_print(const struct metrics *metrics, const struct engine_statistics *engines)
 {
     struct buffer out = {.maximum = METRICS_BYTES_MAX};

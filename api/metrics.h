@@ -53,4 +53,7 @@ void metrics_leave(struct metrics *metrics);
  * buffer_finish. */
 struct buffer metrics_print(const struct metrics *metrics, const struct engine_statistics *engines);
 
+/* Appends which models serve. */
+void metrics_print_models(struct buffer *out, struct engine *const *engines, size_t count);
+
 #endif

@@ -13,6 +13,7 @@ struct json *result_model(const struct model_card *card)
     json_add_text(model, "name", card->name);
     json_add_text(model, "version", card->version);
     json_add_text(model, "weights_sha256", card->weights_sha256);
+    json_add_text(model, "package_sha256", card->package_sha256);
     json_add_text(model, "intended_use", card->intended_use);
     return model;
 }

@@ -13,7 +13,7 @@ struct result_context {
     size_t picture_bytes_left; /* what further pictures may take; counted down */
 };
 
-/* {"name", "version", "weights_sha256", "intended_use"} */
+/* {"name", "version", "weights_sha256", "package_sha256", "intended_use"} */
 struct json *result_model(const struct model_card *card);
 
 /* Decoding and preparing go image by image; queue and network are shared by the batch. */

@@ -1,39 +1,14 @@
 #include "api/text.h"
 
+#include "engine/base/utf8.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Length of the well-formed character at `at`, 0 when there is none (Unicode table 3-7). */
-static size_t character_length(const unsigned char *at, size_t left)
-{
-    unsigned char lead = at[0];
-    if (lead < 0x80)
-        return lead >= 0x20 && lead != 0x7f;
-    size_t length = lead >= 0xc2 && lead <= 0xdf   ? 2
-                    : lead >= 0xe0 && lead <= 0xef ? 3
-                    : lead >= 0xf0 && lead <= 0xf4 ? 4
-                                                   : 0;
-    if (!length || length > left)
-        return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-    bool overlong = (lead == 0xe0 && at[1] < 0xa0) || (lead == 0xf0 && at[1] < 0x90);
-    bool surrogate = lead == 0xed && at[1] > 0x9f;
-    bool beyond = lead == 0xf4 && at[1] > 0x8f;
-    bool control = lead == 0xc2 && at[1] < 0xa0;
-    return overlong || surrogate || beyond || control ? 0 : length;
-}
-
 bool text_is_plain(const char *text, size_t length)
 {
-    for (size_t at = 0, step; at < length; at += step) {
-        step = character_length((const unsigned char *)text + at, length - at);
-        if (!step)
-            return false;
-    }
-    return true;
+    return utf8_is_plain(text, length);
 }
 
 static int hex_digit(char c)
@@ -74,7 +49,7 @@ char *text_quote(struct arena *arena, const char *text, size_t maximum)
     size_t length = strlen(text), taken = 0, used = 0;
     char *quoted = arena_allocate(arena, maximum + sizeof "...", 1);
     while (taken < length) {
-        size_t step = character_length((const unsigned char *)text + taken, length - taken);
+        size_t step = utf8_character(text + taken, length - taken);
         if (used + (step ? step : 1) > maximum)
             break;
         memcpy(quoted + used, step ? text + taken : "?", step ? step : 1);

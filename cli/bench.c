@@ -8,7 +8,7 @@
 #include "engine/base/file.h"
 #include "engine/kernels/choice.h"
 #include "engine/model/cost.h"
-#include "engine/model/package.h"
+#include "engine/package/package.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #ifndef CXRD_CLI_BENCH_MODEL_H
 #define CXRD_CLI_BENCH_MODEL_H
 
-#include "engine/model/card.h"
+#include "engine/package/card.h"
 
 /* The card of an architecture with one GLoRI head of 40 findings, from its name "vitLPP-SIDE": L one of s, b,
  * l and g, PP the patch (14 or 16), SIDE the input's side in pixels, which the patch divides. False for any

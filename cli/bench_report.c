@@ -10,6 +10,8 @@ void bench_print_header(const struct bench_subject *subject)
 {
     const struct gpu_device_info *info = gpu_device_info(subject->device);
     printf("%s, %s (%s)\n", subject->card->name, info->name, info->driver_info);
+    if (*subject->card->package_sha256)
+        printf("package_sha256 %s\n", subject->card->package_sha256);
     printf("rung %s, %s weights %.2f GB, activations %.2f GB, ready in %.1f s\n",
            rung_name(kernels_rung(subject->kernels)), kernels_weights(subject->kernels) ? "fp16" : "fp32",
            (double)model_weight_bytes(subject->model) / 1e9,
@@ -66,6 +68,8 @@ void bench_print_json(const struct bench_subject *subject, const struct bench_re
     const struct gpu_device_info *info = gpu_device_info(subject->device);
     struct json *root = json_object();
     json_add_text(root, "model", subject->card->name);
+    if (*subject->card->package_sha256)
+        json_add_text(root, "package_sha256", subject->card->package_sha256);
     json_add_text(root, "device", info->name);
     json_add_text(root, "driver", info->driver_info);
     json_add_text(root, "rung", rung_name(kernels_rung(subject->kernels)));

@@ -30,7 +30,9 @@ static const char usage[] =
     "  --model-version TEXT  its version (default: 1.0.0)\n"
     "  --intended-use TEXT   one sentence shown with every answer\n"
     "\n"
-    "No file is executed: a checkpoint that holds anything but data is refused.\n";
+    "No file is executed: a checkpoint that holds anything but data is refused. So is one with a tensor\n"
+    "that this program would have to drop, by name. The package is opened as it will be to be served, and\n"
+    "sealed (cxrd inspect), before it is put in its place.\n";
 
 static int usage_error(const char *format, const char *value)
 {

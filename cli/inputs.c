@@ -47,7 +47,10 @@ enum status inputs_list(char *const *paths, size_t count, struct failure *failur
     enum status status = STATUS_OK;
     for (size_t i = 0; !status && i < count; i++) {
         struct stat info;
-        if (stat(paths[i], &info))
+        if (!strcmp(paths[i], "-"))
+            status = failure_set(failure, STATUS_BAD_REQUEST,
+                                 "Images are not read from standard input: give files or folders.");
+        else if (stat(paths[i], &info))
             status = failure_set(failure, STATUS_NOT_FOUND, "%s: there is no such file or folder.", paths[i]);
         else if (S_ISDIR(info.st_mode))
             add_folder(&inputs, paths[i]);

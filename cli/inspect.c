@@ -2,24 +2,24 @@
 #include "cli/command.h"
 #include "cli/table.h"
 
-#include "engine/base/file.h"
-#include "engine/base/json.h"
-#include "engine/base/sha256.h"
 #include "engine/checkpoint/checkpoint.h"
-#include "engine/weights/safetensors.h"
+#include "engine/package/package.h"
+#include "engine/package/seal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { CARD_BYTES_MAX = 16 << 20, CARD_DEPTH_MAX = 16 };
-
 static const char usage[] =
-    "Usage: cxrd inspect DIR|FILE.safetensors|FILE.pth...\n"
+    "Usage: cxrd inspect [--seal] DIR|FILE.safetensors|FILE.pth...\n"
     "\n"
-    "Shows a model package's architecture, heads, labels and weight files, with their hashes\n"
-    "verified; or the tensors of a file. Nothing of a .pth file is executed.\n";
+    "Shows a model package's architecture, heads, labels and weight files, all verified as when it\n"
+    "is loaded; or the tensors of a file. Nothing of a .pth file is executed.\n"
+    "\n"
+    "  --seal   first writes the package's SHA256SUMS, after a change of its model.json that was meant\n"
+    "           (a threshold, a text) or for a package from before there were seals. Labels in another\n"
+    "           order than the weights', and weights that are not the network's, are refused all the same.\n";
 
 struct listing {
     struct table table;
@@ -96,132 +96,117 @@ static enum status inspect_checkpoint(const char *path, struct failure *failure)
     return STATUS_OK;
 }
 
-/* A member's text, or "-". */
-static const char *text_of(const struct json *object, const char *name)
+static void add_text(struct table *table, const char *name, const char *text)
 {
-    const char *text = json_text(json_member(object, name));
-    return text ? text : "-";
+    table_add(table, "%s", name);
+    table_add(table, "%s", text);
 }
 
-static double number_of(const struct json *object, const char *name)
+static void add_number(struct table *table, const char *name, double number)
 {
-    double number = 0;
-    return json_number(json_member(object, name), &number) ? number : 0;
+    table_add(table, "%s", name);
+    table_add(table, "%g", number);
 }
 
-static void show_architecture(const struct json *card)
+static void show_architecture(const struct model_card *card)
 {
-    static const char *const numbers[] = {"width",      "depth",         "heads",
-                                          "patch_size", "image_size",    "registers",
-                                          "ffn_hidden", "position_grid", "interpolate_offset"};
-    const struct json *backbone = json_member(card, "backbone");
+    const struct backbone_card *backbone = &card->backbone;
     struct table table;
-    table_init(&table, "ll", "model", text_of(card, "name"));
-    table_add(&table, "version");
-    table_add(&table, "%s", text_of(card, "version"));
-    table_add(&table, "intended use");
-    table_add(&table, "%s", text_of(card, "intended_use"));
-    table_add(&table, "preprocessing");
-    table_add(&table, "%s", text_of(json_member(card, "preprocessing"), "profile"));
-    table_add(&table, "ffn");
-    table_add(&table, "%s", text_of(backbone, "ffn"));
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        table_add(&table, "%s", numbers[i]);
-        table_add(&table, "%g", number_of(backbone, numbers[i]));
-    }
+    table_init(&table, "ll", "model", card->name);
+    add_text(&table, "version", card->version);
+    add_text(&table, "intended use", card->intended_use);
+    add_text(&table, "preprocessing", card->profile);
+    add_text(&table, "ffn", backbone->ffn == FFN_SWIGLU ? "swiglu" : "gelu");
+    add_number(&table, "width", backbone->width);
+    add_number(&table, "depth", backbone->depth);
+    add_number(&table, "heads", backbone->heads);
+    add_number(&table, "patch_size", backbone->patch_size);
+    add_number(&table, "image_size", backbone->image_size);
+    add_number(&table, "registers", backbone->registers);
+    add_number(&table, "ffn_hidden", backbone->ffn_hidden);
+    add_number(&table, "position_grid", backbone->position_grid);
+    add_number(&table, "interpolate_offset", backbone->interpolate_offset);
     table_print(&table);
 }
 
-static void show_head(const struct json *head)
+static void show_head(const struct head_card *head)
 {
-    bool pool = false;
-    json_boolean(json_member(head, "average_pool"), &pool);
-    printf("\nhead %s: %s, %s, last %g blocks%s\n", text_of(head, "name"), text_of(head, "kind"),
-           text_of(head, "type"), number_of(head, "blocks"), pool ? " and their mean patch token" : "");
-    if (json_member(head, "definition"))
-        printf("%s\n", text_of(head, "definition"));
+    printf("\nhead %s: %s, %s, last %u blocks%s\n", head->name, head_kind_name(head->kind),
+           head_type_name(head->type), head->blocks, head->average_pool ? " and their mean patch token" : "");
+    if (head->definition)
+        printf("%s\n", head->definition);
     struct table table;
     table_init(&table, "lrll", "label", "threshold", "set by", "code");
-    const struct json *labels = json_member(head, "labels");
-    for (const struct json *label = json_first(labels); label; label = json_next(label)) {
-        const struct json *code = json_first(json_member(label, "codes"));
-        table_add(&table, "%s", text_of(label, "name"));
-        table_add(&table, "%g", number_of(label, "threshold"));
-        table_add(&table, "%s", text_of(label, "threshold_source"));
-        table_add(&table, "%s%s%s", code ? text_of(code, "system") : "", code ? "|" : "",
-                  code ? text_of(code, "code") : "-");
+    for (size_t i = 0; i < head->label_count; i++) {
+        const struct label *label = &head->labels[i];
+        const struct code *code = label->code_count ? &label->codes[0] : NULL;
+        table_add(&table, "%s", label->name);
+        table_add(&table, "%g", label->threshold);
+        table_add(&table, "%s", label->threshold_source);
+        table_add(&table, "%s%s%s", code ? code->system : "", code ? "|" : "", code ? code->code : "-");
     }
     table_print(&table);
 }
 
-/* The file's size, and whether its SHA-256 is `expected`. */
-static const char *verify(const char *folder, const char *name, const char *expected, size_t *bytes)
+static void add_file(struct table *table, const char *name, const char *sha256,
+                     const struct safetensors *file)
 {
-    struct bytes content;
-    char hex[SHA256_HEX_BYTES], *path = file_join(folder, name);
-    enum status status = strchr(name, '/') ? STATUS_INVALID_FILE : file_map(path, NULL, &content);
-    free(path);
-    *bytes = 0;
-    if (status)
-        return "MISSING";
-    *bytes = content.size;
-    sha256_hex(content, hex);
-    file_unmap(&content);
-    return strcmp(hex, expected) ? "DIFFERS" : "verified";
+    table_add(table, "%s", name);
+    table_add(table, "%zu", safetensors_content(file).size);
+    table_add(table, "%s", sha256);
 }
 
-static enum status show_files(const char *folder, const struct json *card, struct failure *failure)
+/* What a package that was verified, but for its seal perhaps, says of itself. */
+static void show_package(const struct package *package)
 {
+    const struct model_card *card = package_card(package);
+    show_architecture(card);
+    for (size_t i = 0; i < card->head_count; i++)
+        show_head(&card->heads[i]);
     struct table table;
-    enum status status = STATUS_OK;
-    table_init(&table, "lrll", "file", "bytes", "sha256", "hash");
-    const struct json *hashes = json_member(card, "weights_sha256");
-    for (const struct json *hash = json_first(hashes); hash; hash = json_next(hash)) {
-        size_t bytes;
-        const char *expected = json_text(hash) ? json_text(hash) : "-";
-        const char *found = verify(folder, json_name(hash), expected, &bytes);
-        table_add(&table, "%s", json_name(hash));
-        table_add(&table, "%zu", bytes);
-        table_add(&table, "%s", expected);
-        table_add(&table, "%s", found);
-        if (strcmp(found, "verified"))
-            status = failure_set(failure, STATUS_INVALID_FILE,
-                                 "%s: weight file '%.80s' is not the one the package was made with.", folder,
-                                 json_name(hash));
-    }
+    table_init(&table, "lrl", "file", "bytes", "sha256, verified");
+    add_file(&table, card->backbone.weights, card->backbone.sha256, package_backbone(package));
+    for (size_t i = 0; i < card->head_count; i++)
+        add_file(&table, card->heads[i].weights, card->heads[i].sha256, package_head(package, i));
     printf("\n");
     table_print(&table);
+    printf("\nweights_sha256  %s\n", card->weights_sha256);
+    if (*card->package_sha256)
+        printf("package_sha256  %s  (sha256sum SHA256SUMS; sha256sum -c SHA256SUMS checks the files)\n",
+               card->package_sha256);
+}
+
+/* Opens, verifies and shows a package. */
+static enum status try_package(const char *folder, bool sealed, struct failure *failure)
+{
+    struct package *package = NULL;
+    enum status status =
+        sealed ? package_open(folder, failure, &package) : package_open_unsealed(folder, failure, &package);
+    if (!status)
+        status = package_verify(package, failure);
+    if (!status)
+        show_package(package);
+    package_close(&package);
     return status;
 }
 
+/* One that is not sealed is shown nevertheless: whoever is to seal it looks at it first. */
 static enum status inspect_package(const char *folder, struct failure *failure)
 {
-    struct bytes text;
-    struct json *card;
-    char *path = file_join(folder, "model.json");
-    enum status status = file_read(path, CARD_BYTES_MAX, failure, &text);
-    free(path);
+    enum status status = try_package(folder, true, failure);
     if (status)
-        return status;
-    status = json_parse(text, CARD_DEPTH_MAX, failure, &card);
-    free((void *)text.data);
-    if (status) {
-        failure_prefix(failure, "%s/model.json", folder);
-        return status;
-    }
-    show_architecture(card);
-    const struct json *heads = json_member(card, "heads");
-    for (const struct json *head = json_first(heads); head; head = json_next(head))
-        show_head(head);
-    status = show_files(folder, card, failure);
-    json_destroy(&card);
+        (void)!try_package(folder, false, NULL);
     return status;
 }
 
 /* A folder is a package; a file is told by the end of its name. */
-static enum status inspect(const char *path, struct failure *failure)
+static enum status inspect(const char *path, bool seal, struct failure *failure)
 {
     struct stat info;
+    char package_sha256[SHA256_HEX_BYTES];
+    enum status status = seal ? package_seal(path, failure, package_sha256) : STATUS_OK;
+    if (status)
+        return status;
     if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
         return inspect_package(path, failure);
     const char *dot = strrchr(path, '.');
@@ -232,14 +217,18 @@ static enum status inspect(const char *path, struct failure *failure)
 
 int command_inspect(int argc, char **argv)
 {
-    static const struct option known[] = {{"help", no_argument, NULL, 'h'}, {0}};
-    int option = command_option(argc, argv, known);
-    if (option == 'h') {
-        printf("%s", usage);
-        return EXIT_DONE;
+    static const struct option known[] = {
+        {"help", no_argument, NULL, 'h'}, {"seal", no_argument, NULL, 's'}, {0}};
+    bool seal = false;
+    for (int option; (option = command_option(argc, argv, known)) != -1;) {
+        if (option == 'h') {
+            printf("%s", usage);
+            return EXIT_DONE;
+        }
+        if (option != 's')
+            return EXIT_USAGE;
+        seal = true;
     }
-    if (option != -1)
-        return EXIT_USAGE;
     if (optind == argc) {
         fprintf(stderr, "cxrd inspect: what to show is missing; see cxrd inspect --help.\n");
         return EXIT_USAGE;
@@ -249,7 +238,7 @@ int command_inspect(int argc, char **argv)
         struct failure failure;
         if (several)
             printf("%s:\n", argv[i]);
-        if (inspect(argv[i], &failure))
+        if (inspect(argv[i], seal, &failure))
             code = command_fail("inspect", &failure, EXIT_FAILED);
         if (several && i + 1 < argc)
             printf("\n");

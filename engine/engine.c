@@ -3,7 +3,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
 #include "engine/model/batcher.h"
-#include "engine/model/package.h"
+#include "engine/package/package.h"
 #include "engine/replica.h"
 #include "engine/sandbox/pool.h"
 

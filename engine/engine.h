@@ -12,8 +12,8 @@
 #include "engine/image/image.h"
 #include "engine/image/overlay.h"
 #include "engine/kernels/precision.h"
-#include "engine/model/card.h"
 #include "engine/model/health.h"
+#include "engine/package/card.h"
 
 enum { ENGINE_DEVICES_MAX = 16 };
 

@@ -69,18 +69,23 @@ static enum status self_test(struct replica *replica, struct failure *failure)
     return status;
 }
 
+/* The files are the ones that were verified, before and after they are read: that may be long ago, when a
+ * lost device is made again. */
 static enum status load_model(struct replica *replica, const struct model_options *options,
                               struct failure *failure)
 {
+    enum status status = package_unchanged(replica->package, failure);
+    if (status)
+        return status;
     const struct model_card *card = package_card(replica->package);
     const struct safetensors **heads = memory_allocate(card->head_count, sizeof(struct safetensors *));
     for (size_t i = 0; i < card->head_count; i++)
         heads[i] = package_head(replica->package, i);
     struct model_weights weights = {.backbone = package_backbone(replica->package), .heads = heads};
-    enum status status =
+    status =
         model_create(replica->device, replica->kernels, card, &weights, options, failure, &replica->model);
     free(heads);
-    return status;
+    return status ? status : package_unchanged(replica->package, failure);
 }
 
 static enum status open_device(struct replica *replica, const char *choice, struct failure *failure)

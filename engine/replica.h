@@ -4,7 +4,7 @@
 
 #include "engine/engine.h"
 #include "engine/model/model.h"
-#include "engine/model/package.h"
+#include "engine/package/package.h"
 
 struct replica;
 /* Opens the device `choice` (as in struct engine_options) and makes the model ready on it: loaded, every

@@ -68,8 +68,8 @@ static enum status load_one(const struct models *models, const char *folder, str
         if (!strcmp(engine_card(generation->engines[i])->name, card->name))
             return failure_set(failure, STATUS_INVALID_FILE,
                                "Two models are named '%s'; serve each name once.", card->name);
-    log_message(LOG_INFO, "model %s %s on %s, %s", card->name, card->version, engine_device_name(engine),
-                engine_rung_name(engine));
+    log_message(LOG_INFO, "model %s %s, package_sha256 %s, on %s, %s", card->name, card->version,
+                card->package_sha256, engine_device_name(engine), engine_rung_name(engine));
     return STATUS_OK;
 }
 

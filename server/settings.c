@@ -217,7 +217,7 @@ static enum status read_file(const char *path, struct arena *arena, struct failu
     bool settled[SETTING_COUNT];
     for (int i = 0; i < SETTING_COUNT; i++)
         settled[i] = given[i].count > 0;
-    enum status status = file_read(path, SETTINGS_FILE_BYTES_MAX, failure, &text);
+    enum status status = file_read_text(path, SETTINGS_FILE_BYTES_MAX, failure, &text);
     if (status)
         return status;
     status = yaml_parse(text, failure, &root);

@@ -26,6 +26,7 @@ void handle_metrics(struct api *api, const struct api_request *request, const st
     }
     sum.request_capacity = gate_limit_now(&api->gate);
     struct buffer text = metrics_print(api->metrics, &sum);
+    metrics_print_models(&text, set.engines, set.count);
     response->code = 200;
     response->content_type = "text/plain; version=0.0.4; charset=utf-8";
     response->body = (struct bytes){text.data, text.size};

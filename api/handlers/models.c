@@ -29,11 +29,7 @@ static struct json *head_json(const struct head_card *head)
 static struct json *model_json(const struct engine *engine)
 {
     const struct model_card *card = engine_card(engine);
-    struct json *object = json_object();
-    json_add_text(object, "name", card->name);
-    json_add_text(object, "version", card->version);
-    json_add_text(object, "weights_sha256", card->weights_sha256);
-    json_add_text(object, "intended_use", card->intended_use);
+    struct json *object = result_model(card);
     json_add_text(object, "profile", card->profile);
     json_add_number(object, "image_size", card->backbone.image_size);
     json_add_number(object, "attention_grid", backbone_grid(&card->backbone));

@@ -65,6 +65,9 @@ void handle_v2_model(struct api *api, const struct api_request *request, const s
     struct json *outputs = json_add(root, "outputs", json_array());
     for (size_t i = 0; i < tensors.count; i++)
         json_append(outputs, tensor_json(&tensors.items[i]));
+    struct json *properties = json_add(root, "properties", json_object());
+    json_add_text(properties, "weights_sha256", card->weights_sha256);
+    json_add_text(properties, "package_sha256", card->package_sha256);
     respond_json(response, 200, &root);
 }
 

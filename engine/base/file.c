@@ -1,5 +1,7 @@
 #include "engine/base/file.h"
 
+#include "engine/base/cut.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,29 +11,57 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static enum status open_regular(const char *path, struct failure *failure, int *descriptor, size_t *size)
+static const char *kind_name(mode_t mode)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return S_ISDIR(mode)                    ? "a folder"
+           : S_ISFIFO(mode)                 ? "a named pipe"
+           : S_ISCHR(mode) || S_ISBLK(mode) ? "a device"
+                                            : "a socket";
+}
+
+static enum status not_a_file(const char *path, const char *kind, struct failure *failure)
+{
+    return failure_set(failure, STATUS_INVALID_FILE, "%s: it is %s, where a file is needed.", path, kind);
+}
+
+/* Without waiting: a named pipe would else hold the program until something writes to it. */
+static enum status open_regular(const char *path, struct failure *failure, int *descriptor, struct stat *info)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0 && errno == ENXIO)
+        return not_a_file(path, "a socket or a device", failure);
     if (fd < 0)
         return failure_set(failure, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_INVALID_FILE, "%s: %s.", path,
                            strerror(errno));
-    struct stat info;
-    if (fstat(fd, &info) < 0 || !S_ISREG(info.st_mode)) {
+    if (fstat(fd, info) < 0 || !S_ISREG(info->st_mode)) {
         close(fd);
-        return failure_set(failure, STATUS_INVALID_FILE, "%s: not a regular file.", path);
+        return not_a_file(path, kind_name(info->st_mode), failure);
     }
     *descriptor = fd;
-    *size = (size_t)info.st_size;
     return STATUS_OK;
+}
+
+static int64_t modified_ns(const struct stat *info)
+{
+    return info->st_mtim.tv_sec * INT64_C(1000000000) + info->st_mtim.tv_nsec;
+}
+
+/* Whether an open file still has the size and the time of change it had; its name may be gone. */
+static bool is_as_before(int fd, size_t size, int64_t then_ns)
+{
+    struct stat now;
+    return !fstat(fd, &now) && (size_t)now.st_size == size && modified_ns(&now) == then_ns;
 }
 
 enum status file_read(const char *path, size_t maximum, struct failure *failure, struct bytes *out)
 {
-    int fd;
-    size_t size, done = 0;
-    enum status status = open_regular(path, failure, &fd, &size);
+    int fd = -1;
+    struct stat info;
+    size_t done = 0;
+    enum status status = open_regular(path, failure, &fd, &info);
     if (status)
         return status;
+    size_t size = (size_t)info.st_size;
     if (size > maximum) {
         close(fd);
         return failure_set(failure, STATUS_TOO_LARGE, "%s: %zu bytes, over the limit of %zu.", path, size,
@@ -42,44 +72,86 @@ enum status file_read(const char *path, size_t maximum, struct failure *failure,
         ssize_t got = read(fd, data + done, size - done);
         if (got < 0 && errno == EINTR)
             continue;
-        if (got <= 0) {
-            close(fd);
-            free(data);
-            return failure_set(failure, STATUS_INVALID_FILE, "%s: could not be read whole.", path);
-        }
+        if (got <= 0)
+            break;
         done += (size_t)got;
     }
+    if (done < size)
+        status = failure_set(failure, STATUS_INVALID_FILE, "%s: could not be read whole.", path);
+    else if (!is_as_before(fd, size, modified_ns(&info)))
+        status = failure_set(failure, STATUS_INVALID_FILE, "%s: it was changed while it was read.", path);
     close(fd);
-    *out = (struct bytes){data, size};
-    return STATUS_OK;
+    if (status)
+        free(data);
+    else
+        *out = (struct bytes){data, size};
+    return status;
 }
 
-enum status file_map(const char *path, struct failure *failure, struct bytes *out)
+enum status file_read_text(const char *path, size_t maximum, struct failure *failure, struct bytes *out)
 {
-    int fd;
-    size_t size;
-    enum status status = open_regular(path, failure, &fd, &size);
+    static const uint8_t mark[] = {0xef, 0xbb, 0xbf}, little[] = {0xff, 0xfe}, big[] = {0xfe, 0xff};
+    struct bytes text;
+    enum status status = file_read(path, maximum, failure, &text);
     if (status)
         return status;
-    void *data = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
-    close(fd);
-    if (data == MAP_FAILED)
-        return failure_set(failure, STATUS_INVALID_FILE, "%s: could not be mapped.", path);
-    *out = (struct bytes){data, size};
+    if (text.size >= sizeof little &&
+        (!memcmp(text.data, little, sizeof little) || !memcmp(text.data, big, sizeof big))) {
+        free((void *)text.data);
+        return failure_set(failure, STATUS_INVALID_FILE, "%s: it is UTF-16; save it as UTF-8.", path);
+    }
+    if (text.size >= sizeof mark && !memcmp(text.data, mark, sizeof mark)) {
+        text.size -= sizeof mark;
+        memmove((void *)text.data, text.data + sizeof mark, text.size);
+    }
+    *out = text;
     return STATUS_OK;
 }
 
-void file_unmap(struct bytes *mapping)
+enum status file_map(const char *path, struct failure *failure, struct file_mapping *out)
 {
-    if (mapping->size)
-        munmap((void *)mapping->data, mapping->size);
-    *mapping = (struct bytes){0};
+    int fd = -1;
+    struct stat info;
+    enum status status = open_regular(path, failure, &fd, &info);
+    if (status)
+        return status;
+    size_t size = (size_t)info.st_size;
+    void *data = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
+    if (data == MAP_FAILED) {
+        close(fd);
+        return failure_set(failure, STATUS_INVALID_FILE, "%s: could not be mapped.", path);
+    }
+    if (size && !cut_begin((struct bytes){data, size})) {
+        munmap(data, size);
+        close(fd);
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "%s: %d files are mapped already, as many as may be.", path, CUT_RANGES_MAX);
+    }
+    *out = (struct file_mapping){{data, size}, fd, modified_ns(&info)};
+    return STATUS_OK;
 }
 
-void file_rest(struct bytes mapping)
+void file_unmap(struct file_mapping *mapping)
 {
-    if (mapping.size)
-        madvise((void *)mapping.data, mapping.size, MADV_DONTNEED); /* only a hint */
+    if (mapping->content.size) {
+        cut_end(mapping->content);
+        munmap((void *)mapping->content.data, mapping->content.size);
+    }
+    close(mapping->descriptor);
+    *mapping = (struct file_mapping){.descriptor = -1};
+}
+
+enum status file_unchanged(const struct file_mapping *mapping, struct failure *failure)
+{
+    if (is_as_before(mapping->descriptor, mapping->content.size, mapping->modified_ns))
+        return STATUS_OK;
+    return failure_set(failure, STATUS_INVALID_FILE, "It was changed while it was in use.");
+}
+
+void file_rest(const struct file_mapping *mapping)
+{
+    if (mapping->content.size)
+        madvise((void *)mapping->content.data, mapping->content.size, MADV_DONTNEED); /* only a hint */
 }
 
 enum status file_write(const char *path, struct bytes content, struct failure *failure)

@@ -190,6 +190,15 @@ struct json *json_add(struct json *object, const char *name, struct json *value)
     return value;
 }
 
+struct json *json_set(struct json *object, const char *name, struct json *value)
+{
+    if (!json_member(object, name))
+        return json_add(object, name, value);
+    if (!cJSON_ReplaceItemInObjectCaseSensitive(raw(object), name, raw(value)))
+        made(NULL);
+    return value;
+}
+
 struct json *json_append(struct json *array, struct json *value)
 {
     cJSON_AddItemToArray(raw(array), raw(value));

@@ -40,6 +40,8 @@ struct json *json_array(void);
 struct json *json_null(void);
 struct json *json_add(struct json *object, const char *name, struct json *value); /* returns value */
 struct json *json_append(struct json *array, struct json *value);                 /* returns value */
+/* Puts `value` in the place of the member of that name, or at the end when there is none; returns value. */
+struct json *json_set(struct json *object, const char *name, struct json *value);
 void json_add_text(struct json *object, const char *name, const char *text);
 void json_add_number(struct json *object, const char *name, double number); /* not finite: null */
 /* A float printed with the fewest digits that give it back (not finite: null). */

@@ -1,5 +1,7 @@
 #include "engine/base/sha256.h"
 
+#include "engine/base/file.h"
+
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -16,6 +18,20 @@ void sha256_hex(struct bytes content, char out[SHA256_HEX_BYTES])
         abort();
     for (size_t i = 0; i < size; i++)
         snprintf(out + 2 * i, 3, "%02x", digest[i]);
+}
+
+enum status sha256_file(const char *path, struct failure *failure, char out[SHA256_HEX_BYTES])
+{
+    struct file_mapping mapping;
+    enum status status = file_map(path, failure, &mapping);
+    if (status)
+        return status;
+    sha256_hex(mapping.content, out);
+    status = file_unchanged(&mapping, failure);
+    if (status)
+        failure_prefix(failure, "%s", path);
+    file_unmap(&mapping);
+    return status;
 }
 
 bool sha256_equal(const char a[SHA256_HEX_BYTES], const char b[SHA256_HEX_BYTES])

@@ -10,6 +10,10 @@ enum { SHA256_HEX_BYTES = 65 };
 /* Writes 64 lower-case hexadecimal digits and a zero. */
 void sha256_hex(struct bytes content, char out[SHA256_HEX_BYTES]);
 
+/* The same of a file, which must not change meanwhile. Fails with NOT_FOUND, INVALID_FILE; sentences name the
+ * path. */
+WARN_UNUSED enum status sha256_file(const char *path, struct failure *failure, char out[SHA256_HEX_BYTES]);
+
 /* Compares two of them in a time that does not depend on what they are. */
 bool sha256_equal(const char a[SHA256_HEX_BYTES], const char b[SHA256_HEX_BYTES]);
 

@@ -10,9 +10,9 @@
 static const char PICKLE_NAME[] = "/data.pkl";
 
 struct archive {
-    zip_t *zip;
+    struct file_mapping file;
+    zip_t *zip;   /* reads the mapping */
     char *folder; /* all entries lie below it */
-    size_t file_bytes;
 };
 
 /* Tells what a file that libzip cannot open is, from its first bytes. */
@@ -28,6 +28,10 @@ static enum status explain(struct bytes content, struct failure *failure)
         return failure_set(failure, STATUS_INVALID_FILE,
                            "It is in the format of PyTorch before 1.6. Save it again with a newer PyTorch: "
                            "torch.save(torch.load(FILE, map_location='cpu'), NEW_FILE).");
+    if (content.size > 9 && content.data[8] == '{' &&
+        content.data[5] + content.data[6] + content.data[7] == 0)
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "It is a safetensors file; import reads .pth files as torch.save writes them.");
     return failure_set(failure, STATUS_INVALID_FILE,
                        "It is not a .pth file as torch.save writes it (a zip archive).");
 }
@@ -55,17 +59,27 @@ static enum status find_folder(struct archive *archive, struct failure *failure)
     return STATUS_OK;
 }
 
+/* The archive within bytes that outlive it, or NULL; libzip takes no bytes at all for an empty archive. */
+static zip_t *open_zip(struct bytes content)
+{
+    zip_source_t *source =
+        content.size ? zip_source_buffer_create(content.data, content.size, 0, NULL) : NULL;
+    zip_t *zip = source ? zip_open_from_source(source, ZIP_RDONLY, NULL) : NULL;
+    if (source && !zip)
+        zip_source_free(source);
+    return zip;
+}
+
 enum status archive_open(const char *path, struct failure *failure, struct archive **out)
 {
-    struct bytes content;
-    enum status status = file_map(path, failure, &content);
+    struct file_mapping file;
+    enum status status = file_map(path, failure, &file);
     if (status)
         return status;
     struct archive *archive = memory_allocate(1, sizeof *archive);
-    archive->file_bytes = content.size;
-    archive->zip = zip_open(path, ZIP_RDONLY, NULL);
-    status = archive->zip ? find_folder(archive, failure) : explain(content, failure);
-    file_unmap(&content);
+    archive->file = file;
+    archive->zip = open_zip(file.content);
+    status = archive->zip ? find_folder(archive, failure) : explain(file.content, failure);
     if (status) {
         archive_close(&archive);
         failure_prefix(failure, "%s", path);
@@ -81,9 +95,20 @@ void archive_close(struct archive **archive)
         return;
     if ((*archive)->zip)
         zip_discard((*archive)->zip);
+    file_unmap(&(*archive)->file);
     free((*archive)->folder);
     free(*archive);
     *archive = NULL;
+}
+
+struct bytes archive_content(const struct archive *archive)
+{
+    return archive->file.content;
+}
+
+enum status archive_unchanged(const struct archive *archive, struct failure *failure)
+{
+    return file_unchanged(&archive->file, failure);
 }
 
 static zip_int64_t locate(const struct archive *archive, const char *name)
@@ -114,7 +139,7 @@ static enum status check_entry(const struct archive *archive, const zip_stat_t *
             "Entry '%.80s' is compressed, which torch.save never does. Unpack the archive and pack "
             "it again without compression (zip -0).",
             name);
-    if (entry->size != entry->comp_size || entry->size > archive->file_bytes)
+    if (entry->size != entry->comp_size || entry->size > archive->file.content.size)
         return failure_set(failure, STATUS_INVALID_FILE, "Entry '%.80s' claims more bytes than the file has.",
                            name);
     if (entry->size > maximum)

@@ -19,6 +19,11 @@ struct archive; /* used by one thread at a time */
 WARN_UNUSED enum status archive_open(const char *path, struct failure *failure, struct archive **out);
 void archive_close(struct archive **archive);
 
+/* The whole file's bytes, for its hash. */
+struct bytes archive_content(const struct archive *archive);
+/* INVALID_FILE when the file was written to since it was opened. */
+WARN_UNUSED enum status archive_unchanged(const struct archive *archive, struct failure *failure);
+
 /* Whether the archive's folder holds an entry of that name ("data.pkl", "data/0"). */
 bool archive_has(const struct archive *archive, const char *name);
 

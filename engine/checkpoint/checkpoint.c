@@ -73,15 +73,19 @@ const struct value *checkpoint_root(const struct checkpoint *checkpoint)
     return checkpoint->root;
 }
 
-enum status checkpoint_state(const struct checkpoint *checkpoint, struct failure *failure,
-                             const struct value **out)
+static const struct value *find_state(const struct checkpoint *checkpoint)
 {
     static const char *const wrappers[] = {"teacher", "model", "state_dict"};
     const struct value *state = NULL;
     for (size_t i = 0; !state && i < sizeof wrappers / sizeof *wrappers; i++)
         state = value_member(checkpoint->root, wrappers[i]);
-    if (!state)
-        state = checkpoint->root;
+    return state ? state : checkpoint->root;
+}
+
+enum status checkpoint_state(const struct checkpoint *checkpoint, struct failure *failure,
+                             const struct value **out)
+{
+    const struct value *state = find_state(checkpoint);
     if (state->kind == VALUE_DICT) {
         *out = state;
         return STATUS_OK;
@@ -96,6 +100,89 @@ enum status checkpoint_state(const struct checkpoint *checkpoint, struct failure
             found);
     return failure_set(failure, STATUS_INVALID_FILE, "Where the state dict should be, the file holds %s.",
                        found);
+}
+
+static bool is_of_training(const char *name)
+{
+    static const char *const listed[] = {"student",
+                                         "optimizer",
+                                         "optimizers",
+                                         "optimizer_states",
+                                         "optimizer_state_dict",
+                                         "scheduler",
+                                         "schedulers",
+                                         "scaler",
+                                         "lr_scheduler",
+                                         "lr_schedulers",
+                                         "grad_scaler",
+                                         "fp16_scaler",
+                                         "callbacks",
+                                         "loops",
+                                         "rng_state",
+                                         "rng_states",
+                                         "random_state",
+                                         "dino_loss",
+                                         "ibot_patch_loss",
+                                         "koleo_loss"};
+    for (size_t i = 0; i < sizeof listed / sizeof *listed; i++)
+        if (!strcmp(name, listed[i]))
+            return true;
+    return false;
+}
+
+/* `left`: how many values may still be looked at, since they may lie in circles. Where it runs out a tensor
+ * may be. */
+static bool holds_tensor(const struct value *value, int depth, size_t *left)
+{
+    if (value->kind == VALUE_TENSOR || !*left || depth > WALK_DEPTH_MAX)
+        return true;
+    --*left;
+    if (value->kind != VALUE_DICT && value->kind != VALUE_LIST && value->kind != VALUE_TUPLE)
+        return false;
+    for (size_t i = 0; i < value->sequence.count; i++)
+        if (holds_tensor(value->sequence.items[i], depth + 1, left))
+            return true;
+    return false;
+}
+
+/* Looks at the members of a dict that are no tensors themselves, but for `except`. */
+static enum status check_members(const struct value *dict, const struct value *except,
+                                 struct failure *failure)
+{
+    for (size_t i = 0; dict->kind == VALUE_DICT && i < dict->sequence.count; i += 2) {
+        const struct value *key = dict->sequence.items[i], *value = dict->sequence.items[i + 1];
+        const char *name = key->kind == VALUE_TEXT ? key->text.data : "?";
+        size_t left = WALK_VALUES_MAX;
+        bool loose = value->kind == VALUE_TENSOR && except; /* beside a state dict */
+        if (value == except || is_of_training(name) || (value->kind == VALUE_TENSOR && !loose))
+            continue;
+        if (holds_tensor(value, 0, &left))
+            return failure_set(
+                failure, STATUS_INVALID_FILE,
+                "The file holds tensors under '%.100s', beside the state dict, which this program does "
+                "not know.",
+                name);
+    }
+    return STATUS_OK;
+}
+
+enum status checkpoint_check_rest(const struct checkpoint *checkpoint, struct failure *failure)
+{
+    const struct value *state = find_state(checkpoint);
+    enum status status = check_members(state, NULL, failure);
+    if (!status && state != checkpoint->root)
+        status = check_members(checkpoint->root, state, failure);
+    return status;
+}
+
+struct bytes checkpoint_content(const struct checkpoint *checkpoint)
+{
+    return archive_content(checkpoint->archive);
+}
+
+enum status checkpoint_unchanged(const struct checkpoint *checkpoint, struct failure *failure)
+{
+    return archive_unchanged(checkpoint->archive, failure);
 }
 
 static bool is_contiguous(const struct stored_tensor *tensor)

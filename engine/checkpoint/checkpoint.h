@@ -23,6 +23,14 @@ const struct value *checkpoint_root(const struct checkpoint *checkpoint);
 WARN_UNUSED enum status checkpoint_state(const struct checkpoint *checkpoint, struct failure *failure,
                                          const struct value **out);
 
+/* Fails with INVALID_FILE when tensors lie where nothing looks for them: beside the state dict, or in a
+ * container within it, under a name that is not one of training's (optimizer, scheduler, ...). */
+WARN_UNUSED enum status checkpoint_check_rest(const struct checkpoint *checkpoint, struct failure *failure);
+
+/* The whole file's bytes, for its hash; and INVALID_FILE when it was written to since it was opened. */
+struct bytes checkpoint_content(const struct checkpoint *checkpoint);
+WARN_UNUSED enum status checkpoint_unchanged(const struct checkpoint *checkpoint, struct failure *failure);
+
 /* Reads a tensor's elements, row-major in the tensor's own type, gathering those of a view. The caller frees
  * (void *)out->data. Fails with INVALID_FILE. */
 WARN_UNUSED enum status checkpoint_read(struct checkpoint *checkpoint, const struct stored_tensor *tensor,

@@ -96,7 +96,7 @@ enum status config_parse(struct bytes text, struct failure *failure, struct conf
 enum status config_read(const char *path, struct failure *failure, struct config *out)
 {
     struct bytes text;
-    enum status status = file_read(path, CONFIG_BYTES_MAX, failure, &text);
+    enum status status = file_read_text(path, CONFIG_BYTES_MAX, failure, &text);
     if (status)
         return status;
     status = config_parse(text, failure, out);

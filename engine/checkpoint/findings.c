@@ -1,6 +1,7 @@
 #include "engine/checkpoint/findings.h"
 
 #include "engine/base/file.h"
+#include "engine/base/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -89,10 +90,9 @@ static enum status add_label(struct label_list *labels, const uint8_t *line, siz
     if (length > LABEL_BYTES_MAX)
         return failure_set(failure, STATUS_INVALID_FILE,
                            "Line %zu is over %d bytes long, too long for a label.", number, LABEL_BYTES_MAX);
-    for (size_t i = 0; i < length; i++) {
-        if (line[i] < ' ' || line[i] == 0x7f)
-            return failure_set(failure, STATUS_INVALID_FILE, "Line %zu holds a control character.", number);
-    }
+    if (!utf8_is_plain((const char *)line, length))
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "Line %zu holds a control character or is not UTF-8.", number);
     if (labels->count == LABELS_MAX)
         return failure_set(failure, STATUS_INVALID_FILE, "It holds over %d labels.", LABELS_MAX);
     char *name = memory_allocate(length + 1, 1);
@@ -126,7 +126,7 @@ enum status labels_parse(struct bytes text, struct failure *failure, struct labe
 enum status labels_read(const char *path, struct failure *failure, struct label_list *out)
 {
     struct bytes text;
-    enum status status = file_read(path, LABELS_BYTES_MAX, failure, &text);
+    enum status status = file_read_text(path, LABELS_BYTES_MAX, failure, &text);
     if (status)
         return status;
     status = labels_parse(text, failure, out);

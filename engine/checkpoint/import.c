@@ -1,9 +1,18 @@
 #include "engine/checkpoint/import.h"
 
 #include "engine/base/file.h"
+#include "engine/base/sha256.h"
+#include "engine/checkpoint/import_backbone.h"
 #include "engine/checkpoint/import_card.h"
+#include "engine/checkpoint/import_head.h"
 #include "engine/checkpoint/import_weights.h"
 #include "engine/checkpoint/results.h"
+#include "engine/package/binding.h"
+#include "engine/package/card_read.h"
+#include "engine/package/card_write.h"
+#include "engine/package/seal.h"
+#include "engine/package/sums.h"
+#include "engine/package/tensors.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,22 +22,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HEADS_MAX = 64, HEAD_NAME_BYTES_MAX = 64 };
+enum { HEADS_MAX = 32, HEAD_NAME_BYTES_MAX = 64 };
 
 /* One .pth on its way to one weight file. */
 struct part {
     const char *path;
     struct checkpoint *checkpoint;
     struct selection selection;
+    const char *candidate;                                          /* empty when the file names none */
+    char sha256[SHA256_HEX_BYTES], source_sha256[SHA256_HEX_BYTES]; /* of what is written; of the .pth */
 };
 
 struct work {
     const struct import_options *options;
-    struct imported_backbone shape;
-    struct imported_head *heads;     /* [head_count] */
-    struct label_list *labels;       /* [head_count] */
-    struct part backbone, *parts;    /* parts: [head_count] */
-    struct import_file file, *files; /* of the backbone; of the heads [head_count] */
+    struct arena *arena; /* the card's texts and arrays */
+    struct model_card card;
+    struct head_card *heads;      /* [head_count], the card's */
+    struct part backbone, *parts; /* parts: [head_count] */
     struct import_meter meter;
 };
 
@@ -56,24 +66,17 @@ static enum status check_options(const struct import_options *options, struct fa
     return STATUS_OK;
 }
 
-static enum status hash_file(const char *path, struct failure *failure, char out[SHA256_HEX_BYTES])
-{
-    struct bytes content;
-    enum status status = file_map(path, failure, &content);
-    if (status)
-        return status;
-    sha256_hex(content, out);
-    file_unmap(&content);
-    return STATUS_OK;
-}
+/* Until a weight file is written: so many zeros. */
+static const char NO_HASH[] = "0000000000000000000000000000000000000000000000000000000000000000";
 
 static enum status load_backbone(struct work *work, struct failure *failure)
 {
     const struct import_options *options = work->options;
+    struct backbone_card *card = &work->card.backbone;
     struct config config;
     config_init(&config);
     work->backbone.path = options->backbone;
-    work->file.name = memory_copy_text("backbone.safetensors");
+    work->backbone.candidate = "";
     enum status status = options->config ? config_read(options->config, failure, &config) : STATUS_OK;
     if (!status)
         status = checkpoint_open(options->backbone, failure, &work->backbone.checkpoint);
@@ -81,106 +84,132 @@ static enum status load_backbone(struct work *work, struct failure *failure)
         return status;
     status = import_backbone_select(work->backbone.checkpoint, failure, &work->backbone.selection);
     if (!status)
-        status = import_backbone_describe(&work->backbone.selection, &config, options->image_size, failure,
-                                          &work->shape);
+        status =
+            import_backbone_describe(&work->backbone.selection, &config, options->image_size, failure, card);
     if (status && status != STATUS_BAD_REQUEST)
         failure_prefix(failure, "%s", options->backbone);
+    card->weights = "backbone.safetensors";
+    card->sha256 = NO_HASH;
     return status;
 }
 
-/* The labels of a file; or of a head with as many classes, the 40 findings; or of a single risk, its name. */
-static enum status load_labels(const struct import_head *asked, size_t classes, struct failure *failure,
-                               struct label_list *out)
+/* Selects the head's tensors, of the candidate that is asked for or was the best. */
+static enum status select_head(struct work *work, const struct import_head *asked, struct part *part,
+                               struct failure *failure)
 {
-    struct label_list labels = {0};
-    if (asked->labels) {
-        enum status status = labels_read(asked->labels, failure, &labels);
-        if (status)
-            return status;
-        if (labels.count != classes) {
-            failure_set(failure, STATUS_INVALID_FILE,
-                        "%s: it has %zu labels for the %zu classes of head '%s'.", asked->labels,
-                        labels.count, classes, asked->name);
-            labels_finish(&labels);
-            return STATUS_INVALID_FILE;
-        }
-        *out = labels;
-        return STATUS_OK;
-    }
-    bool is_published = asked->kind == IMPORT_FINDINGS && classes == FINDINGS_COUNT;
-    if (!is_published && classes != 1)
-        return failure_set(failure, STATUS_BAD_REQUEST,
-                           "Head '%s' has %zu classes: name them with labels=FILE, one a line.", asked->name,
-                           classes);
-    labels.names = memory_allocate(classes, sizeof *labels.names);
-    labels.count = classes;
-    for (size_t i = 0; i < classes; i++)
-        labels.names[i] = memory_copy_text(is_published ? findings_names[i] : asked->name);
-    *out = labels;
-    return STATUS_OK;
-}
-
-static enum status select_head(const struct import_head *asked, struct part *part, struct failure *failure,
-                               struct imported_head *head)
-{
-    char *best = NULL;
+    char *best = NULL, candidate[NAME_BYTES] = "";
     enum status status = STATUS_OK;
     if (!asked->candidate && asked->results)
         status = results_read(asked->results, failure, &best);
     if (status)
         return status;
     status = import_head_select(part->checkpoint, asked->candidate ? asked->candidate : best, failure,
-                                &part->selection, head);
-    if (status)
-        failure_prefix(failure, "%s", asked->weights);
+                                &part->selection, candidate);
+    part->candidate = arena_copy_text(work->arena, candidate, strlen(candidate));
     free(best);
     return status;
+}
+
+/* A head that was trained together with a backbone gives other answers on any other. */
+static enum status check_own_backbone(const struct work *work, const struct part *part,
+                                      struct failure *failure)
+{
+    struct bytes head = checkpoint_content(part->checkpoint),
+                 backbone = checkpoint_content(work->backbone.checkpoint);
+    if (!import_head_has_backbone(part->checkpoint) ||
+        (head.size == backbone.size && !memcmp(head.data, backbone.data, head.size)))
+        return STATUS_OK;
+    return failure_set(
+        failure, STATUS_INVALID_FILE,
+        "It holds a backbone, too, which the head was trained with: give this file as --backbone.");
 }
 
 static enum status load_head(struct work *work, size_t index, struct failure *failure)
 {
     const struct import_head *asked = &work->options->heads[index];
     struct part *part = &work->parts[index];
-    struct imported_head *head = &work->heads[index];
-    char name[HEAD_NAME_BYTES_MAX + 32];
-    snprintf(name, sizeof name, "head.%s.safetensors", asked->name);
-    work->files[index].name = memory_copy_text(name);
+    struct head_card *head = &work->heads[index];
     part->path = asked->weights;
     enum status status = checkpoint_open(asked->weights, failure, &part->checkpoint);
-    if (!status)
-        status = select_head(asked, part, failure, head);
     if (status)
         return status;
-    status = import_head_describe(&part->selection, work->shape.width, work->shape.depth, failure, head);
+    status = select_head(work, asked, part, failure);
+    if (!status)
+        status = check_own_backbone(work, part, failure);
+    if (!status)
+        status = import_head_describe(&part->selection, part->candidate, &work->card.backbone, failure, head);
     if (status) {
         failure_prefix(failure, "%s", asked->weights);
         return status;
     }
-    return load_labels(asked, head->classes, failure, &work->labels[index]);
+    head->weights = arena_format(work->arena, "head.%s.safetensors", asked->name);
+    head->sha256 = NO_HASH;
+    return import_card_head(asked, work->arena, failure, head);
 }
 
-static enum status write_part(struct work *work, const char *folder, struct part *part,
-                              struct import_file *file, struct failure *failure)
+/* Every tensor that the card's network needs is there, and no other. */
+static enum status check_tensors(struct work *work, struct failure *failure)
 {
-    char *path = file_join(folder, file->name);
+    struct tensor *tensors = selection_tensors(&work->backbone.selection);
+    enum status status =
+        backbone_check(&work->card.backbone, tensors, work->backbone.selection.count, failure);
+    free(tensors);
+    if (status)
+        failure_prefix(failure, "%s", work->backbone.path);
+    for (size_t i = 0; i < work->card.head_count && !status; i++) {
+        const struct part *part = &work->parts[i];
+        tensors = selection_tensors(&part->selection);
+        status =
+            head_check(&work->heads[i], work->card.backbone.width, tensors, part->selection.count, failure);
+        free(tensors);
+        if (status)
+            failure_prefix(failure, "%s", part->path);
+    }
+    return status;
+}
+
+/* Before anything large is written: what the loader would say of the package. */
+static enum status check_card(struct work *work, struct failure *failure)
+{
+    struct arena *arena = arena_create();
+    struct model_card again;
+    struct json *root = card_json(&work->card);
+    enum status status = card_read(root, arena, failure, &again);
+    json_destroy(&root);
+    arena_destroy(&arena);
+    return status ? status : check_tensors(work, failure);
+}
+
+static enum status write_part(struct work *work, const char *folder, const char *name, struct part *part,
+                              const struct json *metadata, struct failure *failure)
+{
+    char *path = file_join(folder, name);
     enum status status = import_weights_write(path, part->checkpoint, &part->selection,
-                                              work->options->precision, &work->meter, failure);
+                                              work->options->precision, metadata, &work->meter, failure);
+    if (!status) {
+        sha256_hex(checkpoint_content(part->checkpoint), part->source_sha256);
+        status = checkpoint_unchanged(part->checkpoint, failure);
+    }
     if (status)
         failure_prefix(failure, "%s", part->path);
     else
-        status = hash_file(path, failure, file->sha256);
-    if (!status)
-        status = hash_file(part->path, failure, file->source_sha256);
+        status = sha256_file(path, failure, part->sha256);
     free(path);
     return status;
 }
 
 static enum status write_card(const struct work *work, const char *folder, struct failure *failure)
 {
-    char *text =
-        import_card_print(work->options, &work->shape, &work->file, work->heads, work->labels, work->files);
-    char *path = file_join(folder, "model.json");
+    const struct import_options *options = work->options;
+    struct json *root = card_json(&work->card), *provenance = json_add(root, "provenance", json_object());
+    import_card_source(provenance, "backbone", options->backbone, work->backbone.source_sha256, "");
+    struct json *sources = json_add(provenance, "heads", json_object());
+    for (size_t i = 0; i < options->head_count; i++)
+        import_card_source(sources, options->heads[i].name, options->heads[i].weights,
+                           work->parts[i].source_sha256, work->parts[i].candidate);
+    char *text = card_print(root), *path = file_join(folder, CARD_FILE);
     enum status status = file_write(path, (struct bytes){(const uint8_t *)text, strlen(text)}, failure);
+    json_destroy(&root);
     free(path);
     free(text);
     return status;
@@ -189,13 +218,22 @@ static enum status write_card(const struct work *work, const char *folder, struc
 static enum status write_files(struct work *work, const char *folder, struct failure *failure)
 {
     size_t count = work->options->head_count;
+    char package_sha256[SHA256_HEX_BYTES];
     work->meter.total_bytes = import_weights_bytes(&work->backbone.selection, work->options->precision);
     for (size_t i = 0; i < count; i++)
         work->meter.total_bytes += import_weights_bytes(&work->parts[i].selection, work->options->precision);
-    enum status status = write_part(work, folder, &work->backbone, &work->file, failure);
-    for (size_t i = 0; i < count && !status; i++)
-        status = write_part(work, folder, &work->parts[i], &work->files[i], failure);
-    return status ? status : write_card(work, folder, failure);
+    enum status status =
+        write_part(work, folder, work->card.backbone.weights, &work->backbone, NULL, failure);
+    work->card.backbone.sha256 = work->backbone.sha256;
+    for (size_t i = 0; i < count && !status; i++) {
+        struct json *metadata = labels_metadata(&work->heads[i]);
+        status = write_part(work, folder, work->heads[i].weights, &work->parts[i], metadata, failure);
+        work->heads[i].sha256 = work->parts[i].sha256;
+        json_destroy(&metadata);
+    }
+    if (!status)
+        status = write_card(work, folder, failure);
+    return status ? status : package_seal(folder, failure, package_sha256);
 }
 
 static void remove_folder(const char *folder)
@@ -240,29 +278,30 @@ enum status checkpoint_import(const struct import_options *options, import_progr
     enum status status = check_options(options, failure);
     if (status)
         return status;
-    struct work work = {.options = options, .meter = {.progress = progress, .context = context}};
-    work.heads = memory_allocate(count, sizeof *work.heads);
-    work.labels = memory_allocate(count, sizeof *work.labels);
-    work.parts = memory_allocate(count, sizeof *work.parts);
-    work.files = memory_allocate(count, sizeof *work.files);
+    struct work work = {.options = options,
+                        .arena = arena_create(),
+                        .heads = memory_allocate(count, sizeof *work.heads),
+                        .parts = memory_allocate(count, sizeof *work.parts),
+                        .meter = {.progress = progress, .context = context}};
+    work.card.heads = work.heads;
+    work.card.head_count = count;
+    import_card_begin(options, work.arena, &work.card);
     status = load_backbone(&work, failure);
     for (size_t i = 0; i < count && !status; i++)
         status = load_head(&work, i, failure);
     if (!status)
+        status = check_card(&work, failure);
+    if (!status)
         status = write_package(&work, failure);
 
     for (size_t i = 0; i < count; i++) {
-        labels_finish(&work.labels[i]);
         selection_finish(&work.parts[i].selection);
         checkpoint_close(&work.parts[i].checkpoint);
-        free(work.files[i].name);
     }
     selection_finish(&work.backbone.selection);
     checkpoint_close(&work.backbone.checkpoint);
-    free(work.file.name);
-    free(work.files);
     free(work.parts);
-    free(work.labels);
     free(work.heads);
+    arena_destroy(&work.arena);
     return status;
 }

@@ -1,6 +1,7 @@
 #include "engine/checkpoint/import_card.h"
 
-#include "engine/base/json.h"
+#include "engine/base/utf8.h"
+#include "engine/checkpoint/findings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,8 +9,8 @@
 
 static const double DEFAULT_THRESHOLD = 0.5;
 
-/* The last part of a path, without trailing slashes; the caller frees it. */
-static char *base_name(const char *path)
+/* The last part of a path, without trailing slashes. */
+static char *base_name(struct arena *arena, const char *path)
 {
     size_t end = strlen(path);
     while (end > 1 && path[end - 1] == '/')
@@ -17,115 +18,109 @@ static char *base_name(const char *path)
     size_t start = end;
     while (start > 0 && path[start - 1] != '/')
         start--;
-    char *name = memory_allocate(end - start + 1, 1);
-    memcpy(name, path + start, end - start);
-    return name;
+    return arena_copy_text(arena, path + start, end - start);
 }
 
-static void add_backbone(struct json *card, const struct imported_backbone *shape,
-                         const struct import_file *file)
+/* A text of the outside as a card may hold it: '?' for each byte that is no plain UTF-8, as file names can
+ * have. */
+static const char *plain_text(struct arena *arena, const char *text)
 {
-    struct json *json = json_add(card, "backbone", json_object());
-    json_add_text(json, "weights", file->name);
-    json_add_number(json, "width", (double)shape->width);
-    json_add_number(json, "depth", (double)shape->depth);
-    json_add_number(json, "heads", (double)shape->heads);
-    json_add_number(json, "patch_size", (double)shape->patch_size);
-    json_add_number(json, "image_size", (double)shape->image_size);
-    json_add_number(json, "registers", (double)shape->registers);
-    json_add_text(json, "ffn", shape->swiglu ? "swiglu" : "gelu");
-    json_add_number(json, "ffn_hidden", (double)shape->ffn_hidden);
-    json_add_number(json, "position_grid", (double)shape->position_grid);
-    json_add_number(json, "interpolate_offset", shape->interpolate_offset);
-}
-
-static void add_label(struct json *labels, const char *name)
-{
-    struct json *label = json_append(labels, json_object());
-    json_add_text(label, "name", name);
-    json_add_number(label, "threshold", DEFAULT_THRESHOLD);
-    json_add_text(label, "threshold_source", "default");
-    const char *snomed = finding_snomed_code(name);
-    if (!snomed)
-        return;
-    struct json *code = json_append(json_add(label, "codes", json_array()), json_object());
-    json_add_text(code, "system", SNOMED_SYSTEM);
-    json_add_text(code, "code", snomed);
-}
-
-/* What a risk score is, and is not: the published heads define no time horizon. */
-static void add_definition(struct json *json, const char *label)
-{
-    char text[512];
-    snprintf(text, sizeof text,
-             "Sigmoid of the output of a head trained on the label '%s'; a score for ranking, not the "
-             "probability of "
-             "an event within any stated time.",
-             label);
-    json_add_text(json, "definition", text);
-}
-
-static void add_head(struct json *heads, const struct import_head *asked, const struct imported_head *head,
-                     const struct label_list *labels, const struct import_file *file)
-{
-    struct json *json = json_append(heads, json_object());
-    json_add_text(json, "name", asked->name);
-    json_add_text(json, "kind", asked->kind == IMPORT_RISK ? "risk" : "findings");
-    json_add_text(json, "type", head->glori ? "glori" : "linear");
-    json_add_text(json, "weights", file->name);
-    json_add_number(json, "blocks", (double)head->blocks);
-    if (!head->glori)
-        json_add_boolean(json, "average_pool", head->average_pool);
-    if (asked->kind == IMPORT_RISK)
-        add_definition(json, labels->count == 1 ? labels->names[0] : asked->name);
-    struct json *list = json_add(json, "labels", json_array());
-    for (size_t i = 0; i < labels->count; i++)
-        add_label(list, labels->names[i]);
-}
-
-static struct json *add_source(struct json *sources, const char *key, const char *path, const char *sha256)
-{
-    struct json *source = json_add(sources, key, json_object());
-    char *file = base_name(path);
-    json_add_text(source, "file", file);
-    json_add_text(source, "sha256", sha256);
-    free(file);
-    return source;
-}
-
-char *import_card_print(const struct import_options *options, const struct imported_backbone *backbone,
-                        const struct import_file *backbone_file, const struct imported_head *heads,
-                        const struct label_list *labels, const struct import_file *head_files)
-{
-    struct json *card = json_object();
-    char *name = options->name ? memory_copy_text(options->name) : base_name(options->output);
-    json_add_number(card, "format", 1);
-    json_add_text(card, "name", name);
-    json_add_text(card, "version", options->version ? options->version : "1.0.0");
-    json_add_text(card, "intended_use",
-                  options->intended_use ? options->intended_use
-                                        : "Research on frontal chest X-rays; not a medical device.");
-    free(name);
-    add_backbone(card, backbone, backbone_file);
-    json_add_text(json_add(card, "preprocessing", json_object()), "profile", "chexfound");
-    struct json *list = json_add(card, "heads", json_array());
-    for (size_t i = 0; i < options->head_count; i++)
-        add_head(list, &options->heads[i], &heads[i], &labels[i], &head_files[i]);
-
-    struct json *hashes = json_add(card, "weights_sha256", json_object());
-    json_add_text(hashes, backbone_file->name, backbone_file->sha256);
-    for (size_t i = 0; i < options->head_count; i++)
-        json_add_text(hashes, head_files[i].name, head_files[i].sha256);
-    struct json *provenance = json_add(card, "provenance", json_object());
-    add_source(provenance, "backbone", options->backbone, backbone_file->source_sha256);
-    struct json *sources = json_add(provenance, "heads", json_object());
-    for (size_t i = 0; i < options->head_count; i++) {
-        struct json *source = add_source(sources, options->heads[i].name, options->heads[i].weights,
-                                         head_files[i].source_sha256);
-        if (*heads[i].candidate)
-            json_add_text(source, "candidate", heads[i].candidate);
+    size_t left = strlen(text);
+    char *plain = arena_copy_text(arena, text, left);
+    for (char *at = plain; left > 0;) {
+        size_t step = utf8_character(at, left);
+        if (!step)
+            *at = '?';
+        at += step ? step : 1;
+        left -= step ? step : 1;
     }
-    char *text = json_print(card, true);
-    json_destroy(&card);
-    return text;
+    return plain;
+}
+
+void import_card_begin(const struct import_options *options, struct arena *arena, struct model_card *card)
+{
+    card->name = options->name ? options->name : base_name(arena, options->output);
+    card->version = options->version ? options->version : "1.0.0";
+    card->intended_use = options->intended_use ? options->intended_use
+                                               : "Research on frontal chest X-rays; not a medical device.";
+    card->profile = "chexfound";
+}
+
+static enum status read_labels(const struct import_head *asked, size_t classes, struct failure *failure,
+                               struct label_list *out)
+{
+    struct label_list labels = {0};
+    bool is_published = asked->kind == IMPORT_FINDINGS && classes == FINDINGS_COUNT;
+    if (asked->labels) {
+        enum status status = labels_read(asked->labels, failure, &labels);
+        if (!status && labels.count != classes) {
+            status = failure_set(failure, STATUS_INVALID_FILE,
+                                 "%s: it has %zu labels for the %zu classes of head '%s'.", asked->labels,
+                                 labels.count, classes, asked->name);
+            labels_finish(&labels);
+        }
+        *out = labels;
+        return status;
+    }
+    if (!is_published && classes != 1)
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "Head '%s' has %zu classes: name them with labels=FILE, one a line.", asked->name,
+                           classes);
+    labels.names = memory_allocate(classes, sizeof *labels.names);
+    labels.count = classes;
+    for (size_t i = 0; i < classes; i++)
+        labels.names[i] = memory_copy_text(is_published ? findings_names[i] : asked->name);
+    *out = labels;
+    return STATUS_OK;
+}
+
+static struct label label_of(struct arena *arena, const char *name)
+{
+    struct label label = {.name = arena_copy_text(arena, name, strlen(name)),
+                          .threshold = DEFAULT_THRESHOLD,
+                          .threshold_source = "default"};
+    const char *snomed = finding_snomed_code(name);
+    if (snomed) {
+        struct code *code = arena_allocate(arena, 1, sizeof *code);
+        *code = (struct code){SNOMED_SYSTEM, snomed};
+        label.codes = code;
+        label.code_count = 1;
+    }
+    return label;
+}
+
+enum status import_card_head(const struct import_head *asked, struct arena *arena, struct failure *failure,
+                             struct head_card *head)
+{
+    struct label_list names = {0};
+    enum status status = read_labels(asked, head->label_count, failure, &names);
+    if (status)
+        return status;
+    struct label *labels = arena_allocate(arena, names.count, sizeof *labels);
+    for (size_t i = 0; i < names.count; i++)
+        labels[i] = label_of(arena, names.names[i]);
+    head->name = asked->name;
+    head->kind = asked->kind == IMPORT_RISK ? HEAD_RISK : HEAD_FINDINGS;
+    head->labels = labels;
+    if (head->kind ==
+        HEAD_RISK) /* what the score is, and is not: the published heads define no time horizon */
+        head->definition =
+            arena_format(arena,
+                         "Sigmoid of the output of a head trained on the label '%s'; a score for "
+                         "ranking, not the probability of an event within any stated time.",
+                         names.count == 1 ? labels[0].name : asked->name);
+    labels_finish(&names);
+    return STATUS_OK;
+}
+
+void import_card_source(struct json *sources, const char *key, const char *path, const char *sha256,
+                        const char *candidate)
+{
+    struct arena *arena = arena_create();
+    struct json *source = json_add(sources, key, json_object());
+    json_add_text(source, "file", plain_text(arena, base_name(arena, path)));
+    json_add_text(source, "sha256", sha256);
+    if (*candidate)
+        json_add_text(source, "candidate", plain_text(arena, candidate));
+    arena_destroy(&arena);
 }

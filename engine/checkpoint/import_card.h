@@ -1,24 +1,25 @@
-/* The model.json of an imported package. */
+/* What an import says of a model beyond the shapes of its tensors: labels and their codes, what a risk is,
+ * where it all came from. */
 #ifndef CXRD_ENGINE_CHECKPOINT_IMPORT_CARD_H
 #define CXRD_ENGINE_CHECKPOINT_IMPORT_CARD_H
 
-#include "engine/base/sha256.h"
-#include "engine/checkpoint/findings.h"
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
 #include "engine/checkpoint/import.h"
-#include "engine/checkpoint/import_backbone.h"
-#include "engine/checkpoint/import_head.h"
+#include "engine/package/card.h"
 
-/* A weight file of the package, and the file it was made from. */
-struct import_file {
-    char *name;                    /* inside the package */
-    char sha256[SHA256_HEX_BYTES]; /* of what was written */
-    char source_sha256[SHA256_HEX_BYTES];
-};
+/* Fills name, version, intended use and profile; texts live in `arena` or are the options' own. */
+void import_card_begin(const struct import_options *options, struct arena *arena, struct model_card *card);
 
-/* The whole card as indented JSON, which the caller frees. heads, labels and head_files are parallel to
- * options->heads. */
-char *import_card_print(const struct import_options *options, const struct imported_backbone *backbone,
-                        const struct import_file *backbone_file, const struct imported_head *heads,
-                        const struct label_list *labels, const struct import_file *head_files);
+/* Fills name, kind, labels (head->label_count of them, at the default threshold) and a risk's definition. The
+ * labels are those of asked->labels; or of a head with as many classes the 40 findings; or of a single risk
+ * its name. Fails with BAD_REQUEST when they must be given, INVALID_FILE when they are not as many, or as
+ * labels_read does. */
+WARN_UNUSED enum status import_card_head(const struct import_head *asked, struct arena *arena,
+                                         struct failure *failure, struct head_card *head);
+
+/* Adds {"file", "sha256", "candidate"} under `key` of a provenance; candidate may be empty. */
+void import_card_source(struct json *sources, const char *key, const char *path, const char *sha256,
+                        const char *candidate);
 
 #endif

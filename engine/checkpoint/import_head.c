@@ -1,10 +1,12 @@
 #include "engine/checkpoint/import_head.h"
 
+#include "engine/checkpoint/foreign.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CANDIDATES_MAX = 64, ATTENTION_HEADS = 8, GLORI_INNER = 2048 };
+enum { CANDIDATES_MAX = 64, ATTENTION_HEADS = 8 };
 
 struct candidates {
     char names[CANDIDATES_MAX][NAME_BYTES];
@@ -83,38 +85,39 @@ static enum status select_tensors(const struct value *state, const char *candida
     enum status status = STATUS_OK;
     for (size_t i = 0; i < state->sequence.count && !status; i += 2) {
         char of[NAME_BYTES], name[NAME_BYTES];
-        const struct value *key = state->sequence.items[i];
-        enum name_kind kind = key->kind == VALUE_TEXT ? name_of_head(key->text.data, of, name) : NAME_IGNORED;
-        if (kind == NAME_IGNORED || strcmp(of, candidate))
+        const struct value *key = state->sequence.items[i], *value = state->sequence.items[i + 1];
+        if (key->kind != VALUE_TEXT)
             continue;
-        if (kind == NAME_UNKNOWN)
-            status = failure_set(failure, STATUS_INVALID_FILE,
-                                 "Tensor '%.100s' is of a kind of head this program does not know.", name);
-        else
-            status = selection_add(selection, name, state->sequence.items[i + 1], failure);
+        enum name_kind kind = name_of_head(key->text.data, of, name);
+        if (kind == NAME_KNOWN && !strcmp(of, candidate))
+            status = selection_add(selection, name, value, failure);
+        else if (kind == NAME_UNKNOWN && value->kind == VALUE_TENSOR && (!*of || !strcmp(of, candidate)))
+            status = foreign_tensor(*of ? name : key->text.data, false, failure);
     }
     return status;
 }
 
 enum status import_head_select(const struct checkpoint *checkpoint, const char *wanted,
                                struct failure *failure, struct selection *selection,
-                               struct imported_head *out)
+                               char candidate[NAME_BYTES])
 {
     const struct value *state;
     enum status status = checkpoint_state(checkpoint, failure, &state);
+    if (!status)
+        status = checkpoint_check_rest(checkpoint, failure);
     if (status)
         return status;
     struct candidates *candidates = memory_allocate(1, sizeof *candidates);
     for (size_t i = 0; i < state->sequence.count; i += 2) {
-        char candidate[NAME_BYTES], name[NAME_BYTES];
+        char of[NAME_BYTES], name[NAME_BYTES];
         const struct value *key = state->sequence.items[i];
-        if (key->kind == VALUE_TEXT && name_of_head(key->text.data, candidate, name) != NAME_IGNORED)
-            note_candidate(candidates, candidate);
+        if (key->kind == VALUE_TEXT && name_of_head(key->text.data, of, name) == NAME_KNOWN)
+            note_candidate(candidates, of);
     }
     struct selection selected = {0};
-    status = choose_candidate(candidates, wanted, failure, out->candidate);
+    status = choose_candidate(candidates, wanted, failure, candidate);
     if (!status)
-        status = select_tensors(state, out->candidate, failure, &selected);
+        status = select_tensors(state, candidate, failure, &selected);
     if (status)
         selection_finish(&selected);
     else
@@ -123,112 +126,94 @@ enum status import_head_select(const struct checkpoint *checkpoint, const char *
     return status;
 }
 
-static enum status describe_glori(const struct selection *selection, size_t width, struct failure *failure,
-                                  struct imported_head *head)
+bool import_head_has_backbone(const struct checkpoint *checkpoint)
 {
-    const struct stored_tensor *embed = NULL, *query = NULL, *pool = NULL;
+    const struct value *state;
+    if (checkpoint_state(checkpoint, NULL, &state))
+        return false;
+    for (size_t i = 0; i < state->sequence.count; i += 2) {
+        char name[NAME_BYTES];
+        const struct value *key = state->sequence.items[i];
+        if (key->kind == VALUE_TEXT && name_of_backbone(key->text.data, name) == NAME_KNOWN)
+            return true;
+    }
+    return false;
+}
+
+static enum status describe_glori(const struct selection *selection, size_t width, struct failure *failure,
+                                  struct head_card *head)
+{
+    const struct stored_tensor *embed = NULL, *query = NULL;
     enum status status =
         selection_require(selection, 2, (size_t[]){0, 0}, failure, &embed, "embed_standart.weight");
     if (!status)
         status =
             selection_require(selection, 2, (size_t[]){0, embed->shape[0]}, failure, &query, "query_embed");
-    if (!status)
-        status = selection_require(selection, 3, (size_t[]){query->shape[0], 0, 1}, failure, &pool,
-                                   "duplicate_pooling");
     if (status)
         return status;
-    const size_t E = embed->shape[0], memory = embed->shape[1], C = query->shape[0];
-    head->classes = C;
-    head->blocks = memory / width;
+    const size_t E = embed->shape[0], memory = embed->shape[1];
     if (memory % width || E % ATTENTION_HEADS)
         return failure_set(
             failure, STATUS_INVALID_FILE,
             "Tensor 'embed_standart.weight' of shape [%zu, %zu] does not fit a backbone of width "
             "%zu and %d attention heads.",
             E, memory, width, ATTENTION_HEADS);
-    if (pool->shape[1] != E && pool->shape[1] != memory + E)
-        return failure_set(failure, STATUS_INVALID_FILE,
-                           "Tensor 'duplicate_pooling' takes %zu values a class where %zu, or %zu with class "
-                           "tokens, are needed.",
-                           pool->shape[1], E, memory + E);
-    const struct {
-        const char *name;
-        size_t rank, rows, columns;
-    } needed[] = {
-        {"embed_standart.bias", 1, E, 0},
-        {"layers.0.multihead_attn.in_proj_weight", 2, 3 * E, E},
-        {"layers.0.multihead_attn.in_proj_bias", 1, 3 * E, 0},
-        {"layers.0.multihead_attn.out_proj.weight", 2, E, E},
-        {"layers.0.multihead_attn.out_proj.bias", 1, E, 0},
-        {"layers.0.norm1.weight", 1, E, 0},
-        {"layers.0.norm1.bias", 1, E, 0},
-        {"layers.0.norm2.weight", 1, E, 0},
-        {"layers.0.norm2.bias", 1, E, 0},
-        {"layers.0.norm3.weight", 1, E, 0},
-        {"layers.0.norm3.bias", 1, E, 0},
-        {"layers.0.linear1.weight", 2, GLORI_INNER, E},
-        {"layers.0.linear1.bias", 1, GLORI_INNER, 0},
-        {"layers.0.linear2.weight", 2, E, GLORI_INNER},
-        {"layers.0.linear2.bias", 1, E, 0},
-        {"duplicate_pooling_bias", 1, C, 0},
-    };
-    for (size_t i = 0; i < sizeof needed / sizeof *needed && !status; i++)
-        status = selection_require(selection, needed[i].rank, (size_t[]){needed[i].rows, needed[i].columns},
-                                   failure, NULL, "%s", needed[i].name);
-    return status;
+    head->label_count = query->shape[0];
+    head->blocks = (uint32_t)(memory / width);
+    return STATUS_OK;
 }
 
-static enum status describe_linear(const struct selection *selection, size_t width, struct failure *failure,
-                                   struct imported_head *head)
+static enum status describe_linear(const struct selection *selection, const char *candidate, size_t width,
+                                   struct failure *failure, struct head_card *head)
 {
     const struct stored_tensor *weight = NULL;
     enum status status = selection_require(selection, 2, (size_t[]){0, 0}, failure, &weight, "linear.weight");
-    if (!status)
-        status = selection_require(selection, 1, (size_t[]){weight->shape[0]}, failure, NULL, "linear.bias");
     if (status)
         return status;
-    head->classes = weight->shape[0];
+    head->label_count = weight->shape[0];
     size_t features = weight->shape[1], units = features / width;
     uint32_t blocks;
-    bool named = candidate_blocks(head->candidate, &blocks) &&
-                 candidate_average_pool(head->candidate, &head->average_pool);
+    bool named =
+        candidate_blocks(candidate, &blocks) && candidate_average_pool(candidate, &head->average_pool);
     if (named) {
         head->blocks = blocks;
     } else { /* class tokens of 1 or 4 blocks, without or with the mean patch token: as published heads have
                 it */
         head->average_pool = units == 2 || units == 5;
-        head->blocks = units - head->average_pool;
+        head->blocks = (uint32_t)(units - head->average_pool);
     }
-    size_t needed = head->blocks + head->average_pool;
+    size_t needed = (size_t)head->blocks + head->average_pool;
     if (features == 2 * needed * width)
         return failure_set(failure, STATUS_INVALID_FILE,
                            "Tensor 'linear.weight' takes the features of two views, which is not supported.");
     if (features % width || units != needed || (!named && head->blocks != 1 && head->blocks != 4))
         return failure_set(
             failure, STATUS_INVALID_FILE,
-            "Tensor 'linear.weight' takes %zu features, which does not fit %zu blocks of width %zu%s.",
+            "Tensor 'linear.weight' takes %zu features, which does not fit %u blocks of width %zu%s.",
             features, head->blocks, width, head->average_pool ? " and their mean patch token" : "");
     return STATUS_OK;
 }
 
-enum status import_head_describe(const struct selection *selection, size_t width, size_t depth,
-                                 struct failure *failure, struct imported_head *head)
+enum status import_head_describe(const struct selection *selection, const char *candidate,
+                                 const struct backbone_card *backbone, struct failure *failure,
+                                 struct head_card *head)
 {
     uint32_t named;
-    head->glori = selection_find(selection, "linear.weight") == NULL;
-    enum status status = head->glori ? describe_glori(selection, width, failure, head)
-                                     : describe_linear(selection, width, failure, head);
+    const uint32_t width = backbone->width, depth = backbone->depth;
+    head->type = selection_find(selection, "linear.weight") ? HEAD_LINEAR : HEAD_GLORI;
+    enum status status = head->type == HEAD_GLORI
+                             ? describe_glori(selection, width, failure, head)
+                             : describe_linear(selection, candidate, width, failure, head);
     if (status)
         return status;
-    if (candidate_blocks(head->candidate, &named) && named != head->blocks)
-        return failure_set(
-            failure, STATUS_INVALID_FILE,
-            "The candidate's name says %u blocks, but its weights take %zu of width %zu: it was "
-            "trained on another backbone.",
-            named, head->blocks, width);
+    if (candidate_blocks(candidate, &named) && named != head->blocks)
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "The candidate's name says %u blocks, but its weights take %u of width %u: it was "
+                           "trained on another backbone.",
+                           named, head->blocks, width);
     if (head->blocks < 1 || head->blocks > depth)
         return failure_set(failure, STATUS_INVALID_FILE,
-                           "The head takes the last %zu blocks of a backbone that has %zu.", head->blocks,
+                           "The head takes the last %u blocks of a backbone that has %u.", head->blocks,
                            depth);
     return STATUS_OK;
 }

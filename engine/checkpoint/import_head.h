@@ -5,24 +5,24 @@
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/checkpoint/names.h"
 #include "engine/checkpoint/selection.h"
+#include "engine/package/card.h"
 
-struct imported_head {
-    bool glori; /* else linear */
-    size_t blocks, classes;
-    bool average_pool;
-    char candidate[NAME_BYTES]; /* empty when the file names none */
-};
-
-/* Selects the tensors of the candidate `wanted`, or of the only one when NULL, and notes its name in
- * out->candidate. Fails with INVALID_FILE, listing the candidates when none or several fit; *selection is
- * then empty. The caller finishes *selection. */
+/* Selects the tensors of the candidate `wanted`, or of the only one when NULL, and gives its name, empty when
+ * the file names none. Fails with INVALID_FILE, listing the candidates when none or several fit, or naming a
+ * tensor that is neither known nor known to be harmless; *selection is then empty. The caller finishes
+ * *selection. */
 WARN_UNUSED enum status import_head_select(const struct checkpoint *checkpoint, const char *wanted,
                                            struct failure *failure, struct selection *selection,
-                                           struct imported_head *out);
+                                           char candidate[NAME_BYTES]);
 
-/* Reads the rest of *head off the candidate's name and the shapes, and checks every tensor, for a backbone of
- * this width and depth. Fails with INVALID_FILE. */
-WARN_UNUSED enum status import_head_describe(const struct selection *selection, size_t width, size_t depth,
-                                             struct failure *failure, struct imported_head *head);
+/* Whether the file holds a backbone, too: the one that the head was trained with. */
+bool import_head_has_backbone(const struct checkpoint *checkpoint);
+
+/* Reads type, blocks, pooling and the number of labels off the candidate's name and the shapes, for a
+ * backbone of this width and depth. Whether each tensor fits them is for head_check to say. Fails with
+ * INVALID_FILE. */
+WARN_UNUSED enum status import_head_describe(const struct selection *selection, const char *candidate,
+                                             const struct backbone_card *backbone, struct failure *failure,
+                                             struct head_card *head);
 
 #endif

@@ -96,21 +96,17 @@ static enum status convert(void *context, const struct tensor *tensor, struct fa
 
 enum status import_weights_write(const char *path, struct checkpoint *checkpoint,
                                  const struct selection *selection, enum import_precision precision,
-                                 struct import_meter *meter, struct failure *failure)
+                                 const struct json *metadata, struct import_meter *meter,
+                                 struct failure *failure)
 {
-    struct tensor *tensors = memory_allocate(selection->count, sizeof *tensors);
+    struct tensor *tensors = selection_tensors(selection);
     for (size_t i = 0; i < selection->count; i++) {
-        const struct selected *item = &selection->items[i];
-        struct tensor *tensor = &tensors[i];
-        tensor->name = item->name;
-        tensor->type = written_type(item, precision);
-        tensor->rank = item->source->rank;
-        memcpy(tensor->shape, item->source->shape, sizeof tensor->shape);
-        tensor->size_bytes = item->source->elements * tensor_type_bytes(tensor->type);
+        tensors[i].type = written_type(&selection->items[i], precision);
+        tensors[i].size_bytes = selection->items[i].source->elements * tensor_type_bytes(tensors[i].type);
     }
     struct conversion conversion = {checkpoint, selection, tensors, NULL, meter};
     enum status status =
-        safetensors_write(path, tensors, selection->count, NULL, convert, &conversion, failure);
+        safetensors_write(path, tensors, selection->count, metadata, convert, &conversion, failure);
     free(conversion.converted);
     free(tensors);
     return status;

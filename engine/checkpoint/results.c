@@ -40,7 +40,7 @@ enum status results_parse(struct bytes text, struct failure *failure, char **out
 enum status results_read(const char *path, struct failure *failure, char **out)
 {
     struct bytes text;
-    enum status status = file_read(path, RESULTS_BYTES_MAX, failure, &text);
+    enum status status = file_read_text(path, RESULTS_BYTES_MAX, failure, &text);
     if (status)
         return status;
     status = results_parse(text, failure, out);

@@ -38,6 +38,18 @@ void selection_finish(struct selection *selection)
     *selection = (struct selection){0};
 }
 
+struct tensor *selection_tensors(const struct selection *selection)
+{
+    struct tensor *tensors = memory_allocate(selection->count, sizeof *tensors);
+    for (size_t i = 0; i < selection->count; i++) {
+        const struct selected *item = &selection->items[i];
+        tensors[i] =
+            (struct tensor){.name = item->name, .type = item->source->type, .rank = item->source->rank};
+        memcpy(tensors[i].shape, item->source->shape, sizeof tensors[i].shape);
+    }
+    return tensors;
+}
+
 const struct stored_tensor *selection_find(const struct selection *selection, const char *name)
 {
     for (size_t i = 0; i < selection->count; i++) {
@@ -78,16 +90,4 @@ enum status selection_require(const struct selection *selection, size_t rank, co
     if (!status && out)
         *out = tensor;
     return status;
-}
-
-enum status selection_allow(const struct selection *selection, size_t rank, const size_t *shape,
-                            struct failure *failure, const char *format, ...)
-{
-    char name[NAME_BYTES];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(name, sizeof name, format, arguments);
-    va_end(arguments);
-    const struct stored_tensor *tensor = selection_find(selection, name);
-    return tensor ? check_shape(tensor, name, rank, shape, failure) : STATUS_OK;
 }

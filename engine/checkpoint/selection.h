@@ -21,6 +21,10 @@ WARN_UNUSED enum status selection_add(struct selection *selection, const char *n
                                       const struct value *value, struct failure *failure);
 void selection_finish(struct selection *selection);
 
+/* The selected tensors' names, types and shapes, without data, parallel to the items; the caller frees the
+ * array, the names stay the selection's. */
+struct tensor *selection_tensors(const struct selection *selection);
+
 /* The tensor of that name, or NULL. */
 const struct stored_tensor *selection_find(const struct selection *selection, const char *name);
 
@@ -30,9 +34,5 @@ const struct stored_tensor *selection_find(const struct selection *selection, co
 WARN_UNUSED enum status selection_require(const struct selection *selection, size_t rank, const size_t *shape,
                                           struct failure *failure, const struct stored_tensor **out,
                                           const char *format, ...) PRINTF_LIKE(6, 7);
-
-/* As selection_require, but a tensor that is not there is as wanted. */
-WARN_UNUSED enum status selection_allow(const struct selection *selection, size_t rank, const size_t *shape,
-                                        struct failure *failure, const char *format, ...) PRINTF_LIKE(5, 6);
 
 #endif

@@ -4,15 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIDTH_MAX = 2048, INNER_MAX = 16384 };
-
 /* The host's copies of the attention's tensors. */
 struct attention {
     float *in, *in_bias;   /* [3E][E], [3E]: Q, K, V */
     float *out, *out_bias; /* [E][E], [E] */
 };
 
-/* E and the inner width come from the tensors; with random weights they are the published ones. */
+/* E and the inner width come from the tensors, which head_check has checked; with random weights they are the
+ * published ones. */
 static void read_sizes(struct loader *loader, struct glori *glori)
 {
     const struct tensor *tensor = NULL;
@@ -25,15 +24,6 @@ static void read_sizes(struct loader *loader, struct glori *glori)
         tensor_require(loader->file, 2, any, loader->failure, &tensor, "layers.0.linear1.weight");
     if (loader->status)
         return;
-    if (tensor->shape[1] > WIDTH_MAX || tensor->shape[1] % 128 || tensor->shape[0] > INNER_MAX ||
-        tensor->shape[0] % K_STEP) {
-        loader->status =
-            failure_set(loader->failure, STATUS_INVALID_FILE,
-                        "Tensor \"layers.0.linear1.weight\" is %zu x %zu; a GLoRI head needs a width "
-                        "that is a multiple of 128 up to %d and an inner width of 64s up to %d.",
-                        tensor->shape[0], tensor->shape[1], WIDTH_MAX, INNER_MAX);
-        return;
-    }
     glori->inner = (uint32_t)tensor->shape[0];
     glori->width = (uint32_t)tensor->shape[1];
 }

@@ -7,10 +7,10 @@
 #define CXRD_ENGINE_MODEL_MODEL_H
 
 #include "engine/kernels/kernels.h"
-#include "engine/model/card.h"
 #include "engine/model/rows.h"
 #include "engine/model/shape.h"
 #include "engine/model/tap.h"
+#include "engine/package/card.h"
 #include "engine/weights/safetensors.h"
 
 /* Where the weights come from; backbone NULL: random ones, for measuring. */

@@ -3,7 +3,7 @@
 #define CXRD_ENGINE_MODEL_SHAPE_H
 
 #include "engine/kernels/trial.h"
-#include "engine/model/card.h"
+#include "engine/package/card.h"
 
 struct shape {
     uint32_t width;         /* D */

@@ -14,8 +14,9 @@ static const char METADATA_NAME[] = "__metadata__";
 
 struct safetensors {
     struct bytes content;
-    bool mapped;         /* content is ours to unmap */
-    struct json *header; /* owns the names */
+    struct file_mapping mapping; /* of what was opened by its path */
+    bool mapped;                 /* the mapping is there, and ours to unmap */
+    struct json *header;         /* owns the names */
     const struct json *metadata;
     struct tensor *tensors; /* sorted by name */
     size_t count;
@@ -189,17 +190,18 @@ enum status safetensors_parse(struct bytes content, struct failure *failure, str
 
 enum status safetensors_open(const char *path, struct failure *failure, struct safetensors **out)
 {
-    struct bytes content;
-    enum status status = file_map(path, failure, &content);
+    struct file_mapping mapping;
+    enum status status = file_map(path, failure, &mapping);
     if (status)
         return status;
-    status = safetensors_parse(content, failure, out);
+    status = safetensors_parse(mapping.content, failure, out);
     if (status) {
-        file_unmap(&content);
+        file_unmap(&mapping);
         failure_prefix(failure, "%s", path);
         return status;
     }
     (*out)->mapped = true;
+    (*out)->mapping = mapping;
     return STATUS_OK;
 }
 
@@ -208,7 +210,7 @@ void safetensors_close(struct safetensors **file)
     if (!file || !*file)
         return;
     if ((*file)->mapped)
-        file_unmap(&(*file)->content);
+        file_unmap(&(*file)->mapping);
     json_destroy(&(*file)->header);
     free((*file)->tensors);
     free(*file);
@@ -218,7 +220,12 @@ void safetensors_close(struct safetensors **file)
 void safetensors_rest(const struct safetensors *file)
 {
     if (file->mapped)
-        file_rest(file->content);
+        file_rest(&file->mapping);
+}
+
+enum status safetensors_unchanged(const struct safetensors *file, struct failure *failure)
+{
+    return file->mapped ? file_unchanged(&file->mapping, failure) : STATUS_OK;
 }
 
 struct bytes safetensors_content(const struct safetensors *file)

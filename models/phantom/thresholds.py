@@ -2,11 +2,10 @@
 """Writes what the importer cannot know into the package's model.json: name, intended use and decision thresholds.
 
 Each finding's threshold is where sensitivity plus specificity is greatest on drawings that were neither trained on nor
-are used by evaluate.py. It is bound to the hash of the head's weights.
+are used by evaluate.py. `cxrd inspect --seal PACKAGE` afterwards binds it to the weights and seals the package.
 """
 
 import argparse
-import hashlib
 import json
 import math
 import os
@@ -40,8 +39,6 @@ def main():
         model = json.load(file)
     model["name"], model["version"], model["intended_use"] = "phantom", "1.1.0", INTENDED_USE
     for head in model["heads"]:
-        with open(os.path.join(options.package, head["weights"]), "rb") as file:
-            digest = hashlib.sha256(file.read()).hexdigest()
         if head["kind"] == "risk":
             head["definition"] = DEFINITION
         for label in head["labels"]:
@@ -51,7 +48,6 @@ def main():
                 truth, answers = scores.labels[label["name"]], scores.answers[label["name"]]
             label["threshold"] = round(sigmoid(youden(truth, answers)), 4)
             label["threshold_source"] = "Youden index on 1,000 validation drawings"
-            label["threshold_weights_sha256"] = digest
     with open(path, "w", encoding="utf-8") as file:
         json.dump(model, file, indent=2)
         file.write("\n")

@@ -43,11 +43,11 @@ def write_package(folder, massive=False):
     folder.mkdir(parents=True, exist_ok=True)
     plain = make_reference.write_safetensors
 
-    def write(path, tensors):
+    def write(path, tensors, labels=None):
         tensors = {name: array.astype(np.float32) for name, array in tensors.items()}
         if massive and path.name == "backbone.safetensors":
             initialise(tensors)
-        return plain(path, tensors)
+        return plain(path, tensors, labels)
 
     make_reference.write_safetensors = write
     make_reference.make_package(folder, "vitl16-512", CASE, Normal())

@@ -6,7 +6,7 @@
  */
 #include "engine/base/file.h"
 #include "engine/model/model.h"
-#include "engine/model/package.h"
+#include "engine/package/package.h"
 
 #include <math.h>
 #include <stdio.h>

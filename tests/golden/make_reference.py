@@ -51,8 +51,9 @@ CASES = {
 MASSIVE = 1000
 
 
-def write_safetensors(path, tensors):
-    header, offset = {}, 0
+def write_safetensors(path, tensors, labels=None):
+    """`labels`: of a head's outputs, to which model.json is held."""
+    header, offset = {"__metadata__": {"labels": json.dumps(labels, separators=(",", ":"))}} if labels else {}, 0
     for name in sorted(tensors):
         array = tensors[name]
         header[name] = {"dtype": TYPES[array.dtype], "shape": list(array.shape),
@@ -265,11 +266,11 @@ def make_package(folder, name, case, random):
     for head in case["heads"]:
         file = f"head.{head['name']}.safetensors"
         tensors[head["name"]] = make_head(case, head, random)
-        hashes[file] = write_safetensors(folder / file, tensors[head["name"]])
+        labels = [f"Label {i}" for i in range(head["classes"])]
+        hashes[file] = write_safetensors(folder / file, tensors[head["name"]], labels)
         entry = {"name": head["name"], "kind": head["kind"], "type": head["type"], "weights": file,
                  "blocks": head["blocks"], "average_pool": head.get("average_pool", False),
-                 "labels": [{"name": f"Label {i}", "threshold": 0.5, "threshold_source": "default"}
-                            for i in range(head["classes"])]}
+                 "labels": [{"name": label, "threshold": 0.5, "threshold_source": "default"} for label in labels]}
         if head["kind"] == "risk":
             entry["definition"] = "A random number."
         heads.append(entry)
@@ -281,7 +282,10 @@ def make_package(folder, name, case, random):
                      "layer_scale": case["layer_scale"], "position_grid": case["position_grid"],
                      "interpolate_offset": case["offset"]},
         "preprocessing": {"profile": "chexfound"}, "heads": heads, "weights_sha256": hashes}
-    (folder / "model.json").write_text(json.dumps(card, indent=2) + "\n")
+    text = json.dumps(card, indent=2) + "\n"
+    (folder / "model.json").write_text(text)
+    sums = hashes | {"model.json": hashlib.sha256(text.encode()).hexdigest()}
+    (folder / "SHA256SUMS").write_text("".join(f"{sums[name]}  {name}\n" for name in sorted(sums)))
     return tensors
 
 

@@ -4,11 +4,13 @@
 MODEL is a small package: on a CPU driver a large one would take minutes.
 """
 
+import hashlib
 import http.client
 import json
 import pathlib
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -108,6 +110,20 @@ class Loss(unittest.TestCase):
             self.assertEqual(running.post("/predict", "image/png", PICTURE).json["predictions"], expected)
             self.assertEqual(running.stop(), 0)
 
+    def test_weights_that_were_written_to_are_not_loaded_again(self):
+        """The files were hashed at the start. The device is lost long after that, and reads them again."""
+        with tempfile.TemporaryDirectory() as folder:
+            package = pathlib.Path(folder) / "package"
+            shutil.copytree(MODEL, package)
+            with Service(BINARY, "--lose-device-after", "20", model=package) as running:
+                self.assertEqual(running.post("/predict", "image/png", PICTURE).code, 200)
+                with open(package / "head.risk.safetensors", "r+b") as file:
+                    file.truncate(100)
+                clients = Clients(running)
+                self.assertEqual(running.process.wait(120), 3)
+                clients.stop()
+                self.assertIn("head.risk.safetensors: It was changed while it was in use.", running.errors())
+
     @staticmethod
     def watch(running, seen, ending):
         while not ending.is_set():
@@ -134,6 +150,13 @@ class Stop(unittest.TestCase):
             self.assertNotIn("cut off", running.errors())
 
 
+def edit(package, old, new):
+    """Changes model.json and does not seal it."""
+    text = (package / "model.json").read_text().replace(":\t", ": ")
+    assert old in text
+    (package / "model.json").write_text(text.replace(old, new))
+
+
 class Reload(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -147,6 +170,7 @@ class Reload(unittest.TestCase):
         shutil.copytree(MODEL, new)
         card = json.loads((new / "model.json").read_text())
         (new / "model.json").write_text(json.dumps({**card, "version": version}))
+        subprocess.run([BINARY, "inspect", "--seal", new], check=True, stdout=subprocess.DEVNULL)
         change(new)
         if self.package.exists():
             self.package.rename(old)
@@ -178,7 +202,13 @@ class Reload(unittest.TestCase):
     def test_a_broken_package_leaves_the_old_one_serving(self):
         with Service(BINARY, model=self.package) as running:
             expected = running.post("/predict", "image/png", PICTURE).json["predictions"]
+            one = hashlib.sha256((self.package / "SHA256SUMS").read_bytes()).hexdigest()
+            self.assertIn(f"package_sha256 {one}", running.errors())
+            self.assertEqual(running.get("/models").json["models"][0]["package_sha256"], one)
+            self.assertIn(f'package_sha256="{one}"}} 1', running.get("/metrics").body.decode())
             for number, change in enumerate((lambda package: (package / "model.json").write_text("{"),
+                                             lambda package: (package / "SHA256SUMS").unlink(),
+                                             lambda package: edit(package, '"threshold": 0.5', '"threshold": 0.1'),
                                              lambda package: (package / "backbone.safetensors").write_bytes(b"x"),
                                              lambda package: (package / "head.risk.safetensors").unlink()), 1):
                 self.replace("2", change)

@@ -33,7 +33,7 @@ class Monitoring(unittest.TestCase):
             text = running.get("/metrics").body.decode()
             cls.reasons = re.findall(r'reason="([a-z_]+)"', text)
             for name, labels in samples(text):
-                cls.found.setdefault(name, set()).update(re.findall(r'([a-z]+)="', labels))
+                cls.found.setdefault(name, set()).update(re.findall(r'([a-z0-9_]+)="', labels))
         cls.dashboard = json.loads((FOLDER / "grafana.json").read_text())
         cls.rules = yaml.safe_load((FOLDER / "alerts.yaml").read_text())
 
@@ -50,7 +50,7 @@ class Monitoring(unittest.TestCase):
             for name, inside in re.findall(r"\b(cxr_[a-z_]+)\{([^}]*)\}", quoted):
                 for label in re.findall(r"([a-z]+)\s*[=!]", inside):
                     self.assertIn(label, self.found[name] | FROM_THE_SCRAPE, text)
-            for labels in re.findall(r"\bby \(([a-z, ]+)\)", quoted):
+            for labels in re.findall(r"\bby \(([a-z0-9_, ]+)\)", quoted):
                 self.assertLessEqual(set(labels.split(", ")), known, text)
         return asked
 

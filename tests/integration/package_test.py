@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Packages whose weights were written otherwise, or are broken: package_test.py CXRD MODEL"""
+"""Packages that were changed, written otherwise, or are broken: package_test.py CXRD MODEL"""
 
 import array
 import hashlib
 import json
+import os
 import pathlib
+import re
 import shutil
 import struct
 import subprocess
@@ -44,19 +46,149 @@ def widened(kind, shape, data):
     return "F32", shape, array.array("f", struct.unpack(f"<{len(data) // 2}e", data)).tobytes()
 
 
-class Package(unittest.TestCase):
+def run(*words):
+    """Nothing here may wait for ever."""
+    return subprocess.run([BINARY, *words], capture_output=True, text=True, check=False, timeout=120, stdin=subprocess.DEVNULL)
+
+
+class Copy(unittest.TestCase):
+    """A copy of the model in self.folder."""
+
     def setUp(self):
-        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory())) / "package"
+        self.folder.mkdir()
         self.card = json.loads((MODEL / "model.json").read_text())
-        for file in self.card["weights_sha256"]:
+        for file in ("SHA256SUMS", "model.json", *self.card["weights_sha256"]):
             shutil.copy(MODEL / file, self.folder)
+
+    def write_card(self):
+        (self.folder / "model.json").write_text(json.dumps(self.card))
+
+    def predict(self):
+        return run("predict", "--model", self.folder, "--precision", "fp32", "--format", "json", SAMPLE)
+
+
+class Seal(Copy):
+    def refused(self, *sentences):
+        """By everything that opens it, with exit code 1."""
+        for done in (self.predict(), run("inspect", self.folder), run("bench", "--model", self.folder, "--runs", "1")):
+            self.assertEqual(done.returncode, 1, done.stderr)
+            for sentence in sentences:
+                self.assertIn(sentence, done.stderr)
+
+    def seal(self):
+        done = run("inspect", "--seal", self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return re.search(r"^package_sha256 +([0-9a-f]{64})", done.stdout, re.M)[1]
+
+    def test_one_hash_is_what_sha256sum_says_and_stands_in_every_answer(self):
+        subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=self.folder, check=True)
+        listed = [line.split("  ")[1] for line in (self.folder / "SHA256SUMS").read_text().splitlines()]
+        self.assertEqual(listed, sorted(["model.json", *self.card["weights_sha256"]]))
+        one = hashlib.sha256((self.folder / "SHA256SUMS").read_bytes()).hexdigest()
+        done = run("inspect", self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(f"package_sha256  {one}", done.stdout)
+        self.assertEqual(json.loads(self.predict().stdout)["model"]["package_sha256"], one)
+        self.assertEqual(json.loads(run("bench", "--model", self.folder, "--runs", "1", "--format", "json").stdout)["package_sha256"],
+                         one)
+        self.assertEqual(self.seal(), one)
+
+    def test_a_changed_threshold_is_refused_until_it_is_sealed(self):
+        before = json.loads(self.predict().stdout)["model"]
+        self.card["heads"][0]["labels"][0] |= {"threshold": 0.0001, "threshold_source": "site A, May"}
+        self.write_card()
+        self.refused("model.json: it was changed since the package was sealed", "cxrd inspect --seal")
+        one = self.seal()
+        answer = json.loads(self.predict().stdout)
+        self.assertEqual(answer["model"], before | {"package_sha256": one})
+        self.assertNotEqual(one, before["package_sha256"])
+        self.assertEqual(answer["predictions"][0]["findings"][0]["threshold"], 0.0001)
+
+    def test_what_contradicts_the_weights_is_refused_whoever_sealed_it(self):
+        """Each of these loaded once, under the same version and weights_sha256."""
+        def reverse(card):
+            names = [label["name"] for label in card["heads"][0]["labels"]]
+            for label, name in zip(card["heads"][0]["labels"], reversed(names)):
+                label["name"] = name
+
+        def other_weights(card):
+            card["heads"][0]["labels"][0]["threshold_weights_sha256"] = "0" * 64
+
+        for change, sentence in ((reverse, "but was trained as 'Atelectasis'"),
+                                 (lambda card: card["backbone"].update(registers=0), "'register_tokens' is there, but the network"),
+                                 (lambda card: card["backbone"].update(depth=5), "'blocks.5."),
+                                 (lambda card: card.update(version="1\u0007"), "control characters"),
+                                 (other_weights, "was set on other weights")):
+            with self.subTest(sentence):
+                self.card = json.loads((MODEL / "model.json").read_text())
+                change(self.card)
+                self.write_card()
+                self.refused("model.json")
+                done = run("inspect", "--seal", self.folder)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(sentence, done.stderr)
+                names = sorted(["model.json", *self.card["weights_sha256"]])
+                (self.folder / "SHA256SUMS").write_text(subprocess.run(["sha256sum", *names], cwd=self.folder, check=True,
+                                                                       capture_output=True, text=True).stdout)
+                self.refused(sentence)
+                shutil.copy(MODEL / "SHA256SUMS", self.folder)
+
+    def test_an_older_package_is_told_how_and_sealed(self):
+        (self.folder / "SHA256SUMS").unlink()
+        for head in self.card["heads"]:
+            tensors = read_weights(head["weights"])
+            write_weights(self.folder / head["weights"], tensors)
+            digest = hashlib.sha256((self.folder / head["weights"]).read_bytes()).hexdigest()
+            self.card["weights_sha256"][head["weights"]] = digest
+            for label in head["labels"]:
+                label["threshold_weights_sha256"] = digest
+        self.write_card()
+        expected = json.loads(run("predict", "--model", MODEL, "--precision", "fp32", "--format", "json", SAMPLE).stdout)["predictions"]
+        self.refused("the package is not sealed", "cxrd inspect --seal")
+        self.assertIn("Atelectasis", run("inspect", self.folder).stdout)  # it is shown all the same
+        self.seal()
+        self.assertEqual(json.loads(self.predict().stdout)["predictions"], expected)
+
+    def test_a_pipe_in_a_files_place_holds_nothing_up(self):
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        for file in ("head.risk.safetensors", "model.json", "SHA256SUMS"):
+            with self.subTest(file):
+                (self.folder / file).unlink()
+                os.mkfifo(self.folder / file)
+                done = self.predict()
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(f"{file}: it is a named pipe, where a file is needed.", done.stderr)
+                (self.folder / file).unlink()
+                shutil.copy(MODEL / file, self.folder)
+        for words in (("predict", "--model", MODEL, pipe), ("inspect", pipe), ("serve", "--model", MODEL, "--config", pipe),
+                      ("serve", "--model", MODEL, "--api-keys", pipe),
+                      ("import", "--backbone", pipe, "--image-size", "192", "--output", self.folder / "new", "--head",
+                       f"name=f,kind=findings,weights={pipe}")):
+            with self.subTest(words[0]):
+                done = run(*words)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn("pipe: it is a named pipe, where a file is needed.", done.stderr)
+        done = run("predict", "--model", MODEL, "-")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("Images are not read from standard input", done.stderr)
+
+
+class Weights(Copy):
+    def setUp(self):
+        super().setUp()
+        for head in self.card["heads"]:  # which these tests write anew
+            for label in head["labels"]:
+                del label["threshold_weights_sha256"]
 
     def predict(self):
         for file in self.card["weights_sha256"]:
             self.card["weights_sha256"][file] = hashlib.sha256((self.folder / file).read_bytes()).hexdigest()
-        (self.folder / "model.json").write_text(json.dumps(self.card))
-        return subprocess.run([BINARY, "predict", "--model", self.folder, "--precision", "fp32", "--format", "json", SAMPLE],
-                              capture_output=True, text=True, check=False)
+        self.write_card()
+        done = run("inspect", "--seal", self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return super().predict()
 
     def test_floats_of_any_width_at_any_place_answer_alike(self):
         answers = [self.predict()]

@@ -247,7 +247,7 @@ def samples(text):
             _, _, name, kind = line.split(" ")
             assert name == family and kind in ("counter", "gauge", "histogram"), line
             continue
-        name, labels, value = re.fullmatch(r'([a-z_]+)(\{(?:[a-z]+="[^"\\]*",?)+\})? (\S+)', line).groups()
+        name, labels, value = re.fullmatch(r'([a-z_]+)(\{(?:[a-z0-9_]+="[^"\\]*",?)+\})? (\S+)', line).groups()
         suffixes = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)
         assert kind and name in [family + suffix for suffix in suffixes], line
         assert (name, labels or "") not in found, line

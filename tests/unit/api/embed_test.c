@@ -55,7 +55,8 @@ START_TEST(class_and_mean_come_by_default)
     run("/embed", "image/png", png);
     ck_assert_msg(call.response.code == 200, "%s", call_detail(&call));
     ck_assert_str_eq(json_names(call.json), "request_id,model,embeddings,timing_ms");
-    ck_assert_str_eq(json_names(json_member(call.json, "model")), "name,version,weights_sha256,intended_use");
+    ck_assert_str_eq(json_names(json_member(call.json, "model")),
+                     "name,version,weights_sha256,package_sha256,intended_use");
     ck_assert_str_eq(json_names(embedding(0)), "image,class,mean");
     ck_assert_str_eq(json_names(json_member(embedding(0), "image")),
                      "id,format,width,height,profile,warnings,region");

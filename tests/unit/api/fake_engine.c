@@ -93,6 +93,7 @@ enum status engine_create(const struct engine_options *options, struct failure *
         .head_count = 3,
     };
     memset(engine->card.weights_sha256, 'a', 64);
+    memset(engine->card.package_sha256, 'b', 64);
     *out = engine;
     return STATUS_OK;
 }

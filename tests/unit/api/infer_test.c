@@ -301,6 +301,7 @@ START_TEST(metadata_names_what_goes_in_and_out)
     call_end(&call);
     get("/v2/models/demo/versions/1.2.3", 200);
     ck_assert_str_eq(json_text(json_first(json_member(call.json, "versions"))), "1.2.3");
+    ck_assert_int_eq(json_text(json_member(json_member(call.json, "properties"), "package_sha256"))[63], 'b');
     ck_assert_str_eq(json_text(json_member(json_first(json_member(call.json, "inputs")), "datatype")),
                      "BYTES");
     ck_assert_uint_eq(json_length(json_member(call.json, "outputs")), 11);

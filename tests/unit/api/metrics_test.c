@@ -49,6 +49,18 @@ static void run(struct api *api, const char *method, const char *target, struct 
     call_end(&call);
 }
 
+#define B16 "bbbbbbbbbbbbbbbb"
+#define MODEL_INFO(name) \
+    "cxr_model_info{name=\"" name "\",version=\"1.2.3\",package_sha256=\"" B16 B16 B16 B16 "\"}"
+
+static size_t lines_with(const char *text, const char *start)
+{
+    size_t count = 0;
+    for (const char *at = text; (at = strstr(at, start)); at++)
+        count += at == text || at[-1] == '\n';
+    return count;
+}
+
 START_TEST(answers_and_their_stages_are_counted)
 {
     struct bytes png = picture(100, 80);
@@ -77,6 +89,8 @@ START_TEST(answers_and_their_stages_are_counted)
         ck_assert(value_in(text, "cxr_device_memory_bytes") == 2 << 20);
         ck_assert(value_in(text, "cxr_device_lost_total") == 0);
         ck_assert(value_in(text, "cxr_build_info{version=\"" CXRD_VERSION "\"}") == 1);
+        ck_assert(value_in(text, MODEL_INFO("demo")) == 1);
+        ck_assert_uint_eq(lines_with(text, "cxr_model_info{"), 2); /* one an engine */
         free(text);
     }
     free((void *)png.data);
@@ -173,6 +187,21 @@ START_TEST(many_threads_count_at_once)
 }
 END_TEST
 
+START_TEST(a_models_name_is_escaped)
+{
+    const struct engine_options options = {.model = "a \"b\" \\c"};
+    struct failure failure;
+    struct engine *engine = NULL;
+    struct buffer text = {.maximum = METRICS_BYTES_MAX};
+    ck_assert_int_eq(engine_create(&options, &failure, &engine), STATUS_OK);
+    metrics_print_models(&text, &engine, 1);
+    buffer_append(&text, "", 1);
+    ck_assert(value_in((const char *)text.data, MODEL_INFO("a \\\"b\\\" \\\\c")) == 1);
+    buffer_finish(&text);
+    engine_destroy(&engine);
+}
+END_TEST
+
 static const char *wide_route(size_t route)
 {
     static char names[64][64];
@@ -208,6 +237,7 @@ int main(void)
     tcase_add_test(cases, refusals_are_counted_by_their_reason);
     tcase_add_test(cases, before_the_model_is_loaded_there_are_metrics_too);
     tcase_add_test(cases, many_threads_count_at_once);
+    tcase_add_test(cases, a_models_name_is_escaped);
     tcase_add_test(cases, whatever_was_counted_fits);
     return suite_run("api/metrics", cases);
 }

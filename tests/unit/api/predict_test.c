@@ -63,7 +63,8 @@ START_TEST(the_answer_has_the_shape_of_the_contract)
     run("/predict?attention_for=all", "image/png", png);
     ck_assert_int_eq(call.response.code, 200);
     ck_assert_str_eq(json_names(call.json), "request_id,model,predictions,timing_ms");
-    ck_assert_str_eq(json_names(json_member(call.json, "model")), "name,version,weights_sha256,intended_use");
+    ck_assert_str_eq(json_names(json_member(call.json, "model")),
+                     "name,version,weights_sha256,package_sha256,intended_use");
     ck_assert_str_eq(json_names(json_member(call.json, "timing_ms")),
                      "decode,preprocess,queue,inference,total");
     ck_assert_str_eq(json_names(prediction(0)), "image,findings,risk_scores,attention_maps");

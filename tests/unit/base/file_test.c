@@ -3,10 +3,14 @@
 
 #include <check.h>
 #include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static char folder[64];
@@ -55,11 +59,13 @@ START_TEST(written_is_what_is_read_and_mapped)
     ck_assert_uint_eq(content.size, 5);
     ck_assert_mem_eq(content.data, "a\0b\n\xff", 5);
     free((void *)content.data);
-    ck_assert_int_eq(file_map(path, &failure, &content), STATUS_OK);
-    ck_assert_uint_eq(content.size, 5);
-    ck_assert_mem_eq(content.data, "a\0b\n\xff", 5);
-    file_unmap(&content);
-    ck_assert_ptr_null(content.data);
+    struct file_mapping mapping;
+    ck_assert_int_eq(file_map(path, &failure, &mapping), STATUS_OK);
+    ck_assert_uint_eq(mapping.content.size, 5);
+    ck_assert_mem_eq(mapping.content.data, "a\0b\n\xff", 5);
+    ck_assert_int_eq(file_unchanged(&mapping, &failure), STATUS_OK);
+    file_unmap(&mapping);
+    ck_assert_ptr_null(mapping.content.data);
     ck_assert_uint_eq(folder_count(), 1); /* no temporary file is left */
     free(path);
 }
@@ -88,10 +94,10 @@ START_TEST(empty_file)
     ck_assert_int_eq(file_read(path, 0, &failure, &content), STATUS_OK);
     ck_assert_uint_eq(content.size, 0);
     free((void *)content.data);
-    content.size = 9;
-    ck_assert_int_eq(file_map(path, &failure, &content), STATUS_OK);
-    ck_assert_uint_eq(content.size, 0);
-    file_unmap(&content);
+    struct file_mapping mapping = {.content.size = 9};
+    ck_assert_int_eq(file_map(path, &failure, &mapping), STATUS_OK);
+    ck_assert_uint_eq(mapping.content.size, 0);
+    file_unmap(&mapping);
     free(path);
 }
 END_TEST
@@ -111,17 +117,140 @@ START_TEST(bound_is_kept)
 }
 END_TEST
 
-START_TEST(missing_and_irregular_files)
+/* Reading and mapping end in the same sentence. */
+static void check_refused(const char *path, enum status status, const char *sentence)
 {
     struct failure failure = {0};
     struct bytes content = {NULL, 77};
-    char *path = file_join(folder, "absent");
-    ck_assert_int_eq(file_read(path, 100, &failure, &content), STATUS_NOT_FOUND);
-    ck_assert_ptr_nonnull(strstr(failure.sentence, "absent"));
-    ck_assert_int_eq(file_map(path, &failure, &content), STATUS_NOT_FOUND);
-    ck_assert_int_eq(file_read(folder, 100, &failure, &content), STATUS_INVALID_FILE);
-    ck_assert_int_eq(file_map("/dev/null", &failure, &content), STATUS_INVALID_FILE);
+    struct file_mapping mapping = {.descriptor = 77};
+    ck_assert_int_eq(file_read(path, 100, &failure, &content), status);
+    ck_assert_msg(strstr(failure.sentence, sentence) != NULL, "got: %s", failure.sentence);
+    ck_assert_int_eq(file_map(path, &failure, &mapping), status);
+    ck_assert_msg(strstr(failure.sentence, sentence) != NULL, "got: %s", failure.sentence);
     ck_assert_uint_eq(content.size, 77);
+    ck_assert_int_eq(mapping.descriptor, 77);
+}
+
+/* None is waited for: nothing ever writes to the pipe. */
+START_TEST(what_is_no_file_is_named)
+{
+    char *absent = file_join(folder, "absent"), *pipe = file_join(folder, "pipe"),
+         *loop = file_join(folder, "loop"), *path = file_join(folder, "socket");
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    ck_assert_int_eq(mkfifo(pipe, 0600), 0);
+    ck_assert_int_eq(symlink(loop, loop), 0);
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    check_refused(absent, STATUS_NOT_FOUND, "absent: No such file or directory.");
+    check_refused(folder, STATUS_INVALID_FILE, "it is a folder, where a file is needed.");
+    check_refused(pipe, STATUS_INVALID_FILE, "pipe: it is a named pipe, where a file is needed.");
+    check_refused("/dev/null", STATUS_INVALID_FILE, "/dev/null: it is a device, where a file is needed.");
+    check_refused(path, STATUS_INVALID_FILE, "socket: it is a socket");
+    check_refused(loop, STATUS_INVALID_FILE, "loop: Too many levels of symbolic links.");
+    close(listener);
+    free(path);
+    free(loop);
+    free(pipe);
+    free(absent);
+}
+END_TEST
+
+START_TEST(a_mapped_file_knows_that_it_was_changed)
+{
+    char *path = file_join(folder, "weights.bin");
+    struct failure failure = {0};
+    struct file_mapping mapping;
+    ck_assert_int_eq(file_write(path, of_text("0123456789"), &failure), STATUS_OK);
+    ck_assert_int_eq(file_map(path, &failure, &mapping), STATUS_OK);
+    ck_assert_int_eq(file_write(path, of_text("another"), &failure), STATUS_OK); /* in its place, not in it */
+    ck_assert_int_eq(file_unchanged(&mapping, &failure), STATUS_OK);
+    file_unmap(&mapping);
+    ck_assert_int_eq(file_map(path, &failure, &mapping), STATUS_OK);
+    FILE *stream = fopen(path, "r+");
+    fputs("x", stream);
+    fclose(stream);
+    const struct timespec times[2] = {{1, 0}, {1, 0}};
+    ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0),
+                     0); /* a clock too coarse to tell is no excuse here */
+    ck_assert_int_eq(file_unchanged(&mapping, &failure), STATUS_INVALID_FILE);
+    ck_assert_str_eq(failure.sentence, "It was changed while it was in use.");
+    file_unmap(&mapping);
+    free(path);
+}
+END_TEST
+
+START_TEST(a_mapped_file_that_is_cut_short_reads_as_zeros)
+{
+    enum { PAGES = 3 };
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *path = file_join(folder, "weights.bin");
+    struct failure failure = {0};
+    struct file_mapping mapping;
+    uint8_t *content = memory_allocate(PAGES, page);
+    memset(content, 7, PAGES * page);
+    ck_assert_int_eq(file_write(path, (struct bytes){content, PAGES * page}, &failure), STATUS_OK);
+    ck_assert_int_eq(file_map(path, &failure, &mapping), STATUS_OK);
+    ck_assert_uint_eq(mapping.content.data[PAGES * page - 1], 7);
+    ck_assert_int_eq(truncate(path, (off_t)page), 0);
+    ck_assert_uint_eq(mapping.content.data[page - 1], 7);
+    ck_assert_uint_eq(mapping.content.data[page], 0);
+    ck_assert_uint_eq(mapping.content.data[PAGES * page - 1], 0);
+    ck_assert_int_eq(file_unchanged(&mapping, &failure), STATUS_INVALID_FILE);
+    file_unmap(&mapping);
+    free(content);
+    free(path);
+}
+END_TEST
+
+/* Any other bus error ends the process as ever. */
+START_TEST(other_bus_errors_are_not_hidden)
+{
+    char *path = file_join(folder, "weights.bin");
+    struct failure failure = {0};
+    struct file_mapping mapping;
+    signal(SIGBUS, SIG_DFL); /* a sanitizer's handler would end it otherwise */
+    ck_assert_int_eq(file_write(path, of_text("0123456789"), &failure), STATUS_OK);
+    ck_assert_int_eq(file_map(path, &failure, &mapping), STATUS_OK);
+    raise(SIGBUS);
+}
+END_TEST
+
+START_TEST(text_comes_without_a_byte_order_mark)
+{
+    static const struct {
+        const char *content;
+        size_t size;
+        const char *text; /* NULL: refused */
+    } cases[] = {{"\xef\xbb\xbf"
+                  "abc",
+                  6, "abc"},
+                 {"abc", 3, "abc"},
+                 {"\xef\xbb\xbf", 3, ""},
+                 {"\xef\xbb", 2, "\xef\xbb"},
+                 {"\xff\xfe"
+                  "a\0",
+                  4, NULL},
+                 {"\xfe\xff"
+                  "\0a",
+                  4, NULL}};
+    char *path = file_join(folder, "labels.txt");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct failure failure = {0};
+        struct bytes text = {0};
+        ck_assert_int_eq(
+            file_write(path, (struct bytes){(const uint8_t *)cases[i].content, cases[i].size}, &failure),
+            STATUS_OK);
+        enum status status = file_read_text(path, 100, &failure, &text);
+        ck_assert_int_eq(status, cases[i].text ? STATUS_OK : STATUS_INVALID_FILE);
+        if (cases[i].text) {
+            ck_assert_uint_eq(text.size, strlen(cases[i].text));
+            ck_assert_mem_eq(text.data, cases[i].text, text.size);
+        } else {
+            ck_assert_ptr_nonnull(strstr(failure.sentence, "labels.txt: it is UTF-16; save it as UTF-8."));
+        }
+        free((void *)text.data);
+    }
     free(path);
 }
 END_TEST
@@ -159,7 +288,11 @@ int main(void)
     tcase_add_test(cases, written_files_are_readable_by_others);
     tcase_add_test(cases, empty_file);
     tcase_add_test(cases, bound_is_kept);
-    tcase_add_test(cases, missing_and_irregular_files);
+    tcase_add_test(cases, what_is_no_file_is_named);
+    tcase_add_test(cases, a_mapped_file_knows_that_it_was_changed);
+    tcase_add_test(cases, a_mapped_file_that_is_cut_short_reads_as_zeros);
+    tcase_add_test_raise_signal(cases, other_bus_errors_are_not_hidden, SIGBUS);
+    tcase_add_test(cases, text_comes_without_a_byte_order_mark);
     tcase_add_test(cases, failed_write_leaves_the_old_file_alone);
     tcase_add_test(cases, join);
     return suite_run("base/file", cases);

@@ -267,6 +267,20 @@ START_TEST(building_and_printing)
 }
 END_TEST
 
+START_TEST(a_member_is_set_in_its_place)
+{
+    struct json *root = json_object();
+    json_add_number(root, "a", 1);
+    json_add_number(root, "b", 2);
+    json_set(root, "a", json_text_value("x"));
+    json_set(root, "c", json_null());
+    char *text = json_print(root, false);
+    ck_assert_str_eq(text, "{\"a\":\"x\",\"b\":2,\"c\":null}");
+    free(text);
+    json_destroy(&root);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("json");
@@ -281,6 +295,7 @@ int main(void)
     tcase_add_test(cases, integers_are_whole_and_in_range);
     tcase_add_test(cases, floats_come_back_bit_for_bit);
     tcase_add_test(cases, floats_are_printed_short);
+    tcase_add_test(cases, a_member_is_set_in_its_place);
     tcase_add_test(cases, building_and_printing);
     return suite_run("base/json", cases);
 }

@@ -3,7 +3,9 @@
 #include "tests/unit/suite.h"
 
 #include <check.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void expect(const char *text, const char *digest)
 {
@@ -36,10 +38,26 @@ START_TEST(digests_are_compared_whole)
 }
 END_TEST
 
+START_TEST(a_file_has_the_digest_of_its_bytes)
+{
+    char path[] = "/tmp/sha256_test.XXXXXX", hex[SHA256_HEX_BYTES] = "";
+    struct failure failure = {0};
+    int fd = mkstemp(path);
+    ck_assert_int_eq(write(fd, "abc", 3), 3);
+    close(fd);
+    ck_assert_int_eq(sha256_file(path, &failure, hex), STATUS_OK);
+    ck_assert_str_eq(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    unlink(path);
+    ck_assert_int_eq(sha256_file(path, &failure, hex), STATUS_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(failure.sentence, path));
+}
+END_TEST
+
 int main(void)
 {
     TCase *all = tcase_create("all");
     tcase_add_test(all, known_digests);
+    tcase_add_test(all, a_file_has_the_digest_of_its_bytes);
     tcase_add_test(all, digests_are_compared_whole);
     return suite_run("sha256", all);
 }

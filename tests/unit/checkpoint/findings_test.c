@@ -36,7 +36,7 @@ START_TEST(wrong_labels_are_named)
         const char *text, *sentence;
     } cases[] = {
         {"a\nb\na\n", "The label 'a' stands twice."},
-        {"a\nb\x1b[2J\n", "Line 2 holds a control character."},
+        {"a\nb\x1b[2J\n", "Line 2 holds a control character or is not UTF-8."},
         {longest, "Line 2 is over 128 bytes long, too long for a label."},
         {many, "It holds over 4096 labels."},
     };

@@ -21,16 +21,21 @@ static const struct {
     {"_orig_mod.register_tokens", NAME_KNOWN, "register_tokens"},
     {"pos_embed", NAME_KNOWN, "pos_embed"},
     {"norm.bias", NAME_KNOWN, "norm.bias"},
-    {"backbone.mask_token", NAME_IGNORED, NULL},
-    {"dino_head.mlp.0.weight", NAME_IGNORED, NULL},
-    {"ibot_head.last_layer.weight_g", NAME_IGNORED, NULL},
-    {"student.backbone.norm.bias", NAME_IGNORED, NULL},
-    {"1.classifiers_dict.x.linear.weight", NAME_IGNORED, NULL},
-    {"head.weight", NAME_IGNORED, NULL},
-    {"backbone.blocks.0.attn.q_norm.weight", NAME_UNKNOWN, "0.attn.q_norm.weight"},
-    {"blocks.0.1.2.norm1.weight", NAME_UNKNOWN, "0.1.2.norm1.weight"},
-    {"blocks.x.norm1.weight", NAME_UNKNOWN, "x.norm1.weight"},
-    {"blocks.123456.norm1.weight", NAME_UNKNOWN, "123456.norm1.weight"},
+    {"backbone.mask_token", NAME_HARMLESS, NULL},
+    {"dino_head.mlp.0.weight", NAME_HARMLESS, NULL},
+    {"ibot_head.last_layer.weight_g", NAME_HARMLESS, NULL},
+    {"student.backbone.norm.bias", NAME_HARMLESS, NULL},
+    {"1.classifiers_dict.x.linear.weight", NAME_HARMLESS, NULL},
+    {"head.weight", NAME_HARMLESS, NULL},
+    {"mask_tokens", NAME_UNKNOWN, "mask_tokens"},
+    {"backbone.norm_pre.weight", NAME_UNKNOWN, "norm_pre.weight"},
+    {"fc_norm.bias", NAME_UNKNOWN, "fc_norm.bias"},
+    {"register_token", NAME_UNKNOWN, "register_token"},
+    {"model.cls_token", NAME_UNKNOWN, "model.cls_token"},
+    {"backbone.blocks.0.attn.q_norm.weight", NAME_UNKNOWN, "blocks.0.attn.q_norm.weight"},
+    {"blocks.0.1.2.norm1.weight", NAME_UNKNOWN, "blocks.0.1.2.norm1.weight"},
+    {"blocks.x.norm1.weight", NAME_UNKNOWN, "blocks.x.norm1.weight"},
+    {"blocks.123456.norm1.weight", NAME_UNKNOWN, "blocks.123456.norm1.weight"},
 };
 
 START_TEST(backbone_names)
@@ -55,9 +60,13 @@ static const struct {
     {"1.linear.bias", NAME_KNOWN, "", "linear.bias"},
     {"decoder.duplicate_pooling_bias", NAME_KNOWN, "", "duplicate_pooling_bias"},
     {"classifiers_dict.a.decoder.layers.1.norm1.weight", NAME_UNKNOWN, "a", "layers.1.norm1.weight"},
-    {"0.backbone.norm.weight", NAME_IGNORED, NULL, NULL},
-    {"classifiers_dict.a", NAME_IGNORED, NULL, NULL},
-    {"cls_token", NAME_IGNORED, NULL, NULL},
+    {"0.backbone.norm.weight", NAME_HARMLESS, NULL, NULL},
+    {"cls_token", NAME_HARMLESS, NULL, NULL},
+    {"dino_head.mlp.0.weight", NAME_HARMLESS, NULL, NULL},
+    {"classifiers_dict.a", NAME_UNKNOWN, "", "classifiers_dict.a"},
+    {"classifiers_dict.a.norm.weight", NAME_UNKNOWN, "a", "norm.weight"},
+    {"0.norm_pre.weight", NAME_UNKNOWN, "", "norm_pre.weight"},
+    {"scale", NAME_UNKNOWN, "", "scale"},
 };
 
 START_TEST(head_names)
@@ -81,7 +90,32 @@ START_TEST(names_of_any_length_fit)
     ck_assert_int_eq(name_of_head(key, candidate, name), NAME_UNKNOWN);
     memcpy(key, "classifiers_dict.", 17);
     memcpy(key + 1000, ".decoder.", 9);
-    ck_assert_int_eq(name_of_head(key, candidate, name), NAME_IGNORED);
+    ck_assert_int_eq(name_of_head(key, candidate, name), NAME_UNKNOWN);
+}
+END_TEST
+
+static const struct {
+    const char *name;
+    bool of_backbone;
+    const char *nearest; /* NULL: none is near */
+} nearest[] = {
+    {"register_token", true, "register_tokens"},
+    {"model.cls_token", true, "cls_token"},
+    {"blocks.7.attn.qkv.wieght", true, "blocks.7.attn.qkv.weight"},
+    {"blocks.1.7.norm3.bias", true, "blocks.7.norm1.bias"},
+    {"position_bias_table", true, NULL},
+    {"query_embeds", false, "query_embed"},
+    {"linear.weights", false, "linear.weight"},
+    {"cls_token", false, NULL},
+};
+
+START_TEST(the_nearest_known_name)
+{
+    char name[NAME_BYTES] = "";
+    bool found = name_nearest(nearest[_i].name, nearest[_i].of_backbone, name);
+    ck_assert_msg(found == (nearest[_i].nearest != NULL), "%s", name);
+    if (found)
+        ck_assert_str_eq(name, nearest[_i].nearest);
 }
 END_TEST
 
@@ -109,6 +143,7 @@ int main(void)
     TCase *all = tcase_create("all");
     tcase_add_loop_test(all, backbone_names, 0, sizeof backbone / sizeof *backbone);
     tcase_add_loop_test(all, head_names, 0, sizeof heads / sizeof *heads);
+    tcase_add_loop_test(all, the_nearest_known_name, 0, sizeof nearest / sizeof *nearest);
     tcase_add_test(all, names_of_any_length_fit);
     tcase_add_test(all, candidates_say_blocks_and_pooling);
     return suite_run("names", all);

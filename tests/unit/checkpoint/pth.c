@@ -188,6 +188,13 @@ void pth_begin(struct pth *pth, const char *wrapper)
     }
 }
 
+void pth_beside(struct pth *pth, const char *name)
+{
+    pickle_bytes(&pth->pickle, "s", 1);
+    pickle_text(&pth->pickle, name);
+    pickle_bytes(&pth->pickle, "}", 1);
+}
+
 void pth_tensor(struct pth *pth, const char *name, size_t rank, const size_t *shape, float scale)
 {
     size_t elements = 1, strides[8];

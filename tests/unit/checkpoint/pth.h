@@ -26,6 +26,8 @@ struct pth {
 
 /* {wrapper: {...}}, or {...} when NULL. */
 void pth_begin(struct pth *pth, const char *wrapper);
+/* Ends the dict under the wrapper, which must be there, and begins another beside it. */
+void pth_beside(struct pth *pth, const char *name);
 /* A float32 tensor; element i is pth_value(i) * scale. */
 void pth_tensor(struct pth *pth, const char *name, size_t rank, const size_t *shape, float scale);
 float pth_value(size_t i);

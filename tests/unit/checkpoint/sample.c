@@ -22,6 +22,7 @@ static void put(struct pth *pth, const struct sample_changes *changes, const cha
 
 static void put_block(struct pth *pth, const struct sample_changes *changes, size_t block)
 {
+    const size_t hidden = changes->hidden ? changes->hidden : HIDDEN;
     const struct {
         const char *part;
         size_t rank, rows, columns;
@@ -37,10 +38,10 @@ static void put_block(struct pth *pth, const struct sample_changes *changes, siz
         {"attn.proj.bias", 1, WIDTH, 0, false},
         {"ls1.gamma", 1, WIDTH, 0, false},
         {"ls2.gamma", 1, WIDTH, 0, false},
-        {changes->gelu ? "mlp.fc1.weight" : "mlp.w12.weight", 2, changes->gelu ? HIDDEN : 2 * HIDDEN, WIDTH,
+        {changes->gelu ? "mlp.fc1.weight" : "mlp.w12.weight", 2, changes->gelu ? hidden : 2 * hidden, WIDTH,
          true},
-        {changes->gelu ? "mlp.fc1.bias" : "mlp.w12.bias", 1, changes->gelu ? HIDDEN : 2 * HIDDEN, 0, false},
-        {changes->gelu ? "mlp.fc2.weight" : "mlp.w3.weight", 2, WIDTH, HIDDEN, true},
+        {changes->gelu ? "mlp.fc1.bias" : "mlp.w12.bias", 1, changes->gelu ? hidden : 2 * hidden, 0, false},
+        {changes->gelu ? "mlp.fc2.weight" : "mlp.w3.weight", 2, WIDTH, hidden, true},
         {changes->gelu ? "mlp.fc2.bias" : "mlp.w3.bias", 1, WIDTH, 0, false},
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
@@ -69,6 +70,12 @@ void sample_backbone(const char *path, const struct sample_changes *changes)
     put(&pth, changes, "norm.weight", 1, (size_t[]){WIDTH}, 1);
     put(&pth, changes, "norm.bias", 1, (size_t[]){WIDTH}, 1);
     pth_tensor(&pth, "dino_head.mlp.0.weight", 2, (size_t[]){2, WIDTH}, 1);
+    if (changes->add)
+        pth_tensor(&pth, changes->add, 1, (size_t[]){WIDTH}, 1);
+    if (changes->beside) {
+        pth_beside(&pth, changes->beside);
+        pth_tensor(&pth, "norm.weight", 1, (size_t[]){WIDTH}, 1);
+    }
     pth_end(&pth, path);
 }
 
@@ -117,5 +124,7 @@ void sample_linear(const char *path, const struct sample_changes *changes)
                    (size_t[]){changes->classes, 2 * WIDTH}, (float)(i + 1));
         pth_tensor(&pth, arena_format(pth.arena, "%s.bias", prefix), 1, (size_t[]){changes->classes}, 1);
     }
+    if (changes->add)
+        pth_tensor(&pth, changes->add, 1, (size_t[]){WIDTH}, 1);
     pth_end(&pth, path);
 }

@@ -4,15 +4,18 @@
 
 #include "tests/unit/checkpoint/pth.h"
 
-enum { WIDTH = 64, DEPTH = 2, PATCH = 2, GRID = 3, HIDDEN = 24, EMBED = 8, INNER = 2048 };
+enum { WIDTH = 64, DEPTH = 2, PATCH = 8, GRID = 3, HIDDEN = 64, EMBED = 128, INNER = 2048 };
 
 /* What a test changes of the files that are made for it. */
 struct sample_changes {
-    const char *skip;  /* leaves this backbone tensor out */
-    const char *widen; /* gives this one 65 values in its last dimension */
-    float scale;       /* of block 0's attn.proj.weight */
-    bool gelu, plain;  /* GELU instead of SwiGLU; no registers, LayerScale or biases */
-    size_t candidates; /* of the head file */
+    const char *skip;   /* leaves this backbone tensor out */
+    const char *widen;  /* gives this one 65 values in its last dimension */
+    const char *add;    /* a tensor more, of this whole key */
+    const char *beside; /* a dict of this name beside the state dict, with a tensor */
+    size_t hidden;      /* of the feed-forward; 0: HIDDEN */
+    float scale;        /* of block 0's attn.proj.weight */
+    bool gelu, plain;   /* GELU instead of SwiGLU; no registers, LayerScale or biases */
+    size_t candidates;  /* of the head file */
     size_t classes;
 };
 extern const struct sample_changes SAMPLE_AS_IS;

@@ -1,4 +1,4 @@
-#include "engine/model/card.h"
+#include "engine/package/card.h"
 
 const char *head_kind_name(enum head_kind kind)
 {

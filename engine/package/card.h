@@ -2,8 +2,8 @@
  *
  * Everything here is read-only after package_open and owned by the package.
  */
-#ifndef CXRD_ENGINE_MODEL_CARD_H
-#define CXRD_ENGINE_MODEL_CARD_H
+#ifndef CXRD_ENGINE_PACKAGE_CARD_H
+#define CXRD_ENGINE_PACKAGE_CARD_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,9 +16,10 @@ struct code {
 
 struct label {
     const char *name;
-    double threshold;             /* positive when probability >= threshold */
-    const char *threshold_source; /* "default", or how it was set */
-    bool calibrated;              /* probability = sigmoid(scale * logit + offset); else the plain sigmoid */
+    double threshold;                     /* positive when probability >= threshold */
+    const char *threshold_source;         /* "default", or how it was set */
+    const char *threshold_weights_sha256; /* of the weights it was set on (binding.h); NULL: not said */
+    bool calibrated; /* probability = sigmoid(scale * logit + offset); else the plain sigmoid */
     double scale, offset;
     const struct code *codes;
     size_t code_count;
@@ -33,6 +34,7 @@ struct head_card {
     enum head_type type;
     const char *definition; /* what a risk score means; NULL for findings */
     const char *weights;    /* file name inside the package */
+    const char *sha256;     /* of that file, as model.json states it */
     uint32_t blocks;        /* how many of the last blocks feed it */
     bool average_pool;      /* linear heads: the mean patch token of the last block is appended */
     const struct label *labels;
@@ -43,6 +45,7 @@ enum ffn_kind { FFN_SWIGLU, FFN_GELU };
 
 struct backbone_card {
     const char *weights; /* file name inside the package */
+    const char *sha256;  /* of that file, as model.json states it */
     uint32_t width, depth, heads, patch_size, image_size, registers;
     enum ffn_kind ffn;
     uint32_t ffn_hidden;
@@ -53,6 +56,8 @@ struct backbone_card {
 struct model_card {
     const char *name, *version, *intended_use, *profile;
     char weights_sha256[65]; /* over the hashes of all weight files, in the order of their names */
+    char package_sha256[65]; /* of SHA256SUMS: over everything that decides an answer; empty before it is read
+                              */
     struct backbone_card backbone;
     const struct head_card *heads;
     size_t head_count;

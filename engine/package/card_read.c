@@ -1,4 +1,7 @@
-#include "engine/model/card_read.h"
+#include "engine/package/card_read.h"
+
+#include "engine/base/sha256.h"
+#include "engine/base/utf8.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +11,7 @@ enum {
     LABELS_MAX = 4096,
     CODES_MAX = 64,
     DEPTH_MAX = 128,
+    JSON_DEPTH_MAX = 16,
     WIDTH_MAX = 2048, /* the widest row the LayerNorm kernels take */
     IMAGE_SIZE_MAX = 4096,
 };
@@ -24,6 +28,26 @@ static void refuse(struct reader *reader, const char *where, const char *name, c
     if (!reader->status)
         reader->status = failure_set(reader->failure, STATUS_INVALID_FILE, "\"%s\" of %s must be %s.", name,
                                      where, wanted);
+}
+
+/* What goes into replies, logs and file names must be fit to be shown; and what a member says must not depend
+ * on which of two a reader takes. */
+static void check_document(struct reader *reader, const struct json *value, const char *name)
+{
+    const char *text = json_text(value), *twice = json_duplicate_name(value);
+    if (reader->status)
+        return;
+    if (!utf8_is_plain(name, strlen(name)))
+        reader->status = failure_set(reader->failure, STATUS_INVALID_FILE,
+                                     "The name of a member holds control characters or is not UTF-8.");
+    else if (text && !utf8_is_plain(text, strlen(text)))
+        reader->status = failure_set(reader->failure, STATUS_INVALID_FILE,
+                                     "\"%.80s\" holds control characters or is not UTF-8.", name);
+    else if (twice && utf8_is_plain(twice, strlen(twice)))
+        reader->status =
+            failure_set(reader->failure, STATUS_INVALID_FILE, "\"%.80s\" stands twice in one object.", twice);
+    for (const struct json *at = json_first(value); at; at = json_next(at))
+        check_document(reader, at, json_name(at) ? json_name(at) : name);
 }
 
 static const char *optional_text(struct reader *reader, const struct json *object, const char *name)
@@ -115,6 +139,7 @@ static void read_label(struct reader *reader, const struct json *object, struct 
     label->name = read_text(reader, object, "a label", "name");
     label->threshold = read_number(reader, object, label->name, "threshold", 0, 1);
     label->threshold_source = read_text(reader, object, label->name, "threshold_source");
+    label->threshold_weights_sha256 = optional_text(reader, object, "threshold_weights_sha256");
     const struct json *calibration = json_member(object, "calibration");
     label->calibrated = calibration != NULL;
     label->scale = 1;
@@ -165,7 +190,8 @@ static void read_head(struct reader *reader, const struct json *object, uint32_t
     read_labels(reader, object, head);
 }
 
-static void read_heads(struct reader *reader, const struct json *root, struct model_card *card)
+/* The array stays open for what follows. */
+static struct head_card *read_heads(struct reader *reader, const struct json *root, struct model_card *card)
 {
     const struct json *list =
         read_array(reader, root, "model.json", "heads", 1, HEADS_MAX, &card->head_count);
@@ -178,6 +204,7 @@ static void read_heads(struct reader *reader, const struct json *root, struct mo
                 refuse(reader, "model.json", "heads", "a list without a name that stands twice");
     }
     card->heads = heads;
+    return heads;
 }
 
 static void read_backbone(struct reader *reader, const struct json *root, struct backbone_card *backbone)
@@ -203,11 +230,54 @@ static void read_backbone(struct reader *reader, const struct json *root, struct
         refuse(reader, where, "ffn_hidden", "a multiple of 64");
 }
 
+/* The stated hash of one weight file. */
+static const char *read_hash(struct reader *reader, const struct json *hashes, const char *file)
+{
+    const char *hash = optional_text(reader, hashes, file);
+    if (!hash || strlen(hash) != SHA256_HEX_BYTES - 1 || strspn(hash, "0123456789abcdef") != strlen(hash))
+        refuse(reader, "\"weights_sha256\"", file, "the SHA-256 of that file, 64 lower-case digits");
+    return hash;
+}
+
+static bool is_weights(const struct model_card *card, const char *file)
+{
+    bool found = !strcmp(file, card->backbone.weights);
+    for (size_t i = 0; i < card->head_count; i++)
+        found = found || !strcmp(file, card->heads[i].weights);
+    return found;
+}
+
+static void read_hashes(struct reader *reader, const struct json *root, struct model_card *card,
+                        struct head_card *heads)
+{
+    const struct json *hashes = json_member(root, "weights_sha256");
+    card->backbone.sha256 = read_hash(reader, hashes, card->backbone.weights);
+    for (size_t i = 0; i < card->head_count; i++)
+        heads[i].sha256 = read_hash(reader, hashes, heads[i].weights);
+    for (const struct json *at = json_first(hashes); at && !reader->status; at = json_next(at))
+        if (!json_name(at) || !is_weights(card, json_name(at)))
+            reader->status = failure_set(reader->failure, STATUS_INVALID_FILE,
+                                         "\"weights_sha256\" has \"%.80s\", which is the weights of nothing.",
+                                         json_name(at) ? json_name(at) : "");
+}
+
+enum status card_parse(struct bytes text, struct failure *failure, struct json **out)
+{
+    static const uint8_t mark[] = {0xef, 0xbb, 0xbf}; /* which some editors put before UTF-8 */
+    if (text.size >= sizeof mark && !memcmp(text.data, mark, sizeof mark))
+        text = (struct bytes){text.data + sizeof mark, text.size - sizeof mark};
+    enum status status = json_parse(text, JSON_DEPTH_MAX, failure, out);
+    if (status && failure)
+        failure->status = STATUS_INVALID_FILE; /* the JSON parser calls it a bad request */
+    return status ? STATUS_INVALID_FILE : STATUS_OK;
+}
+
 enum status card_read(const struct json *root, struct arena *arena, struct failure *failure,
                       struct model_card *out)
 {
     struct reader reader = {.arena = arena, .failure = failure};
     struct model_card card = {0};
+    check_document(&reader, root, "model.json");
     read_integer(&reader, root, "model.json", "format", 1, 1);
     card.name = read_text(&reader, root, "model.json", "name");
     card.version = read_text(&reader, root, "model.json", "version");
@@ -216,7 +286,7 @@ enum status card_read(const struct json *root, struct arena *arena, struct failu
     if (!reader.status && strcmp(card.profile, "chexfound"))
         refuse(&reader, "\"preprocessing\"", "profile", "\"chexfound\"");
     read_backbone(&reader, root, &card.backbone);
-    read_heads(&reader, root, &card);
+    read_hashes(&reader, root, &card, read_heads(&reader, root, &card));
     if (reader.status)
         return reader.status;
     *out = card;

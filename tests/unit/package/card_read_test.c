@@ -1,5 +1,5 @@
 /* model.json to a card: what is read, and each thing that can be wrong with it. */
-#include "engine/model/card_read.h"
+#include "engine/package/card_read.h"
 #include "tests/unit/suite.h"
 
 #include <check.h>
@@ -17,7 +17,10 @@ static const char GOOD[] =
     "\"labels\":[{\"name\":\"Edema\",\"threshold\":0.25,\"threshold_source\":\"default\","
     "\"calibration\":{\"scale\":2,\"offset\":-1},"
     "\"codes\":[{\"system\":\"http://snomed.info/sct\",\"code\":\"19242006\"}]},"
-    "{\"name\":\"Hernia\",\"threshold\":0.5,\"threshold_source\":\"default\"}]}]}";
+    "{\"name\":\"Hernia\",\"threshold\":0.5,\"threshold_source\":\"default\"}]}],"
+    "\"weights_sha256\":{"
+    "\"b.safetensors\":\"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\","
+    "\"h.safetensors\":\"cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc\"}}";
 
 /* GOOD with `from` replaced by `to`, read. */
 static enum status read_changed(const char *from, const char *to, struct failure *failure,
@@ -51,6 +54,9 @@ START_TEST(reads_every_member)
     ck_assert_str_eq(edema->codes[0].code, "19242006");
     ck_assert(!card.heads[0].labels[1].calibrated);
     ck_assert_uint_eq(card.heads[0].labels[1].code_count, 0);
+    ck_assert_str_eq(card.heads[0].labels[1].name, "Hernia");
+    ck_assert_int_eq(card.backbone.sha256[63], 'b');
+    ck_assert_int_eq(card.heads[0].sha256[63], 'c');
     arena_destroy(&arena);
 }
 END_TEST
@@ -75,6 +81,18 @@ static const struct {
     {"\"threshold\":0.25", "\"threshold\":1.5", "\"threshold\" of Edema must be a number in its range."},
     {"\"name\":\"Hernia\"", "\"name\":\"Edema\"",
      "\"labels\" of f must be a list without a name that stands twice."},
+    {"\"weights_sha256\":{", "\"weights_sha256\":{\"x.safetensors\":\"00\",",
+     "\"weights_sha256\" has \"x.safetensors\", which is the weights of nothing."},
+    {"\"bbbbbbbb", "\"Bbbbbbbb",
+     "\"b.safetensors\" of \"weights_sha256\" must be the SHA-256 of that file, 64 lower-case digits."},
+    {"Edema", "Ed\xe9ma", "\"name\" holds control characters or is not UTF-8."},
+    {"None.", "\\u001b[2J", "\"intended_use\" holds control characters or is not UTF-8."},
+    {"\"codes\":[{\"system\":\"http", "\"codes\":[{\"system\":\"\\u0085http",
+     "\"system\" holds control characters or is not UTF-8."},
+    {"\"version\":\"1\"", "\"version\":\"1\",\"\\u0007\":1",
+     "The name of a member holds control characters or is not UTF-8."},
+    {"\"threshold\":0.25", "\"threshold\":0.25,\"threshold\":0.75",
+     "\"threshold\" stands twice in one object."},
     {"\"heads\":[{", "\"other\":[{", "\"heads\" of model.json must be a list of 1 to 32."},
 };
 

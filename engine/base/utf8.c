@@ -1,0 +1,34 @@
+#include "engine/base/utf8.h"
+
+/* Unicode table 3-7 says which bytes may follow which. */
+size_t utf8_character(const char *text, size_t left)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    unsigned char lead = at[0];
+    if (lead < 0x80)
+        return lead >= 0x20 && lead != 0x7f;
+    size_t length = lead >= 0xc2 && lead <= 0xdf   ? 2
+                    : lead >= 0xe0 && lead <= 0xef ? 3
+                    : lead >= 0xf0 && lead <= 0xf4 ? 4
+                                                   : 0;
+    if (!length || length > left)
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+    bool overlong = (lead == 0xe0 && at[1] < 0xa0) || (lead == 0xf0 && at[1] < 0x90);
+    bool surrogate = lead == 0xed && at[1] > 0x9f;
+    bool beyond = lead == 0xf4 && at[1] > 0x8f;
+    bool control = lead == 0xc2 && at[1] < 0xa0;
+    return overlong || surrogate || beyond || control ? 0 : length;
+}
+
+bool utf8_is_plain(const char *text, size_t length)
+{
+    for (size_t at = 0, step; at < length; at += step) {
+        step = utf8_character(text + at, length - at);
+        if (!step)
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,31 @@
+/* What ties model.json to the weights: the order of a head's labels, and the thresholds set on its outputs.
+ */
+#ifndef CXRD_ENGINE_PACKAGE_BINDING_H
+#define CXRD_ENGINE_PACKAGE_BINDING_H
+
+#include "engine/base/sha256.h"
+#include "engine/package/card.h"
+#include "engine/weights/safetensors.h"
+
+/* A head's file says what each of its outputs means: "labels" of its __metadata__, a JSON array of the names
+ * in the order of the outputs. {"labels": "[\"Edema\",...]"}, which the caller owns. */
+struct json *labels_metadata(const struct head_card *head);
+
+/* Whether the file says it. */
+bool labels_are_bound(const struct safetensors *file);
+
+/* INVALID_FILE when the file's labels are not the card's, in this order, or it does not say. */
+WARN_UNUSED enum status labels_check(const struct head_card *head, const struct safetensors *file,
+                                     struct failure *failure);
+
+/* The hash a threshold is bound to: over the hashes of the backbone's file and of the head's, which together
+ * decide the output that it divides. */
+void threshold_weights(const struct backbone_card *backbone, const struct head_card *head,
+                       char out[SHA256_HEX_BYTES]);
+
+/* INVALID_FILE when a threshold was set on other weights; `sealed`: or when one that is not a default does
+ * not say on which. Unsealed, the form of older packages is taken too, which names the head's file alone. */
+WARN_UNUSED enum status thresholds_check(const struct backbone_card *backbone, const struct head_card *head,
+                                         bool sealed, struct failure *failure);
+
+#endif

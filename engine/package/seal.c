@@ -1,0 +1,143 @@
+#include "engine/package/seal.h"
+
+#include "engine/base/file.h"
+#include "engine/package/binding.h"
+#include "engine/package/card_read.h"
+#include "engine/package/card_write.h"
+#include "engine/package/package.h"
+#include "engine/package/sums.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Writes the head's file anew with its labels, every tensor as it is, and states its hash. */
+static enum status bind_labels(const char *folder, const struct head_card *head,
+                               const struct safetensors *file, struct json *root, struct failure *failure)
+{
+    size_t count = safetensors_count(file);
+    struct tensor *tensors = memory_allocate(count, sizeof *tensors);
+    for (size_t i = 0; i < count; i++)
+        tensors[i] = *safetensors_at(file, i);
+    struct json *metadata = labels_metadata(head);
+    char *path = file_join(folder, head->weights), hash[SHA256_HEX_BYTES];
+    enum status status = safetensors_write(path, tensors, count, metadata, NULL, NULL, failure);
+    if (!status)
+        status = sha256_file(path, failure, hash);
+    if (!status)
+        json_set((struct json *)json_member(root, "weights_sha256"), head->weights, json_text_value(hash));
+    free(path);
+    json_destroy(&metadata);
+    free(tensors);
+    return status;
+}
+
+/* Binds the outputs of each head to its labels, where its file does not say them yet. */
+static enum status bind_heads(const char *folder, const struct package *package, struct json *root,
+                              struct failure *failure, bool *changed)
+{
+    const struct model_card *card = package_card(package);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < card->head_count && !status; i++) {
+        bool bound = labels_are_bound(package_head(package, i));
+        for (size_t j = 0; j < i; j++) /* heads may share a file */
+            bound = bound || !strcmp(card->heads[j].weights, card->heads[i].weights);
+        if (!bound)
+            status = bind_labels(folder, &card->heads[i], package_head(package, i), root, failure);
+        *changed = *changed || !bound;
+    }
+    return status;
+}
+
+/* Binds each threshold that was set, and not left at its default, to the weights as they are now. */
+static void bind_thresholds(const struct model_card *card, struct json *root, bool *changed)
+{
+    const struct json *head = json_first(json_member(root, "heads"));
+    for (size_t i = 0; i < card->head_count; i++, head = json_next(head)) {
+        char here[SHA256_HEX_BYTES];
+        threshold_weights(&card->backbone, &card->heads[i], here);
+        const struct json *at = json_first(json_member(head, "labels"));
+        for (size_t j = 0; j < card->heads[i].label_count; j++, at = json_next(at)) {
+            const struct label *label = &card->heads[i].labels[j];
+            const char *bound = label->threshold_weights_sha256;
+            if (bound ? !strcmp(bound, here) : !strcmp(label->threshold_source, "default"))
+                continue;
+            json_set((struct json *)at, "threshold_weights_sha256", json_text_value(here));
+            *changed = true;
+        }
+    }
+}
+
+/* Writes `text` as the folder's model.json unless it is there already (`written`), then the sums over it. */
+static enum status write_seal(const char *folder, const struct model_card *card, struct bytes text,
+                              bool written, struct failure *failure)
+{
+    char *path = file_join(folder, CARD_FILE), *sums_path = file_join(folder, SUMS_FILE);
+    char *sums = sums_print(card, text);
+    enum status status = written ? STATUS_OK : file_write(path, text, failure);
+    if (!status)
+        status = file_write(sums_path, (struct bytes){(const uint8_t *)sums, strlen(sums)}, failure);
+    free(sums);
+    free(sums_path);
+    free(path);
+    return status;
+}
+
+/* The parts of sealing that write. The package was opened and verified, so that what it says may be trusted.
+ */
+static enum status bind_and_write(const char *folder, const struct package *package, struct bytes text,
+                                  struct json *root, struct failure *failure)
+{
+    struct arena *arena = arena_create();
+    struct model_card card;
+    bool changed = false;
+    char *printed = NULL;
+    enum status status = bind_heads(folder, package, root, failure, &changed);
+    if (!status)
+        status = card_read(root, arena, failure, &card); /* with the hashes as they are now */
+    if (!status) {
+        bind_thresholds(&card, root, &changed);
+        printed = changed ? card_print(root) : NULL;
+        if (printed)
+            text = (struct bytes){(const uint8_t *)printed, strlen(printed)};
+        status = write_seal(folder, &card, text, !changed, failure);
+    }
+    free(printed);
+    arena_destroy(&arena);
+    return status;
+}
+
+/* Opens the package as everyone else will. */
+static enum status check_seal(const char *folder, struct failure *failure, char out[SHA256_HEX_BYTES])
+{
+    struct package *package = NULL;
+    enum status status = package_open(folder, failure, &package);
+    if (!status)
+        status = package_verify(package, failure);
+    if (!status)
+        memcpy(out, package_card(package)->package_sha256, SHA256_HEX_BYTES);
+    package_close(&package);
+    return status;
+}
+
+enum status package_seal(const char *folder, struct failure *failure, char out[SHA256_HEX_BYTES])
+{
+    struct package *package = NULL;
+    struct bytes text = {0};
+    struct json *root = NULL;
+    enum status status = package_open_unsealed(folder, failure, &package);
+    if (status)
+        return status;
+    char *path = file_join(folder, CARD_FILE);
+    status = package_verify(package, failure);
+    if (!status)
+        status = file_read(path, CARD_BYTES_MAX, failure, &text);
+    if (!status)
+        status = card_parse(text, failure, &root);
+    if (!status)
+        status = bind_and_write(folder, package, text, root, failure);
+    json_destroy(&root);
+    free((void *)text.data);
+    free(path);
+    package_close(&package);
+    return status ? status : check_seal(folder, failure, out);
+}

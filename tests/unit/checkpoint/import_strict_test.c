@@ -1,0 +1,187 @@
+/* Nothing of a checkpoint that changes its answers goes unread, and no package is made that would not load.
+ */
+#include "engine/base/file.h"
+#include "engine/package/package.h"
+#include "tests/unit/checkpoint/importing.h"
+#include "tests/unit/checkpoint/pth.h"
+#include "tests/unit/checkpoint/sample.h"
+#include "tests/unit/suite.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Each of these went unread, and the network that was written answered something else. */
+static const struct {
+    const char *key, *sentence;
+} additions[] = {
+    {"backbone.norm_pre.weight",
+     "backbone.pth: Tensor 'backbone.norm_pre.weight': a LayerNorm before the first block is not supported."},
+    {"backbone.fc_norm.weight",
+     "backbone.pth: Tensor 'backbone.fc_norm.weight': a LayerNorm behind the pooling, in "
+     "the place of the last one, is not supported."},
+    {"backbone.rope_embed.periods",
+     "backbone.pth: Tensor 'backbone.rope_embed.periods': rotary position embedding is not supported."},
+    {"backbone.blocks.0.attn.q_norm.weight",
+     "backbone.pth: Tensor 'backbone.blocks.0.attn.q_norm.weight': a LayerNorm "
+     "of queries and keys is not supported."},
+    {"backbone.blocks.0.attn.qkv.lora_A.default.weight",
+     "backbone.pth: Tensor 'backbone.blocks.0.attn.qkv.lora_A.default.weight': a LoRA adapter is not merged; "
+     "merge it "
+     "into the weights and save them again."},
+    {"backbone.register_token",
+     "backbone.pth: Tensor 'backbone.register_token' is no part of a backbone that this "
+     "program knows; the nearest name it knows is 'register_tokens'."},
+    {"backbone.reg_token",
+     "backbone.pth: Tensor 'backbone.reg_token': this is timm's layout, which is not read; "
+     "register tokens are 'register_tokens' here."},
+    {"backbone.blocks.0.mlp.gate.weight", "backbone.pth: Tensor 'backbone.blocks.0.mlp.gate.weight' is no "
+                                          "part of a backbone that this program knows; the "
+                                          "nearest name it knows is 'blocks.0.mlp.w12.weight'."},
+    {"embeddings.cls_token",
+     "backbone.pth: Tensor 'embeddings.cls_token': this is the layout of Hugging Face's "
+     "transformers, which is not read; take the authors' .pth."},
+    {"adapter", "backbone.pth: Tensor 'adapter' is no part of a backbone that this program knows."},
+    {"backbone.blocks.2.norm1.weight",
+     "backbone.pth: Tensor 'blocks.2.norm1.bias' of shape [64] is missing."},
+    {"backbone.blocks.0.mlp.fc1.bias", "backbone.pth: Tensor 'blocks.0.mlp.fc1.bias' is there, but the "
+                                       "network as it is described does not use it: "
+                                       "they do not belong together."},
+};
+
+START_TEST(nothing_of_a_backbone_is_dropped)
+{
+    struct sample_changes changes = SAMPLE_AS_IS;
+    changes.add = additions[_i].key;
+    sample_backbone(backbone, &changes);
+    sample_linear(head, &SAMPLE_AS_IS);
+    expect(STATUS_INVALID_FILE, additions[_i].sentence);
+}
+END_TEST
+
+START_TEST(nothing_of_a_head_is_dropped)
+{
+    struct sample_changes changes = SAMPLE_AS_IS;
+    sample_backbone(backbone, &SAMPLE_AS_IS);
+    changes.add = "classifiers_dict.linear:blocks=1:avgpool=True:lr=0_1.norm.weight";
+    sample_linear(head, &changes);
+    expect(STATUS_INVALID_FILE,
+           "head.pth: Tensor 'norm.weight' is no part of a head that this program knows.");
+    changes.add = "temperature";
+    sample_linear(head, &changes);
+    expect(STATUS_INVALID_FILE,
+           "head.pth: Tensor 'temperature' is no part of a head that this program knows.");
+    changes.add = "classifiers_dict.other.norm.weight"; /* another candidate, which is not taken */
+    sample_linear(head, &changes);
+    ck_assert_msg(!checkpoint_import(&options, NULL, NULL, &failure), "%s", failure.sentence);
+}
+END_TEST
+
+START_TEST(a_head_with_a_backbone_of_its_own_needs_that_one)
+{
+    struct sample_changes changes = SAMPLE_AS_IS;
+    sample_backbone(backbone, &SAMPLE_AS_IS);
+    changes.add = "0.norm.weight";
+    sample_linear(head, &changes);
+    expect(STATUS_INVALID_FILE,
+           "head.pth: It holds a backbone, too, which the head was trained with: give this file as "
+           "--backbone.");
+}
+END_TEST
+
+/* What lies beside the state dict. */
+START_TEST(tensors_beside_the_state_dict_are_known_or_refused)
+{
+    static const struct {
+        const char *name, *sentence; /* NULL: taken */
+    } cases[] = {
+        {"optimizer", NULL},
+        {"ema", "backbone.pth: The file holds tensors under 'ema', beside the state dict, which this program "
+                "does not know."}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sample_changes changes = SAMPLE_AS_IS;
+        changes.beside = cases[i].name;
+        sample_backbone(backbone, &changes);
+        sample_linear(head, &SAMPLE_AS_IS);
+        if (cases[i].sentence)
+            expect(STATUS_INVALID_FILE, cases[i].sentence);
+        else
+            ck_assert_msg(!checkpoint_import(&options, NULL, NULL, &failure), "%s", failure.sentence);
+        empty(output);
+    }
+}
+END_TEST
+
+/* Import refuses what the loader would: a package that it made always loads. */
+START_TEST(what_the_loader_refuses_is_never_made)
+{
+    struct sample_changes changes = SAMPLE_AS_IS;
+    sample_backbone(backbone, &SAMPLE_AS_IS);
+    sample_linear(head, &SAMPLE_AS_IS);
+    options.image_size = 8;
+    expect(STATUS_INVALID_FILE, "\"image_size\" of \"backbone\" must be a whole number from 16 to 4096.");
+    options.image_size = 8192;
+    expect(STATUS_INVALID_FILE, "\"image_size\" of \"backbone\" must be a whole number from 16 to 4096.");
+    options.image_size = 16;
+    options.name = "m\x1b[2J";
+    expect(STATUS_INVALID_FILE, "\"name\" holds control characters or is not UTF-8.");
+    options.name = NULL;
+    changes.gelu = true;
+    changes.hidden = 72;
+    sample_backbone(backbone, &changes);
+    expect(STATUS_INVALID_FILE, "\"ffn_hidden\" of \"backbone\" must be a multiple of 64.");
+}
+END_TEST
+
+START_TEST(a_file_name_of_any_bytes_is_noted)
+{
+    struct bytes text;
+    char *odd = file_join(folder, "t\xeate.pth"), *path = file_join(output, "model.json");
+    sample_backbone(backbone, &SAMPLE_AS_IS);
+    sample_linear(odd, &SAMPLE_AS_IS);
+    asked.weights = odd;
+    ck_assert_msg(!checkpoint_import(&options, NULL, NULL, &failure), "%s", failure.sentence);
+    ck_assert_int_eq(file_read(path, 1 << 20, NULL, &text), STATUS_OK);
+    ck_assert_ptr_nonnull(memmem(text.data, text.size, "\"t?te.pth\"", strlen("\"t?te.pth\"")));
+    free((void *)text.data);
+    free(path);
+    free(odd);
+}
+END_TEST
+
+START_TEST(the_package_is_sealed_and_its_labels_bound)
+{
+    struct package *package = NULL;
+    sample_backbone(backbone, &SAMPLE_AS_IS);
+    sample_glori(head, 2, 2 * WIDTH, true);
+    file_put(labels,
+             "\xef\xbb\xbf"
+             "Edema\r\nNodule\r\n\r\n",
+             20);
+    ck_assert_msg(!checkpoint_import(&options, NULL, NULL, &failure), "%s", failure.sentence);
+    ck_assert_msg(!package_open(output, &failure, &package), "%s", failure.sentence);
+    ck_assert_msg(!package_verify(package, &failure), "%s", failure.sentence);
+    const struct model_card *card = package_card(package);
+    ck_assert_uint_eq(strlen(card->package_sha256), 64);
+    ck_assert_str_eq(card->heads[0].labels[0].name, "Edema"); /* the mark before it is no part of it */
+    ck_assert_str_eq(card->heads[0].labels[0].codes[0].code, "19242006");
+    ck_assert_str_eq(json_text(json_member(safetensors_metadata(package_head(package, 0)), "labels")),
+                     "[\"Edema\",\"Nodule\"]");
+    package_close(&package);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *all = tcase_create("all");
+    tcase_add_checked_fixture(all, make_folder, remove_folder);
+    tcase_set_timeout(all, 60);
+    tcase_add_loop_test(all, nothing_of_a_backbone_is_dropped, 0, sizeof additions / sizeof *additions);
+    tcase_add_test(all, nothing_of_a_head_is_dropped);
+    tcase_add_test(all, a_head_with_a_backbone_of_its_own_needs_that_one);
+    tcase_add_test(all, tensors_beside_the_state_dict_are_known_or_refused);
+    tcase_add_test(all, what_the_loader_refuses_is_never_made);
+    tcase_add_test(all, a_file_name_of_any_bytes_is_noted);
+    tcase_add_test(all, the_package_is_sealed_and_its_labels_bound);
+    return suite_run("import_strict", all);
+}

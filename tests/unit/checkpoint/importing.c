@@ -1,0 +1,62 @@
+#include "tests/unit/checkpoint/importing.h"
+
+#include "engine/base/file.h"
+
+#include "tests/unit/checkpoint/pth.h"
+
+#include <check.h>
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+char folder[] = "/tmp/cxrd-import-XXXXXX";
+char *backbone, *head, *labels, *output;
+struct failure failure;
+struct import_head asked;
+struct import_options options;
+
+void make_folder(void)
+{
+    strcpy(folder + sizeof folder - 7, "XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    backbone = file_join(folder, "backbone.pth");
+    head = file_join(folder, "head.pth");
+    labels = file_join(folder, "labels.txt");
+    output = file_join(folder, "package");
+    file_put(labels, "Cardiomegaly\nNodule\n", 20);
+    asked = (struct import_head){.name = "findings", .weights = head, .labels = labels};
+    options = (struct import_options){
+        .backbone = backbone, .image_size = 16, .output = output, .heads = &asked, .head_count = 1};
+}
+
+void empty(const char *path)
+{
+    DIR *directory = opendir(path);
+    for (struct dirent *entry; directory && (entry = readdir(directory));)
+        unlinkat(dirfd(directory), entry->d_name, 0);
+    if (directory)
+        closedir(directory);
+    rmdir(path);
+}
+
+void remove_folder(void)
+{
+    empty(output);
+    empty(folder);
+    ck_assert_int_ne(access(folder, F_OK), 0); /* else a temporary folder was left behind */
+    free(backbone);
+    free(head);
+    free(labels);
+    free(output);
+}
+
+void expect(enum status status, const char *sentence)
+{
+    failure.sentence[0] = '\0';
+    ck_assert_int_eq(checkpoint_import(&options, NULL, NULL, &failure), status);
+    size_t length = strlen(failure.sentence), tail = strlen(sentence);
+    ck_assert_msg(length >= tail && !strcmp(failure.sentence + length - tail, sentence), "%s",
+                  failure.sentence);
+    ck_assert_int_ne(access(output, F_OK), 0);
+}

@@ -1,0 +1,253 @@
+/* Opening a package, and each way it can be damaged or say what its weights do not. Works on a copy of a
+ * golden package. */
+#include "engine/base/sha256.h"
+#include "engine/package/package.h"
+#include "tests/unit/package/sample.h"
+#include "tests/unit/suite.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+START_TEST(opens)
+{
+    struct package *package = NULL;
+    char sums[SHA256_HEX_BYTES];
+    ck_assert_int_eq(package_open(sample_folder, NULL, &package), STATUS_OK);
+    const struct model_card *card = package_card(package);
+    ck_assert_str_eq(card->name, "golden-plain");
+    ck_assert_uint_eq(strlen(card->weights_sha256), 64);
+    struct bytes text = sample_read("SHA256SUMS");
+    sha256_hex(text, sums);
+    free((void *)text.data);
+    ck_assert_str_eq(card->package_sha256, sums); /* what `sha256sum SHA256SUMS` says */
+    ck_assert_int_eq(package_verify(package, NULL), STATUS_OK);
+    ck_assert_ptr_nonnull(safetensors_find(package_backbone(package), "cls_token"));
+    ck_assert_ptr_nonnull(safetensors_find(package_head(package, 1), "linear.weight"));
+    package_close(&package);
+    ck_assert_ptr_null(package);
+}
+END_TEST
+
+START_TEST(takes_what_sha256sum_writes)
+{
+    sample_sum();
+    ck_assert_int_eq(sample_open(NULL), STATUS_OK);
+}
+END_TEST
+
+START_TEST(refuses_a_changed_weight)
+{
+    sample_damage("head.nodule.safetensors");
+    sample_check_refused(STATUS_INVALID_FILE, "its SHA-256 is not the one in model.json");
+}
+END_TEST
+
+START_TEST(refuses_a_missing_file)
+{
+    char *path = sample_path("head.findings.safetensors");
+    unlink(path);
+    free(path);
+    sample_check_refused(STATUS_NOT_FOUND, "head.findings.safetensors");
+}
+END_TEST
+
+START_TEST(refuses_a_folder_without_a_card)
+{
+    char *path = sample_path("model.json");
+    unlink(path);
+    free(path);
+    sample_check_refused(STATUS_NOT_FOUND, "model.json");
+}
+END_TEST
+
+START_TEST(refuses_a_malformed_card)
+{
+    sample_write("model.json", (struct bytes){(const uint8_t *)"{\"format\":", 10});
+    sample_check_refused(STATUS_INVALID_FILE, "model.json: The JSON is malformed at byte");
+}
+END_TEST
+
+START_TEST(refuses_a_card_without_hashes)
+{
+    sample_edit("weights_sha256", "Weights_sha256");
+    sample_check_refused(STATUS_INVALID_FILE, "\"backbone.safetensors\" of \"weights_sha256\" must be");
+}
+END_TEST
+
+START_TEST(tells_how_an_older_package_is_sealed)
+{
+    char *path = sample_path("SHA256SUMS");
+    unlink(path);
+    free(path);
+    sample_check_refused(STATUS_INVALID_FILE,
+                         ": the package is not sealed, so nothing says that its labels, thresholds "
+                         "and weights belong together. Look at it, then seal it with cxrd inspect "
+                         "--seal.");
+}
+END_TEST
+
+/* Each is a change of model.json that loaded without a word when only the weights were hashed. */
+static const struct {
+    const char *from, *to;
+} edits[] = {
+    {"\"Label 0\"", "\"Label 9\""},
+    {"\"threshold\":\t0.5", "\"threshold\":\t0.1"},
+    {"Tests only.", "Cleared for clinical use."},
+    {"\"version\":\t\"1\"", "\"version\":\t\"2\""},
+    {"\"interpolate_offset\":\t0.1", "\"interpolate_offset\":\t0.0"},
+};
+
+START_TEST(refuses_a_card_that_was_changed_since)
+{
+    sample_edit(edits[_i].from, edits[_i].to);
+    sample_check_refused(STATUS_INVALID_FILE,
+                         "/model.json: it was changed since the package was sealed. If the change "
+                         "is meant, seal it again with cxrd inspect --seal.");
+}
+END_TEST
+
+START_TEST(refuses_sums_of_other_files)
+{
+    struct bytes text = sample_read("SHA256SUMS");
+    struct buffer more = {.maximum = SIZE_MAX};
+    buffer_append(&more, text.data, text.size);
+    buffer_append(&more, text.data, text.size);
+    sample_write("SHA256SUMS", (struct bytes){more.data, more.size});
+    sample_check_refused(STATUS_INVALID_FILE,
+                         "/SHA256SUMS: it does not list exactly the files and hashes of model.json.");
+    sample_write("SHA256SUMS", (struct bytes){text.data, 0});
+    sample_check_refused(STATUS_INVALID_FILE, "/SHA256SUMS: it does not list exactly");
+    buffer_finish(&more);
+    free((void *)text.data);
+}
+END_TEST
+
+/* What no sums made anew can cover up. */
+static const struct {
+    const char *from, *to, *sentence;
+} contradictions[] = {
+    {"\"Label 0\"", "\"Label 1 \"",
+     "Output 1 of head 'findings' is 'Label 1 ' in model.json but was trained as 'Label 0', as its weights "
+     "(head.findings.safetensors) say."},
+    {"\"patch_size\":\t14", "\"patch_size\":\t7",
+     "Tensor 'patch_embed.proj.weight' has shape [64, 3, 14, 14] where [64, 3, 7, 7] is needed."},
+    {"\"registers\":\t0", "\"registers\":\t4", "Tensor 'register_tokens' of shape [1, 4, 64] is missing."},
+    {"\"depth\":\t2", "\"depth\":\t3", "Tensor 'blocks.2.norm1.weight' of shape [64] is missing."},
+    {"\"position_grid\":\t5", "\"position_grid\":\t3",
+     "Tensor 'pos_embed' has shape [1, 26, 64] where [1, 10, 64] is needed."},
+    {"\"ffn\":\t\"gelu\"", "\"ffn\":\t\"swiglu\"",
+     "Tensor 'blocks.0.mlp.w12.weight' of shape [512, 64] is missing."},
+    {"\"blocks\":\t1", "\"blocks\":\t2",
+     "Tensor 'embed_standart.weight' has shape [256, 64] where [?, 128] is needed."},
+    {"\"average_pool\":\ttrue", "\"average_pool\":\tfalse",
+     "Tensor 'linear.weight' has shape [1, 192] where [1, 128] is needed."},
+    {"\"threshold_source\":\t\"default\"", "\"threshold_source\":\t\"us\"",
+     "The threshold of 'Label 0' does not say on which weights it was set."},
+    {"\"threshold_source\":\t\"default\"",
+     "\"threshold_source\":\t\"us\",\"threshold_weights_sha256\":\"00\"",
+     "The threshold of 'Label 0' was set on other weights. Set it anew; or, if it still holds, remove its "
+     "threshold_weights_sha256 from model.json and seal the package."},
+};
+
+START_TEST(refuses_contradictions_under_right_sums)
+{
+    sample_edit(contradictions[_i].from, contradictions[_i].to);
+    sample_sum();
+    sample_check_refused(STATUS_INVALID_FILE, contradictions[_i].sentence);
+}
+END_TEST
+
+START_TEST(refuses_reversed_labels_under_right_sums)
+{
+    sample_edit("\"Label 0\"", "\"Label X\"");
+    sample_edit("\"Label 2\"", "\"Label 0\"");
+    sample_edit("\"Label X\"", "\"Label 2\"");
+    sample_sum();
+    sample_check_refused(STATUS_INVALID_FILE,
+                         "Output 1 of head 'findings' is 'Label 2' in model.json but was trained as "
+                         "'Label 0'");
+}
+END_TEST
+
+START_TEST(refuses_a_tensor_that_nothing_uses)
+{
+    sample_rewrite_header(
+        "backbone.safetensors", "\"cls_token\"",
+        "\"register_tokens\":{\"dtype\":\"F32\",\"shape\":[1,4,64],\"data_offsets\":[276736,277760]},"
+        "\"cls_token\"",
+        1024);
+    sample_sum();
+    sample_check_refused(STATUS_INVALID_FILE,
+                         "backbone.safetensors: Tensor 'register_tokens' is there, but the network as it is "
+                         "described does not use it: they do not belong together.");
+}
+END_TEST
+
+START_TEST(refuses_a_head_that_does_not_say_its_labels)
+{
+    sample_rewrite_header("head.nodule.safetensors", "\"labels\"", "\"Labels\"", 0);
+    sample_sum();
+    sample_check_refused(STATUS_INVALID_FILE,
+                         "The weights of head 'nodule' (head.nodule.safetensors) do not say which "
+                         "labels their outputs have.");
+}
+END_TEST
+
+START_TEST(does_not_wait_for_a_pipe)
+{
+    static const char *const names[] = {"backbone.safetensors", "model.json", "SHA256SUMS"};
+    char *path = sample_path(names[_i]);
+    unlink(path);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    free(path);
+    sample_check_refused(STATUS_INVALID_FILE, "it is a named pipe, where a file is needed.");
+}
+END_TEST
+
+START_TEST(notices_weights_that_are_written_to_while_open)
+{
+    struct failure failure = {0};
+    struct package *package = NULL;
+    ck_assert_int_eq(package_open(sample_folder, NULL, &package), STATUS_OK);
+    ck_assert_int_eq(package_verify(package, NULL), STATUS_OK);
+    char *path = sample_path("head.nodule.safetensors");
+    const struct timespec times[2] = {{1, 0}, {1, 0}};
+    ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
+    ck_assert_int_eq(package_verify(package, &failure), STATUS_INVALID_FILE);
+    ck_assert_ptr_nonnull(
+        strstr(failure.sentence, "head.nodule.safetensors: It was changed while it was in use."));
+    package_close(&package);
+    free(path);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    if (argc != 2)
+        return 2;
+    sample_original = argv[1];
+    TCase *cases = tcase_create("package");
+    tcase_add_checked_fixture(cases, sample_copy, sample_remove);
+    tcase_add_test(cases, opens);
+    tcase_add_test(cases, takes_what_sha256sum_writes);
+    tcase_add_test(cases, refuses_a_changed_weight);
+    tcase_add_test(cases, refuses_a_missing_file);
+    tcase_add_test(cases, refuses_a_folder_without_a_card);
+    tcase_add_test(cases, refuses_a_malformed_card);
+    tcase_add_test(cases, refuses_a_card_without_hashes);
+    tcase_add_test(cases, tells_how_an_older_package_is_sealed);
+    tcase_add_loop_test(cases, refuses_a_card_that_was_changed_since, 0, sizeof edits / sizeof *edits);
+    tcase_add_test(cases, refuses_sums_of_other_files);
+    tcase_add_loop_test(cases, refuses_contradictions_under_right_sums, 0,
+                        sizeof contradictions / sizeof *contradictions);
+    tcase_add_test(cases, refuses_reversed_labels_under_right_sums);
+    tcase_add_test(cases, refuses_a_tensor_that_nothing_uses);
+    tcase_add_test(cases, refuses_a_head_that_does_not_say_its_labels);
+    tcase_add_loop_test(cases, does_not_wait_for_a_pipe, 0, 3);
+    tcase_add_test(cases, notices_weights_that_are_written_to_while_open);
+    return suite_run("package", cases);
+}

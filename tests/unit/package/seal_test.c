@@ -1,0 +1,172 @@
+/* Sealing: what it writes, and what it will not cover up. Works on a copy of a golden package. */
+#include "engine/base/json.h"
+#include "engine/package/package.h"
+#include "engine/package/seal.h"
+#include "tests/unit/package/sample.h"
+#include "tests/unit/suite.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char HEAD[] = "head.nodule.safetensors";
+static char package_sha256[SHA256_HEX_BYTES];
+
+static void check_sealed(void)
+{
+    struct failure failure = {0};
+    ck_assert_msg(!package_seal(sample_folder, &failure, package_sha256), "%s", failure.sentence);
+    ck_assert_msg(!sample_open(&failure), "%s", failure.sentence);
+}
+
+/* Refused, and nothing is written. */
+static void check_not_sealed(const char *sentence)
+{
+    static const char *const names[] = {"SHA256SUMS", "model.json", "head.nodule.safetensors"};
+    struct failure failure = {0};
+    struct bytes before[3];
+    for (int i = 0; i < 3; i++)
+        before[i] = sample_read(names[i]);
+    ck_assert_int_eq(package_seal(sample_folder, &failure, package_sha256), STATUS_INVALID_FILE);
+    ck_assert_msg(strstr(failure.sentence, sentence) != NULL, "got: %s", failure.sentence);
+    for (int i = 0; i < 3; i++) {
+        struct bytes after = sample_read(names[i]);
+        ck_assert_uint_eq(after.size, before[i].size);
+        ck_assert_mem_eq(after.data, before[i].data, after.size);
+        free((void *)after.data);
+        free((void *)before[i].data);
+    }
+}
+
+/* The value of a member of model.json's first label, which the caller frees; NULL when it has none. */
+static char *first_label(const char *member)
+{
+    struct bytes text = sample_read("model.json");
+    struct json *root = NULL;
+    ck_assert_int_eq(json_parse(text, 16, NULL, &root), STATUS_OK);
+    const struct json *label = json_first(json_member(json_first(json_member(root, "heads")), "labels"));
+    const char *value = json_text(json_member(label, member));
+    char *copy = value ? memory_copy_text(value) : NULL;
+    json_destroy(&root);
+    free((void *)text.data);
+    return copy;
+}
+
+START_TEST(sealing_again_changes_nothing)
+{
+    struct bytes before = sample_read("SHA256SUMS");
+    char hash[SHA256_HEX_BYTES];
+    sha256_hex(before, hash);
+    check_sealed();
+    ck_assert_str_eq(package_sha256, hash);
+    free((void *)before.data);
+}
+END_TEST
+
+START_TEST(a_threshold_can_be_changed_on_purpose)
+{
+    struct bytes sums = sample_read("SHA256SUMS");
+    char before[SHA256_HEX_BYTES];
+    sha256_hex(sums, before);
+    free((void *)sums.data);
+    sample_edit("\"threshold\":\t0.5,\n\t\t\t\t\t\"threshold_source\":\t\"default\"",
+                "\"threshold\":\t0.3,\n\t\t\t\t\t\"threshold_source\":\t\"our validation of May\"");
+    check_sealed();
+    ck_assert_str_ne(package_sha256, before);
+    char *bound = first_label("threshold_weights_sha256");
+    ck_assert_ptr_nonnull(bound);
+    ck_assert_uint_eq(strlen(bound), 64);
+    free(bound);
+    sample_rewrite_header(HEAD, "\"__metadata__\"", " \"__metadata__\"",
+                          0); /* another file: the other head's */
+    check_sealed();
+    sample_rewrite_header("head.findings.safetensors", "\"__metadata__\"", " \"__metadata__\"", 0);
+    check_not_sealed("The threshold of 'Label 0' was set on other weights.");
+}
+END_TEST
+
+/* Some editors put a byte order mark before what they save. */
+START_TEST(a_mark_before_the_text_is_no_fault)
+{
+    struct bytes text = sample_read("model.json");
+    struct buffer marked = {.maximum = SIZE_MAX};
+    buffer_append(&marked, "\xef\xbb\xbf", 3);
+    buffer_append(&marked, text.data, text.size);
+    sample_write("model.json", (struct bytes){marked.data, marked.size});
+    sample_check_refused(STATUS_INVALID_FILE, "model.json: it was changed since the package was sealed.");
+    check_sealed();
+    buffer_finish(&marked);
+    free((void *)text.data);
+}
+END_TEST
+
+/* As packages were before there were seals: no sums, no labels in the heads' files, thresholds bound to the
+ * head's file alone. */
+START_TEST(an_older_package_is_sealed)
+{
+    sample_rewrite_header(HEAD, "\"__metadata__\":{\"labels\":\"[\\\"Label 0\\\"]\"},", "", 0);
+    sample_rewrite_header(
+        "head.findings.safetensors",
+        "\"__metadata__\":{\"labels\":\"[\\\"Label 0\\\",\\\"Label 1\\\",\\\"Label 2\\\"]\"},", "", 0);
+    struct bytes file = sample_read("head.findings.safetensors");
+    char hash[SHA256_HEX_BYTES], member[256], *path = sample_path("SHA256SUMS");
+    sha256_hex(file, hash);
+    free((void *)file.data);
+    snprintf(member, sizeof member, "\"threshold_source\":\t\"us\",\"threshold_weights_sha256\":\"%s\"",
+             hash);
+    sample_edit("\"threshold_source\":\t\"default\"", member);
+    unlink(path);
+    free(path);
+    struct safetensors *before = NULL, *after = NULL;
+    path = sample_path(HEAD);
+    ck_assert_int_eq(safetensors_open(path, NULL, &before), STATUS_OK);
+    check_sealed();
+    ck_assert_int_eq(safetensors_open(path, NULL, &after), STATUS_OK);
+    ck_assert_str_eq(json_text(json_member(safetensors_metadata(after), "labels")), "[\"Label 0\"]");
+    ck_assert_uint_eq(safetensors_count(after), safetensors_count(before));
+    for (size_t i = 0; i < safetensors_count(after); i++) {
+        const struct tensor *a = safetensors_at(before, i), *b = safetensors_at(after, i);
+        ck_assert_str_eq(a->name, b->name);
+        ck_assert_uint_eq(a->size_bytes, b->size_bytes);
+        ck_assert_mem_eq(a->data, b->data, a->size_bytes);
+    }
+    char *bound = first_label("threshold_weights_sha256");
+    ck_assert_str_ne(bound, hash);
+    free(bound);
+    safetensors_close(&after);
+    safetensors_close(&before);
+    free(path);
+}
+END_TEST
+
+START_TEST(contradictions_stay)
+{
+    sample_edit("\"Label 0\"", "\"Label X\"");
+    check_not_sealed("Output 1 of head 'findings' is 'Label X' in model.json but was trained as 'Label 0'");
+    sample_edit("\"Label X\"", "\"Label 0\"");
+    sample_edit("\"registers\":\t0", "\"registers\":\t1");
+    check_not_sealed("Tensor 'register_tokens' of shape [1, 1, 64] is missing.");
+    sample_edit("\"registers\":\t1", "\"registers\":\t0");
+    sample_damage(HEAD);
+    check_not_sealed("head.nodule.safetensors: its SHA-256 is not the one in model.json");
+    sample_damage(HEAD);
+    check_sealed();
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    if (argc != 2)
+        return 2;
+    sample_original = argv[1];
+    TCase *cases = tcase_create("seal");
+    tcase_add_checked_fixture(cases, sample_copy, sample_remove);
+    tcase_add_test(cases, sealing_again_changes_nothing);
+    tcase_add_test(cases, a_threshold_can_be_changed_on_purpose);
+    tcase_add_test(cases, a_mark_before_the_text_is_no_fault);
+    tcase_add_test(cases, an_older_package_is_sealed);
+    tcase_add_test(cases, contradictions_stay);
+    return suite_run("seal", cases);
+}
