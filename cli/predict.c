@@ -141,7 +141,7 @@ static size_t predict_chunk(struct engine *engine, struct predict_output *output
             images[read] = files[i];
             places[i] = read++;
         }
-    struct predict_options options = {.keep_pixels = predict_output_needs_pixels(output)};
+    struct predict_options options = {.keep_side = predict_output_keep_side(output)};
     if (read && engine_predict(engine, images, read, &options, &failure, predictions))
         for (size_t i = 0; i < read; i++)
             predictions[i].failure = failure;

@@ -22,9 +22,9 @@ bool predict_format_read(const char *name, enum predict_format *out)
     return false;
 }
 
-bool predict_output_needs_pixels(const struct predict_output *output)
+uint32_t predict_output_keep_side(const struct predict_output *output)
 {
-    return output->options.attention == ATTENTION_OVERLAY;
+    return output->options.attention == ATTENTION_OVERLAY ? output->options.picture_side : 0;
 }
 
 static bool is_json(const struct predict_output *output)
@@ -197,10 +197,11 @@ static enum status write_text(struct predict_output *output, const char *image,
 void predict_output_write(struct predict_output *output, const char *path,
                           const struct prediction *prediction, struct failure *failure)
 {
-    struct result_context context = {.card = output->card,
-                                     .options = &output->options,
-                                     .request_id = path,
-                                     .picture_bytes_left = PICTURE_BYTES_MAX};
+    struct result_context context = {
+        .card = output->card,
+        .options = &output->options,
+        .request_id = path,
+        .pictures = {.arena = output->arena, .pixels_left = SIZE_MAX, .bytes_left = PICTURE_BYTES_MAX}};
     struct json *object = NULL;
     enum status status = STATUS_OK;
     bool pictures =

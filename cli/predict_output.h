@@ -27,7 +27,8 @@ struct predict_output {
 WARN_UNUSED enum status predict_output_begin(struct predict_output *output, struct arena *arena,
                                              const struct model_card *card, const struct option_list *choices,
                                              struct failure *failure);
-bool predict_output_needs_pixels(const struct predict_output *output);
+/* What struct predict_options asks for. */
+uint32_t predict_output_keep_side(const struct predict_output *output);
 /* Writes one image's answer; a failure to do so is the image's. */
 void predict_output_write(struct predict_output *output, const char *path,
                           const struct prediction *prediction, struct failure *failure);

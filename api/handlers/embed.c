@@ -27,7 +27,9 @@ void handle_embed(struct api *api, const struct api_request *request, const stru
     }
     if (!status) {
         work.options.patches = context.tokens[TOKENS_PATCH];
-        status = images_predict(&work, &failure, &root);
+        status = images_predict(&work, &failure);
+        if (!status)
+            status = images_results(&work, &failure, &root);
     }
     (void)status; /* the failure has it */
     images_respond(&work, &failure, &root, response);

@@ -72,8 +72,7 @@ static enum status predict(struct engine *engine, const struct api_request *requ
                            struct failure *failure, struct prediction_timing *timing,
                            struct prediction *predictions)
 {
-    struct predict_options options = {
-        .deadline_ns = request->deadline_ns, .gone = request->gone, .client = request->client};
+    struct predict_options options = {.patience = {request->deadline_ns, request->gone, request->client}};
     for (size_t i = 0; i < tensors->count; i++)
         options.patches = options.patches || tensors->items[i].kind == TENSOR_PATCH;
     enum status status = engine_predict(engine, asked->images, asked->count, &options, failure, predictions);

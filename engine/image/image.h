@@ -62,6 +62,10 @@ const char *image_warning_sentence(enum image_warning bit);
  * counts as its format; an empty one is IMAGE_UNKNOWN. */
 enum image_format image_sniff(struct bytes encoded);
 
+/* What a file's header says of its size, to judge the work it will be; no check of anything. Zeros when it
+ * does not say. */
+void image_peek(struct bytes encoded, uint32_t *width, uint32_t *height);
+
 /* Decodes a PNG (every colour type, depth and interlacing) or a JPEG (8 bits, grey or colour, baseline or
  * progressive) to 8-bit RGB. Samples of 16 bits become (v - min) / (max - min) * 255 truncated, min and max
  * over the whole image and all its colour channels; alpha is dropped; EXIF orientation is not applied. Pixels

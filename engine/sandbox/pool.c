@@ -276,16 +276,3 @@ void image_loan_return(struct image_loan *loan)
     }
     *loan = (struct image_loan){0};
 }
-
-struct image image_loan_keep(struct image_loan *loan)
-{
-    struct image image = loan->image;
-    if (loan->pool) {
-        size_t size = (size_t)image.width * image.height * 3;
-        image.pixels = memory_allocate(size, 1);
-        memcpy(image.pixels, loan->image.pixels, size);
-        image_loan_return(loan);
-    }
-    *loan = (struct image_loan){0};
-    return image;
-}

@@ -47,7 +47,7 @@ struct image_loan {
 };
 
 /* Decodes as image_decode does, in the next child that is free. The child waits until the loan goes back with
- * image_loan_return or image_loan_keep, which should be soon. pool NULL: decodes in this process.
+ * image_loan_return, which should be soon. pool NULL: decodes in this process.
  * Thread-safe.
  *
  * Fails as image_decode does, and with UNPROCESSABLE (the decoder died of the image or took too long),
@@ -57,7 +57,5 @@ WARN_UNUSED enum status image_pool_decode(struct image_pool *pool, struct bytes 
                                           struct failure *failure, struct image_loan *out,
                                           struct image_info *info);
 void image_loan_return(struct image_loan *loan);
-/* Returns the loan and leaves the caller a copy, to be released with image_finish. */
-struct image image_loan_keep(struct image_loan *loan);
 
 #endif

@@ -122,7 +122,7 @@ struct bytes picture(uint32_t width, uint32_t height)
             pixels[(size_t)y * width + x] = (uint8_t)(x * 2 + y);
     struct buffer png = {.maximum = 1 << 24};
     struct failure failure;
-    ck_assert(!image_write_png(pixels, width, height, 1, &failure, &png));
+    ck_assert(!image_write_png(pixels, width, height, 1, NULL, &failure, &png));
     free(pixels);
     return (struct bytes){png.data, png.size};
 }

@@ -63,7 +63,7 @@ static void draw(const char *name, uint32_t width, uint32_t height)
     char *path = file_join(folder, name);
     for (uint32_t i = 0; i < width * height; i++)
         pixels[i] = (uint8_t)(i % width * 3 + i / width * 2);
-    ck_assert_int_eq(image_write_png(pixels, width, height, 1, NULL, &png), STATUS_OK);
+    ck_assert_int_eq(image_write_png(pixels, width, height, 1, NULL, NULL, &png), STATUS_OK);
     ck_assert_int_eq(file_write(path, (struct bytes){png.data, png.size}, NULL), STATUS_OK);
     buffer_finish(&png);
     free(path);

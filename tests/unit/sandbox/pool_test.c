@@ -50,10 +50,8 @@ static void same_as_in_process(struct bytes file)
         return;
     size_t size = (size_t)info.width * info.height * 3;
     ck_assert_mem_eq(loan.image.pixels, expected.pixels, size);
-    struct image kept = image_loan_keep(&loan);
+    image_loan_return(&loan);
     ck_assert_ptr_null(loan.pool);
-    ck_assert_mem_eq(kept.pixels, expected.pixels, size);
-    image_finish(&kept);
     image_finish(&expected);
 }
 
