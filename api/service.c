@@ -21,8 +21,8 @@ struct api *api_create(void)
 {
     struct api *api = memory_allocate(1, sizeof *api);
     api->metrics = metrics_create(routes_count(), routes_pattern);
-    gate_init(&api->gate, 0);
-    gate_init(&api->drawing_gate, 0);
+    gate_init(&api->gate, 0, GATE_BURST_MS);
+    gate_init(&api->drawing_gate, 0, 0);
     turns_init(&api->turns, drawings_at_once());
     pthread_mutex_init(&api->keys_lock, NULL);
     pthread_mutex_init(&api->lock, NULL);

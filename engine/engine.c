@@ -173,7 +173,7 @@ static bool prepare(const struct engine *engine, struct bytes encoded, const str
     struct image_loan loan = {0};
     struct square square = {0};
     uint64_t start_ns = clock_now_ns();
-    enum status status = image_pool_decode(engine->decoders, encoded, options->patience.deadline_ns,
+    enum status status = image_pool_decode(engine->decoders, encoded, &options->patience,
                                            &prediction->failure, &loan, &prediction->image);
     prediction->timing.decode_ms = clock_elapsed_ms(start_ns);
     if (status)

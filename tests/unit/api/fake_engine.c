@@ -202,7 +202,7 @@ static void predict_one(const struct engine *engine, struct bytes encoded,
     struct square square = {0};
     *out = (struct prediction){0};
     out->timing = (struct prediction_timing){1, 2, 3, 4};
-    if (image_pool_decode(engine->decoders, encoded, 0, &out->failure, &loan, &out->image))
+    if (image_pool_decode(engine->decoders, encoded, NULL, &out->failure, &loan, &out->image))
         return;
     if (image_prepare(&loan.image, FAKE_SIDE, &out->failure, &square, &out->region))
         goto return_loan;

@@ -1,5 +1,6 @@
 /* The gate by itself, and in front of an engine: whom it lets in, whom it refuses, and how that is told. */
 #include "api/gate.h"
+#include "api/service.h"
 #include "tests/unit/api/fake_engine.h"
 #include "tests/unit/api/request.h"
 #include "tests/unit/suite.h"
@@ -30,7 +31,7 @@ static void leave(size_t count)
 
 START_TEST(a_burst_after_an_idle_moment_is_let_in_and_no_second_one)
 {
-    gate_init(&gate, LIMIT);
+    gate_init(&gate, LIMIT, GATE_BURST_MS);
     ck_assert(gate_is_open(&gate));
     ck_assert_uint_eq(enter_all(), 2 * LIMIT);
     ck_assert(!gate_is_open(&gate));
@@ -51,7 +52,7 @@ END_TEST
 
 START_TEST(what_finds_nobody_inside_is_always_let_in)
 {
-    gate_init(&gate, 0);
+    gate_init(&gate, 0, GATE_BURST_MS);
     ck_assert(gate_is_open(&gate));
     ck_assert_uint_eq(enter_all(), 1);
     leave(1);
@@ -61,7 +62,7 @@ END_TEST
 
 START_TEST(a_lower_limit_sends_nobody_out)
 {
-    gate_init(&gate, LIMIT);
+    gate_init(&gate, LIMIT, GATE_BURST_MS);
     ck_assert_uint_eq(enter_all(), 2 * LIMIT);
     gate_limit(&gate, 1);
     ck_assert(!gate_is_open(&gate));
@@ -119,6 +120,51 @@ START_TEST(the_limit_is_what_the_engines_say_unless_it_is_set)
 }
 END_TEST
 
+static void *predict_and_draw(void *call)
+{
+    call_run(call, service.api, "POST", "/predict?attention=overlay", "image/png", image);
+    return NULL;
+}
+
+/* With the only turn at drawing taken, requests with pictures wait; predictions go past them, and of those
+ * with pictures no more are let in than the half of all. */
+START_TEST(drawing_holds_the_place_of_no_prediction)
+{
+    enum { PLACES = 4 };
+    struct call drawing[PLACES / 2], last, plain;
+    pthread_t threads[PLACES / 2];
+    size_t turns = 0;
+    struct failure failure;
+    const struct patience for_ever = {0};
+    image = picture(40, 40);
+    service_begin(&service, NULL);
+    api_limit_requests(service.api, PLACES);
+    api_publish(service.api, service.engines, 2);
+    for (; service.api->turns.free; turns++)
+        ck_assert(!turns_take(&service.api->turns, &for_ever, &failure));
+    for (size_t i = 0; i < PLACES / 2; i++)
+        pthread_create(&threads[i], NULL, predict_and_draw, &drawing[i]);
+    usleep(400000);
+    ck_assert_uint_eq(service.api->drawing_gate.inside, PLACES / 2);
+    ck_assert_uint_eq(service.api->gate.inside, 0);
+    predict(&plain);
+    ck_assert_int_eq(plain.response.code, 200);
+    predict_and_draw(&last);
+    ck_assert_int_eq(last.response.code, 503);
+    while (turns--)
+        turns_return(&service.api->turns);
+    for (size_t i = 0; i < PLACES / 2; i++) {
+        pthread_join(threads[i], NULL);
+        ck_assert_int_eq(drawing[i].response.code, 200);
+        call_end(&drawing[i]);
+    }
+    call_end(&plain);
+    call_end(&last);
+    service_end(&service);
+    free((void *)image.data);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("gate");
@@ -127,5 +173,6 @@ int main(void)
     tcase_add_test(cases, what_finds_nobody_inside_is_always_let_in);
     tcase_add_test(cases, a_lower_limit_sends_nobody_out);
     tcase_add_test(cases, the_limit_is_what_the_engines_say_unless_it_is_set);
+    tcase_add_test(cases, drawing_holds_the_place_of_no_prediction);
     return suite_run("api/gate", cases);
 }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct patience call_patience;
+
 void service_begin(struct service *service, const char *behaviour)
 {
     static const char *const names[] = {"demo", "other"};
@@ -58,6 +60,9 @@ void call_run_headers(struct call *call, struct api *api, const char *method, co
         .header_count = count,
         .id = "test-1",
         .received_ns = clock_now_ns(),
+        .deadline_ns = call_patience.deadline_ns,
+        .gone = call_patience.gone,
+        .client = call_patience.client,
         .arena = arena,
     };
     if (api_admit(api, &call->request, &call->response)) {
