@@ -120,8 +120,23 @@ class Attention(Predict):
             self.assertEqual(len(prediction["attention_maps"]), 2)
             for one in prediction["attention_maps"]:
                 width, height = png_size(base64.b64decode(one["png"]))
+                self.assertEqual((width, height), (one["width"], one["height"]))
                 self.assertLessEqual(abs(width - region["width"]), 1)
                 self.assertLessEqual(abs(height - region["height"]), 1)
+
+    def test_pictures_may_be_smaller(self):
+        for style in ("png", "overlay"):
+            one = self.predict(JPEG, f"?attention={style}&size=100")["attention_maps"][0]
+            self.assertEqual(png_size(base64.b64decode(one["png"])), (100, 100))
+            self.assertEqual((one["width"], one["height"]), (100, 100))
+        large = png(1500, 1300, lambda x, y: (x // 9 + y // 7) % 256)
+        prediction = self.service.post("/predict?attention=overlay", "image/png", large).json["predictions"][0]
+        self.assertEqual(max(png_size(base64.b64decode(prediction["attention_maps"][0]["png"]))), 1024)
+
+    def test_more_pictures_than_an_answer_may_have_are_refused(self):
+        large = png(2048, 1024, lambda x, y: (x // 9 + y // 7) % 256)
+        self.refused(413, "/predict?attention=png&size=2048", FORM,
+                     form([(None, large[:2000])] * 9, attention_for="all"), "megapixels", "'size'")
 
     def test_there_is_always_a_map_of_something(self):
         for path in SAMPLES:
