@@ -120,6 +120,14 @@ START_TEST(the_limit_is_what_the_engines_say_unless_it_is_set)
 }
 END_TEST
 
+static size_t inside(struct gate *one)
+{
+    pthread_mutex_lock(&one->lock);
+    size_t count = one->inside;
+    pthread_mutex_unlock(&one->lock);
+    return count;
+}
+
 static void *predict_and_draw(void *call)
 {
     call_run(call, service.api, "POST", "/predict?attention=overlay", "image/png", image);
@@ -145,8 +153,8 @@ START_TEST(drawing_holds_the_place_of_no_prediction)
     for (size_t i = 0; i < PLACES / 2; i++)
         pthread_create(&threads[i], NULL, predict_and_draw, &drawing[i]);
     usleep(400000);
-    ck_assert_uint_eq(service.api->drawing_gate.inside, PLACES / 2);
-    ck_assert_uint_eq(service.api->gate.inside, 0);
+    ck_assert_uint_eq(inside(&service.api->drawing_gate), PLACES / 2);
+    ck_assert_uint_eq(inside(&service.api->gate), 0);
     predict(&plain);
     ck_assert_int_eq(plain.response.code, 200);
     predict_and_draw(&last);

@@ -345,6 +345,7 @@ END_TEST
 int main(void)
 {
     TCase *cases = tcase_create("predict");
+    tcase_set_timeout(cases, 60); /* a thread sanitizer draws slowly */
     tcase_add_checked_fixture(cases, begin, end);
     tcase_add_test(cases, the_answer_has_the_shape_of_the_contract);
     tcase_add_test(cases, the_three_forms_and_repeats_give_the_same_numbers);
