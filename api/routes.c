@@ -208,6 +208,8 @@ static void work(struct api *api, const struct route *route, const struct api_re
     }
     route->handler(api, request, arguments, response);
     service_leave_gate(api, response);
+    if (response->heavy)
+        gate_leave(&api->heavy_gate);
 }
 
 void api_handle(struct api *api, const struct api_request *request, struct api_response *response)

@@ -22,7 +22,7 @@ struct api *api_create(void)
     struct api *api = memory_allocate(1, sizeof *api);
     api->metrics = metrics_create(routes_count(), routes_pattern);
     gate_init(&api->gate, 0, GATE_BURST_MS);
-    gate_init(&api->drawing_gate, 0, 0);
+    gate_init(&api->heavy_gate, 0, 0);
     turns_init(&api->turns, drawings_at_once());
     pthread_mutex_init(&api->keys_lock, NULL);
     pthread_mutex_init(&api->lock, NULL);
@@ -36,7 +36,7 @@ void api_destroy(struct api **api)
         return;
     metrics_destroy(&(*api)->metrics);
     gate_finish(&(*api)->gate);
-    gate_finish(&(*api)->drawing_gate);
+    gate_finish(&(*api)->heavy_gate);
     turns_finish(&(*api)->turns);
     keys_destroy(&(*api)->keys);
     cors_destroy(&(*api)->cors);
@@ -72,7 +72,7 @@ void api_publish(struct api *api, struct engine *const *engines, size_t count)
     *set = (struct engine_set){engines, count};
     size_t limit = api->max_requests ? api->max_requests : request_capacity(engines, count);
     gate_limit(&api->gate, limit);
-    gate_limit(&api->drawing_gate, limit / 2);
+    gate_limit(&api->heavy_gate, limit / 2);
     pthread_mutex_lock(&api->lock);
     struct engine_set *old = atomic_exchange(&api->set, set);
     unsigned left = api->place;
@@ -160,6 +160,17 @@ void service_leave_gate(struct api *api, struct api_response *response)
     response->inside = false;
     metrics_leave(api->metrics);
     gate_leave(&api->gate);
+}
+
+enum status service_weigh(struct api *api, struct api_response *response, bool draws,
+                          const struct bytes *images, size_t count, struct failure *failure)
+{
+    bool heavy = draws;
+    for (size_t i = 0; i < count && !heavy; i++)
+        heavy = image_is_large(images[i]);
+    assert(!response->heavy);
+    response->heavy = heavy && gate_enter(&api->heavy_gate);
+    return heavy == response->heavy ? STATUS_OK : service_busy(failure);
 }
 
 enum status service_busy(struct failure *failure)

@@ -35,10 +35,10 @@ struct api {
     unsigned place;
     size_t users[2];
     struct metrics *metrics;
-    struct gate gate;         /* requests for predictions, until they are predicted */
-    size_t max_requests;      /* its limit; 0: what the engines say */
-    struct gate drawing_gate; /* those of them whose maps are drawn, until they are answered: half as many */
-    struct turns turns;       /* at drawing */
+    struct gate gate;       /* requests for predictions, until they are predicted */
+    size_t max_requests;    /* its limit; 0: what the engines say */
+    struct gate heavy_gate; /* those of them that are heavy, until they are answered: half as many */
+    struct turns turns;     /* at drawing */
     pthread_mutex_t keys_lock;
     struct keys *keys; /* NULL: everyone may ask */
     struct cors *cors; /* NULL: no page's scripts may read answers */
@@ -60,6 +60,10 @@ struct engine_set service_engines(struct api *api);
 /* Into the gate and out of it: who has only an answer left to make may leave early, and once is enough. */
 bool service_enter_gate(struct api *api, struct api_response *response);
 void service_leave_gate(struct api *api, struct api_response *response);
+/* Lets a heavy request go on, one whose maps are drawn or with a large image: at most half of the requests in
+ * work may be such ones, so that the others find a place. Fails with BUSY. It ends with the request. */
+WARN_UNUSED enum status service_weigh(struct api *api, struct api_response *response, bool draws,
+                                      const struct bytes *images, size_t count, struct failure *failure);
 /* What a request is told that finds the gate closed. */
 enum status service_busy(struct failure *failure);
 /* OK when predictions are taken. Fails with UNAVAILABLE, DEVICE_LOST. */

@@ -25,6 +25,8 @@ void handle_embed(struct api *api, const struct api_request *request, const stru
         status = embedding_resolve(request->arena, context.card, &work.input->options, work.input->count,
                                    &failure, context.tokens);
     }
+    if (!status)
+        status = service_weigh(api, response, false, work.input->images, work.input->count, &failure);
     if (!status) {
         work.options.patches = context.tokens[TOKENS_PATCH];
         status = images_predict(&work, &failure);

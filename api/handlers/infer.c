@@ -153,6 +153,8 @@ void handle_v2_infer(struct api *api, const struct api_request *request, const s
         status = infer_read(request, &failure, asked);
     if (!status)
         status = choose_tensors(request->arena, engine_card(engine), asked, &failure, &tensors);
+    if (!status)
+        status = service_weigh(api, response, false, asked->images, asked->count, &failure);
     if (!status) {
         predictions = memory_allocate(asked->count, sizeof *predictions);
         status = predict(engine, request, asked, &tensors, &failure, &timing, predictions);

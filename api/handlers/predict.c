@@ -9,26 +9,22 @@ static enum status make_result(void *context, const char *id, const struct predi
     return result_prediction(context, id, prediction, failure, out);
 }
 
-/* Predicts with maps that are to be drawn: of such requests fewer are let in, and they draw outside the gate,
- * where no prediction waits for them. */
+/* Predicts with maps that are to be drawn, which is done outside the gate: no prediction waits for it. */
 static enum status predict_and_draw(struct api *api, struct image_work *work, struct result_context *context,
                                     struct failure *failure, struct api_response *response, struct json **out)
 {
     const struct options *options = context->options;
     size_t kept_bytes = 0;
-    if (!gate_enter(&api->drawing_gate))
-        return service_busy(failure);
     enum status status = pictures_expect(&context->pictures, options, context->card, work->input->images,
                                          work->input->count, failure, &kept_bytes);
-    if (!status) {
-        work->options.keep_side = options->attention == ATTENTION_OVERLAY ? options->picture_side : 0;
-        status = images_predict(work, failure);
-    }
+    if (status)
+        return status;
+    work->options.keep_side = options->attention == ATTENTION_OVERLAY ? options->picture_side : 0;
+    status = images_predict(work, failure);
     service_leave_gate(api, response);
     if (!status)
         status = images_results(work, failure, out);
     arena_refund(work->request->arena, kept_bytes);
-    gate_leave(&api->drawing_gate);
     return status;
 }
 
@@ -53,6 +49,9 @@ void handle_predict(struct api *api, const struct api_request *request, const st
         context.card = engine_card(work.engine);
         status = options_resolve(request->arena, context.card, &work.input->options, &failure, &options);
     }
+    if (!status)
+        status = service_weigh(api, response, options_draw(&options), work.input->images, work.input->count,
+                               &failure);
     if (!status && options_draw(&options))
         status = predict_and_draw(api, &work, &context, &failure, response, &root);
     else if (!status && !(status = images_predict(&work, &failure)))

@@ -29,3 +29,10 @@ void image_peek(struct bytes encoded, uint32_t *width, uint32_t *height)
     *width = (uint32_t)(size >> 32);
     *height = (uint32_t)size;
 }
+
+bool image_is_large(struct bytes encoded)
+{
+    uint32_t width, height;
+    image_peek(encoded, &width, &height);
+    return (uint64_t)width * height > IMAGE_LARGE_PIXELS;
+}

@@ -116,13 +116,6 @@ bool image_pool_usable(const struct image_pool *pool)
     return !pool->link.lost;
 }
 
-static bool is_large(struct bytes encoded)
-{
-    uint32_t width, height;
-    image_peek(encoded, &width, &height);
-    return (uint64_t)width * height > IMAGE_POOL_LARGE_PIXELS;
-}
-
 /* The first free slot, so that few images at a time use few children's memory; none for a large image while
  * others are in as many as they may have. */
 static size_t slot_find(const struct image_pool *pool, bool large)
@@ -274,7 +267,7 @@ enum status image_pool_decode(struct image_pool *pool, struct bytes encoded, con
     if (encoded.size > IMAGE_POOL_FILE_BYTES_MAX)
         return failure_set(failure, STATUS_TOO_LARGE, "The image file is over %zu MiB.",
                            IMAGE_POOL_FILE_BYTES_MAX >> 20);
-    enum status status = slot_take(pool, is_large(encoded), patience, failure, &slot);
+    enum status status = slot_take(pool, image_is_large(encoded), patience, failure, &slot);
     if (status)
         return status;
     status = slot_decode(pool, slot, encoded, patience ? patience->deadline_ns : 0, failure, info);

@@ -19,9 +19,9 @@
 enum { IMAGE_POOL_CHILDREN_MAX = 64, IMAGE_POOL_TIMEOUT_MS = 10000, IMAGE_POOL_CPU_S = 1200 };
 #define IMAGE_POOL_FILE_BYTES_MAX ((size_t)32 << 20) /* of one encoded image */
 
-/* Images of more pixels than any film has take seconds and 300 MB each: they may have half of the children,
- * at least one and at most so many, so that others do not wait for them. */
-enum { IMAGE_POOL_LARGE_PIXELS = 20000000, IMAGE_POOL_LARGE_MAX = 4 };
+/* Large images may have half of the children, at least one and at most so many, so that others do not wait
+ * for them. */
+enum { IMAGE_POOL_LARGE_MAX = 4 };
 
 struct image_pool_options {
     uint32_t children;   /* 0: one a core, at most IMAGE_POOL_CHILDREN_MAX */

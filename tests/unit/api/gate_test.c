@@ -1,4 +1,5 @@
 /* The gate by itself, and in front of an engine: whom it lets in, whom it refuses, and how that is told. */
+#include "api/base64.h"
 #include "api/gate.h"
 #include "api/service.h"
 #include "tests/unit/api/fake_engine.h"
@@ -7,6 +8,7 @@
 
 #include <check.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -153,7 +155,7 @@ START_TEST(drawing_holds_the_place_of_no_prediction)
     for (size_t i = 0; i < PLACES / 2; i++)
         pthread_create(&threads[i], NULL, predict_and_draw, &drawing[i]);
     usleep(400000);
-    ck_assert_uint_eq(inside(&service.api->drawing_gate), PLACES / 2);
+    ck_assert_uint_eq(inside(&service.api->heavy_gate), PLACES / 2);
     ck_assert_uint_eq(inside(&service.api->gate), 0);
     predict(&plain);
     ck_assert_int_eq(plain.response.code, 200);
@@ -173,6 +175,45 @@ START_TEST(drawing_holds_the_place_of_no_prediction)
 }
 END_TEST
 
+/* A large image is as heavy as a picture, and however it is sent; those beside it find their places. */
+START_TEST(large_images_have_half_of_the_places)
+{
+    uint8_t header[33] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n', 0, 0, 0, 13, 'I', 'H', 'D', 'R'};
+    struct bytes large = {header, sizeof header};
+    static const char *const targets[] = {"/predict?attention=none", "/embed"};
+    struct call call;
+    header[18] = header[22] = 5000 >> 8;
+    header[19] = header[23] = 5000 & 255;
+    image = picture(40, 40);
+    service_begin(&service, NULL);
+    ck_assert(gate_enter(&service.api->heavy_gate));
+    gate_limit(&service.api->heavy_gate, 1);
+    for (int i = 0; i < 2; i++) {
+        call_refused(&call, service.api, targets[i], "image/png", large, 503,
+                     "as much work as it can do soon");
+        call_run(&call, service.api, "POST", targets[i], "image/png", image);
+        ck_assert_int_eq(call.response.code, 200);
+        call_end(&call);
+    }
+    char *base64 = base64_encode(large), *json = malloc(strlen(base64) + 200);
+    sprintf(json,
+            "{\"inputs\":[{\"name\":\"image\",\"shape\":[1],\"datatype\":\"BYTES\",\"data\":[\"%s\"]}]}",
+            base64);
+    call_run(&call, service.api, "POST", "/v2/models/demo/infer", "application/json",
+             (struct bytes){(uint8_t *)json, strlen(json)});
+    ck_assert_int_eq(call.response.code, 503);
+    call_end(&call);
+    free(json);
+    free(base64);
+    gate_leave(&service.api->heavy_gate);
+    for (int i = 0; i < 2; i++) /* as far as decoding: there is nothing behind the header */
+        call_refused(&call, service.api, targets[i], "image/png", large, 422, "");
+    ck_assert_uint_eq(service.api->heavy_gate.inside, 0);
+    service_end(&service);
+    free((void *)image.data);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("gate");
@@ -182,5 +223,6 @@ int main(void)
     tcase_add_test(cases, a_lower_limit_sends_nobody_out);
     tcase_add_test(cases, the_limit_is_what_the_engines_say_unless_it_is_set);
     tcase_add_test(cases, drawing_holds_the_place_of_no_prediction);
+    tcase_add_test(cases, large_images_have_half_of_the_places);
     return suite_run("api/gate", cases);
 }
