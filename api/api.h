@@ -20,8 +20,9 @@ enum {
     API_RETRY_AFTER_S = 2,
     API_RESPONSE_HEADERS_MAX = 12
 };
-/* What the pictures of one response may add up to, before base64. */
-#define API_PICTURE_BYTES_MAX ((size_t)96 << 20)
+/* What the pictures of one response may add up to: in pixels, 47 of 1024 x 1024, and before base64. */
+#define API_PICTURE_PIXELS_MAX ((size_t)50000000)
+#define API_PICTURE_BYTES_MAX  ((size_t)64 << 20)
 
 struct api_header {
     const char *name, *value;
@@ -54,6 +55,7 @@ struct api_response {
     struct api_header headers[API_RESPONSE_HEADERS_MAX]; /* further ones; static or in the arena */
     size_t header_count;
     bool varies_by_origin, varies_by_encoding;
+    bool inside, heavy; /* at the gates; the api's own */
     /* For the log: */
     const char *route; /* the pattern that matched, e.g. "/models/{name}"; "" when none did */
     enum status status;

@@ -4,9 +4,9 @@
 
 #include <assert.h>
 
-void gate_init(struct gate *gate, size_t limit)
+void gate_init(struct gate *gate, size_t limit, uint32_t burst_ms)
 {
-    *gate = (struct gate){.limit = limit};
+    *gate = (struct gate){.limit = limit, .burst_ms = burst_ms};
     pthread_mutex_init(&gate->lock, NULL);
 }
 
@@ -53,7 +53,7 @@ bool gate_enter(struct gate *gate)
     pthread_mutex_lock(&gate->lock);
     bool open = is_open(gate);
     if (open && !gate->inside)
-        gate->burst_over_ns = clock_now_ns() + GATE_BURST_MS * UINT64_C(1000000);
+        gate->burst_over_ns = clock_now_ns() + gate->burst_ms * UINT64_C(1000000);
     gate->inside += open;
     pthread_mutex_unlock(&gate->lock);
     return open;

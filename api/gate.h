@@ -3,7 +3,7 @@
  * What is let in beyond the work that keeps every device busy is answered no sooner: it only waits, and what
  * comes after it waits longer, until nobody is answered in time. So a request that finds the limit reached is
  * refused at once, and those let in take about as long as under a load that can just be served. A burst is no
- * overload: for GATE_BURST_MS after an idle moment twice as many are let in.
+ * overload: for a while after an idle moment twice as many are let in.
  */
 #ifndef CXRD_API_GATE_H
 #define CXRD_API_GATE_H
@@ -17,10 +17,12 @@ enum { GATE_BURST_MS = 200 };
 
 struct gate {
     pthread_mutex_t lock;
-    size_t limit, inside;   /* requests */
+    size_t limit, inside; /* requests */
+    uint32_t burst_ms;
     uint64_t burst_over_ns; /* on clock_now_ns */
 };
-void gate_init(struct gate *gate, size_t limit);
+/* `burst_ms`: how long twice as many are let in after an idle moment. */
+void gate_init(struct gate *gate, size_t limit, uint32_t burst_ms);
 /* Nobody may be inside. */
 void gate_finish(struct gate *gate);
 

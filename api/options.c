@@ -6,8 +6,8 @@
 
 enum { QUOTE_BYTES = 60, LIST_BYTES = 150 };
 
-const char *const predict_option_names[] = {"heads",     "attention", "attention_for",
-                                            "threshold", "model",     NULL};
+const char *const predict_option_names[] = {"heads", "attention", "attention_for", "size", "threshold",
+                                            "model", NULL};
 const char *const embed_option_names[] = {"tokens", "model", NULL};
 
 const struct given_option *option_find(const struct option_list *list, const char *name)
@@ -60,6 +60,27 @@ size_t options_label_count(const struct model_card *card)
     for (size_t head = 0; head < card->head_count; head++)
         count += card->heads[head].label_count;
     return count;
+}
+
+bool options_draw(const struct options *options)
+{
+    return options->attention == ATTENTION_PNG || options->attention == ATTENTION_OVERLAY;
+}
+
+size_t options_map_count(const struct options *options, const struct model_card *card)
+{
+    size_t all = 0, marked = 0, first = 0;
+    for (size_t i = 0; i < card->head_count; first += card->heads[i++].label_count)
+        for (size_t label = 0; options->heads[i] && label < card->heads[i].label_count; label++)
+            if (card->heads[i].type == HEAD_GLORI) {
+                all++;
+                marked += options->choice == ATTENTION_LABELS && options->labels[first + label];
+            }
+    size_t count = options->choice == ATTENTION_ALL      ? all
+                   : options->choice == ATTENTION_TOP    ? options->top
+                   : options->choice == ATTENTION_LABELS ? marked
+                                                         : 1;
+    return count < all ? count : all;
 }
 
 double options_threshold(const struct options *options, const struct label *label)
@@ -182,6 +203,22 @@ static enum status resolve_threshold(const struct option_list *list, struct fail
     return STATUS_OK;
 }
 
+static enum status resolve_size(const struct option_list *list, struct failure *failure, uint32_t *out)
+{
+    const char *value = NULL;
+    double side = PICTURE_SIDE;
+    enum status status = option_value(list, "size", failure, &value);
+    if (status)
+        return status;
+    if (value && (!text_number(value, &side) || side < PICTURE_SIDE_MIN || side > PICTURE_SIDE_MAX ||
+                  side != floor(side)))
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "The option 'size' must be a whole number of pixels between %d and %d.",
+                           PICTURE_SIDE_MIN, PICTURE_SIDE_MAX);
+    *out = (uint32_t)side;
+    return STATUS_OK;
+}
+
 enum status options_resolve(struct arena *arena, const struct model_card *card,
                             const struct option_list *list, struct failure *failure, struct options *out)
 {
@@ -193,6 +230,8 @@ enum status options_resolve(struct arena *arena, const struct model_card *card,
         status = resolve_attention(arena, list, failure, &options.attention);
     if (!status)
         status = resolve_choice(arena, card, option_find(list, "attention_for"), failure, &options);
+    if (!status)
+        status = resolve_size(list, failure, &options.picture_side);
     if (!status)
         status = resolve_threshold(list, failure, &options);
     if (!status)

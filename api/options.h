@@ -13,7 +13,7 @@ struct given_option {
     struct text_list values;
 };
 
-enum { OPTION_COUNT_MAX = 5 };
+enum { OPTION_COUNT_MAX = 6 };
 
 /* The options there are, NULL after the last: of POST /predict and of POST /embed. */
 extern const char *const predict_option_names[OPTION_COUNT_MAX + 1];
@@ -40,10 +40,14 @@ WARN_UNUSED enum status option_value(const struct option_list *list, const char 
 enum attention_form { ATTENTION_NONE, ATTENTION_GRID, ATTENTION_PNG, ATTENTION_OVERLAY };
 enum attention_choice { ATTENTION_POSITIVE, ATTENTION_ALL, ATTENTION_TOP, ATTENTION_LABELS };
 
+/* The longer side of a drawn map, in pixels. */
+enum { PICTURE_SIDE_MIN = 16, PICTURE_SIDE_MAX = 2048, PICTURE_SIDE = 1024 };
+
 /* Labels are numbered through all heads, in the model's order; heads that were not asked for count too. */
 struct options {
     const bool *heads; /* [heads]: which ones to report */
     enum attention_form attention;
+    uint32_t picture_side; /* how large maps are drawn at most */
     enum attention_choice choice;
     size_t top;         /* of ATTENTION_TOP */
     const bool *labels; /* [all labels], of ATTENTION_LABELS */
@@ -52,11 +56,16 @@ struct options {
 };
 
 /* Resolves what was given against a model; the rest gets its default: all heads, attention grid for the
- * positive labels, each label's own threshold. Fails with BAD_REQUEST, naming what is wrong and what there
- * is. */
+ * positive labels, pictures of PICTURE_SIDE, each label's own threshold. Fails with BAD_REQUEST, naming what
+ * is wrong and what there is. */
 WARN_UNUSED enum status options_resolve(struct arena *arena, const struct model_card *card,
                                         const struct option_list *list, struct failure *failure,
                                         struct options *out);
+
+/* Whether maps are drawn. */
+bool options_draw(const struct options *options);
+/* How many maps of one image are drawn at least, as far as that is known before it is predicted. */
+size_t options_map_count(const struct options *options, const struct model_card *card);
 
 /* The number of labels of all heads. */
 size_t options_label_count(const struct model_card *card);

@@ -1,6 +1,5 @@
 #include "api/result.h"
 
-#include "api/base64.h"
 #include "api/problem.h"
 #include "engine/image/overlay.h"
 
@@ -97,68 +96,52 @@ static struct json *risk_json(const struct head_prediction *head, size_t i)
     return risk;
 }
 
-static enum status picture_json(struct result_context *context, const struct attention_map *map,
-                                const struct image *pixels, struct failure *failure, struct json *object)
-{
-    struct buffer png = {.maximum = context->picture_bytes_left};
-    enum status status = attention_render(map, pixels, failure, &png);
-    if (status == STATUS_TOO_LARGE)
-        status =
-            failure_set(failure, STATUS_TOO_LARGE,
-                        "The pictures of this answer pass its limit; ask for fewer images or labels, or for "
-                        "'attention' grid.");
-    if (!status) {
-        context->picture_bytes_left -= png.size;
-        char *text = base64_encode((struct bytes){png.data, png.size});
-        json_add_text(object, "png", text);
-        free(text);
-    }
-    buffer_finish(&png);
-    return status;
-}
-
+/* `canvas`: NULL for grids. */
 static enum status map_json(struct result_context *context, const struct prediction *prediction,
-                            const struct head_prediction *head, size_t i, struct failure *failure,
-                            struct json *object)
+                            const struct head_prediction *head, size_t i, const struct image *canvas,
+                            struct failure *failure, struct json *object)
 {
     uint32_t grid = backbone_grid(&context->card->backbone);
     size_t cells = (size_t)grid * grid;
     struct attention_map map = {head->attention + i * cells, grid, grid, prediction->region};
-    enum attention_form form = context->options->attention;
+    enum status status = STATUS_OK;
     json_add_text(object, "head", head->head->name);
     json_add_text(object, "label", head->head->labels[i].name);
-    if (form == ATTENTION_GRID) {
+    if (canvas) {
+        status = pictures_draw(&context->pictures, &map, canvas, failure, object);
+    } else {
         json_add_number(object, "rows", map.rows);
         json_add_number(object, "columns", map.columns);
         json_add(object, "values", json_float_array(map.values, cells));
-    } else {
-        const struct image *pixels = form == ATTENTION_OVERLAY ? &prediction->pixels : NULL;
-        enum status status = picture_json(context, &map, pixels, failure, object);
-        if (status)
-            return status;
     }
     double x, y;
     attention_peak(&map, &x, &y);
     struct json *peak = json_add(object, "peak", json_object());
     json_add_number(peak, "x", x);
     json_add_number(peak, "y", y);
-    return STATUS_OK;
+    return status;
 }
 
 static enum status maps_json(struct result_context *context, const struct prediction *prediction,
                              struct failure *failure, struct json *maps)
 {
-    size_t total = 0, number = 0;
+    size_t total = 0, number = 0, count = 0;
     for (size_t i = 0; i < prediction->head_count; i++)
         total += prediction->heads[i].head->label_count;
     bool *selected = memory_allocate(total + 1, sizeof *selected);
     options_select(context->options, prediction, selected);
+    for (size_t i = 0; i < total; i++)
+        count += selected[i];
     enum status status = STATUS_OK;
+    struct image canvas = {0};
+    bool draw = options_draw(context->options);
+    if (draw)
+        status = pictures_canvas(&context->pictures, context->options, prediction, count, failure, &canvas);
     for (size_t i = 0; i < prediction->head_count; i++)
         for (size_t label = 0; label < prediction->heads[i].head->label_count; label++)
             if (selected[number++] && !status)
-                status = map_json(context, prediction, &prediction->heads[i], label, failure,
-                                  json_append(maps, json_object()));
+                status = map_json(context, prediction, &prediction->heads[i], label, draw ? &canvas : NULL,
+                                  failure, json_append(maps, json_object()));
     free(selected);
     return status;
 }

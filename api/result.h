@@ -3,14 +3,15 @@
 #define CXRD_API_RESULT_H
 
 #include "api/options.h"
+#include "api/pictures.h"
 #include "engine/base/json.h"
 
 /* What a result needs to know beside the prediction. */
 struct result_context {
     const struct model_card *card;
     const struct options *options;
-    const char *request_id;    /* the instance of an image's error */
-    size_t picture_bytes_left; /* what further pictures may take; counted down */
+    const char *request_id; /* the instance of an image's error */
+    struct pictures pictures;
 };
 
 /* {"name", "version", "weights_sha256", "package_sha256", "intended_use"} */
@@ -28,8 +29,8 @@ struct json *result_codes(const struct label *label);
 void result_add_calibration(struct json *object, const struct label *label);
 
 /* One element of "predictions": {"image", "findings", "risk_scores", "attention_maps"}, or {"image", "error"}
- * when the image failed. Overlays need prediction->pixels. Fails with TOO_LARGE when the pictures would pass
- * picture_bytes_left. The caller owns *out. */
+ * when the image failed. Overlays need prediction->picture. Fails as
+ * pictures_canvas and pictures_draw do. The caller owns *out. */
 WARN_UNUSED enum status result_prediction(struct result_context *context, const char *id,
                                           const struct prediction *prediction, struct failure *failure,
                                           struct json **out);

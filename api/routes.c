@@ -201,15 +201,15 @@ static void work(struct api *api, const struct route *route, const struct api_re
                  const struct arguments *arguments, struct api_response *response)
 {
     struct failure failure;
-    if (!gate_enter(&api->gate)) {
+    if (!service_enter_gate(api, response)) {
         (void)service_busy(&failure);
         respond_failure(request, &failure, response);
         return;
     }
-    metrics_enter(api->metrics);
     route->handler(api, request, arguments, response);
-    metrics_leave(api->metrics);
-    gate_leave(&api->gate);
+    service_leave_gate(api, response);
+    if (response->heavy)
+        gate_leave(&api->heavy_gate);
 }
 
 void api_handle(struct api *api, const struct api_request *request, struct api_response *response)

@@ -8,12 +8,22 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* Half the cores: the others stay with those who decode and predict. */
+static size_t drawings_at_once(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores > 1 ? (size_t)cores / 2 : 1;
+}
 
 struct api *api_create(void)
 {
     struct api *api = memory_allocate(1, sizeof *api);
     api->metrics = metrics_create(routes_count(), routes_pattern);
-    gate_init(&api->gate, 0);
+    gate_init(&api->gate, 0, GATE_BURST_MS);
+    gate_init(&api->heavy_gate, 0, 0);
+    turns_init(&api->turns, drawings_at_once());
     pthread_mutex_init(&api->keys_lock, NULL);
     pthread_mutex_init(&api->lock, NULL);
     pthread_cond_init(&api->emptied, NULL);
@@ -26,6 +36,8 @@ void api_destroy(struct api **api)
         return;
     metrics_destroy(&(*api)->metrics);
     gate_finish(&(*api)->gate);
+    gate_finish(&(*api)->heavy_gate);
+    turns_finish(&(*api)->turns);
     keys_destroy(&(*api)->keys);
     cors_destroy(&(*api)->cors);
     pthread_mutex_destroy(&(*api)->keys_lock);
@@ -69,7 +81,9 @@ void api_publish(struct api *api, struct engine *const *engines, size_t count)
     assert(count > 0);
     struct engine_set *set = memory_allocate(1, sizeof *set);
     *set = (struct engine_set){engines, count};
-    gate_limit(&api->gate, api->max_requests ? api->max_requests : request_capacity(engines, count));
+    size_t limit = api->max_requests ? api->max_requests : request_capacity(engines, count);
+    gate_limit(&api->gate, limit);
+    gate_limit(&api->heavy_gate, limit / 2);
     pthread_mutex_lock(&api->lock);
     struct engine_set *old = atomic_exchange(&api->set, set);
     unsigned left = api->place;
@@ -140,6 +154,34 @@ enum status api_allow_origins(struct api *api, const char *origins, struct failu
 {
     assert(!api->cors);
     return cors_read(origins, failure, &api->cors);
+}
+
+bool service_enter_gate(struct api *api, struct api_response *response)
+{
+    response->inside = gate_enter(&api->gate);
+    if (response->inside)
+        metrics_enter(api->metrics);
+    return response->inside;
+}
+
+void service_leave_gate(struct api *api, struct api_response *response)
+{
+    if (!response->inside)
+        return;
+    response->inside = false;
+    metrics_leave(api->metrics);
+    gate_leave(&api->gate);
+}
+
+enum status service_weigh(struct api *api, struct api_response *response, bool draws,
+                          const struct bytes *images, size_t count, struct failure *failure)
+{
+    bool heavy = draws;
+    for (size_t i = 0; i < count && !heavy; i++)
+        heavy = image_is_large(images[i]);
+    assert(!response->heavy);
+    response->heavy = heavy && gate_enter(&api->heavy_gate);
+    return heavy == response->heavy ? STATUS_OK : service_busy(failure);
 }
 
 enum status service_busy(struct failure *failure)

@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "api/gate.h"
 #include "api/metrics.h"
+#include "api/turns.h"
 #include "engine/base/json.h"
 
 #include <pthread.h>
@@ -34,8 +35,10 @@ struct api {
     unsigned place;
     size_t users[2];
     struct metrics *metrics;
-    struct gate gate;                /* requests for predictions */
+    struct gate gate;                /* requests for predictions, until they are predicted */
     size_t max_requests;             /* its limit; 0: what the engines say */
+    struct gate heavy_gate;          /* those of them that are heavy, until they are answered: half as many */
+    struct turns turns;              /* at drawing */
     bool (*has_room)(void *context); /* whether further clients reach the service; NULL: not known */
     void *room_context;
     pthread_mutex_t keys_lock;
@@ -56,6 +59,13 @@ void service_leave(struct api *api, unsigned ticket);
  * those below that fail with what engines are. */
 struct engine_set service_engines(struct api *api);
 
+/* Into the gate and out of it: who has only an answer left to make may leave early, and once is enough. */
+bool service_enter_gate(struct api *api, struct api_response *response);
+void service_leave_gate(struct api *api, struct api_response *response);
+/* Lets a heavy request go on, one whose maps are drawn or with a large image: at most half of the requests in
+ * work may be such ones, so that the others find a place. Fails with BUSY. It ends with the request. */
+WARN_UNUSED enum status service_weigh(struct api *api, struct api_response *response, bool draws,
+                                      const struct bytes *images, size_t count, struct failure *failure);
 /* What a request is told that finds the gate closed. */
 enum status service_busy(struct failure *failure);
 /* OK when predictions are taken. Fails with UNAVAILABLE, DEVICE_LOST. */

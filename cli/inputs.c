@@ -1,12 +1,18 @@
 #include "cli/inputs.h"
 
+#include "cli/places.h"
+#include "engine/base/file.h"
 #include "engine/base/memory.h"
 
+#include <errno.h>
 #include <fts.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+
+static const char image_endings[] = ".png, .jpg or .jpeg";
 
 static bool is_image_name(const char *name)
 {
@@ -18,10 +24,29 @@ static bool is_image_name(const char *name)
     return false;
 }
 
-static void add(struct inputs *inputs, const char *path)
+/* Why something in a folder is not done. */
+enum skip { SKIP_NAME, SKIP_HIDDEN, SKIP_SPECIAL, SKIP_RESULTS, SKIP_REPEAT, SKIP_KINDS };
+static const char *const skip_words[SKIP_KINDS] = {"without the name of an image", "hidden",
+                                                   "neither file nor folder", "in the folder for results",
+                                                   "the same file as another"};
+
+/* A search through what a command was given. */
+struct search {
+    const char *command; /* for standard error */
+    struct stat results; /* the folder for results, where there is one */
+    bool has_results;
+    struct inputs inputs;
+    size_t skipped[SKIP_KINDS];
+};
+
+static void add(struct search *search, const char *path, const char *place, const struct stat *info)
 {
-    inputs->paths = memory_resize(inputs->paths, inputs->count + 1, sizeof *inputs->paths);
-    inputs->paths[inputs->count++] = memory_copy_text(path);
+    struct inputs *inputs = &search->inputs;
+    struct stat own;
+    bool link = !lstat(path, &own) && S_ISLNK(own.st_mode);
+    inputs->items = memory_resize(inputs->items, inputs->count + 1, sizeof *inputs->items);
+    inputs->items[inputs->count++] =
+        (struct input){memory_copy_text(path), place_of(place), info->st_dev, info->st_ino, link};
 }
 
 static int by_name(const FTSENT **a, const FTSENT **b)
@@ -29,47 +54,139 @@ static int by_name(const FTSENT **a, const FTSENT **b)
     return strcmp((*a)->fts_name, (*b)->fts_name);
 }
 
-static void add_folder(struct inputs *inputs, const char *path)
+static bool is_results(const struct search *search, const struct stat *info)
 {
-    char *root = memory_copy_text(path), *roots[] = {root, NULL};
+    return search->has_results && info->st_dev == search->results.st_dev &&
+           info->st_ino == search->results.st_ino;
+}
+
+static void complain(struct search *search, const FTSENT *at)
+{
+    const char *reason = at->fts_info == FTS_DC ? "The folder is a link to one it lies in"
+                                                : strerror(at->fts_errno ? at->fts_errno : ENOENT);
+    fprintf(stderr, "cxrd %s: %s: %s.\n", search->command, at->fts_path, reason);
+    search->inputs.failed++;
+}
+
+/* What a walk through the folder `root` has come to. */
+static void visit(struct search *search, FTS *walk, FTSENT *at, size_t root_length)
+{
+    bool below = at->fts_level > FTS_ROOTLEVEL, hidden = below && *at->fts_name == '.';
+    switch (at->fts_info) {
+    case FTS_D:
+        if (!hidden && !is_results(search, at->fts_statp))
+            return;
+        search->skipped[hidden ? SKIP_HIDDEN : SKIP_RESULTS]++;
+        fts_set(walk, at, FTS_SKIP);
+        return;
+    case FTS_DP:
+        return;
+    case FTS_F:
+        if (hidden || !is_image_name(at->fts_name))
+            search->skipped[hidden ? SKIP_HIDDEN : SKIP_NAME]++;
+        else
+            add(search, at->fts_path, at->fts_path + root_length, at->fts_statp);
+        return;
+    case FTS_DEFAULT:
+        search->skipped[hidden ? SKIP_HIDDEN : SKIP_SPECIAL]++;
+        return;
+    default: /* a link to nothing matters where an image was meant */
+        if (at->fts_info == FTS_SLNONE && (hidden || !is_image_name(at->fts_name)))
+            search->skipped[hidden ? SKIP_HIDDEN : SKIP_NAME]++;
+        else
+            complain(search, at);
+    }
+}
+
+/* "3 without the name of an image, 1 hidden" of what was skipped; "" when nothing was. */
+static const char *describe(const size_t skipped[SKIP_KINDS], char text[256])
+{
+    size_t used = 0;
+    *text = '\0';
+    for (int kind = 0; kind < SKIP_KINDS; kind++)
+        if (skipped[kind])
+            used += (size_t)snprintf(text + used, 256 - used, "%s%zu %s", used ? ", " : "", skipped[kind],
+                                     skip_words[kind]);
+    return text;
+}
+
+static enum status add_folder(struct search *search, const char *path, const struct stat *info,
+                              struct failure *failure)
+{
+    if (is_results(search, info))
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "%s: results cannot lie among the images, where the next run would read their "
+                           "pictures; give another folder for them.",
+                           path);
+    char *root = memory_copy_text(path), *roots[] = {root, NULL}, text[256];
+    size_t before[SKIP_KINDS], found[SKIP_KINDS], count = search->inputs.count,
+                                                  failed = search->inputs.failed;
+    memcpy(before, search->skipped, sizeof before);
     FTS *walk = fts_open(roots, FTS_LOGICAL | FTS_NOCHDIR, by_name);
     for (FTSENT *at; walk && (at = fts_read(walk));)
-        if (at->fts_info == FTS_F && is_image_name(at->fts_name))
-            add(inputs, at->fts_path);
+        visit(search, walk, at, strlen(root));
     if (walk)
         fts_close(walk);
     free(root);
+    if (search->inputs.count > count || search->inputs.failed > failed)
+        return STATUS_OK;
+    for (int kind = 0; kind < SKIP_KINDS; kind++)
+        found[kind] = search->skipped[kind] - before[kind];
+    describe(found, text);
+    return failure_set(failure, STATUS_BAD_REQUEST, "%s: this folder has no file named %s; it has %s.", path,
+                       image_endings, *text ? text : "nothing");
 }
 
-enum status inputs_list(char *const *paths, size_t count, struct failure *failure, struct inputs *out)
+static enum status add_path(struct search *search, const char *path, struct failure *failure)
 {
-    struct inputs inputs = {0};
+    struct stat info;
+    if (!strcmp(path, "-"))
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "Images are not read from standard input: give files or folders.");
+    if (stat(path, &info) && errno == ENOENT)
+        return failure_set(failure, STATUS_NOT_FOUND, "%s: there is no such file or folder.", path);
+    if (stat(path, &info))
+        return failure_set(failure, STATUS_BAD_REQUEST, "%s: %s.", path, strerror(errno));
+    if (S_ISDIR(info.st_mode))
+        return add_folder(search, path, &info, failure);
+    if (!S_ISREG(info.st_mode))
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "%s: this is neither a file nor a folder; give image files, or folders of them.",
+                           path);
+    add(search, path, path, &info);
+    return STATUS_OK;
+}
+
+enum status inputs_list(const char *name, char *const *paths, size_t count, const char *output,
+                        struct failure *failure, struct inputs *out)
+{
+    struct search search = {.command = name};
     enum status status = STATUS_OK;
-    for (size_t i = 0; !status && i < count; i++) {
-        struct stat info;
-        if (!strcmp(paths[i], "-"))
-            status = failure_set(failure, STATUS_BAD_REQUEST,
-                                 "Images are not read from standard input: give files or folders.");
-        else if (stat(paths[i], &info))
-            status = failure_set(failure, STATUS_NOT_FOUND, "%s: there is no such file or folder.", paths[i]);
-        else if (S_ISDIR(info.st_mode))
-            add_folder(&inputs, paths[i]);
-        else
-            add(&inputs, paths[i]);
+    char text[256];
+    search.has_results = output && !stat(output, &search.results);
+    for (size_t i = 0; !status && i < count; i++)
+        status = add_path(&search, paths[i], failure);
+    if (!status) {
+        search.skipped[SKIP_REPEAT] = places_drop_repeats(&search.inputs);
+        status = places_shorten(&search.inputs, failure);
     }
-    if (!status && !inputs.count)
-        status = failure_set(failure, STATUS_BAD_REQUEST, "No PNG or JPEG file was given or found.");
+    if (!status && *describe(search.skipped, text))
+        fprintf(stderr, "cxrd %s: skipped %s.\n", name, text);
+    if (!status && !search.inputs.count)
+        status = failure_set(failure, STATUS_BAD_REQUEST, "No image was given or found that can be read.");
     if (status)
-        inputs_finish(&inputs);
+        inputs_finish(&search.inputs);
     else
-        *out = inputs;
+        *out = search.inputs;
     return status;
 }
 
 void inputs_finish(struct inputs *inputs)
 {
-    for (size_t i = 0; i < inputs->count; i++)
-        free(inputs->paths[i]);
-    free(inputs->paths);
+    for (size_t i = 0; i < inputs->count; i++) {
+        free(inputs->items[i].path);
+        free(inputs->items[i].place);
+    }
+    free(inputs->items);
     *inputs = (struct inputs){0};
 }

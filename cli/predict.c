@@ -25,8 +25,10 @@ static const char usage[] =
     "  --heads NAME,...       only these heads\n"
     "  --attention A          none, grid (default but for tables and csv), png or overlay\n"
     "  --attention-for WHICH  positive (default), all, top:K or LABEL,...\n"
+    "  --size N               the longer side of a drawn map: 16 to 2048 pixels, 1024 by default\n"
     "  --threshold T          instead of each label's own\n"
-    "  --output DIR           one file an image there, pictures beside it, instead of standard output\n";
+    "  --output DIR           a file an image there instead of standard output, its pictures beside it,\n"
+    "                         at the image's own path below the folder given; older ones are replaced\n";
 
 struct settings {
     struct engine_options engine;
@@ -84,6 +86,8 @@ static enum status read_option(struct settings *settings, int option, struct fai
         return read_choice(settings, "attention", failure);
     case 'A':
         return read_choice(settings, "attention_for", failure);
+    case 's':
+        return read_choice(settings, "size", failure);
     default:
         return read_choice(settings, "threshold", failure);
     }
@@ -105,6 +109,7 @@ static int read_options(struct settings *settings, int argc, char **argv)
                                             {"heads", required_argument, NULL, 'H'},
                                             {"attention", required_argument, NULL, 'a'},
                                             {"attention-for", required_argument, NULL, 'A'},
+                                            {"size", required_argument, NULL, 's'},
                                             {"threshold", required_argument, NULL, 't'},
                                             {"output", required_argument, NULL, 'o'},
                                             {"help", no_argument, NULL, 'h'},
@@ -128,34 +133,47 @@ static int read_options(struct settings *settings, int argc, char **argv)
     return -1;
 }
 
-/* Reads and predicts the chunk that starts at paths[0], and writes its answers. Returns how many images
+static void complain(const struct input *input, const struct failure *failure)
+{
+    progress_clear();
+    fprintf(stderr, "cxrd predict: %s: %s\n", input->path, failure->sentence);
+}
+
+/* Writes an image's answer, or that it failed, which writing may do too; true when all went well. */
+static bool write_answer(struct predict_output *output, const struct input *input,
+                         const struct prediction *prediction)
+{
+    struct prediction shown = *prediction;
+    struct failure failure;
+    if (!shown.failure.status && !predict_output_write(output, input, &shown, &shown.failure))
+        return true;
+    complain(input, &shown.failure);
+    if (predict_output_write(output, input, &shown, &failure) && prediction->failure.status)
+        complain(input, &failure);
+    return false;
+}
+
+/* Reads and predicts the chunk that starts at inputs[0], and writes its answers. Returns how many images
  * failed. */
-static size_t predict_chunk(struct engine *engine, struct predict_output *output, char **paths, size_t count)
+static size_t predict_chunk(struct engine *engine, struct predict_output *output, const struct input *inputs,
+                            size_t count)
 {
     struct failure failures[CHUNK_IMAGES] = {0}, failure = {0};
     struct bytes files[CHUNK_IMAGES], images[CHUNK_IMAGES];
     struct prediction predictions[CHUNK_IMAGES] = {0};
     size_t failed = 0, read = 0, places[CHUNK_IMAGES];
     for (size_t i = 0; i < count; i++)
-        if (!file_read(paths[i], IMAGE_BYTES_MAX, &failures[i], &files[i])) {
+        if (!file_read(inputs[i].path, IMAGE_BYTES_MAX, &failures[i], &files[i])) {
             images[read] = files[i];
             places[i] = read++;
         }
-    struct predict_options options = {.keep_pixels = predict_output_needs_pixels(output)};
+    struct predict_options options = {.keep_side = predict_output_keep_side(output)};
     if (read && engine_predict(engine, images, read, &options, &failure, predictions))
         for (size_t i = 0; i < read; i++)
             predictions[i].failure = failure;
     for (size_t i = 0; i < count; i++) {
-        struct prediction unread = {.failure = failures[i]};
-        struct prediction *prediction = failures[i].status ? &unread : &predictions[places[i]];
-        if (!prediction->failure.status)
-            predict_output_write(output, paths[i], prediction, &prediction->failure);
-        if (prediction->failure.status) {
-            progress_clear();
-            fprintf(stderr, "cxrd predict: %s: %s\n", paths[i], prediction->failure.sentence);
-            predict_output_write_failure(output, paths[i], prediction);
-            failed++;
-        }
+        const struct prediction unread = {.failure = failures[i]};
+        failed += !write_answer(output, &inputs[i], failures[i].status ? &unread : &predictions[places[i]]);
     }
     for (size_t i = 0; i < read; i++) {
         prediction_finish(&predictions[i]);
@@ -168,7 +186,7 @@ static int predict(struct settings *settings, const struct inputs *inputs)
 {
     struct failure failure = {0};
     struct engine *engine = NULL;
-    size_t failed = 0;
+    size_t failed = inputs->failed;
     if (engine_create(&settings->engine, &failure, &engine))
         return command_fail("predict", &failure, EXIT_FAILED);
     int exit_code = EXIT_DONE;
@@ -179,8 +197,8 @@ static int predict(struct settings *settings, const struct inputs *inputs)
     }
     for (size_t i = 0; i < inputs->count; i += CHUNK_IMAGES) {
         size_t count = inputs->count - i < CHUNK_IMAGES ? inputs->count - i : CHUNK_IMAGES;
-        progress_show(i, inputs->count, inputs->paths[i]);
-        failed += predict_chunk(engine, &settings->output, inputs->paths + i, count);
+        progress_show(i, inputs->count, inputs->items[i].path);
+        failed += predict_chunk(engine, &settings->output, inputs->items + i, count);
     }
     progress_clear();
     predict_output_end(&settings->output);
@@ -198,7 +216,8 @@ int command_predict(int argc, char **argv)
     struct inputs inputs = {0};
     int exit_code = read_options(&settings, argc, argv);
     if (exit_code < 0) {
-        if (inputs_list(argv + optind, (size_t)(argc - optind), &failure, &inputs))
+        if (inputs_list("predict", argv + optind, (size_t)(argc - optind), settings.output.folder, &failure,
+                        &inputs))
             exit_code = command_fail("predict", &failure, EXIT_FAILED);
         else
             exit_code = predict(&settings, &inputs);

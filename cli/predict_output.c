@@ -2,6 +2,8 @@
 
 #include "api/base64.h"
 #include "api/result.h"
+#include "cli/label_names.h"
+#include "cli/predict_text.h"
 #include "engine/base/file.h"
 
 #include <errno.h>
@@ -22,9 +24,9 @@ bool predict_format_read(const char *name, enum predict_format *out)
     return false;
 }
 
-bool predict_output_needs_pixels(const struct predict_output *output)
+uint32_t predict_output_keep_side(const struct predict_output *output)
 {
-    return output->options.attention == ATTENTION_OVERLAY;
+    return output->options.attention == ATTENTION_OVERLAY ? output->options.picture_side : 0;
 }
 
 static bool is_json(const struct predict_output *output)
@@ -38,7 +40,7 @@ static void write_opening(struct predict_output *output)
     if (output->folder)
         return;
     if (output->format == PREDICT_CSV)
-        puts("image,head,label,logit,probability,threshold,positive");
+        fputs(predict_csv_head, stdout);
     if (output->format == PREDICT_JSON) {
         struct json *model = result_model(output->card);
         char *text = json_print(model, false);
@@ -48,121 +50,88 @@ static void write_opening(struct predict_output *output)
     }
 }
 
+static enum status make_folder(const char *path, struct failure *failure)
+{
+    if (mkdir(path, 0777) && errno != EEXIST)
+        return failure_set(failure, STATUS_INVALID_FILE, "%s: the folder cannot be made: %s.", path,
+                           strerror(errno));
+    return STATUS_OK;
+}
+
 enum status predict_output_begin(struct predict_output *output, struct arena *arena,
                                  const struct model_card *card, const struct option_list *choices,
                                  struct failure *failure)
 {
-    output->arena = arena;
     output->card = card;
+    output->label_names = label_names(arena, card);
     enum status status = options_resolve(arena, card, choices, failure, &output->options);
+    if (!status && output->folder)
+        status = make_folder(output->folder, failure);
     if (status)
         return status;
-    if (output->folder && mkdir(output->folder, 0777) && errno != EEXIST)
-        return failure_set(failure, STATUS_INVALID_FILE, "%s: the folder cannot be made: %s.", output->folder,
-                           strerror(errno));
     if (!is_json(output) && output->options.attention == ATTENTION_GRID)
         output->options.attention = ATTENTION_NONE; /* a table has no place for it */
     write_opening(output);
     return STATUS_OK;
 }
 
-/* "folder/name.ending" for an image, its own folder and ending dropped; the caller frees it. */
-static char *output_path(const struct predict_output *output, const char *image, const char *ending)
+/* Writes "FOLDER/PLACE.ENDING" and makes the folders it lies in. */
+static enum status write_file(const struct predict_output *output, const struct input *input,
+                              const char *ending, struct bytes content, struct failure *failure)
 {
-    const char *slash = strrchr(image, '/'), *name = slash ? slash + 1 : image, *dot = strrchr(name, '.');
-    int stem = dot ? (int)(dot - name) : (int)strlen(name);
-    size_t size = strlen(output->folder) + strlen(name) + strlen(ending) + 3;
+    size_t size = strlen(output->folder) + strlen(input->place) + strlen(ending) + 3;
     char *path = memory_allocate(size, 1);
-    snprintf(path, size, "%s/%.*s%s", output->folder, stem, name, ending);
-    return path;
-}
-
-static enum status write_file(const struct predict_output *output, const char *image, const char *ending,
-                              struct bytes content, struct failure *failure)
-{
-    char *path = output_path(output, image, ending);
-    enum status status = file_write(path, content, failure);
+    enum status status = STATUS_OK;
+    snprintf(path, size, "%s/%s.%s", output->folder, input->place, ending);
+    for (char *at = path + strlen(output->folder) + 1; !status && (at = strchr(at, '/')); at++) {
+        *at = '\0';
+        status = make_folder(path, failure);
+        *at = '/';
+    }
+    if (!status)
+        status = file_write(path, content, failure);
     free(path);
     return status;
 }
 
-/* Takes the base64 picture out of a map's JSON and writes it as "<image>.<label>.png"; labels' odd characters
- * become
- * '_'. */
-static enum status write_picture(const struct predict_output *output, const char *image,
-                                 const struct json *map, struct failure *failure)
+/* The number through all heads of the label a map is of; maps come in that order, so it is after `last`. */
+static size_t label_number(const struct model_card *card, const struct json *map, size_t last)
 {
-    const char *text = json_text(json_member(map, "png")), *label = json_text(json_member(map, "label"));
-    struct bytes picture;
-    char ending[96];
-    if (!text)
-        return STATUS_OK;
-    if (base64_decode(output->arena, text, strlen(text), failure, &picture))
-        return failure->status;
-    snprintf(ending, sizeof ending, ".%.80s.png", label);
-    for (char *at = ending + 1; *at && strcmp(at, ".png"); at++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-", *at))
-            *at = '_';
-    return write_file(output, image, ending, picture, failure);
+    const char *head = json_text(json_member(map, "head")), *label = json_text(json_member(map, "label"));
+    size_t number = 0;
+    for (size_t i = 0; i < card->head_count; i++)
+        for (size_t k = 0; k < card->heads[i].label_count; k++, number++)
+            if (number >= last && !strcmp(card->heads[i].name, head) &&
+                !strcmp(card->heads[i].labels[k].name, label))
+                return number;
+    return 0;
 }
 
-/* CSV quotes a field that needs it by doubling its quotes (RFC 4180). */
-static void write_field(FILE *out, const char *text)
+/* Writes the base64 pictures of a prediction's maps as "PLACE.LABEL.png". */
+static enum status write_pictures(const struct predict_output *output, struct arena *arena,
+                                  const struct input *input, const struct json *maps, struct failure *failure)
 {
-    if (!strpbrk(text, ",\"\n")) {
-        fputs(text, out);
-        return;
+    enum status status = STATUS_OK;
+    size_t number = 0;
+    for (const struct json *map = json_first(maps); map && !status; map = json_next(map), number++) {
+        const char *text = json_text(json_member(map, "png"));
+        struct bytes picture;
+        number = label_number(output->card, map, number);
+        status = base64_decode(arena, text, strlen(text), failure, &picture);
+        if (!status)
+            status = write_file(output, input, arena_format(arena, "%s.png", output->label_names[number]),
+                                picture, failure);
     }
-    putc('"', out);
-    for (; *text; text++) {
-        if (*text == '"')
-            putc('"', out);
-        putc(*text, out);
-    }
-    putc('"', out);
+    return status;
 }
 
-static void write_csv(const struct predict_output *output, FILE *out, const char *image,
-                      const struct prediction *prediction)
-{
-    for (size_t h = 0; h < prediction->head_count; h++) {
-        const struct head_prediction *head = &prediction->heads[h];
-        for (size_t i = 0; output->options.heads[h] && i < head->head->label_count; i++) {
-            double threshold = options_threshold(&output->options, &head->head->labels[i]);
-            write_field(out, image);
-            putc(',', out);
-            write_field(out, head->head->name);
-            putc(',', out);
-            write_field(out, head->head->labels[i].name);
-            fprintf(out, ",%.9g,%.9g,%g,%s\n", (double)head->logits[i], (double)head->probabilities[i],
-                    threshold, (double)head->probabilities[i] >= threshold ? "true" : "false");
-        }
-    }
-}
-
-static void write_table(const struct predict_output *output, FILE *out, const char *image,
-                        const struct prediction *prediction)
-{
-    fprintf(out, "%s  %u x %u %s\n", image, prediction->image.width, prediction->image.height,
-            image_format_name(prediction->image.format));
-    for (size_t h = 0; h < prediction->head_count; h++) {
-        const struct head_prediction *head = &prediction->heads[h];
-        for (size_t i = 0; output->options.heads[h] && i < head->head->label_count; i++) {
-            double probability = (double)head->probabilities[i];
-            bool positive = probability >= options_threshold(&output->options, &head->head->labels[i]);
-            fprintf(out, "  %s %-28s %6.3f  %s\n", positive ? "*" : " ", head->head->labels[i].name,
-                    probability, head->head->kind == HEAD_RISK ? head->head->definition : "");
-        }
-    }
-}
-
-static enum status write_json(struct predict_output *output, const char *image, struct json *object,
+static enum status write_json(struct predict_output *output, const struct input *input, struct json *object,
                               struct failure *failure)
 {
     enum status status = STATUS_OK;
     char *text = json_print(object, output->folder != NULL);
     if (output->folder)
-        status = write_file(output, image, ".json", (struct bytes){(uint8_t *)text, strlen(text)}, failure);
+        status = write_file(output, input, "json", (struct bytes){(uint8_t *)text, strlen(text)}, failure);
     else if (output->format == PREDICT_JSONL)
         puts(text);
     else
@@ -173,66 +142,59 @@ static enum status write_json(struct predict_output *output, const char *image, 
 }
 
 /* Tables and CSV, to standard output or to a file of the image's own. */
-static enum status write_text(struct predict_output *output, const char *image,
+static enum status write_text(struct predict_output *output, const struct input *input, const char *id,
                               const struct prediction *prediction, struct failure *failure)
 {
     char *text = NULL;
     size_t size = 0;
+    bool csv = output->format == PREDICT_CSV;
     FILE *out = output->folder ? open_memstream(&text, &size) : stdout;
-    if (output->folder && output->format == PREDICT_CSV)
-        fputs("image,head,label,logit,probability,threshold,positive\n", out);
-    if (output->format == PREDICT_CSV)
-        write_csv(output, out, image, prediction);
-    else
-        write_table(output, out, image, prediction);
+    if (output->folder && csv)
+        fputs(predict_csv_head, out);
+    (csv ? predict_write_csv : predict_write_table)(out, &output->options, id, prediction);
     if (!output->folder)
         return STATUS_OK;
     fclose(out);
-    enum status status = write_file(output, image, output->format == PREDICT_CSV ? ".csv" : ".txt",
-                                    (struct bytes){(uint8_t *)text, size}, failure);
+    enum status status =
+        write_file(output, input, csv ? "csv" : "txt", (struct bytes){(uint8_t *)text, size}, failure);
     free(text);
     return status;
 }
 
-void predict_output_write(struct predict_output *output, const char *path,
-                          const struct prediction *prediction, struct failure *failure)
+static enum status write_result(struct predict_output *output, struct arena *arena, const struct input *input,
+                                const struct prediction *prediction, struct failure *failure)
 {
-    struct result_context context = {.card = output->card,
-                                     .options = &output->options,
-                                     .request_id = path,
-                                     .picture_bytes_left = PICTURE_BYTES_MAX};
+    char *id = text_escape(arena, input->path);
+    struct result_context context = {
+        .card = output->card,
+        .options = &output->options,
+        .request_id = id,
+        .pictures = {.arena = arena, .pixels_left = SIZE_MAX, .bytes_left = PICTURE_BYTES_MAX}};
     struct json *object = NULL;
+    bool pictures = output->folder && options_draw(&output->options);
     enum status status = STATUS_OK;
-    bool pictures =
-        output->options.attention == ATTENTION_PNG || output->options.attention == ATTENTION_OVERLAY;
-    if (is_json(output) || (pictures && output->folder))
-        status = result_prediction(&context, path, prediction, failure, &object);
-    const struct json *maps = json_member(object, "attention_maps");
-    if (pictures && output->folder)
-        for (const struct json *at = json_first(maps); !status && at; at = json_next(at))
-            status = write_picture(output, path, at, failure);
+    if (is_json(output) || pictures)
+        status = result_prediction(&context, id, prediction, failure, &object);
+    if (!status && pictures)
+        status = write_pictures(output, arena, input, json_member(object, "attention_maps"), failure);
     if (!status && is_json(output))
-        status = write_json(output, path, object, failure);
-    if (!status && !is_json(output))
-        status = write_text(output, path, prediction, failure);
+        status = write_json(output, input, object, failure);
+    else if (!status)
+        status = write_text(output, input, id, prediction, failure);
     json_destroy(&object);
-    if (status)
-        failure->status = status;
+    return status;
 }
 
-void predict_output_write_failure(struct predict_output *output, const char *path,
-                                  const struct prediction *prediction)
+enum status predict_output_write(struct predict_output *output, const struct input *input,
+                                 const struct prediction *prediction, struct failure *failure)
 {
-    struct result_context context = {.card = output->card, .options = &output->options, .request_id = path};
-    struct json *object = NULL;
-    struct failure ignored; /* standard error has already named the image */
-    if (!is_json(output) || output->folder)
-        return;
-    enum status status = result_prediction(&context, path, prediction, &ignored, &object);
-    if (!status)
-        status = write_json(output, path, object, &ignored);
-    (void)status;
-    json_destroy(&object);
+    struct arena *arena = arena_create(); /* what an image takes ends with it */
+    struct prediction shown = *prediction;
+    char *sentence = text_quote(arena, shown.failure.sentence, sizeof shown.failure.sentence - 4);
+    snprintf(shown.failure.sentence, sizeof shown.failure.sentence, "%s", sentence); /* it may name a path */
+    enum status status = write_result(output, arena, input, &shown, failure);
+    arena_destroy(&arena);
+    return status;
 }
 
 void predict_output_end(struct predict_output *output)

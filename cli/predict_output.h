@@ -5,6 +5,7 @@
 #define CXRD_CLI_PREDICT_OUTPUT_H
 
 #include "api/options.h"
+#include "cli/inputs.h"
 #include "engine/engine.h"
 
 #include <stdio.h>
@@ -17,8 +18,8 @@ struct predict_output {
     enum predict_format format;
     const char *folder; /* NULL: standard output */
     const struct model_card *card;
-    struct arena *arena;
     struct options options;
+    char **label_names; /* of all labels, for files */
     size_t written;
 };
 
@@ -27,13 +28,12 @@ struct predict_output {
 WARN_UNUSED enum status predict_output_begin(struct predict_output *output, struct arena *arena,
                                              const struct model_card *card, const struct option_list *choices,
                                              struct failure *failure);
-bool predict_output_needs_pixels(const struct predict_output *output);
-/* Writes one image's answer; a failure to do so is the image's. */
-void predict_output_write(struct predict_output *output, const char *path,
-                          const struct prediction *prediction, struct failure *failure);
-/* In JSON a failed image stands in its place with its error; the other formats leave it out. */
-void predict_output_write_failure(struct predict_output *output, const char *path,
-                                  const struct prediction *prediction);
+/* What struct predict_options asks for. */
+uint32_t predict_output_keep_side(const struct predict_output *output);
+/* Writes one image's answer, or in its place that it failed. In a folder each file is written whole or not at
+ * all, over an older one of its name. Fails with INVALID_FILE, and as result_prediction. */
+WARN_UNUSED enum status predict_output_write(struct predict_output *output, const struct input *input,
+                                             const struct prediction *prediction, struct failure *failure);
 void predict_output_end(struct predict_output *output);
 
 #endif

@@ -173,20 +173,22 @@ static bool prepare(const struct engine *engine, struct bytes encoded, const str
     struct image_loan loan = {0};
     struct square square = {0};
     uint64_t start_ns = clock_now_ns();
-    enum status status = image_pool_decode(engine->decoders, encoded, options->deadline_ns,
+    enum status status = image_pool_decode(engine->decoders, encoded, &options->patience,
                                            &prediction->failure, &loan, &prediction->image);
     prediction->timing.decode_ms = clock_elapsed_ms(start_ns);
     if (status)
         return false;
     start_ns = clock_now_ns();
     status = image_prepare(&loan.image, engine->side, &prediction->failure, &square, &prediction->region);
+    if (!status && options->keep_side)
+        status = region_picture(&loan.image, &prediction->region, options->keep_side, &prediction->failure,
+                                &prediction->picture);
+    image_loan_return(&loan);
     prediction->timing.preprocess_ms = clock_elapsed_ms(start_ns);
-    if (!status && options->keep_pixels)
-        prediction->pixels = image_loan_keep(&loan);
-    else
-        image_loan_return(&loan);
-    if (status)
+    if (status) {
+        square_finish(&square);
         return false;
+    }
     out->pixels = square.pixels;
     out->patches = options->patches;
     memcpy(out->minimum, square.minimum, sizeof out->minimum);
@@ -245,13 +247,12 @@ enum status engine_predict(struct engine *engine, const struct bytes *images, si
     enum status status = STATUS_OK;
     memset(out, 0, count * sizeof *out);
     for (size_t i = 0; i < count && !status; i++)
-        if (options->gone && options->gone(options->client))
-            status = failure_set(failure, STATUS_CLIENT_GONE, "The client has closed its connection.");
+        if ((status = patience_check(&options->patience, "its images were prepared", failure)))
+            break;
         else if (prepare(engine, images[i], options, &out[i], &squares[prepared]))
             owners[prepared++] = i;
-    const struct batcher_client client = {options->deadline_ns, options->gone, options->client};
     if (prepared && !status)
-        status = batcher_run(engine->batcher, squares, prepared, &client, failure, answers);
+        status = batcher_run(engine->batcher, squares, prepared, &options->patience, failure, answers);
     else
         for (size_t i = 0; i < prepared; i++)
             free(squares[i].pixels);
@@ -276,6 +277,6 @@ void prediction_finish(struct prediction *prediction)
     free(prediction->embedding.class_token);
     free(prediction->embedding.mean);
     free(prediction->embedding.patches);
-    image_finish(&prediction->pixels);
+    image_finish(&prediction->picture);
     *prediction = (struct prediction){0};
 }

@@ -8,6 +8,7 @@
 #define CXRD_ENGINE_ENGINE_H
 
 #include "engine/base/memory.h"
+#include "engine/base/patience.h"
 #include "engine/base/status.h"
 #include "engine/image/image.h"
 #include "engine/image/overlay.h"
@@ -93,7 +94,7 @@ struct prediction {
         failure; /* status OK when the rest is valid (image is valid as soon as the header was read) */
     struct image_info image;
     struct region region;
-    struct image pixels; /* the decoded image, when asked for with keep_pixels */
+    struct image picture; /* of the region, when asked for with keep_side (region_picture) */
     struct head_prediction *heads;
     size_t head_count;
     struct embedding embedding;
@@ -101,11 +102,9 @@ struct prediction {
 };
 
 struct predict_options {
-    bool keep_pixels;           /* keep the decoded images: overlays need them */
-    bool patches;               /* fill embedding.patches: 4 MiB an image for a ViT-L at 512 x 512 */
-    uint64_t deadline_ns;       /* on clock_now_ns; 0: none */
-    bool (*gone)(void *client); /* asked now and then: nobody waits for the answer any more; or NULL */
-    void *client;
+    uint32_t keep_side; /* keep the region's picture, no side over this: overlays need it; 0: keep none */
+    bool patches;       /* fill embedding.patches: 4 MiB an image for a ViT-L at 512 x 512 */
+    struct patience patience;
 };
 
 /* Predicts `count` encoded images (PNG, JPEG) and fills out[0..count). A bad image fails alone, in its own

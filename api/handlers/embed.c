@@ -25,9 +25,13 @@ void handle_embed(struct api *api, const struct api_request *request, const stru
         status = embedding_resolve(request->arena, context.card, &work.input->options, work.input->count,
                                    &failure, context.tokens);
     }
+    if (!status)
+        status = service_weigh(api, response, false, work.input->images, work.input->count, &failure);
     if (!status) {
         work.options.patches = context.tokens[TOKENS_PATCH];
-        status = images_predict(&work, &failure, &root);
+        status = images_predict(&work, &failure);
+        if (!status)
+            status = images_results(&work, &failure, &root);
     }
     (void)status; /* the failure has it */
     images_respond(&work, &failure, &root, response);

@@ -29,9 +29,7 @@ enum status images_begin(struct api *api, const struct api_request *request, con
     struct input *input = arena_allocate(request->arena, 1, sizeof *input);
     work->request = request;
     work->input = input;
-    work->options.deadline_ns = request->deadline_ns;
-    work->options.gone = request->gone;
-    work->options.client = request->client;
+    work->options.patience = (struct patience){request->deadline_ns, request->gone, request->client};
     /* api_admit has asked whether work is taken; what it let in is answered, also while the service stops. */
     enum status status = input_read(request, known, failure, input);
     if (!status)
@@ -41,51 +39,53 @@ enum status images_begin(struct api *api, const struct api_request *request, con
     return status;
 }
 
-/* Predicts `count` images from `first` on and appends their results. */
-static enum status predict_group(struct image_work *work, size_t first, size_t count, struct failure *failure,
-                                 struct json *results)
+static void finish(struct image_work *work)
 {
-    struct prediction *predictions = memory_allocate(count, sizeof *predictions);
-    enum status status = engine_predict(work->engine, work->input->images + first, count, &work->options,
-                                        failure, predictions);
-    for (size_t i = 0; !status && i < count; i++) {
-        struct json *result = NULL;
-        result_add_timing(&work->timing, &predictions[i].timing);
-        if (predictions[i].failure.status && work->input->count == 1) {
-            *failure = predictions[i].failure; /* a request's only image answers for the request */
-            status = failure->status;
-        } else {
-            status =
-                work->result(work->context, work->input->ids[first + i], &predictions[i], failure, &result);
-        }
-        if (!status)
-            json_append(results, result);
-        prediction_finish(&predictions[i]);
-        for (size_t rest = i + 1; status && rest < count; rest++)
-            prediction_finish(&predictions[rest]);
+    for (size_t i = 0; i < work->input->count; i++)
+        prediction_finish(&work->predictions[i]);
+    free(work->predictions);
+    work->predictions = NULL;
+}
+
+enum status images_predict(struct image_work *work, struct failure *failure)
+{
+    size_t count = work->input->count;
+    work->predictions = memory_allocate(count, sizeof *work->predictions);
+    enum status status =
+        engine_predict(work->engine, work->input->images, count, &work->options, failure, work->predictions);
+    for (size_t i = 0; !status && i < count; i++)
+        result_add_timing(&work->timing, &work->predictions[i].timing);
+    if (!status && count == 1 && work->predictions[0].failure.status) {
+        *failure = work->predictions[0].failure;
+        status = failure->status;
     }
-    free(predictions);
+    if (status)
+        finish(work);
     return status;
 }
 
-enum status images_predict(struct image_work *work, struct failure *failure, struct json **out)
+enum status images_results(struct image_work *work, struct failure *failure, struct json **out)
 {
     const struct api_request *request = work->request;
-    size_t count = work->input->count, group = work->group ? work->group : count;
     enum status status = STATUS_OK;
     struct json *root = json_object();
     json_add_text(root, "request_id", request->id);
     json_add(root, "model", result_model(engine_card(work->engine)));
     struct json *results = json_add(root, work->results, json_array());
-    for (size_t first = 0; first < count && !status; first += group)
-        status = predict_group(work, first, group, failure, results);
-    if (status) {
-        json_destroy(&root);
-        return status;
+    for (size_t i = 0; i < work->input->count && !status; i++) {
+        struct json *result = NULL;
+        status = work->result(work->context, work->input->ids[i], &work->predictions[i], failure, &result);
+        if (!status)
+            json_append(results, result);
+        prediction_finish(&work->predictions[i]);
     }
+    finish(work);
     json_add(root, "timing_ms", timing_json(&work->timing, clock_elapsed_ms(request->received_ns)));
-    *out = root;
-    return STATUS_OK;
+    if (status)
+        json_destroy(&root);
+    else
+        *out = root;
+    return status;
 }
 
 void images_respond(const struct image_work *work, const struct failure *failure, struct json **root,

@@ -13,13 +13,13 @@ struct image_work {
     const struct api_request *request;
     struct input *input;
     struct predict_options options; /* deadline and client are filled in */
-    size_t group;                   /* how many images are predicted together; 0: all */
     const char *results;            /* the name of the array of results */
     /* Makes a prediction's result, that of a failed one too; result_prediction and the like. */
     enum status (*result)(void *context, const char *id, const struct prediction *prediction,
                           struct failure *failure, struct json **out);
     void *context;
-    struct prediction_timing timing; /* so far */
+    struct prediction *predictions; /* from images_predict to images_results */
+    struct prediction_timing timing;
 };
 
 /* Starts the work on a request: reads its images, and its options of the names `known`, and finds the engine
@@ -28,9 +28,13 @@ WARN_UNUSED enum status images_begin(struct api *api, const struct api_request *
                                      const char *const *known, struct failure *failure,
                                      struct image_work *work);
 
-/* Predicts all images and makes {"request_id", "model", RESULTS, "timing_ms"}. A request's only image answers
- * for the request when it fails. The caller owns *out. */
-WARN_UNUSED enum status images_predict(struct image_work *work, struct failure *failure, struct json **out);
+/* Predicts all images. A request's only image answers for the request when it fails. Fails as engine_predict
+ * does. */
+WARN_UNUSED enum status images_predict(struct image_work *work, struct failure *failure);
+
+/* Makes {"request_id", "model", RESULTS, "timing_ms"} of the predictions, each of which it releases as soon
+ * as its result is made. The caller owns *out. */
+WARN_UNUSED enum status images_results(struct image_work *work, struct failure *failure, struct json **out);
 
 /* Answers with *root, which it destroys, or with the failure when there is one. */
 void images_respond(const struct image_work *work, const struct failure *failure, struct json **root,

@@ -72,8 +72,7 @@ static enum status predict(struct engine *engine, const struct api_request *requ
                            struct failure *failure, struct prediction_timing *timing,
                            struct prediction *predictions)
 {
-    struct predict_options options = {
-        .deadline_ns = request->deadline_ns, .gone = request->gone, .client = request->client};
+    struct predict_options options = {.patience = {request->deadline_ns, request->gone, request->client}};
     for (size_t i = 0; i < tensors->count; i++)
         options.patches = options.patches || tensors->items[i].kind == TENSOR_PATCH;
     enum status status = engine_predict(engine, asked->images, asked->count, &options, failure, predictions);
@@ -154,6 +153,8 @@ void handle_v2_infer(struct api *api, const struct api_request *request, const s
         status = infer_read(request, &failure, asked);
     if (!status)
         status = choose_tensors(request->arena, engine_card(engine), asked, &failure, &tensors);
+    if (!status)
+        status = service_weigh(api, response, false, asked->images, asked->count, &failure);
     if (!status) {
         predictions = memory_allocate(asked->count, sizeof *predictions);
         status = predict(engine, request, asked, &tensors, &failure, &timing, predictions);

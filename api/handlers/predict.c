@@ -9,28 +9,53 @@ static enum status make_result(void *context, const char *id, const struct predi
     return result_prediction(context, id, prediction, failure, out);
 }
 
+/* Predicts with maps that are to be drawn, which is done outside the gate: no prediction waits for it. */
+static enum status predict_and_draw(struct api *api, struct image_work *work, struct result_context *context,
+                                    struct failure *failure, struct api_response *response, struct json **out)
+{
+    const struct options *options = context->options;
+    size_t kept_bytes = 0;
+    enum status status = pictures_expect(&context->pictures, options, context->card, work->input->images,
+                                         work->input->count, failure, &kept_bytes);
+    if (status)
+        return status;
+    work->options.keep_side = options->attention == ATTENTION_OVERLAY ? options->picture_side : 0;
+    status = images_predict(work, failure);
+    service_leave_gate(api, response);
+    if (!status)
+        status = images_results(work, failure, out);
+    arena_refund(work->request->arena, kept_bytes);
+    return status;
+}
+
 void handle_predict(struct api *api, const struct api_request *request, const struct arguments *arguments,
                     struct api_response *response)
 {
     (void)arguments;
     struct failure failure = {0};
     struct options options;
-    struct result_context context = {
-        .options = &options, .request_id = request->id, .picture_bytes_left = API_PICTURE_BYTES_MAX};
-    struct image_work work = {.results = "predictions", .result = make_result, .context = &context};
+    struct image_work work = {.results = "predictions", .result = make_result};
+    struct result_context context = {.options = &options,
+                                     .request_id = request->id,
+                                     .pictures = {.patience = &work.options.patience,
+                                                  .turns = &api->turns,
+                                                  .arena = request->arena,
+                                                  .pixels_left = API_PICTURE_PIXELS_MAX,
+                                                  .bytes_left = API_PICTURE_BYTES_MAX}};
     struct json *root = NULL;
+    work.context = &context;
     enum status status = images_begin(api, request, predict_option_names, &failure, &work);
     if (!status) {
         context.card = engine_card(work.engine);
         status = options_resolve(request->arena, context.card, &work.input->options, &failure, &options);
     }
-    if (!status) {
-        /* Overlays need decoded pixels, up to 300 MB an image, so those images go one after the other. */
-        bool overlay = options.attention == ATTENTION_OVERLAY;
-        work.options.keep_pixels = overlay;
-        work.group = overlay ? 1 : 0;
-        status = images_predict(&work, &failure, &root);
-    }
+    if (!status)
+        status = service_weigh(api, response, options_draw(&options), work.input->images, work.input->count,
+                               &failure);
+    if (!status && options_draw(&options))
+        status = predict_and_draw(api, &work, &context, &failure, response, &root);
+    else if (!status && !(status = images_predict(&work, &failure)))
+        status = images_results(&work, &failure, &root);
     (void)status; /* the failure has it */
     images_respond(&work, &failure, &root, response);
 }

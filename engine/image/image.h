@@ -14,6 +14,7 @@ enum image_format { IMAGE_UNKNOWN, IMAGE_PNG, IMAGE_JPEG };
 
 enum { IMAGE_SIDE_MIN = 16, IMAGE_SIDE_MAX = 32768 };
 #define IMAGE_PIXELS_MAX      100000000u /* 100 megapixels */
+#define IMAGE_LARGE_PIXELS    20000000u  /* see image_is_large */
 #define IMAGE_PIXEL_BYTES_MAX ((size_t)IMAGE_PIXELS_MAX * 3)
 
 /* Bits of image_info.warnings: what a reader of the result should know about the picture. */
@@ -61,6 +62,12 @@ const char *image_warning_sentence(enum image_warning bit);
 /* The format by the file's first bytes, whatever its name says. A file cut off inside its signature still
  * counts as its format; an empty one is IMAGE_UNKNOWN. */
 enum image_format image_sniff(struct bytes encoded);
+
+/* What a file's header says of its size, to judge the work it will be; no check of anything. Zeros when it
+ * does not say. */
+void image_peek(struct bytes encoded, uint32_t *width, uint32_t *height);
+/* True when by its header an image has more pixels than any film: it takes a second or more, and 0.3 GB. */
+bool image_is_large(struct bytes encoded);
 
 /* Decodes a PNG (every colour type, depth and interlacing) or a JPEG (8 bits, grey or colour, baseline or
  * progressive) to 8-bit RGB. Samples of 16 bits become (v - min) / (max - min) * 255 truncated, min and max

@@ -53,7 +53,7 @@ void batcher_destroy(struct batcher **handle)
 }
 
 enum status batcher_run(struct batcher *batcher, const struct batcher_image *images, size_t count,
-                        const struct batcher_client *client, struct failure *failure, struct answer *out)
+                        const struct patience *client, struct failure *failure, struct answer *out)
 {
     return queue_run(batcher->queue, images, count, client, failure, out);
 }

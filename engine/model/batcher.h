@@ -32,7 +32,7 @@ void batcher_destroy(struct batcher **batcher);
  * UNAVAILABLE (no room in the queue, or shutting down), TIMEOUT, CLIENT_GONE, DEVICE_LOST. Takes the pixels
  * in every case. Any number of threads may call it. */
 WARN_UNUSED enum status batcher_run(struct batcher *batcher, const struct batcher_image *images, size_t count,
-                                    const struct batcher_client *client, struct failure *failure,
+                                    const struct patience *client, struct failure *failure,
                                     struct answer *out);
 
 size_t batcher_depth(struct batcher *batcher); /* images waiting */

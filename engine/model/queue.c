@@ -164,7 +164,7 @@ static enum status enqueue(struct queue *queue, struct request *request, struct 
 }
 
 /* Asks the client without the lock: it may take a system call. */
-static bool client_gone(struct queue *queue, const struct batcher_client *client)
+static bool client_gone(struct queue *queue, const struct patience *client)
 {
     if (!client->gone)
         return false;
@@ -175,7 +175,7 @@ static bool client_gone(struct queue *queue, const struct batcher_client *client
 }
 
 static enum status wait_for_answers(struct queue *queue, struct request *request,
-                                    const struct batcher_client *client, struct failure *failure)
+                                    const struct patience *client, struct failure *failure)
 {
     while (!request_over(request)) {
         bool gone = client_gone(queue, client);
@@ -197,7 +197,7 @@ static enum status wait_for_answers(struct queue *queue, struct request *request
 }
 
 enum status queue_run(struct queue *queue, const struct batcher_image *images, size_t count,
-                      const struct batcher_client *client, struct failure *failure, struct answer *out)
+                      const struct patience *client, struct failure *failure, struct answer *out)
 {
     assert(count > 0);
     struct request *request = request_create(images, count);

@@ -8,6 +8,7 @@
 #define CXRD_ENGINE_MODEL_QUEUE_H
 
 #include "engine/base/memory.h"
+#include "engine/base/patience.h"
 #include "engine/base/status.h"
 #include "engine/model/rows.h"
 
@@ -29,13 +30,6 @@ struct answer {
 };
 void answer_finish(struct answer *answer);
 
-/* How long whoever asks goes on waiting. */
-struct batcher_client {
-    uint64_t deadline_ns;       /* on clock_now_ns; 0: none */
-    bool (*gone)(void *client); /* asked now and then, without locks: nobody waits for an answer; or NULL */
-    void *client;
-};
-
 /* One image on its way. Whoever took it may read the image and fills the answer. */
 struct job {
     struct batcher_image image;
@@ -54,8 +48,7 @@ void queue_destroy(struct queue **queue);
  * worker left or the jobs were returned with. Images still waiting then are withdrawn. Takes the pixels in
  * every case. */
 WARN_UNUSED enum status queue_run(struct queue *queue, const struct batcher_image *images, size_t count,
-                                  const struct batcher_client *client, struct failure *failure,
-                                  struct answer *out);
+                                  const struct patience *client, struct failure *failure, struct answer *out);
 
 /* Waits for work, and `delay_us` from the arrival of the next request for a full batch, then takes up to
  * `max` jobs, leaving their share to other workers that wait. Returns how many; 0: the queue has ended. */

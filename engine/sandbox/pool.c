@@ -15,11 +15,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ATTEMPTS_MAX = 3 }; /* at a child that dies before it has read its job */
+enum {
+    ATTEMPTS_MAX = 3,  /* at a child that dies before it has read its job */
+    LOOK_NS = 50000000 /* between two looks at whether anybody still waits for the image */
+};
 
 struct slot {
     int channel; /* to its child; -1: it has none. Only who took the slot looks. */
-    bool taken;
+    bool taken, large;
 };
 
 struct image_pool {
@@ -113,43 +116,56 @@ bool image_pool_usable(const struct image_pool *pool)
     return !pool->link.lost;
 }
 
-/* The first free slot, so that few images at a time use few children's memory. */
-static size_t slot_find(const struct image_pool *pool)
+/* The first free slot, so that few images at a time use few children's memory; none for a large image while
+ * others are in as many as they may have. */
+static size_t slot_find(const struct image_pool *pool, bool large)
 {
-    size_t i = 0;
-    while (i < pool->plan.count && pool->slots[i].taken)
-        i++;
-    return i;
+    size_t count = pool->plan.count, found = count, larges = 0, most = count < 2 ? 1 : count / 2;
+    most = most < IMAGE_POOL_LARGE_MAX ? most : IMAGE_POOL_LARGE_MAX;
+    for (size_t i = count; i--;) {
+        found = pool->slots[i].taken ? found : i;
+        larges += pool->slots[i].taken && pool->slots[i].large;
+    }
+    return large && larges >= most ? count : found;
 }
 
-/* Waits for a free slot; false when the deadline passes first. */
-static bool slot_take(struct image_pool *pool, uint64_t deadline_ns, size_t *out)
+/* Waits for a while, with the lock held. */
+static void slot_wait(struct image_pool *pool, const struct patience *patience)
 {
-    struct timespec until = {(time_t)(deadline_ns / 1000000000), (long)(deadline_ns % 1000000000)};
-    bool in_time = true;
-    pthread_mutex_lock(&pool->lock);
+    uint64_t until_ns = clock_now_ns() + LOOK_NS;
+    if (patience && patience->deadline_ns && patience->deadline_ns < until_ns)
+        until_ns = patience->deadline_ns;
+    const struct timespec until = {(time_t)(until_ns / 1000000000), (long)(until_ns % 1000000000)};
+    pthread_cond_timedwait(&pool->returned, &pool->lock, &until);
+}
+
+/* Waits for a free slot. Fails as patience_check does, which is asked without the lock. */
+static enum status slot_take(struct image_pool *pool, bool large, const struct patience *patience,
+                             struct failure *failure, size_t *out)
+{
+    enum status status = STATUS_OK;
     size_t i;
-    while ((i = slot_find(pool)) == pool->plan.count && in_time) {
-        if (!deadline_ns)
-            pthread_cond_wait(&pool->returned, &pool->lock);
-        else if (clock_now_ns() < deadline_ns)
-            pthread_cond_timedwait(&pool->returned, &pool->lock, &until);
-        else
-            in_time = false;
+    pthread_mutex_lock(&pool->lock);
+    while ((i = slot_find(pool, large)) == pool->plan.count && !status) {
+        slot_wait(pool, patience);
+        pthread_mutex_unlock(&pool->lock);
+        status = patience_check(patience, "its image waited to be decoded", failure);
+        pthread_mutex_lock(&pool->lock);
     }
-    if (in_time) {
+    if (!status) {
         pool->slots[i].taken = true;
+        pool->slots[i].large = large;
         *out = i;
     }
     pthread_mutex_unlock(&pool->lock);
-    return in_time;
+    return status;
 }
 
 static void slot_return(struct image_pool *pool, size_t i)
 {
     pthread_mutex_lock(&pool->lock);
     pool->slots[i].taken = false;
-    pthread_cond_signal(&pool->returned);
+    pthread_cond_broadcast(&pool->returned); /* not every image may have it */
     pthread_mutex_unlock(&pool->lock);
 }
 
@@ -236,7 +252,7 @@ static enum status slot_decode(struct image_pool *pool, size_t slot, struct byte
                        "The image cannot be decoded: its decoder broke down. Save it again.");
 }
 
-enum status image_pool_decode(struct image_pool *pool, struct bytes encoded, uint64_t deadline_ns,
+enum status image_pool_decode(struct image_pool *pool, struct bytes encoded, const struct patience *patience,
                               struct failure *failure, struct image_loan *out, struct image_info *info)
 {
     struct image image;
@@ -251,10 +267,10 @@ enum status image_pool_decode(struct image_pool *pool, struct bytes encoded, uin
     if (encoded.size > IMAGE_POOL_FILE_BYTES_MAX)
         return failure_set(failure, STATUS_TOO_LARGE, "The image file is over %zu MiB.",
                            IMAGE_POOL_FILE_BYTES_MAX >> 20);
-    if (!slot_take(pool, deadline_ns, &slot))
-        return failure_set(failure, STATUS_TIMEOUT,
-                           "The request's deadline passed while its image waited to be decoded.");
-    enum status status = slot_decode(pool, slot, encoded, deadline_ns, failure, info);
+    enum status status = slot_take(pool, image_is_large(encoded), patience, failure, &slot);
+    if (status)
+        return status;
+    status = slot_decode(pool, slot, encoded, patience ? patience->deadline_ns : 0, failure, info);
     uint8_t *pixels = pool->plan.areas[slot].output;
     if (status) {
         area_shrink_output(&pool->plan.areas[slot], IMAGE_PIXEL_BYTES_MAX);
@@ -275,17 +291,4 @@ void image_loan_return(struct image_loan *loan)
         image_finish(&loan->image);
     }
     *loan = (struct image_loan){0};
-}
-
-struct image image_loan_keep(struct image_loan *loan)
-{
-    struct image image = loan->image;
-    if (loan->pool) {
-        size_t size = (size_t)image.width * image.height * 3;
-        image.pixels = memory_allocate(size, 1);
-        memcpy(image.pixels, loan->image.pixels, size);
-        image_loan_return(loan);
-    }
-    *loan = (struct image_loan){0};
-    return image;
 }

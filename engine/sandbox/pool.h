@@ -13,10 +13,15 @@
 #ifndef CXRD_ENGINE_SANDBOX_POOL_H
 #define CXRD_ENGINE_SANDBOX_POOL_H
 
+#include "engine/base/patience.h"
 #include "engine/image/image.h"
 
 enum { IMAGE_POOL_CHILDREN_MAX = 64, IMAGE_POOL_TIMEOUT_MS = 10000, IMAGE_POOL_CPU_S = 1200 };
 #define IMAGE_POOL_FILE_BYTES_MAX ((size_t)32 << 20) /* of one encoded image */
+
+/* Large images may have half of the children, at least one and at most so many, so that others do not wait
+ * for them. */
+enum { IMAGE_POOL_LARGE_MAX = 4 };
 
 struct image_pool_options {
     uint32_t children;   /* 0: one a core, at most IMAGE_POOL_CHILDREN_MAX */
@@ -47,17 +52,15 @@ struct image_loan {
 };
 
 /* Decodes as image_decode does, in the next child that is free. The child waits until the loan goes back with
- * image_loan_return or image_loan_keep, which should be soon. pool NULL: decodes in this process.
+ * image_loan_return, which should be soon. pool NULL: decodes in this process.
  * Thread-safe.
  *
  * Fails as image_decode does, and with UNPROCESSABLE (the decoder died of the image or took too long),
- * TIMEOUT (deadline_ns, on clock_now_ns, passed; 0: none), TOO_LARGE (over IMAGE_POOL_FILE_BYTES_MAX),
- * UNAVAILABLE (no child can be had). *info is always written. */
-WARN_UNUSED enum status image_pool_decode(struct image_pool *pool, struct bytes encoded, uint64_t deadline_ns,
-                                          struct failure *failure, struct image_loan *out,
-                                          struct image_info *info);
+ * TIMEOUT, CLIENT_GONE (seen while it waits for a child), TOO_LARGE (over IMAGE_POOL_FILE_BYTES_MAX),
+ * UNAVAILABLE (no child can be had). patience may be NULL. *info is always written. */
+WARN_UNUSED enum status image_pool_decode(struct image_pool *pool, struct bytes encoded,
+                                          const struct patience *patience, struct failure *failure,
+                                          struct image_loan *out, struct image_info *info);
 void image_loan_return(struct image_loan *loan);
-/* Returns the loan and leaves the caller a copy, to be released with image_finish. */
-struct image image_loan_keep(struct image_loan *loan);
 
 #endif

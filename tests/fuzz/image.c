@@ -52,8 +52,11 @@ static void use(const struct image *image)
     square_normalise(&square, normalised);
     struct attention_map map = {weights, 2, 2, region};
     struct buffer png = {.maximum = 1 << 24};
-    if (attention_render(&map, image, &failure, &png))
+    struct image canvas;
+    if (region_picture(image, &region, 48, &failure, &canvas) ||
+        attention_render(&map, &canvas, NULL, &failure, &png))
         abort();
+    image_finish(&canvas);
     buffer_finish(&png);
     square_finish(&square);
 }
@@ -70,6 +73,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct failure failure;
     struct image image;
     struct image_info info;
+    uint32_t width, height;
+    image_peek(encoded, &width, &height);
     if (!is_large(copy, size, format) && image_decode(encoded, &failure, &image, &info) == STATUS_OK) {
         use(&image);
         image_finish(&image);

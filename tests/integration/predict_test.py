@@ -2,11 +2,14 @@
 """Predictions of a real model over HTTP and on the command line: predict_test.py CXRD MODEL"""
 
 import base64
+import collections
 import json
 import math
 import pathlib
 import subprocess
 import sys
+import threading
+import time
 import unittest
 
 from service import FORM, Service, form, png, png_size
@@ -120,12 +123,55 @@ class Attention(Predict):
             self.assertEqual(len(prediction["attention_maps"]), 2)
             for one in prediction["attention_maps"]:
                 width, height = png_size(base64.b64decode(one["png"]))
+                self.assertEqual((width, height), (one["width"], one["height"]))
                 self.assertLessEqual(abs(width - region["width"]), 1)
                 self.assertLessEqual(abs(height - region["height"]), 1)
+
+    def test_pictures_may_be_smaller(self):
+        for style in ("png", "overlay"):
+            one = self.predict(JPEG, f"?attention={style}&size=100")["attention_maps"][0]
+            self.assertEqual(png_size(base64.b64decode(one["png"])), (100, 100))
+            self.assertEqual((one["width"], one["height"]), (100, 100))
+        large = png(1500, 1300, lambda x, y: (x // 9 + y // 7) % 256)
+        prediction = self.service.post("/predict?attention=overlay", "image/png", large).json["predictions"][0]
+        self.assertEqual(max(png_size(base64.b64decode(prediction["attention_maps"][0]["png"]))), 1024)
+
+    def test_more_pictures_than_an_answer_may_have_are_refused(self):
+        large = png(2048, 1024, lambda x, y: (x // 9 + y // 7) % 256)
+        self.refused(413, "/predict?attention=png&size=2048", FORM,
+                     form([(None, large[:2000])] * 9, attention_for="all"), "megapixels", "'size'")
 
     def test_there_is_always_a_map_of_something(self):
         for path in SAMPLES:
             self.assertGreaterEqual(len(self.predict(path, "?threshold=1")["attention_maps"]), 1)
+
+
+class Drawing(Predict):
+    def test_predictions_go_past_those_who_ask_for_pictures(self):
+        large = png(5200, 5000, lambda x, y: (x // 9 + y // 7) % 256, every=100)
+        asked, over = collections.Counter(), threading.Event()
+
+        def ask():
+            while not over.is_set():
+                answer = self.service.post("/predict?attention=overlay&attention_for=top:3", "image/png", large)
+                asked[answer.code] += 1
+                time.sleep(0.2 if answer.code == 503 else 0)
+
+        threads = [threading.Thread(target=ask) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(10):
+                self.assertEqual(self.predict(PNG, "?attention=none")["attention_maps"], [])
+                time.sleep(0.05)
+            end = time.monotonic() + 60
+            while not (asked[200] and asked[503]) and time.monotonic() < end:
+                time.sleep(0.05)
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(set(asked), {200, 503}, asked)
 
 
 class BadInput(Predict):

@@ -24,13 +24,14 @@ BOUNDARY = "boundary-of-the-tests"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
 
 
-def png(width, height, pixel=lambda x, y: (x * 5 + y * 3) % 256):
-    """An 8-bit grey PNG."""
+def png(width, height, pixel=lambda x, y: (x * 5 + y * 3) % 256, every=1):
+    """An 8-bit grey PNG, of which only each row whose number is a multiple of `every` is drawn, then repeated."""
 
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    rows = b"".join(b"\0" + bytes(pixel(x, y) for x in range(width)) for y in range(height))
+    drawn = [b"\0" + bytes(pixel(x, y) for x in range(width)) for y in range(0, height, every)]
+    rows = b"".join(drawn[y // every] for y in range(height))
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 

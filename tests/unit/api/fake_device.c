@@ -70,10 +70,9 @@ enum status fake_device_run(struct fake_device *device, size_t count, const stru
 {
     struct batcher_image *images = memory_allocate(count, sizeof *images);
     struct answer *answers = memory_allocate(count, sizeof *answers);
-    const struct batcher_client client = {options->deadline_ns, options->gone, options->client};
     for (size_t i = 0; i < count; i++)
         images[i].pixels = memory_allocate(1, 1);
-    enum status status = queue_run(device->queue, images, count, &client, failure, answers);
+    enum status status = queue_run(device->queue, images, count, &options->patience, failure, answers);
     if (!status) {
         timing->queue_ms = answers[0].queue_ms;
         timing->inference_ms = answers[0].inference_ms;

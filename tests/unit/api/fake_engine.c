@@ -203,18 +203,20 @@ static void predict_one(const struct engine *engine, struct bytes encoded,
     struct square square = {0};
     *out = (struct prediction){0};
     out->timing = (struct prediction_timing){1, 2, 3, 4};
-    if (image_pool_decode(engine->decoders, encoded, 0, &out->failure, &loan, &out->image))
+    if (image_pool_decode(engine->decoders, encoded, NULL, &out->failure, &loan, &out->image))
         return;
     if (image_prepare(&loan.image, FAKE_SIDE, &out->failure, &square, &out->region))
         goto return_loan;
+    if (options->keep_side &&
+        region_picture(&loan.image, &out->region, options->keep_side, &out->failure, &out->picture))
+        goto finish_square;
     out->head_count = sizeof heads / sizeof *heads;
     out->heads = memory_allocate(out->head_count, sizeof *out->heads);
     for (size_t i = 0, first = 0; i < out->head_count; first += heads[i++].label_count)
         answer_head(&heads[i], first, mean_pixel(&square), &out->heads[i]);
     embed(mean_pixel(&square), options->patches, &out->embedding);
+finish_square:
     square_finish(&square);
-    if (options->keep_pixels)
-        out->pixels = image_loan_keep(&loan);
 return_loan:
     image_loan_return(&loan);
 }
@@ -244,10 +246,9 @@ enum status engine_predict(struct engine *engine, const struct bytes *images, si
         return failure_set(failure, STATUS_UNAVAILABLE, "The queue is full; try again in a moment.");
     for (int i = 0; i < 50 && !strcmp(engine->behaviour, "slow"); i++) {
         pause_ms(20);
-        if (options->gone && options->gone(options->client))
-            return failure_set(failure, STATUS_CLIENT_GONE, "The client has closed its connection.");
-        if (options->deadline_ns && clock_now_ns() >= options->deadline_ns)
-            return failure_set(failure, STATUS_TIMEOUT, "The request's deadline passed.");
+        enum status status = patience_check(&options->patience, "its images waited", failure);
+        if (status)
+            return status;
     }
     for (size_t i = 0; i < count; i++)
         predict_one(engine, images[i], options, &out[i]);
@@ -270,6 +271,6 @@ void prediction_finish(struct prediction *prediction)
     free(prediction->embedding.class_token);
     free(prediction->embedding.mean);
     free(prediction->embedding.patches);
-    image_finish(&prediction->pixels);
+    image_finish(&prediction->picture);
     *prediction = (struct prediction){0};
 }

@@ -1,11 +1,14 @@
 /* The gate by itself, and in front of an engine: whom it lets in, whom it refuses, and how that is told. */
+#include "api/base64.h"
 #include "api/gate.h"
+#include "api/service.h"
 #include "tests/unit/api/fake_engine.h"
 #include "tests/unit/api/request.h"
 #include "tests/unit/suite.h"
 
 #include <check.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,7 +33,7 @@ static void leave(size_t count)
 
 START_TEST(a_burst_after_an_idle_moment_is_let_in_and_no_second_one)
 {
-    gate_init(&gate, LIMIT);
+    gate_init(&gate, LIMIT, GATE_BURST_MS);
     ck_assert(gate_is_open(&gate));
     ck_assert_uint_eq(enter_all(), 2 * LIMIT);
     ck_assert(!gate_is_open(&gate));
@@ -51,7 +54,7 @@ END_TEST
 
 START_TEST(what_finds_nobody_inside_is_always_let_in)
 {
-    gate_init(&gate, 0);
+    gate_init(&gate, 0, GATE_BURST_MS);
     ck_assert(gate_is_open(&gate));
     ck_assert_uint_eq(enter_all(), 1);
     leave(1);
@@ -61,7 +64,7 @@ END_TEST
 
 START_TEST(a_lower_limit_sends_nobody_out)
 {
-    gate_init(&gate, LIMIT);
+    gate_init(&gate, LIMIT, GATE_BURST_MS);
     ck_assert_uint_eq(enter_all(), 2 * LIMIT);
     gate_limit(&gate, 1);
     ck_assert(!gate_is_open(&gate));
@@ -119,6 +122,98 @@ START_TEST(the_limit_is_what_the_engines_say_unless_it_is_set)
 }
 END_TEST
 
+static size_t inside(struct gate *one)
+{
+    pthread_mutex_lock(&one->lock);
+    size_t count = one->inside;
+    pthread_mutex_unlock(&one->lock);
+    return count;
+}
+
+static void *predict_and_draw(void *call)
+{
+    call_run(call, service.api, "POST", "/predict?attention=overlay", "image/png", image);
+    return NULL;
+}
+
+/* With the only turn at drawing taken, requests with pictures wait; predictions go past them, and of those
+ * with pictures no more are let in than the half of all. */
+START_TEST(drawing_holds_the_place_of_no_prediction)
+{
+    enum { PLACES = 4 };
+    struct call drawing[PLACES / 2], last, plain;
+    pthread_t threads[PLACES / 2];
+    size_t turns = 0;
+    struct failure failure;
+    const struct patience for_ever = {0};
+    image = picture(40, 40);
+    service_begin(&service, NULL);
+    api_limit_requests(service.api, PLACES);
+    api_publish(service.api, service.engines, 2);
+    for (; service.api->turns.free; turns++)
+        ck_assert(!turns_take(&service.api->turns, &for_ever, &failure));
+    for (size_t i = 0; i < PLACES / 2; i++)
+        pthread_create(&threads[i], NULL, predict_and_draw, &drawing[i]);
+    usleep(400000);
+    ck_assert_uint_eq(inside(&service.api->heavy_gate), PLACES / 2);
+    ck_assert_uint_eq(inside(&service.api->gate), 0);
+    predict(&plain);
+    ck_assert_int_eq(plain.response.code, 200);
+    predict_and_draw(&last);
+    ck_assert_int_eq(last.response.code, 503);
+    while (turns--)
+        turns_return(&service.api->turns);
+    for (size_t i = 0; i < PLACES / 2; i++) {
+        pthread_join(threads[i], NULL);
+        ck_assert_int_eq(drawing[i].response.code, 200);
+        call_end(&drawing[i]);
+    }
+    call_end(&plain);
+    call_end(&last);
+    service_end(&service);
+    free((void *)image.data);
+}
+END_TEST
+
+/* A large image is as heavy as a picture, and however it is sent; those beside it find their places. */
+START_TEST(large_images_have_half_of_the_places)
+{
+    uint8_t header[33] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n', 0, 0, 0, 13, 'I', 'H', 'D', 'R'};
+    struct bytes large = {header, sizeof header};
+    static const char *const targets[] = {"/predict?attention=none", "/embed"};
+    struct call call;
+    header[18] = header[22] = 5000 >> 8;
+    header[19] = header[23] = 5000 & 255;
+    image = picture(40, 40);
+    service_begin(&service, NULL);
+    ck_assert(gate_enter(&service.api->heavy_gate));
+    gate_limit(&service.api->heavy_gate, 1);
+    for (int i = 0; i < 2; i++) {
+        call_refused(&call, service.api, targets[i], "image/png", large, 503,
+                     "as much work as it can do soon");
+        call_run(&call, service.api, "POST", targets[i], "image/png", image);
+        ck_assert_int_eq(call.response.code, 200);
+        call_end(&call);
+    }
+    char *base64 = base64_encode(large), *json = malloc(strlen(base64) + 200);
+    sprintf(json,
+            "{\"inputs\":[{\"name\":\"image\",\"shape\":[1],\"datatype\":\"BYTES\",\"data\":[\"%s\"]}]}",
+            base64);
+    call_run(&call, service.api, "POST", "/v2/models/demo/infer", "application/json",
+             (struct bytes){(uint8_t *)json, strlen(json)});
+    ck_assert_int_eq(call.response.code, 503);
+    call_end(&call);
+    free(json);
+    free(base64);
+    gate_leave(&service.api->heavy_gate);
+    for (int i = 0; i < 2; i++) /* as far as decoding: there is nothing behind the header */
+        call_refused(&call, service.api, targets[i], "image/png", large, 422, "");
+    ck_assert_uint_eq(service.api->heavy_gate.inside, 0);
+    service_end(&service);
+    free((void *)image.data);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("gate");
@@ -127,5 +222,7 @@ int main(void)
     tcase_add_test(cases, what_finds_nobody_inside_is_always_let_in);
     tcase_add_test(cases, a_lower_limit_sends_nobody_out);
     tcase_add_test(cases, the_limit_is_what_the_engines_say_unless_it_is_set);
+    tcase_add_test(cases, drawing_holds_the_place_of_no_prediction);
+    tcase_add_test(cases, large_images_have_half_of_the_places);
     return suite_run("api/gate", cases);
 }

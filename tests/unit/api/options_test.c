@@ -69,7 +69,8 @@ END_TEST
 START_TEST(what_is_wrong_is_named_with_what_there_is)
 {
     static const char *const wrong[][2] = {
-        {"headz=x", "Unknown option 'headz'; there are: heads, attention, attention_for, threshold, model."},
+        {"headz=x",
+         "Unknown option 'headz'; there are: heads, attention, attention_for, size, threshold, model."},
         {"heads=findings,lungs", "Unknown head 'lungs'; there are: findings, cardiac, extra."},
         {"heads=", "The option 'heads' has no value."},
         {"attention=map", "cannot be 'map'; there are: none, grid, png, overlay."},
@@ -80,6 +81,11 @@ START_TEST(what_is_wrong_is_named_with_what_there_is)
         {"attention_for=top:0", "whole number"},
         {"attention_for=top:x", "whole number"},
         {"attention_for=all,Mass", "finds no label 'all'"},
+        {"size=15", "between 16 and 2048"},
+        {"size=2049", "between 16 and 2048"},
+        {"size=99.5", "whole number of pixels"},
+        {"size=large", "whole number of pixels"},
+        {"size=64,64", "takes one value"},
         {"threshold=1.5", "between 0 and 1"},
         {"threshold=half", "between 0 and 1"}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

@@ -1,4 +1,5 @@
 #include "api/base64.h"
+#include "api/pictures.h"
 #include "tests/unit/api/request.h"
 #include "tests/unit/suite.h"
 
@@ -119,13 +120,22 @@ START_TEST(the_three_forms_and_repeats_give_the_same_numbers)
 }
 END_TEST
 
-START_TEST(pictures_are_the_size_of_the_region)
+/* The picture of 100 x 80 shows a region of 80 x 80. */
+START_TEST(pictures_are_the_size_of_the_region_or_smaller)
 {
-    static const char *const forms[] = {"/predict?attention=png", "/predict?attention=overlay"};
-    for (int i = 0; i < 2; i++) {
-        run(forms[i], "image/png", png);
+    static const struct {
+        const char *target;
+        double side;
+        unsigned channels;
+    } forms[] = {{"/predict?attention=png", 80, 1},
+                 {"/predict?attention=overlay", 80, 3},
+                 {"/predict?attention=png&size=33", 33, 1},
+                 {"/predict?attention=overlay&size=16", 16, 3},
+                 {"/predict?attention=overlay&size=2048", 80, 3}};
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        run(forms[i].target, "image/png", png);
         const struct json *map = json_first(json_member(prediction(0), "attention_maps"));
-        ck_assert_str_eq(json_names(map), "head,label,png,peak");
+        ck_assert_str_eq(json_names(map), "head,label,png,width,height,peak");
         const char *text = json_text(json_member(map, "png"));
         struct bytes encoded;
         struct failure failure;
@@ -133,12 +143,98 @@ START_TEST(pictures_are_the_size_of_the_region)
         struct image_info info;
         ck_assert(!base64_decode(call.request.arena, text, strlen(text), &failure, &encoded));
         ck_assert(!image_decode(encoded, &failure, &image, &info));
-        ck_assert_uint_eq(image.width, 80);
-        ck_assert_uint_eq(image.height, 80);
-        ck_assert_uint_eq(info.channels, i ? 3 : 1);
+        double width = 0, height = 0;
+        ck_assert(json_number(json_member(map, "width"), &width) && width == forms[i].side);
+        ck_assert(json_number(json_member(map, "height"), &height) && height == forms[i].side);
+        ck_assert_uint_eq(image.width, (uint32_t)forms[i].side);
+        ck_assert_uint_eq(image.height, (uint32_t)forms[i].side);
+        ck_assert_uint_eq(info.channels, forms[i].channels);
         image_finish(&image);
         call_end(&call);
     }
+}
+END_TEST
+
+/* Nothing is decoded: the header says 5000 x 5000, and behind it there is nothing. Five maps an image, of
+ * 1024 x 1024 each, are over the limit with the tenth image. */
+START_TEST(too_many_pictures_are_refused_before_work)
+{
+    uint8_t header[33] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n', 0, 0, 0, 13, 'I', 'H', 'D', 'R'};
+    header[18] = header[22] = 5000 >> 8;
+    header[19] = header[23] = 5000 & 255;
+    struct bytes large = {header, sizeof header};
+    struct buffer buffer;
+    refused("/predict?attention=overlay", FORM, form(&buffer, 10, large, "attention_for", "all"), 413,
+            "52.4 megapixels where 50.0 are left of one answer's");
+    buffer_finish(&buffer);
+    refused("/predict?attention=png", FORM, form(&buffer, 12, large, "attention_for", "top:4"), 413,
+            "a 'size' under 1024");
+    buffer_finish(&buffer);
+    run("/predict?attention=overlay&size=900", FORM, form(&buffer, 10, large, "attention_for", "all"));
+    ck_assert_int_eq(call.response.code, 200);
+    ck_assert_str_eq(json_names(prediction(0)), "image,error"); /* it went as far as decoding */
+    call_end(&call);
+    buffer_finish(&buffer);
+}
+END_TEST
+
+/* How many labels are positive is known late; still before the maps that are too many are drawn. */
+START_TEST(too_many_positive_labels_are_refused_when_they_are_known)
+{
+    struct bytes large = picture(1100, 1100);
+    struct buffer buffer;
+    refused("/predict?attention=png&threshold=0", FORM, form(&buffer, 10, large, "heads", "findings,cardiac"),
+            413, "5.2 megapixels where 2.8 are left");
+    buffer_finish(&buffer);
+    free((void *)large.data);
+}
+END_TEST
+
+static bool gone_after(void *looks)
+{
+    return --*(int *)looks < 0;
+}
+
+START_TEST(drawing_ends_with_the_clients_patience)
+{
+    struct bytes large = picture(1100, 1100);
+    int looks = 4; /* the fake engine does not ask; what does is drawing */
+    call_patience = (struct patience){.gone = gone_after, .client = &looks};
+    refused("/predict?attention=overlay&attention_for=all", "image/png", large, 499, "closed its connection");
+    ck_assert_int_eq(looks, -1);
+    call_patience = (struct patience){.deadline_ns = 1};
+    refused("/predict?attention=overlay", "image/png", large, 504, "while its maps were drawn");
+    call_patience = (struct patience){0};
+    free((void *)large.data);
+}
+END_TEST
+
+/* What an answer holds is counted while it is made, and no longer than it lives. */
+START_TEST(pictures_are_paid_for)
+{
+    struct budget budget = {.limit_bytes = 2399};
+    struct arena *arena = arena_create_within(&budget);
+    struct pictures pictures = {.arena = arena, .pixels_left = 1 << 20, .bytes_left = 1 << 20};
+    struct options options = {.attention = ATTENTION_OVERLAY,
+                              .picture_side = 20,
+                              .choice = ATTENTION_ALL,
+                              .heads = (const bool[]){true, true, true}};
+    const struct model_card *card = engine_card(service.engines[0]);
+    float values[4] = {0.1f, 0.2f, 0.3f, 0.4f};
+    const struct attention_map map = {values, 2, 2, {0, 0, 20, 20}};
+    struct failure failure;
+    size_t kept_bytes = 0;
+    ck_assert_int_eq(pictures_expect(&pictures, &options, card, &png, 1, &failure, &kept_bytes), STATUS_OK);
+    ck_assert_uint_eq(kept_bytes, 20 * 20 * 3);
+    ck_assert_uint_eq(budget.used_bytes, kept_bytes);
+    ck_assert_int_eq(pictures_expect(&pictures, &options, card, &png, 1, &failure, &kept_bytes), STATUS_BUSY);
+    struct json *object = json_object();
+    ck_assert_int_eq(pictures_draw(&pictures, &map, &(struct image){20, 20, NULL}, &failure, object),
+                     STATUS_OK);
+    ck_assert_uint_gt(budget.used_bytes, 20 * 20 * 3 + strlen(json_text(json_member(object, "png"))) * 2);
+    json_destroy(&object);
+    arena_destroy(&arena);
+    ck_assert_uint_eq(budget.used_bytes, 0);
 }
 END_TEST
 
@@ -250,10 +346,15 @@ END_TEST
 int main(void)
 {
     TCase *cases = tcase_create("predict");
+    tcase_set_timeout(cases, 60); /* a thread sanitizer draws slowly */
     tcase_add_checked_fixture(cases, begin, end);
     tcase_add_test(cases, the_answer_has_the_shape_of_the_contract);
     tcase_add_test(cases, the_three_forms_and_repeats_give_the_same_numbers);
-    tcase_add_test(cases, pictures_are_the_size_of_the_region);
+    tcase_add_test(cases, pictures_are_the_size_of_the_region_or_smaller);
+    tcase_add_test(cases, too_many_pictures_are_refused_before_work);
+    tcase_add_test(cases, too_many_positive_labels_are_refused_when_they_are_known);
+    tcase_add_test(cases, drawing_ends_with_the_clients_patience);
+    tcase_add_test(cases, pictures_are_paid_for);
     tcase_add_test(cases, an_image_that_fails_among_several_fails_alone);
     tcase_add_test(cases, bad_images_have_their_own_answers);
     tcase_add_test(cases, bad_requests_name_what_is_wrong);

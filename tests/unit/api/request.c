@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct patience call_patience;
+
 void service_begin(struct service *service, const char *behaviour)
 {
     static const char *const names[] = {"demo", "other"};
@@ -58,6 +60,9 @@ void call_run_headers(struct call *call, struct api *api, const char *method, co
         .header_count = count,
         .id = "test-1",
         .received_ns = clock_now_ns(),
+        .deadline_ns = call_patience.deadline_ns,
+        .gone = call_patience.gone,
+        .client = call_patience.client,
         .arena = arena,
     };
     if (api_admit(api, &call->request, &call->response)) {
@@ -122,7 +127,7 @@ struct bytes picture(uint32_t width, uint32_t height)
             pixels[(size_t)y * width + x] = (uint8_t)(x * 2 + y);
     struct buffer png = {.maximum = 1 << 24};
     struct failure failure;
-    ck_assert(!image_write_png(pixels, width, height, 1, &failure, &png));
+    ck_assert(!image_write_png(pixels, width, height, 1, NULL, &failure, &png));
     free(pixels);
     return (struct bytes){png.data, png.size};
 }

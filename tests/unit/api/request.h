@@ -17,6 +17,9 @@ void service_end(struct service *service);
 
 enum { CALL_HEADERS_MAX = 8 };
 
+/* Of the requests that follow; for ever, where a test sets nothing. */
+extern struct patience call_patience;
+
 struct call {
     struct api_header headers[CALL_HEADERS_MAX];
     struct api_request request;

@@ -60,6 +60,8 @@ START_TEST(quotes_are_short_and_clean)
     ck_assert_str_eq(text_quote(arena, "abcdef", 3), "abc...");
     ck_assert_str_eq(text_quote(arena, "aööö", 4), "aö...");
     ck_assert_str_eq(text_quote(arena, "a\xff\nb", 10), "a??b");
+    ck_assert_str_eq(text_escape(arena, "a\xff\nb"), "a\\xff\\x0ab");
+    ck_assert_str_eq(text_escape(arena, "aö"), "aö");
 }
 END_TEST
 

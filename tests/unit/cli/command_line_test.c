@@ -1,6 +1,7 @@
 /* The program as a person at a terminal meets it: exit codes, sentences, formats.
  *
- * command_line_test CXRD PACKAGE works in a folder of its own under /tmp with pictures it draws itself.
+ * command_line_test CXRD PACKAGE ROTATED works in a folder of its own under /tmp with pictures it draws
+ * itself, and ROTATED, an image that a reader is to be warned of.
  */
 #include "engine/base/file.h"
 #include "engine/base/json.h"
@@ -15,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char *program, *package;
+static const char *program, *package, *rotated;
 static char folder[] = "/tmp/command_line_test.XXXXXX";
 static char *output, *errors; /* of the last run */
 
@@ -63,7 +64,7 @@ static void draw(const char *name, uint32_t width, uint32_t height)
     char *path = file_join(folder, name);
     for (uint32_t i = 0; i < width * height; i++)
         pixels[i] = (uint8_t)(i % width * 3 + i / width * 2);
-    ck_assert_int_eq(image_write_png(pixels, width, height, 1, NULL, &png), STATUS_OK);
+    ck_assert_int_eq(image_write_png(pixels, width, height, 1, NULL, NULL, &png), STATUS_OK);
     ck_assert_int_eq(file_write(path, (struct bytes){png.data, png.size}, NULL), STATUS_OK);
     buffer_finish(&png);
     free(path);
@@ -178,7 +179,7 @@ END_TEST
 START_TEST(csv_has_a_row_a_label)
 {
     ck_assert_int_eq(run("predict --model %s --format csv --heads findings,risk a.png", package), 0);
-    check_says(output, "image,head,label,logit,probability,threshold,positive\n");
+    check_says(output, "image,head,label,logit,probability,threshold,positive,warnings,error\n");
     check_says(output, "\na.png,risk,Label 0,");
     size_t lines = 0;
     for (const char *at = output; (at = strchr(at, '\n')); at++)
@@ -194,7 +195,7 @@ START_TEST(a_folder_takes_answers_and_pictures)
                          package),
                      0);
     ck_assert_str_eq(output, "");
-    char *text = read_text("answers/a.json"), *path = file_join(folder, "answers/a.Label_1.png");
+    char *text = read_text("answers/a.json"), *path = file_join(folder, "answers/a.findings-Label_1.png");
     struct bytes picture;
     struct image image;
     struct image_info info;
@@ -206,6 +207,92 @@ START_TEST(a_folder_takes_answers_and_pictures)
     free((void *)picture.data);
     free(path);
     free(text);
+}
+END_TEST
+
+static struct json *parse(const char *text)
+{
+    struct json *root = NULL;
+    ck_assert_int_eq(json_parse((struct bytes){(const uint8_t *)text, strlen(text)}, 16, NULL, &root),
+                     STATUS_OK);
+    return root;
+}
+
+/* The same file name of three patients, one of whom has no image: each has an answer of its own. */
+START_TEST(patients_are_not_mixed)
+{
+    char command[256];
+    snprintf(command, sizeof command,
+             "cd %s && mkdir -p study/p1 study/p2 study/p3 && echo x >study/p3/v.png", folder);
+    ck_assert_int_eq(system(command), 0);
+    draw("study/p1/v.png", 80, 100);
+    draw("study/p2/v.png", 64, 64);
+    ck_assert_int_eq(run("predict --model %s --format json --attention png --attention-for all --size 32 "
+                         "--output mixed study",
+                         package),
+                     1);
+    static const char *const answers[][2] = {{"mixed/p1/v.json", "study/p1/v.png"},
+                                             {"mixed/p2/v.json", "study/p2/v.png"},
+                                             {"mixed/p3/v.json", "study/p3/v.png"}};
+    for (int i = 0; i < 3; i++) {
+        char *text = read_text(answers[i][0]);
+        struct json *root = parse(text);
+        ck_assert_str_eq(json_text(json_member(json_member(root, "image"), "id")), answers[i][1]);
+        ck_assert_int_eq(json_is_object(json_member(root, "error")), i == 2);
+        json_destroy(&root);
+        free(text);
+    }
+    snprintf(command, sizeof command,
+             "cd %s && test $(ls mixed/p1/*.png | wc -l) = $(grep -c '\"png\":' mixed/p1/v.json)", folder);
+    ck_assert_int_eq(system(command), 0); /* no label's picture lies over another's */
+    ck_assert_int_eq(run("predict --model %s --output mixed study/p1 study/p2", package), 1);
+    check_says(errors, "study/p1/v.png and study/p2/v.png would have their results in one place");
+}
+END_TEST
+
+START_TEST(every_form_tells_warnings_and_failures)
+{
+    static const char warning[] = "asks to be rotated or mirrored";
+    ck_assert_int_eq(run("predict --model %s %s more/text.png", package, rotated), 1);
+    check_says(output, warning);
+    check_says(output, "more/text.png  failed: The file is neither");
+    ck_assert_int_eq(run("predict --model %s --format csv --heads risk %s more/text.png", package, rotated),
+                     1);
+    check_says(output,
+               ",\"The image asks to be rotated or mirrored (EXIF orientation); it was read as stored.\",\n");
+    check_says(output, "\nmore/text.png,,,,,,,,\"The file is neither");
+    static const char *const forms[] = {"json", "jsonl"};
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(run("predict --model %s --format %s %s more/text.png", package, forms[i], rotated),
+                         1);
+        check_says(output, warning);
+        check_says(output, "\"detail\":\"The file is neither");
+    }
+}
+END_TEST
+
+START_TEST(names_that_are_no_utf_8_are_escaped)
+{
+    draw("odd\xff\n.png", 64, 64);
+    ck_assert_int_eq(run("predict --model %s --format jsonl --attention none odd* nowhere.png", package), 1);
+    check_says(errors, "nowhere.png: there is no such file or folder.");
+    ck_assert_int_eq(run("predict --model %s --format jsonl --attention none odd*", package), 0);
+    struct json *root = parse(output);
+    ck_assert_str_eq(json_text(json_member(json_member(root, "image"), "id")), "odd\\xff\\x0a.png");
+    json_destroy(&root);
+    ck_assert_int_eq(run("predict --model %s --attention none odd*", package), 0);
+    check_says(output, "odd\\xff\\x0a.png  64 x 64 png\n");
+}
+END_TEST
+
+START_TEST(the_version_is_told_either_way)
+{
+    ck_assert_int_eq(run("version"), 0);
+    char *first = memory_copy_text(output);
+    ck_assert_int_eq(run("--version"), 0);
+    ck_assert_str_eq(output, first);
+    check_says(output, "cxrd ");
+    free(first);
 }
 END_TEST
 
@@ -240,12 +327,13 @@ END_TEST
 
 int main(int argc, char **argv)
 {
-    if (argc != 3)
+    if (argc != 4)
         return 2;
     program = realpath(argv[1], NULL); /* it is run from another folder */
     if (!program)
         return 2;
     package = argv[2];
+    rotated = argv[3];
     TCase *cases = tcase_create("command_line");
     tcase_set_timeout(cases, 120);
     tcase_add_unchecked_fixture(cases, make_folder, remove_folder);
@@ -256,6 +344,10 @@ int main(int argc, char **argv)
     tcase_add_test(cases, repeats_give_the_same_bytes);
     tcase_add_test(cases, csv_has_a_row_a_label);
     tcase_add_test(cases, a_folder_takes_answers_and_pictures);
+    tcase_add_test(cases, patients_are_not_mixed);
+    tcase_add_test(cases, every_form_tells_warnings_and_failures);
+    tcase_add_test(cases, names_that_are_no_utf_8_are_escaped);
+    tcase_add_test(cases, the_version_is_told_either_way);
     tcase_add_test(cases, the_table_marks_what_is_positive);
     tcase_add_test(cases, bench_tells_operations_and_ceilings);
     return suite_run("command_line", cases);

@@ -127,7 +127,7 @@ START_TEST(images_of_a_client_that_has_gone_are_not_computed)
     struct answer answers[40];
     struct failure failure;
     pthread_t thread;
-    const struct batcher_client client = {.gone = gone, .client = &hung_up};
+    const struct patience client = {.gone = gone, .client = &hung_up};
     start(64, 0);
     fake.delay_ms = 100;
     for (int i = 0; i < 40; i++)

@@ -153,12 +153,12 @@ struct batcher_image image_of(uint8_t value)
     return image;
 }
 
-const struct batcher_client patient;
+const struct patience patient;
 
 enum status run_one(uint8_t value, uint64_t deadline_ns, struct failure *failure, struct answer *answer)
 {
     struct batcher_image image = image_of(value);
-    const struct batcher_client client = {.deadline_ns = deadline_ns};
+    const struct patience client = {.deadline_ns = deadline_ns};
     return batcher_run(batcher, &image, 1, &client, failure, answer);
 }
 

@@ -33,7 +33,7 @@ void start_devices(size_t count, uint32_t max_queue, uint32_t delay_us);
 /* Restoring a lost device fails as often as the test says. */
 extern _Atomic int restores, restores_failing;
 
-extern const struct batcher_client patient;
+extern const struct patience patient;
 struct batcher_image image_of(uint8_t value);
 enum status run_one(uint8_t value, uint64_t deadline_ns, struct failure *failure, struct answer *answer);
 /* For pthread_create: predicts an image of that value; returns it, NULL when the answer is wrong. */

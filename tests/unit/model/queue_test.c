@@ -19,7 +19,7 @@ struct call {
     pthread_t thread;
     uint8_t value;
     size_t count;
-    struct batcher_client client;
+    struct patience client;
     enum status status;
     struct failure failure;
 };

@@ -112,7 +112,8 @@ static void every_child_decodes(void)
     struct failure failure = {0};
     struct image_info info;
     for (size_t i = 0; i < CHILDREN; i++)
-        ck_assert_msg(!image_pool_decode(pool, good, 0, &failure, &loans[i], &info), "%s", failure.sentence);
+        ck_assert_msg(!image_pool_decode(pool, good, NULL, &failure, &loans[i], &info), "%s",
+                      failure.sentence);
     for (size_t i = 0; i < CHILDREN; i++)
         image_loan_return(&loans[i]);
 }
@@ -258,7 +259,7 @@ START_TEST(waiting_for_a_child_ends_at_the_deadline)
     struct image_info info;
     begin();
     for (size_t i = 0; i < CHILDREN; i++)
-        ck_assert_int_eq(image_pool_decode(pool, good, 0, &failure, &loans[i], &info), STATUS_OK);
+        ck_assert_int_eq(image_pool_decode(pool, good, NULL, &failure, &loans[i], &info), STATUS_OK);
     uint64_t start_ns = clock_now_ns();
     pool_refuses(pool, good, start_ns + 100000000, STATUS_TIMEOUT, "while its image waited");
     ck_assert_double_ge(clock_elapsed_ms(start_ns), 100);

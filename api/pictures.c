@@ -1,0 +1,99 @@
+#include "api/pictures.h"
+
+#include "api/base64.h"
+
+#include <stdlib.h>
+
+/* What a byte of a PNG takes while its answer is made: a third more as base64, and that twice over while the
+ * buffer it is printed to grows. */
+enum { BYTES_A_PICTURE_BYTE = 4 };
+
+static enum status refuse(size_t pixels, size_t left, uint32_t side, struct failure *failure)
+{
+    return failure_set(failure, STATUS_TOO_LARGE,
+                       "The maps to draw have %.1f megapixels where %.1f are left of one answer's; ask for "
+                       "fewer images or labels, for a 'size' under %u, or for 'attention' grid.",
+                       (double)pixels / 1e6, (double)left / 1e6, side);
+}
+
+/* The side of the square that an image's region will about be drawn at. */
+static size_t side_expected(struct bytes image, uint32_t side)
+{
+    uint32_t width, height;
+    image_peek(image, &width, &height);
+    uint32_t shorter = width < height ? width : height;
+    return shorter && shorter < side ? shorter : side;
+}
+
+enum status pictures_expect(const struct pictures *pictures, const struct options *options,
+                            const struct model_card *card, const struct bytes *images, size_t count,
+                            struct failure *failure, size_t *kept_bytes)
+{
+    size_t pixels = 0, maps = options_map_count(options, card);
+    *kept_bytes = 0;
+    if (!options_draw(options))
+        return STATUS_OK;
+    for (size_t i = 0; i < count; i++) {
+        size_t side = side_expected(images[i], options->picture_side);
+        pixels += side * side;
+    }
+    if (pixels * maps > pictures->pixels_left)
+        return refuse(pixels * maps, pictures->pixels_left, options->picture_side, failure);
+    if (options->attention != ATTENTION_OVERLAY)
+        return STATUS_OK;
+    enum status status = arena_charge(pictures->arena, pixels * 3, failure);
+    if (!status)
+        *kept_bytes = pixels * 3;
+    return status;
+}
+
+enum status pictures_canvas(struct pictures *pictures, const struct options *options,
+                            const struct prediction *prediction, size_t count, struct failure *failure,
+                            struct image *out)
+{
+    struct image canvas = {0};
+    if (options->attention == ATTENTION_OVERLAY)
+        canvas = prediction->picture;
+    else
+        picture_size(&prediction->region, options->picture_side, &canvas.width, &canvas.height);
+    size_t pixels = count * canvas.width * canvas.height;
+    if (pixels > pictures->pixels_left)
+        return refuse(pixels, pictures->pixels_left, options->picture_side, failure);
+    pictures->pixels_left -= pixels;
+    *out = canvas;
+    return STATUS_OK;
+}
+
+/* Draws in its turn, which nothing but drawing takes up. */
+static enum status draw(const struct pictures *pictures, const struct attention_map *map,
+                        const struct image *canvas, struct failure *failure, struct buffer *png)
+{
+    enum status status = STATUS_OK;
+    if (pictures->turns)
+        status = turns_take(pictures->turns, pictures->patience, failure);
+    if (status)
+        return status;
+    status = attention_render(map, canvas, pictures->patience, failure, png);
+    if (pictures->turns)
+        turns_return(pictures->turns);
+    return status;
+}
+
+enum status pictures_draw(struct pictures *pictures, const struct attention_map *map,
+                          const struct image *canvas, struct failure *failure, struct json *object)
+{
+    struct buffer png = {.maximum = pictures->bytes_left};
+    enum status status = draw(pictures, map, canvas, failure, &png);
+    if (!status)
+        status = arena_charge(pictures->arena, png.size * BYTES_A_PICTURE_BYTE, failure);
+    if (!status) {
+        pictures->bytes_left -= png.size;
+        char *text = base64_encode((struct bytes){png.data, png.size});
+        json_add_text(object, "png", text);
+        free(text);
+        json_add_number(object, "width", canvas->width);
+        json_add_number(object, "height", canvas->height);
+    }
+    buffer_finish(&png);
+    return status;
+}

@@ -1,0 +1,19 @@
+/* Where inputs' results belong, below one folder: two inputs never share a place. */
+#ifndef CXRD_CLI_PLACES_H
+#define CXRD_CLI_PLACES_H
+
+#include "cli/inputs.h"
+
+/* The place of a path as it was given, without what leads out of a folder: "../a/./b.png" is at "a/b.png".
+ * The caller frees it. */
+char *place_of(const char *path);
+
+/* Keeps one of the inputs that are one file, the first that is no link to it, and returns how many that
+ * drops. */
+size_t places_drop_repeats(struct inputs *inputs);
+
+/* Takes endings off places, "view1.png" to "view1", but from those that would then be the same. Fails with
+ * BAD_REQUEST, naming both, when two inputs still share one. */
+WARN_UNUSED enum status places_shorten(struct inputs *inputs, struct failure *failure);
+
+#endif

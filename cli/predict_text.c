@@ -1,0 +1,89 @@
+#include "cli/predict_text.h"
+
+#include <string.h>
+
+const char predict_csv_head[] = "image,head,label,logit,probability,threshold,positive,warnings,error\n";
+
+/* CSV quotes a field that needs it by doubling its quotes (RFC 4180). */
+static void write_quoted(FILE *out, const char *text)
+{
+    putc('"', out);
+    for (; *text; text++) {
+        if (*text == '"')
+            putc('"', out);
+        putc(*text, out);
+    }
+    putc('"', out);
+}
+
+static void write_field(FILE *out, const char *text)
+{
+    if (strpbrk(text, ",\"\r\n"))
+        write_quoted(out, text);
+    else
+        fputs(text, out);
+}
+
+/* All warnings in one field, one sentence after the other. */
+static void write_warnings(FILE *out, uint32_t warnings)
+{
+    const char *between = "\"";
+    for (uint32_t bit = 1; bit < IMAGE_WARNING_END; bit <<= 1)
+        if (warnings & bit) {
+            fprintf(out, "%s%s", between, image_warning_sentence((enum image_warning)bit));
+            between = " ";
+        }
+    if (warnings)
+        putc('"', out);
+}
+
+void predict_write_csv(FILE *out, const struct options *options, const char *id,
+                       const struct prediction *prediction)
+{
+    if (prediction->failure.status) {
+        write_field(out, id);
+        fputs(",,,,,,,,", out);
+        write_quoted(out, prediction->failure.sentence);
+        putc('\n', out);
+        return;
+    }
+    for (size_t h = 0; h < prediction->head_count; h++) {
+        const struct head_prediction *head = &prediction->heads[h];
+        for (size_t i = 0; options->heads[h] && i < head->head->label_count; i++) {
+            double threshold = options_threshold(options, &head->head->labels[i]);
+            write_field(out, id);
+            putc(',', out);
+            write_field(out, head->head->name);
+            putc(',', out);
+            write_field(out, head->head->labels[i].name);
+            fprintf(out, ",%.9g,%.9g,%g,%s,", (double)head->logits[i], (double)head->probabilities[i],
+                    threshold, (double)head->probabilities[i] >= threshold ? "true" : "false");
+            write_warnings(out, prediction->image.warnings);
+            fputs(",\n", out);
+        }
+    }
+}
+
+void predict_write_table(FILE *out, const struct options *options, const char *id,
+                         const struct prediction *prediction)
+{
+    if (prediction->failure.status) {
+        fprintf(out, "%s  failed: %s\n", id, prediction->failure.sentence);
+        return;
+    }
+    fprintf(out, "%s  %u x %u %s\n", id, prediction->image.width, prediction->image.height,
+            image_format_name(prediction->image.format));
+    for (uint32_t bit = 1; bit < IMAGE_WARNING_END; bit <<= 1)
+        if (prediction->image.warnings & bit)
+            fprintf(out, "  ! %s\n", image_warning_sentence((enum image_warning)bit));
+    for (size_t h = 0; h < prediction->head_count; h++) {
+        const struct head_prediction *head = &prediction->heads[h];
+        for (size_t i = 0; options->heads[h] && i < head->head->label_count; i++) {
+            double probability = (double)head->probabilities[i];
+            bool positive = probability >= options_threshold(options, &head->head->labels[i]);
+            fprintf(out, "  %s %-28s %6.3f  %s\n", positive ? "*" : " ", head->head->labels[i].name,
+                    probability,
+                    head->head->kind == HEAD_RISK && head->head->definition ? head->head->definition : "");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+/* Predictions for people and spreadsheets: tables and CSV, with an image's warnings and failures. */
+#ifndef CXRD_CLI_PREDICT_TEXT_H
+#define CXRD_CLI_PREDICT_TEXT_H
+
+#include "api/options.h"
+#include "engine/engine.h"
+
+#include <stdio.h>
+
+/* The first row of CSV. */
+extern const char predict_csv_head[];
+
+/* Writes an image's rows, one a label of the heads asked for; of an image that failed, one with its error.
+ * `id` is plain text. */
+void predict_write_csv(FILE *out, const struct options *options, const char *id,
+                       const struct prediction *prediction);
+
+/* The same for people, positive labels marked. */
+void predict_write_table(FILE *out, const struct options *options, const char *id,
+                         const struct prediction *prediction);
+
+#endif
