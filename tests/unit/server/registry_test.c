@@ -1,4 +1,137 @@
+#include "server/registry.h"
+
+#include "engine/base/clock.h"
+#include "tests/unit/suite.h"
+
+#include <check.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { SEATS = 3 };
+static int ends[SEATS][2];
+static size_t seats[SEATS];
+static struct registry *registry;
+
+static void begin(void)
+{
+    struct failure failure;
+    ck_assert(!registry_create(SEATS, &failure, &registry));
+    for (int i = 0; i < SEATS; i++)
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends[i]), 0);
+}
+
+static void end(void)
+{
+    registry_destroy(&registry);
+    for (int i = 0; i < SEATS; i++) {
+        close(ends[i][0]);
+        close(ends[i][1]);
+    }
+}
+
+/* Whether the connection is ended within so long. */
+static bool is_ended(int i, int timeout_ms)
+{
+    struct pollfd ready = {.fd = ends[i][1], .events = POLLIN};
+    return poll(&ready, 1, timeout_ms) > 0;
+}
+
+static void enter(int i, enum activity activity)
+{
+    seats[i] = registry_enter(registry, ends[i][0]);
+    registry_begin(registry, seats[i], activity);
+}
+
+static void leave_all(void)
+{
+    for (int i = 0; i < SEATS; i++)
+        registry_leave(registry, seats[i]);
+}
+
+START_TEST(idle_connections_go_first_and_the_oldest_of_them)
+{
+    enter(0, ACTIVITY_READING);
+    enter(1, ACTIVITY_IDLE);
+    usleep(2000);
+    registry_begin(registry, seats[0], ACTIVITY_IDLE);
+    ck_assert(!is_ended(0, 50) && !is_ended(1, 0)); /* there is a seat left */
+    enter(2, ACTIVITY_READING);
+    ck_assert(is_ended(1, 2000));
+    ck_assert(!is_ended(0, 50));
+    leave_all();
+}
+END_TEST
+
+START_TEST(then_the_slowest)
+{
+    enter(0, ACTIVITY_READING);
+    enter(1, ACTIVITY_WRITING);
+    registry_progress(registry, seats[0], 100000);
+    registry_progress(registry, seats[1], 10);
+    uint64_t start_ns = clock_now_ns();
+    enter(2, ACTIVITY_WORKING);
+    ck_assert(!is_ended(1, 0)); /* too young to be judged */
+    ck_assert(is_ended(1, 2000));
+    ck_assert_double_ge(clock_elapsed_ms(start_ns), 200);
+    ck_assert(!is_ended(0, 100)); /* one that goes makes room for one */
+    leave_all();
+}
+END_TEST
+
+START_TEST(work_is_never_ended)
+{
+    for (int i = 0; i < SEATS; i++)
+        enter(i, ACTIVITY_WORKING);
+    for (int i = 0; i < SEATS; i++)
+        ck_assert(!is_ended(i, 200));
+    ck_assert(registry_has_room(registry)); /* for a moment it may be full */
+    usleep(2000000);
+    ck_assert(!registry_has_room(registry));
+    registry_leave(registry, seats[0]);
+    ck_assert(registry_has_room(registry));
+    seats[0] = registry_enter(registry, ends[0][0]);
+    leave_all();
+}
+END_TEST
+
+START_TEST(who_is_short_of_memory_ends_the_slowest_reader)
+{
+    enter(0, ACTIVITY_READING);
+    enter(1, ACTIVITY_WRITING);
+    registry_end_slowest_reader(registry);
+    ck_assert(!is_ended(0, 50)); /* too young */
+    usleep(250000);
+    registry_end_slowest_reader(registry);
+    ck_assert(is_ended(0, 0));
+    registry_end_slowest_reader(registry);
+    ck_assert(!is_ended(1, 50));
+    enter(2, ACTIVITY_WORKING);
+    leave_all();
+}
+END_TEST
+
+START_TEST(all_are_ended_at_last)
+{
+    enter(0, ACTIVITY_WORKING);
+    registry_end_all(registry);
+    ck_assert(is_ended(0, 0));
+    enter(1, ACTIVITY_READING);
+    ck_assert(is_ended(1, 0));
+    enter(2, ACTIVITY_READING);
+    leave_all();
+}
+END_TEST
+
 int main(void)
 {
-    return 0;
+    TCase *cases = tcase_create("registry");
+    tcase_set_timeout(cases, 20);
+    tcase_add_checked_fixture(cases, begin, end);
+    tcase_add_test(cases, idle_connections_go_first_and_the_oldest_of_them);
+    tcase_add_test(cases, then_the_slowest);
+    tcase_add_test(cases, work_is_never_ended);
+    tcase_add_test(cases, who_is_short_of_memory_ends_the_slowest_reader);
+    tcase_add_test(cases, all_are_ended_at_last);
+    return suite_run("server/registry", cases);
 }
