@@ -3,6 +3,7 @@
 #include "engine/base/log.h"
 
 #include <malloc.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -11,6 +12,8 @@
 
 enum {
     RESERVE_BYTES = 16 << 20,
+    PROBE_STACK_BYTES = 64 << 10,
+    OTHER_THREADS = 32,         /* of devices, models, decoders and the log */
     CONNECTION_DESCRIPTORS = 2, /* each is in the HTTP library's hands and in ours */
     OTHER_DESCRIPTORS = 256     /* devices, decoders, weights */
 };
@@ -56,12 +59,63 @@ static enum status provide_descriptors(struct settings *settings, struct failure
     return STATUS_OK;
 }
 
+static void *wait_for_lock(void *lock)
+{
+    pthread_mutex_lock(lock);
+    pthread_mutex_unlock(lock);
+    return NULL;
+}
+
+/* How many threads the system gives at once, of so many: it is asked for them. */
+static uint32_t count_threads(uint32_t wanted)
+{
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_t *threads = memory_allocate(wanted, sizeof *threads);
+    pthread_attr_t small;
+    uint32_t count = 0;
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, PROBE_STACK_BYTES);
+    pthread_mutex_lock(&lock);
+    while (count < wanted && !pthread_create(&threads[count], &small, wait_for_lock, &lock))
+        count++;
+    pthread_mutex_unlock(&lock);
+    for (uint32_t i = 0; i < count; i++)
+        pthread_join(threads[i], NULL);
+    pthread_attr_destroy(&small);
+    free(threads);
+    return count;
+}
+
+/* The HTTP library does not look whether it got its threads, and without its first one never listens. */
+static enum status provide_threads(struct settings *settings, struct failure *failure)
+{
+    uint32_t wanted = settings->threads + OTHER_THREADS, got = count_threads(wanted);
+    if (got == wanted)
+        return STATUS_OK;
+    if (got <= OTHER_THREADS)
+        return failure_set(
+            failure, STATUS_UNAVAILABLE,
+            "The system gives the process %u threads, and it needs %d; raise the limit (ulimit -u, "
+            "pids.max).",
+            got, OTHER_THREADS + 1);
+    log_message(
+        LOG_WARNING,
+        "the system gives the process %u threads: %u connections are served at once instead of %u; raise "
+        "the limit (ulimit -u, pids.max) for more",
+        got, got - OTHER_THREADS, settings->threads);
+    settings->threads = got - OTHER_THREADS;
+    return STATUS_OK;
+}
+
 enum status limits_set(struct settings *settings, struct failure *failure)
 {
     bound_allocator();
     if (!settings->core_dumps)
         forbid_core_dumps();
-    return provide_descriptors(settings, failure);
+    enum status status = provide_descriptors(settings, failure);
+    if (!status)
+        status = provide_threads(settings, failure);
+    return status;
 }
 
 /* The number in a file of the control group's, SIZE_MAX where there is none or "max". */

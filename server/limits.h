@@ -6,8 +6,8 @@
 
 /* To be called first of all: children and threads inherit it. Sets how much the allocator keeps and a
  * reserve of memory; forbids core dumps unless they are asked for; raises the bound on descriptors
- * to what settings->threads connections need, or lowers settings->threads to what can be had, and logs it.
- * Fails with UNAVAILABLE where not even one connection could be served. */
+ * to what settings->threads connections need, or lowers settings->threads to what can be had of descriptors
+ * and threads, and logs it. Fails with UNAVAILABLE where not even one connection could be served. */
 WARN_UNUSED enum status limits_set(struct settings *settings, struct failure *failure);
 
 /* The bytes that requests in flight may hold together: what was set, else a quarter of the memory that the

@@ -156,7 +156,8 @@ static int on_message(const struct mg_connection *connection, const char *messag
 static bool split_address(const char *text, char host[HOST_BYTES_MAX], const char **port)
 {
     const char *colon = text ? strrchr(text, ':') : NULL;
-    if (!colon || !colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1) || strlen(colon + 1) > 5)
+    if (!colon || !colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
+        strlen(colon + 1) > 5 || atoi(colon + 1) > UINT16_MAX)
         return false;
     size_t length = (size_t)(colon - text);
     bool bracketed = length >= 2 && text[0] == '[' && text[length - 1] == ']';
