@@ -176,7 +176,7 @@ enum status infer_read(const struct api_request *request, struct failure *failur
     struct json *root = NULL;
     enum status status = split_body(request, failure, &text, &tensors);
     if (!status)
-        status = json_parse(text, JSON_DEPTH_MAX, failure, &root);
+        status = json_parse(text, (struct json_limits){JSON_DEPTH_MAX, API_JSON_VALUES_MAX}, failure, &root);
     if (status)
         return status;
     const struct json *id = json_member(root, "id");

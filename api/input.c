@@ -166,7 +166,8 @@ static enum status read_json(const struct api_request *request, struct failure *
 {
     struct arena *arena = request->arena;
     struct json *root = NULL;
-    enum status status = json_parse(request->body, JSON_DEPTH_MAX, failure, &root);
+    enum status status =
+        json_parse(request->body, (struct json_limits){JSON_DEPTH_MAX, API_JSON_VALUES_MAX}, failure, &root);
     if (status)
         return status;
     const struct json *images = json_member(root, "images");

@@ -13,7 +13,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { CARD_BYTES_MAX = 16 << 20, CARD_DEPTH_MAX = 16 };
+enum { CARD_BYTES_MAX = 16 << 20 };
+static const struct json_limits card_limits = {.depth = 16, .values = 1 << 21}; /* as the loader has them */
 
 static const char usage[] =
     "Usage: cxrd inspect DIR|FILE.safetensors|FILE.pth...\n"
@@ -203,7 +204,7 @@ static enum status inspect_package(const char *folder, struct failure *failure)
     free(path);
     if (status)
         return status;
-    status = json_parse(text, CARD_DEPTH_MAX, failure, &card);
+    status = json_parse(text, card_limits, failure, &card);
     free((void *)text.data);
     if (status) {
         failure_prefix(failure, "%s/model.json", folder);

@@ -174,10 +174,24 @@ enum status arena_take(struct arena *arena, size_t size, struct failure *failure
                            "There is no memory left for this request; try again in a moment, or send it to "
                            "another service.");
     }
+    block->capacity = size;
     block->next = arena->taken;
     arena->taken = block;
     *out = block->data;
     return STATUS_OK;
+}
+
+void arena_drop(struct arena *arena, const void *memory)
+{
+    struct arena_block **at = &arena->taken;
+    while (*at && (const void *)(*at)->data != memory)
+        at = &(*at)->next;
+    struct arena_block *block = *at;
+    if (!block)
+        return;
+    *at = block->next;
+    arena_refund(arena, block->capacity);
+    free(block);
 }
 
 void *arena_allocate(struct arena *arena, size_t count, size_t size)

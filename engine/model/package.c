@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MODEL_JSON_BYTES_MAX = 16 << 20, MODEL_JSON_DEPTH_MAX = 16 };
+enum { MODEL_JSON_BYTES_MAX = 16 << 20 };
+/* Ten values a label: more labels than the file has room for. */
+static const struct json_limits model_json_limits = {.depth = 16, .values = 1 << 21};
 
 /* A weight file and what model.json says of it. */
 struct weights {
@@ -105,7 +107,7 @@ enum status package_open(const char *folder, struct failure *failure, struct pac
     enum status status = file_read(path, MODEL_JSON_BYTES_MAX, failure, &text);
     if (status)
         goto done;
-    status = json_parse(text, MODEL_JSON_DEPTH_MAX, failure, &root);
+    status = json_parse(text, model_json_limits, failure, &root);
     if (!status)
         status = card_read(root, package->arena, failure, &package->card);
     if (status) {

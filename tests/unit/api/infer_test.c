@@ -163,7 +163,8 @@ START_TEST(tensors_go_and_come_behind_the_json)
     size_t header = strtoul(call_header(&call, "Inference-Header-Content-Length"), NULL, 10);
     ck_assert_uint_eq(call.response.body.size, header + 2 * 4 + 2 * 4 * 4);
     struct failure failure;
-    ck_assert(!json_parse((struct bytes){call.response.body.data, header}, 16, &failure, &call.json));
+    ck_assert(!json_parse((struct bytes){call.response.body.data, header}, (struct json_limits){16, 1 << 20},
+                          &failure, &call.json));
     ck_assert_double_eq(
         number(json_member(json_member(output("findings.logits"), "parameters"), "binary_data_size")), 32);
     ck_assert_ptr_null(json_member(output("findings.logits"), "data"));

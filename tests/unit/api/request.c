@@ -67,7 +67,7 @@ void call_run_headers(struct call *call, struct api *api, const char *method, co
     struct failure failure;
     if (call->response.content_type && strstr(call->response.content_type, "json") &&
         !call_header(call, "Content-Encoding"))
-        ck_assert(!json_parse(call->response.body, 32, &failure, &call->json));
+        ck_assert(!json_parse(call->response.body, (struct json_limits){32, 1 << 20}, &failure, &call->json));
 }
 
 void call_refused(struct call *call, struct api *api, const char *target, const char *content_type,

@@ -5,6 +5,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+
+enum { VALUES_MAX = 5000 };
 
 /* Parses from an exact-size copy without a final NUL, so that a memory checker sees any read past the end. */
 static enum status parse(const char *text, size_t size, int max_depth, struct failure *failure,
@@ -12,7 +15,8 @@ static enum status parse(const char *text, size_t size, int max_depth, struct fa
 {
     uint8_t *exact = malloc(size ? size : 1);
     memcpy(exact, text, size);
-    enum status status = json_parse((struct bytes){exact, size}, max_depth, failure, out);
+    enum status status =
+        json_parse((struct bytes){exact, size}, (struct json_limits){max_depth, VALUES_MAX}, failure, out);
     free(exact);
     return status;
 }
@@ -107,6 +111,78 @@ START_TEST(depth_is_bounded)
     free(bomb);
 }
 END_TEST
+
+/* "[" and `count` items with commas between them and "]", parsed. */
+static enum status parse_items(const char *item, size_t count, struct failure *failure)
+{
+    struct buffer text = {.maximum = 1 << 20};
+    struct json *value = NULL;
+    ck_assert(buffer_append(&text, "[", 1));
+    for (size_t i = 0; i < count; i++) {
+        ck_assert(buffer_append(&text, ",", i > 0));
+        ck_assert(buffer_append(&text, item, strlen(item)));
+    }
+    ck_assert(buffer_append(&text, "]", 1));
+    enum status status = parse((const char *)text.data, text.size, 8, failure, &value);
+    ck_assert(status || json_length(value) == count);
+    json_destroy(&value);
+    buffer_finish(&text);
+    return status;
+}
+
+START_TEST(the_number_of_values_is_bounded)
+{
+    static const char *const items[] = {"\"\"", "0", "null", "\",,[[{{\\\",,\""};
+    struct failure failure = {0};
+    for (size_t i = 0; i < sizeof items / sizeof *items; i++) {
+        ck_assert_int_eq(parse_items(items[i], VALUES_MAX - 1, &failure), STATUS_OK); /* and the array */
+        ck_assert_int_eq(parse_items(items[i], VALUES_MAX, &failure), STATUS_BAD_REQUEST);
+        ck_assert_ptr_nonnull(strstr(failure.sentence, "more than 5000 values"));
+    }
+    ck_assert_int_eq(parse_items("{\"a\":1}", VALUES_MAX / 2 - 1, &failure), STATUS_OK);
+    ck_assert_int_eq(parse_items("{\"a\":1}", VALUES_MAX / 2, &failure), STATUS_BAD_REQUEST);
+    ck_assert_int_eq(parse_items("", VALUES_MAX + 1, &failure), STATUS_BAD_REQUEST);
+}
+END_TEST
+
+START_TEST(a_nul_ends_no_text)
+{
+    static const char plain[] = "{\"a\":\"b\0c\"}";
+    static const char *const escaped[] = {"{\"a\":\"b\\u0000c\"}", "{\"a\\u0000b\":1}", "[\"\\\\\\u0000\"]"};
+    struct failure failure = {0};
+    struct json *value = NULL;
+    for (size_t i = 0; i < sizeof escaped / sizeof *escaped; i++) {
+        ck_assert_int_eq(parse(escaped[i], strlen(escaped[i]), 8, &failure, &value), STATUS_BAD_REQUEST);
+        ck_assert_ptr_nonnull(strstr(failure.sentence, "NUL"));
+    }
+    ck_assert_int_eq(parse(plain, sizeof plain - 1, 8, &failure, &value), STATUS_BAD_REQUEST);
+    ck_assert_ptr_nonnull(strstr(failure.sentence, "NUL in a text, at byte 7"));
+    value = parsed("[\"\\\\u0000 \\u0001\"]"); /* a backslash, and what follows is text */
+    ck_assert_str_eq(json_text(json_first(value)), "\\u0000 \x01");
+    json_destroy(&value);
+}
+END_TEST
+
+/* Under the sanitizers the address space is theirs. */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+START_TEST(a_text_without_memory_for_it_fails)
+{
+    enum { SIZE = 80 << 20 };
+    const struct rlimit limit = {.rlim_cur = 120 << 20, .rlim_max = RLIM_INFINITY};
+    char *text = malloc(SIZE);
+    struct json *value = NULL;
+    struct failure failure = {0};
+    memset(text, 'x', SIZE);
+    text[0] = text[SIZE - 1] = '"';
+    ck_assert(!setrlimit(RLIMIT_AS, &limit));
+    const struct bytes all = {(const uint8_t *)text, SIZE};
+    ck_assert_int_eq(json_parse(all, (struct json_limits){1, 1}, &failure, &value), STATUS_OUT_OF_MEMORY);
+    text[100] = '"'; /* a short one, and garbage */
+    ck_assert_int_eq(json_parse(all, (struct json_limits){1, 1}, &failure, &value), STATUS_BAD_REQUEST);
+    free(text);
+}
+END_TEST
+#endif
 
 START_TEST(malformed_text_is_refused)
 {
@@ -237,6 +313,24 @@ START_TEST(floats_are_printed_short)
 }
 END_TEST
 
+START_TEST(a_line_takes_what_was_told)
+{
+    struct json *root =
+        parsed("{\"a\":[1,-2.5,1e300,0.1,53.448275862068968,true,false,null,{}],\"\\\"\":\"\\t\\u001f/\"}");
+    static const char borrowed[] = "as \"it\" is";
+    json_add(root, "b", json_text_borrowed(borrowed));
+    json_add_float(root, "c", 0.1f);
+    static const char line[] = "{\"a\":[1,-2.5,1e+300,0.1,53.448275862068968,true,false,null,{}],\"\\\"\":"
+                               "\"\\t\\u001f/\",\"b\":\"as \\\"it\\\" is\",\"c\":0.1}";
+    char text[sizeof line];
+    text[json_print_size(root)] = '\0';
+    json_print_into(root, text);
+    ck_assert_str_eq(text, line);
+    json_destroy(&root);
+    ck_assert_str_eq(borrowed, "as \"it\" is");
+}
+END_TEST
+
 START_TEST(building_and_printing)
 {
     struct json *root = json_object();
@@ -274,6 +368,11 @@ int main(void)
     tcase_add_test(cases, a_float_is_printed_with_the_fewest_digits);
     tcase_add_test(cases, nothing_is_no_value_of_any_kind);
     tcase_add_test(cases, depth_is_bounded);
+    tcase_add_test(cases, the_number_of_values_is_bounded);
+    tcase_add_test(cases, a_nul_ends_no_text);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    tcase_add_test(cases, a_text_without_memory_for_it_fails);
+#endif
     tcase_add_test(cases, malformed_text_is_refused);
     tcase_add_test(cases, every_cut_of_a_document_is_refused);
     tcase_add_test(cases, trailing_white_space_is_no_garbage);
@@ -281,6 +380,7 @@ int main(void)
     tcase_add_test(cases, integers_are_whole_and_in_range);
     tcase_add_test(cases, floats_come_back_bit_for_bit);
     tcase_add_test(cases, floats_are_printed_short);
+    tcase_add_test(cases, a_line_takes_what_was_told);
     tcase_add_test(cases, building_and_printing);
     return suite_run("base/json", cases);
 }
