@@ -2,12 +2,12 @@
 
 #include "api/base64.h"
 #include "api/multipart.h"
-#include "engine/base/json.h"
 
 #include <string.h>
 #include <strings.h>
 
-enum { JSON_DEPTH_MAX = 8, ID_BYTES_MAX = 256, OPTION_BYTES_MAX = 8192 };
+enum { ID_BYTES_MAX = 256, OPTION_BYTES_MAX = 8192 };
+static const struct json_limits json_limits = {.depth = 8, .values = API_JSON_VALUES_MAX};
 
 /* True when a Content-Type value, parameters aside, is this media type. */
 static bool is_media(const char *value, const char *type)
@@ -127,8 +127,14 @@ static enum status json_option(struct input *input, struct arena *arena, const s
     const char *text = json_text(member), *name = json_name(member);
     double number;
     struct text_list values = {0};
+    size_t length = text ? strlen(text) : 0;
+    for (const struct json *item = json_first(member); item; item = json_next(item))
+        length += json_text(item) ? strlen(json_text(item)) : 0;
+    if (length > OPTION_BYTES_MAX)
+        return failure_set(failure, STATUS_BAD_REQUEST, "The option '%s' is longer than %d bytes.",
+                           text_quote(arena, name, 60), OPTION_BYTES_MAX);
     if (text) {
-        values = text_split(arena, arena_copy_text(arena, text, strlen(text)));
+        values = text_split(arena, text);
     } else if (json_number(member, &number)) {
         values = text_split(arena, arena_format(arena, "%.17g", number));
     } else if (json_is_array(member)) {
@@ -138,7 +144,7 @@ static enum status json_option(struct input *input, struct arena *arena, const s
             if (!value)
                 return failure_set(failure, STATUS_BAD_REQUEST, "The array '%s' holds what is not text.",
                                    text_quote(arena, name, 60));
-            values.items[values.count++] = arena_copy_text(arena, value, strlen(value));
+            values.items[values.count++] = value;
         }
     }
     return option_add(&input->options, arena, name, values, failure);
@@ -148,29 +154,28 @@ static enum status json_image(struct input *input, struct arena *arena, const st
                               struct failure *failure)
 {
     const struct json *id = json_member(item, "id");
-    const char *data = json_text(json_member(item, "data"));
-    if (!json_is_object(item) || !data || (id && !json_text(id)) || json_length(item) != (id ? 2u : 1u))
+    char *data = json_text_inside(json_member(item, "data"));
+    if (!json_is_object(item) || !data || (id && !json_text(id) && !json_is_null(id)) ||
+        json_length(item) != (id ? 2u : 1u))
         return failure_set(
             failure, STATUS_BAD_REQUEST,
             "images[%zu] must be an object with 'data', its base64, and at most an 'id' of text.",
             input->count);
     struct bytes encoded = {0};
-    enum status status = base64_decode(arena, data, strlen(data), failure, &encoded);
+    enum status status = base64_decode_inside(data, strlen(data), failure, &encoded);
     if (status)
         return failure_prefix(failure, "images[%zu].data", input->count);
-    const char *name = id ? arena_copy_text(arena, json_text(id), strlen(json_text(id))) : NULL;
-    return add_image(input, arena, name, encoded, failure);
+    return add_image(input, arena, json_text(id), encoded, failure);
 }
 
 static enum status read_json(const struct api_request *request, struct failure *failure, struct input *input)
 {
     struct arena *arena = request->arena;
-    struct json *root = NULL;
-    enum status status =
-        json_parse(request->body, (struct json_limits){JSON_DEPTH_MAX, API_JSON_VALUES_MAX}, failure, &root);
+    enum status status = json_parse_within(arena, request->body, json_limits, failure, &input->document);
     if (status)
         return status;
-    const struct json *images = json_member(root, "images");
+    arena_drop(arena, request->body.data);
+    const struct json *root = input->document, *images = json_member(root, "images");
     if (!json_is_object(root) || !json_is_array(images))
         status = failure_set(failure, STATUS_BAD_REQUEST,
                              "The JSON body must be an object with an array 'images'.");
@@ -182,7 +187,6 @@ static enum status read_json(const struct api_request *request, struct failure *
     for (const struct json *member = json_first(root); member && !status; member = json_next(member))
         if (member != images)
             status = json_option(input, arena, member, failure);
-    json_destroy(&root);
     return status;
 }
 
@@ -204,4 +208,9 @@ enum status input_read(const struct api_request *request, const char *const *kno
         status = failure_set(failure, STATUS_BAD_REQUEST, "The request has no image: %s.",
                              form == BODY_JSON ? "'images' is empty" : "add a form part named 'image'");
     return status;
+}
+
+void input_finish(struct input *input)
+{
+    json_destroy(&input->document);
 }

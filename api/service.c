@@ -235,6 +235,23 @@ void respond_json(struct api_response *response, int code, struct json **value)
     response->body = (struct bytes){(const uint8_t *)response->owned, strlen(response->owned)};
 }
 
+enum status respond_large(const struct api_request *request, struct api_response *response,
+                          const struct json *value, size_t behind, struct failure *failure, uint8_t **rest)
+{
+    size_t size = json_print_size(value);
+    void *body = NULL;
+    enum status status = arena_take(request->arena, size + behind, failure, &body);
+    if (status)
+        return status;
+    json_print_into(value, body);
+    response->code = 200;
+    response->content_type = "application/json";
+    response->body = (struct bytes){body, size + behind};
+    if (rest)
+        *rest = (uint8_t *)body + size;
+    return STATUS_OK;
+}
+
 void respond_failure(const struct api_request *request, const struct failure *failure,
                      struct api_response *response)
 {

@@ -32,7 +32,7 @@ WARN_UNUSED enum status images_begin(struct api *api, const struct api_request *
  * for the request when it fails. The caller owns *out. */
 WARN_UNUSED enum status images_predict(struct image_work *work, struct failure *failure, struct json **out);
 
-/* Answers with *root, which it destroys, or with the failure when there is one. */
+/* Answers with *root, which it destroys, or with the failure when there is one, and releases the input. */
 void images_respond(const struct image_work *work, const struct failure *failure, struct json **root,
                     struct api_response *response);
 

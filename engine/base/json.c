@@ -107,6 +107,13 @@ enum status json_parse(struct bytes text, struct json_limits limits, struct fail
     return STATUS_OK;
 }
 
+enum status json_parse_within(struct arena *arena, struct bytes text, struct json_limits limits,
+                              struct failure *failure, struct json **out)
+{
+    enum status status = arena_charge(arena, text.size, failure);
+    return status ? status : json_parse(text, limits, failure, out);
+}
+
 void json_destroy(struct json **value)
 {
     if (!value || !*value)

@@ -23,6 +23,10 @@ struct json_limits {
  * with OUT_OF_MEMORY where there is none for a long text. The caller owns *out, which borrows nothing. */
 WARN_UNUSED enum status json_parse(struct bytes text, struct json_limits limits, struct failure *failure,
                                    struct json **out);
+/* The same of a text whose size a client chose: its length, which all its strings together do not pass, is
+ * charged to the arena. Fails with BUSY too. *out is not in the arena: the caller destroys it. */
+WARN_UNUSED enum status json_parse_within(struct arena *arena, struct bytes text, struct json_limits limits,
+                                          struct failure *failure, struct json **out);
 void json_destroy(struct json **value);
 
 /* Access. All accept NULL, which is no value of any kind, so look-ups can be chained. */
@@ -75,5 +79,8 @@ char *json_print(const struct json *value, bool indented);
  * the line into so much memory. */
 size_t json_print_size(const struct json *value);
 void json_print_into(const struct json *value, char *text);
+/* What json_float_array prints, with a NUL, into JSON_FLOATS_BYTES(count) of memory. */
+#define JSON_FLOATS_BYTES(count) ((count)*17 + 3)
+void json_print_floats(const float *values, size_t count, char *text);
 
 #endif

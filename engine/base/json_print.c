@@ -137,17 +137,25 @@ void json_add_float(struct json *object, const char *name, float number)
     json_add(object, name, json_printed(text));
 }
 
-struct json *json_float_array(const float *values, size_t count)
+void json_print_floats(const float *values, size_t count, char *text)
 {
-    size_t capacity = count * 17 + 3, used = 0;
-    char *text = memory_allocate(capacity, 1);
-    text[used++] = '[';
+    *text++ = '[';
     for (size_t i = 0; i < count; i++) {
         char number[FLOAT_TEXT_BYTES];
         float_print(values[i], number);
-        used += (size_t)snprintf(text + used, capacity - used, i ? ",%s" : "%s", number);
+        if (i)
+            *text++ = ',';
+        size_t length = strlen(number);
+        memcpy(text, number, length);
+        text += length;
     }
-    text[used++] = ']';
+    memcpy(text, "]", 2);
+}
+
+struct json *json_float_array(const float *values, size_t count)
+{
+    char *text = memory_allocate(JSON_FLOATS_BYTES(count), 1);
+    json_print_floats(values, count, text);
     struct json *array = json_printed(text);
     free(text);
     return array;
