@@ -47,19 +47,20 @@ enum status input_check(const struct api_request *request, struct failure *failu
     return input_form(request, failure, &form);
 }
 
+static enum status check_id(const struct input *input, const char *id, struct failure *failure)
+{
+    if (id && strlen(id) > ID_BYTES_MAX)
+        return failure_set(failure, STATUS_BAD_REQUEST, "The name of image %zu is longer than %d bytes.",
+                           input->count, ID_BYTES_MAX);
+    return STATUS_OK;
+}
+
 /* Adds an image; a NULL id gives it its number. */
 static enum status add_image(struct input *input, struct arena *arena, const char *id, struct bytes encoded,
                              struct failure *failure)
 {
     if (input->count == API_IMAGES_MAX)
         return failure_set(failure, STATUS_TOO_LARGE, "The request has more than %d images.", API_IMAGES_MAX);
-    if (id && strlen(id) > ID_BYTES_MAX)
-        return failure_set(failure, STATUS_BAD_REQUEST, "The name of image %zu is longer than %d bytes.",
-                           input->count, ID_BYTES_MAX);
-    if (id && !text_is_plain(id, strlen(id)))
-        return failure_set(failure, STATUS_BAD_REQUEST,
-                           "The name of image %zu holds control characters or bytes that are not UTF-8.",
-                           input->count);
     input->ids[input->count] = id ? id : arena_format(arena, "%zu", input->count);
     input->images[input->count++] = encoded;
     return STATUS_OK;
@@ -87,14 +88,55 @@ static enum status read_query(const struct api_request *request, struct failure 
     return STATUS_OK;
 }
 
-static enum status form_field(struct input *input, struct arena *arena, const struct multipart_part *part,
+static bool is_option(const struct input *input, const char *name)
+{
+    const char *const *known = input->options.known;
+    while (*known && strcmp(*known, name))
+        known++;
+    return *known;
+}
+
+/* "a, b and 3 more": the names of the form's fields, each once. */
+static const char *field_names(const struct api_request *request)
+{
+    const char *names[MULTIPART_PARTS_MAX];
+    size_t count = 0;
+    struct multipart multipart;
+    struct multipart_part part;
+    bool more =
+        !multipart_start(api_request_header(request, "Content-Type"), request->body, NULL, &multipart);
+    while (more && !multipart_next(&multipart, request->arena, NULL, &part, &more) && more) {
+        size_t known = 0;
+        names[count] = text_quote(request->arena, part.name, 60);
+        while (strcmp(names[known], names[count]))
+            known++;
+        count += known == count;
+    }
+    return text_join(request->arena, names, count, 150);
+}
+
+static enum status form_image(struct input *input, struct arena *arena, const struct multipart_part *part,
                               struct failure *failure)
 {
-    const char *text = (const char *)part->content.data;
-    if (part->content.size > OPTION_BYTES_MAX || !text_is_plain(text, part->content.size))
+    const char *name = part->filename && *part->filename ? part->filename : NULL;
+    enum status status = check_id(input, name, failure);
+    return status ? status
+                  : add_image(input, arena, name ? text_escape(arena, name) : NULL, part->content, failure);
+}
+
+static enum status form_field(struct input *input, const struct api_request *request,
+                              const struct multipart_part *part, struct failure *failure)
+{
+    struct arena *arena = request->arena;
+    const char *text = (const char *)part->content.data, *name = text_quote(arena, part->name, 60);
+    bool line = part->content.size <= OPTION_BYTES_MAX && text_is_plain(text, part->content.size);
+    if (!is_option(input, part->name) && (part->filename || !line))
         return failure_set(failure, STATUS_BAD_REQUEST,
-                           "The form field '%s' is not a short line of UTF-8 text.",
-                           text_quote(arena, part->name, 60));
+                           "The form field '%s' holds a file; send it as 'image'. The form has: %s.", name,
+                           field_names(request));
+    if (!line)
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "The form field '%s' is not a short line of UTF-8 text.", name);
     char *value = arena_copy_text(arena, text, part->content.size);
     return option_add(&input->options, arena, part->name, text_split(arena, value), failure);
 }
@@ -112,10 +154,9 @@ static enum status read_multipart(const struct api_request *request, struct fail
         if (status || !more)
             break;
         if (!strcmp(part.name, "image"))
-            status = add_image(input, request->arena, part.filename && *part.filename ? part.filename : NULL,
-                               part.content, failure);
+            status = form_image(input, request->arena, &part, failure);
         else
-            status = form_field(input, request->arena, &part, failure);
+            status = form_field(input, request, &part, failure);
     }
     return status;
 }
@@ -165,7 +206,12 @@ static enum status json_image(struct input *input, struct arena *arena, const st
     enum status status = base64_decode_inside(data, strlen(data), failure, &encoded);
     if (status)
         return failure_prefix(failure, "images[%zu].data", input->count);
-    return add_image(input, arena, json_text(id), encoded, failure);
+    status = check_id(input, json_text(id), failure);
+    if (!status && json_text(id) && !text_is_plain(json_text(id), strlen(json_text(id))))
+        status = failure_set(failure, STATUS_BAD_REQUEST,
+                             "The name of image %zu holds control characters or bytes that are not UTF-8.",
+                             input->count);
+    return status ? status : add_image(input, arena, json_text(id), encoded, failure);
 }
 
 static enum status read_json(const struct api_request *request, struct failure *failure, struct input *input)
@@ -204,9 +250,12 @@ enum status input_read(const struct api_request *request, const char *const *kno
         status = read_multipart(request, failure, out);
     else if (!status)
         status = read_json(request, failure, out);
+    if (!status && !out->count && form == BODY_JSON)
+        return failure_set(failure, STATUS_BAD_REQUEST, "The request has no image: 'images' is empty.");
     if (!status && !out->count)
-        status = failure_set(failure, STATUS_BAD_REQUEST, "The request has no image: %s.",
-                             form == BODY_JSON ? "'images' is empty" : "add a form part named 'image'");
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "The request has no image: add a form part named 'image'. The form has: %s.",
+                           field_names(request));
     return status;
 }
 

@@ -19,8 +19,8 @@ struct multipart {
 };
 
 struct multipart_part {
-    const char *name;
-    const char *filename; /* NULL when there is none */
+    const char *name;     /* plain text, escaped where it was not */
+    const char *filename; /* as it was sent, perhaps no UTF-8; NULL when there is none */
     struct bytes content; /* inside the body */
 };
 

@@ -252,11 +252,17 @@ enum status respond_large(const struct api_request *request, struct api_response
     return STATUS_OK;
 }
 
+static bool is_inference(const char *path)
+{
+    return !strncmp(path, "/v2", 3) && (!path[3] || path[3] == '/');
+}
+
 void respond_failure(const struct api_request *request, const struct failure *failure,
                      struct api_response *response)
 {
     struct json *problem = problem_json(failure, request->id);
-    bool inference = !strncmp(request->path, "/v2", 3) && (!request->path[3] || request->path[3] == '/');
+    /* A path may be percent-encoded, and be of no route. */
+    bool inference = is_inference(request->path) || (response->route && is_inference(response->route));
     if (inference) {
         struct json *error = json_object();
         json_add_text(error, "error", json_text(json_member(problem, "detail")));

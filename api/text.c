@@ -1,6 +1,7 @@
 #include "api/text.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,6 +85,21 @@ char *text_quote(struct arena *arena, const char *text, size_t maximum)
     if (taken < length)
         memcpy(quoted + used, "...", 3);
     return quoted;
+}
+
+char *text_escape(struct arena *arena, const char *text)
+{
+    size_t length = strlen(text), used = 0;
+    char *out = arena_allocate(arena, length * 4 + 1, 1);
+    for (size_t at = 0, step; at < length; at += step ? step : 1) {
+        step = character_length((const unsigned char *)text + at, length - at);
+        if (step)
+            memcpy(out + used, text + at, step);
+        else
+            snprintf(out + used, 5, "\\x%02x", (unsigned char)text[at]);
+        used += step ? step : 4;
+    }
+    return out;
 }
 
 struct text_list text_split(struct arena *arena, const char *text)

@@ -17,6 +17,9 @@ WARN_UNUSED enum status text_percent_decode(struct arena *arena, const char *tex
  * characters; '?' for each byte that is not plain text. */
 char *text_quote(struct arena *arena, const char *text, size_t maximum);
 
+/* A text as plain text, whole: "\\xNN" for each byte that is not. */
+char *text_escape(struct arena *arena, const char *text);
+
 /* Splits at commas, trims spaces and drops empty items. */
 struct text_list {
     const char **items;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct budget *call_budget;
+
 void service_begin(struct service *service, const char *behaviour)
 {
     static const char *const names[] = {"demo", "other"};
@@ -48,7 +50,7 @@ void call_run_headers(struct call *call, struct api *api, const char *method, co
     ck_assert_uint_le(count, CALL_HEADERS_MAX);
     for (size_t i = 0; i < count; i++)
         call->headers[i] = headers[i];
-    struct arena *arena = arena_create();
+    struct arena *arena = arena_create_within(call_budget);
     const char *query = strchr(target, '?');
     call->request = (struct api_request){
         .method = method,
@@ -61,7 +63,11 @@ void call_run_headers(struct call *call, struct api *api, const char *method, co
         .arena = arena,
     };
     if (api_admit(api, &call->request, &call->response)) {
-        call->request.body = body;
+        void *copy = NULL; /* as the server reads it */
+        ck_assert(!arena_take(arena, body.size, NULL, &copy));
+        if (body.size)
+            memcpy(copy, body.data, body.size);
+        call->request.body = (struct bytes){copy, body.size};
         api_handle(api, &call->request, &call->response);
     }
     struct failure failure;

@@ -17,6 +17,9 @@ void service_end(struct service *service);
 
 enum { CALL_HEADERS_MAX = 8 };
 
+/* What the requests from now on are charged to; NULL: nothing. */
+extern struct budget *call_budget;
+
 struct call {
     struct api_header headers[CALL_HEADERS_MAX];
     struct api_request request;
