@@ -109,14 +109,15 @@ static const char *extended_value(const char *value, struct arena *arena)
 static enum status content_disposition(const char *value, struct arena *arena, struct failure *failure,
                                        struct multipart_part *part)
 {
-    char text[MULTIPART_HEADER_BYTES_MAX];
+    char name[MULTIPART_NAME_BYTES_MAX + 1], text[MULTIPART_HEADER_BYTES_MAX];
     size_t type = strcspn(value, "; \t");
     if (type != strlen("form-data") || strncasecmp(value, "form-data", type) ||
-        !parameter(value, "name", text, sizeof text))
+        !parameter(value, "name", name, sizeof name))
         return failure_set(failure, STATUS_BAD_REQUEST,
-                           "A part's Content-Disposition is not form-data with a name.");
-    restore_quotes(text);
-    part->name = text_escape(arena, text);
+                           "A part's Content-Disposition is not form-data with a name of at most %d bytes.",
+                           MULTIPART_NAME_BYTES_MAX);
+    restore_quotes(name);
+    part->name = text_escape(arena, name);
     if (parameter(value, "filename*", text, sizeof text))
         part->filename = extended_value(text, arena);
     if (!part->filename && parameter(value, "filename", text, sizeof text)) {

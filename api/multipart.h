@@ -8,7 +8,8 @@
 enum {
     MULTIPART_PARTS_MAX = 128,
     MULTIPART_HEADER_BYTES_MAX = 4096, /* of one part */
-    MULTIPART_BOUNDARY_BYTES_MAX = 70  /* RFC 2046, 5.1.1 */
+    MULTIPART_NAME_BYTES_MAX = 256,
+    MULTIPART_BOUNDARY_BYTES_MAX = 70 /* RFC 2046, 5.1.1 */
 };
 
 struct multipart {

@@ -160,6 +160,12 @@ START_TEST(parts_and_headers_are_bounded)
     memset(wide + strlen(wide), 'x', MULTIPART_HEADER_BYTES_MAX);
     strcat(wide, "\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--xyz--");
     refused(FORM, wide, "do not end within");
+    char name[MULTIPART_NAME_BYTES_MAX + 1] = "";
+    memset(name, 'a', sizeof name - 1);
+    expect(FORM, arena_format(arena, PART("form-data; name=%s", "1") "--xyz--", name),
+           arena_format(arena, "%s[-]=1;", name));
+    refused(FORM, arena_format(arena, PART("form-data; name=%sa", "1") "--xyz--", name),
+            "of at most 256 bytes");
 }
 END_TEST
 
