@@ -23,12 +23,13 @@ static struct json *made(cJSON *value)
 
 enum { LARGE_BYTES = 64 << 10 };
 
-static _Thread_local bool large_failed; /* the last json_parse had no memory for a long string */
+/* On this thread: json_parse is at work, and had no memory for a long text. */
+static _Thread_local bool parsing, large_failed;
 
-/* What cJSON allocates with: small values never fail, a long string, which a client chose, may. */
+/* What cJSON allocates with: never fails, but for a long text that is parsed, which a client chose. */
 static void *allocate(size_t size)
 {
-    if (size < LARGE_BYTES)
+    if (!parsing || size < LARGE_BYTES)
         return memory_allocate(size, 1);
     void *memory = malloc(size);
     large_failed = large_failed || !memory;
@@ -87,9 +88,11 @@ enum status json_parse(struct bytes text, struct json_limits limits, struct fail
     enum status status = check_text(text, limits, failure);
     if (status)
         return status;
-    large_failed = false;
     const char *start = (const char *)text.data, *end = NULL;
+    large_failed = false;
+    parsing = true;
     cJSON *value = text.size ? cJSON_ParseWithLengthOpts(start, text.size, &end, 0) : NULL;
+    parsing = false;
     if (!value && large_failed)
         return failure_set(failure, STATUS_OUT_OF_MEMORY,
                            "There is no memory left to read the JSON; try again in a moment.");
