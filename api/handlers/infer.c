@@ -82,7 +82,31 @@ static enum status choose_tensors(struct arena *arena, const struct model_card *
     return arena_charge(arena, values * sizeof(float), failure);
 }
 
-/* Predicts all images; one that fails answers for the request, since tensors have no place for errors. */
+/* What is answered where images fail: of one among several its number, of several all their numbers, and why
+ * the first does. */
+static enum status refuse_images(struct arena *arena, const struct prediction *predictions, size_t count,
+                                 struct failure *failure)
+{
+    const char *numbers[API_IMAGES_MAX];
+    size_t failed = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!predictions[i].failure.status)
+            continue;
+        if (!failed)
+            *failure = predictions[i].failure;
+        numbers[failed++] = arena_format(arena, "%zu", i);
+    }
+    if (!failed)
+        return STATUS_OK;
+    if (failed > 1)
+        failure_prefix(failure, "Images %s fail. Image %s", text_join(arena, numbers, failed, 100),
+                       numbers[0]);
+    else if (count > 1)
+        failure_prefix(failure, "Image %s", numbers[0]);
+    return failure->status;
+}
+
+/* Predicts all images; those that fail answer for the request, since tensors have no place for errors. */
 static enum status predict(struct engine *engine, const struct api_request *request,
                            const struct infer_request *asked, const struct tensor_list *tensors,
                            struct failure *failure, struct prediction_timing *timing,
@@ -95,15 +119,11 @@ static enum status predict(struct engine *engine, const struct api_request *requ
     enum status status = engine_predict(engine, asked->images, asked->count, &options, failure, predictions);
     for (size_t i = 0; i < asked->count && !status; i++)
         result_add_timing(timing, &predictions[i].timing);
-    size_t bad = 0;
-    while (!status && bad < asked->count && !predictions[bad].failure.status)
-        bad++;
-    if (!status && bad < asked->count) {
-        *failure = predictions[bad].failure;
-        status = asked->count > 1 ? failure_prefix(failure, "Image %zu", bad) : failure->status;
-        for (size_t i = 0; i < asked->count; i++)
-            prediction_finish(&predictions[i]);
-    }
+    if (status)
+        return status;
+    status = refuse_images(request->arena, predictions, asked->count, failure);
+    for (size_t i = 0; i < asked->count && status; i++)
+        prediction_finish(&predictions[i]);
     return status;
 }
 
