@@ -15,6 +15,7 @@
 #define API_BODY_BYTES_MAX ((size_t)32 << 20)
 enum {
     API_IMAGES_MAX = 64,
+    API_JSON_VALUES_MAX = 4096,  /* of a JSON body */
     API_TARGET_BYTES_MAX = 4096, /* path and query */
     API_REQUEST_ID_BYTES_MAX = 128,
     API_RETRY_AFTER_S = 2,

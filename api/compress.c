@@ -68,23 +68,27 @@ void compress_apply(const struct api_request *request, struct api_response *resp
     if (!compress_is_accepted(api_request_header(request, "Accept-Encoding")))
         return;
     z_stream stream = {0};
-    int result =
-        deflateInit2(&stream, LEVEL, Z_DEFLATED, MAX_WBITS + GZIP_WRAPPER, MAX_MEM_LEVEL, Z_DEFAULT_STRATEGY);
-    assert(result == Z_OK);
+    if (deflateInit2(&stream, LEVEL, Z_DEFLATED, MAX_WBITS + GZIP_WRAPPER, MAX_MEM_LEVEL, Z_DEFAULT_STRATEGY))
+        return; /* where there is no memory the answer goes as it is */
     uLong most = deflateBound(&stream, response->body.size);
-    uint8_t *packed = memory_allocate(most, 1);
+    void *packed = NULL;
+    if (arena_take(request->arena, most, NULL, &packed)) {
+        deflateEnd(&stream);
+        return;
+    }
     stream.next_in = (Bytef *)response->body.data;
     stream.avail_in = (uInt)response->body.size;
     stream.next_out = packed;
     stream.avail_out = (uInt)most;
-    result = deflate(&stream, Z_FINISH);
+    int result = deflate(&stream, Z_FINISH);
     assert(result == Z_STREAM_END); /* the bound is one */
     size_t size = stream.total_out;
     result = deflateEnd(&stream);
     assert(result == Z_OK);
     (void)result;
     free(response->owned);
-    response->owned = (char *)packed;
+    response->owned = NULL;
+    arena_drop(request->arena, response->body.data);
     response->body = (struct bytes){packed, size};
     respond_header(response, "Content-Encoding", "gzip");
 }

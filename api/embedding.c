@@ -5,7 +5,6 @@
 #include "api/result.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tokens are sent as they lie in memory");
@@ -42,8 +41,10 @@ enum status embedding_resolve(struct arena *arena, const struct model_card *card
         tokens[kind] = true;
     }
     size_t most = EMBEDDING_PATCH_BYTES_MAX / patch_bytes(card);
-    if (!tokens[TOKENS_PATCH] || count <= most)
+    if (!tokens[TOKENS_PATCH])
         return STATUS_OK;
+    if (count <= most)
+        return arena_charge(arena, count * patch_bytes(card), failure);
     if (!most)
         return failure_set(failure, STATUS_TOO_LARGE,
                            "The patch tokens of an image are over the %zu MiB of one answer with this model; "
@@ -55,36 +56,45 @@ enum status embedding_resolve(struct arena *arena, const struct model_card *card
                        count, EMBEDDING_PATCH_BYTES_MAX >> 20, most);
 }
 
-static struct json *patches_json(const struct model_card *card, const float *patches)
+static enum status add_patches(const struct embedding_context *context, const float *patches,
+                               struct failure *failure, struct json *result)
 {
-    char *text = base64_encode((struct bytes){(const uint8_t *)patches, patch_bytes(card)});
-    struct json *object = json_object();
+    const struct model_card *card = context->card;
+    const struct bytes bytes = {(const uint8_t *)patches, patch_bytes(card)};
+    const char *text = NULL;
+    enum status status = base64_encode_within(context->arena, bytes, failure, &text);
+    if (status)
+        return status;
+    struct json *object = json_add(result, tokens_names[TOKENS_PATCH], json_object());
     json_add_text(object, "dtype", "float32");
     struct json *shape = json_add(object, "shape", json_array());
     json_append_number(shape, (double)patch_count(card));
     json_append_number(shape, card->backbone.width);
-    json_add_text(object, "data", text);
-    free(text);
-    return object;
+    json_add(object, "data", json_text_borrowed(text));
+    return STATUS_OK;
 }
 
-struct json *embedding_result(const struct embedding_context *context, const char *id,
-                              const struct prediction *prediction)
+enum status embedding_result(const struct embedding_context *context, const char *id,
+                             const struct prediction *prediction, struct failure *failure, struct json **out)
 {
     const struct model_card *card = context->card;
     const struct embedding *embedding = &prediction->embedding;
     size_t width = card->backbone.width;
+    bool failed = prediction->failure.status;
+    enum status status = STATUS_OK;
     struct json *result = json_object();
     json_add(result, "image", result_image(id, card->profile, prediction));
-    if (prediction->failure.status) {
+    if (failed)
         json_add(result, "error", problem_json(&prediction->failure, context->request_id));
-        return result;
-    }
-    if (context->tokens[TOKENS_CLASS])
+    if (!failed && context->tokens[TOKENS_CLASS])
         json_add(result, tokens_names[TOKENS_CLASS], json_float_array(embedding->class_token, width));
-    if (context->tokens[TOKENS_MEAN])
+    if (!failed && context->tokens[TOKENS_MEAN])
         json_add(result, tokens_names[TOKENS_MEAN], json_float_array(embedding->mean, width));
-    if (context->tokens[TOKENS_PATCH])
-        json_add(result, tokens_names[TOKENS_PATCH], patches_json(card, embedding->patches));
-    return result;
+    if (!failed && context->tokens[TOKENS_PATCH])
+        status = add_patches(context, embedding->patches, failure, result);
+    if (status)
+        json_destroy(&result);
+    else
+        *out = result;
+    return status;
 }

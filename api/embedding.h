@@ -14,18 +14,22 @@ enum tokens { TOKENS_CLASS, TOKENS_MEAN, TOKENS_PATCH, TOKENS_KINDS };
 struct embedding_context {
     const struct model_card *card;
     bool tokens[TOKENS_KINDS]; /* which ones are wanted */
+    struct arena *arena;       /* the request's */
     const char *request_id;    /* the instance of an image's error */
 };
 
 /* Resolves "tokens", by default class and mean. Fails with BAD_REQUEST, naming what is wrong and what there
- * is, and with TOO_LARGE when the patch tokens of `count` images would pass the limit. */
+ * is, and with TOO_LARGE when the patch tokens of `count` images would pass the limit. Charges the
+ * arena with those, as the engine gives them. */
 WARN_UNUSED enum status embedding_resolve(struct arena *arena, const struct model_card *card,
                                           const struct option_list *list, size_t count,
                                           struct failure *failure, bool tokens[TOKENS_KINDS]);
 
 /* One element of "embeddings": {"image", "class", "mean", "patch"}, of those that are wanted, or {"image",
- * "error"} when the image failed. */
-struct json *embedding_result(const struct embedding_context *context, const char *id,
-                              const struct prediction *prediction);
+ * "error"} when the image failed. Fails as arena_take. The caller owns *out, which lives no longer than the
+ * arena. */
+WARN_UNUSED enum status embedding_result(const struct embedding_context *context, const char *id,
+                                         const struct prediction *prediction, struct failure *failure,
+                                         struct json **out);
 
 #endif

@@ -2,13 +2,13 @@
 
 #include "api/base64.h"
 #include "api/text.h"
-#include "engine/base/json.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-enum { JSON_DEPTH_MAX = 16, ID_BYTES_MAX = 256, OUTPUTS_MAX = 256 };
+enum { ID_BYTES_MAX = 256, OUTPUTS_MAX = 256 };
+static const struct json_limits json_limits = {.depth = 16, .values = API_JSON_VALUES_MAX};
 
 enum status infer_check(const struct api_request *request, struct failure *failure)
 {
@@ -39,6 +39,13 @@ static enum status split_body(const struct api_request *request, struct failure 
     json->size = (size_t)size;
     *tensors = (struct bytes){request->body.data + size, request->body.size - (size_t)size};
     return STATUS_OK;
+}
+
+/* A member that is there and not null, which some clients send for what they do not say. */
+static const struct json *given(const struct json *object, const char *name)
+{
+    const struct json *member = json_member(object, name);
+    return json_is_null(member) ? NULL : member;
 }
 
 static enum status bad_input(struct failure *failure, const char *sentence)
@@ -81,29 +88,29 @@ static enum status read_binary(struct bytes tensor, size_t count, struct failure
 }
 
 /* An element of "data", or an array of them. */
-static enum status read_element(struct arena *arena, const struct json *value, size_t count,
-                                struct failure *failure, struct infer_request *out)
+static enum status read_element(const struct json *value, size_t count, struct failure *failure,
+                                struct infer_request *out)
 {
     if (json_is_array(value)) {
         enum status status = STATUS_OK;
         for (const struct json *item = json_first(value); item && !status; item = json_next(item))
-            status = read_element(arena, item, count, failure, out);
+            status = read_element(item, count, failure, out);
         return status;
     }
-    const char *text = json_text(value);
+    char *text = json_text_inside(value);
     if (!text)
         return bad_input(failure, "must have \"data\" that is text: base64 of PNG or JPEG files.");
     if (out->count == count)
         return bad_input(failure, "has more elements than its shape says.");
-    enum status status = base64_decode(arena, text, strlen(text), failure, &out->images[out->count]);
+    enum status status = base64_decode_inside(text, strlen(text), failure, &out->images[out->count]);
     if (status)
         return failure_prefix(failure, "Element %zu of \"" INFER_INPUT "\"", out->count);
     out->count++;
     return STATUS_OK;
 }
 
-static enum status read_input(struct arena *arena, const struct json *root, struct bytes tensors,
-                              struct failure *failure, struct infer_request *out)
+static enum status read_input(const struct json *root, struct bytes tensors, struct failure *failure,
+                              struct infer_request *out)
 {
     const struct json *inputs = json_member(root, "inputs"), *input = json_first(inputs);
     const char *name = json_text(json_member(input, "name"));
@@ -117,11 +124,11 @@ static enum status read_input(struct arena *arena, const struct json *root, stru
     enum status status = read_shape(input, failure, &count);
     if (status)
         return status;
-    const struct json *size = json_member(json_member(input, "parameters"), "binary_data_size");
-    const struct json *data = json_member(input, "data");
+    const struct json *size = given(json_member(input, "parameters"), "binary_data_size");
+    const struct json *data = given(input, "data");
     int64_t bytes = 0;
     if (!size && !tensors.size && json_is_array(data)) {
-        status = read_element(arena, data, count, failure, out);
+        status = read_element(data, count, failure, out);
         if (!status && out->count != count)
             status = bad_input(failure, "has fewer elements than its shape says.");
         return status;
@@ -136,19 +143,31 @@ static enum status read_input(struct arena *arena, const struct json *root, stru
     return read_binary(tensors, count, failure, out);
 }
 
-/* A boolean parameter; absent ones leave *out. */
+/* A boolean parameter; one that is not given leaves *out. */
 static enum status read_flag(const struct json *object, const char *name, struct failure *failure, bool *out)
 {
-    const struct json *value = json_member(json_member(object, "parameters"), name);
+    const struct json *value = given(json_member(object, "parameters"), name);
     if (value && !json_boolean(value, out))
         return failure_set(failure, STATUS_BAD_REQUEST, "The parameter \"%s\" must be true or false.", name);
+    return STATUS_OK;
+}
+
+/* The parameter "classification" of the extension of that name: how many of the highest values are wanted. */
+static enum status read_classes(const struct json *object, struct failure *failure, size_t *out)
+{
+    const struct json *value = given(json_member(object, "parameters"), "classification");
+    int64_t classes = 0;
+    if (value && !json_integer(value, 0, INT32_MAX, &classes))
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "The parameter \"classification\" must be a whole number, how many classes.");
+    *out = (size_t)classes;
     return STATUS_OK;
 }
 
 static enum status read_outputs(struct arena *arena, const struct json *root, struct failure *failure,
                                 struct infer_request *out)
 {
-    const struct json *outputs = json_member(root, "outputs");
+    const struct json *outputs = given(root, "outputs");
     enum status status = read_flag(root, "binary_data_output", failure, &out->binary);
     if (status || !outputs)
         return status;
@@ -163,8 +182,10 @@ static enum status read_outputs(struct arena *arena, const struct json *root, st
         if (!name)
             return failure_set(failure, STATUS_BAD_REQUEST,
                                "Each of \"outputs\" must be an object with a \"name\".");
-        *wanted = (struct wanted_output){arena_copy_text(arena, name, strlen(name)), out->binary};
+        *wanted = (struct wanted_output){.name = name, .binary = out->binary};
         status = read_flag(item, "binary_data", failure, &wanted->binary);
+        if (!status)
+            status = read_classes(item, failure, &wanted->classes);
     }
     return status;
 }
@@ -173,26 +194,26 @@ enum status infer_read(const struct api_request *request, struct failure *failur
 {
     struct arena *arena = request->arena;
     struct bytes text, tensors;
-    struct json *root = NULL;
     enum status status = split_body(request, failure, &text, &tensors);
     if (!status)
-        status = json_parse(text, JSON_DEPTH_MAX, failure, &root);
+        status = json_parse_within(arena, text, json_limits, failure, &out->document);
     if (status)
         return status;
-    const struct json *id = json_member(root, "id");
-    const char *given = json_text(id);
+    if (!tensors.size)
+        arena_drop(arena, request->body.data);
+    const struct json *root = out->document, *id = given(root, "id");
+    out->id = json_text(id);
     if (!json_is_object(root) || json_duplicate_name(root))
-        status = failure_set(failure, STATUS_BAD_REQUEST,
-                             "An inference request must be a JSON object with each member once.");
-    else if (id && (!given || strlen(given) > ID_BYTES_MAX))
-        status = failure_set(failure, STATUS_BAD_REQUEST, "\"id\" must be a text of at most %d bytes.",
-                             ID_BYTES_MAX);
-    if (!status && given)
-        out->id = arena_copy_text(arena, given, strlen(given));
-    if (!status)
-        status = read_input(arena, root, tensors, failure, out);
-    if (!status)
-        status = read_outputs(arena, root, failure, out);
-    json_destroy(&root);
-    return status;
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "An inference request must be a JSON object with each member once.");
+    if (id && (!out->id || strlen(out->id) > ID_BYTES_MAX))
+        return failure_set(failure, STATUS_BAD_REQUEST, "\"id\" must be a text of at most %d bytes.",
+                           ID_BYTES_MAX);
+    status = read_input(root, tensors, failure, out);
+    return status ? status : read_outputs(arena, root, failure, out);
+}
+
+void infer_finish(struct infer_request *request)
+{
+    json_destroy(&request->document);
 }

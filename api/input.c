@@ -2,12 +2,12 @@
 
 #include "api/base64.h"
 #include "api/multipart.h"
-#include "engine/base/json.h"
 
 #include <string.h>
 #include <strings.h>
 
-enum { JSON_DEPTH_MAX = 8, ID_BYTES_MAX = 256, OPTION_BYTES_MAX = 8192 };
+enum { ID_BYTES_MAX = 256, OPTION_BYTES_MAX = 8192 };
+static const struct json_limits json_limits = {.depth = 8, .values = API_JSON_VALUES_MAX};
 
 /* True when a Content-Type value, parameters aside, is this media type. */
 static bool is_media(const char *value, const char *type)
@@ -47,19 +47,20 @@ enum status input_check(const struct api_request *request, struct failure *failu
     return input_form(request, failure, &form);
 }
 
+static enum status check_id(const struct input *input, const char *id, struct failure *failure)
+{
+    if (id && strlen(id) > ID_BYTES_MAX)
+        return failure_set(failure, STATUS_BAD_REQUEST, "The name of image %zu is longer than %d bytes.",
+                           input->count, ID_BYTES_MAX);
+    return STATUS_OK;
+}
+
 /* Adds an image; a NULL id gives it its number. */
 static enum status add_image(struct input *input, struct arena *arena, const char *id, struct bytes encoded,
                              struct failure *failure)
 {
     if (input->count == API_IMAGES_MAX)
         return failure_set(failure, STATUS_TOO_LARGE, "The request has more than %d images.", API_IMAGES_MAX);
-    if (id && strlen(id) > ID_BYTES_MAX)
-        return failure_set(failure, STATUS_BAD_REQUEST, "The name of image %zu is longer than %d bytes.",
-                           input->count, ID_BYTES_MAX);
-    if (id && !text_is_plain(id, strlen(id)))
-        return failure_set(failure, STATUS_BAD_REQUEST,
-                           "The name of image %zu holds control characters or bytes that are not UTF-8.",
-                           input->count);
     input->ids[input->count] = id ? id : arena_format(arena, "%zu", input->count);
     input->images[input->count++] = encoded;
     return STATUS_OK;
@@ -87,14 +88,55 @@ static enum status read_query(const struct api_request *request, struct failure 
     return STATUS_OK;
 }
 
-static enum status form_field(struct input *input, struct arena *arena, const struct multipart_part *part,
+static bool is_option(const struct input *input, const char *name)
+{
+    const char *const *known = input->options.known;
+    while (*known && strcmp(*known, name))
+        known++;
+    return *known;
+}
+
+/* "a, b and 3 more": the names of the form's fields, each once. */
+static const char *field_names(const struct api_request *request)
+{
+    const char *names[MULTIPART_PARTS_MAX];
+    size_t count = 0;
+    struct multipart multipart;
+    struct multipart_part part;
+    bool more =
+        !multipart_start(api_request_header(request, "Content-Type"), request->body, NULL, &multipart);
+    while (more && !multipart_next(&multipart, request->arena, NULL, &part, &more) && more) {
+        size_t known = 0;
+        names[count] = text_quote(request->arena, part.name, 60);
+        while (strcmp(names[known], names[count]))
+            known++;
+        count += known == count;
+    }
+    return text_join(request->arena, names, count, 150);
+}
+
+static enum status form_image(struct input *input, struct arena *arena, const struct multipart_part *part,
                               struct failure *failure)
 {
-    const char *text = (const char *)part->content.data;
-    if (part->content.size > OPTION_BYTES_MAX || !text_is_plain(text, part->content.size))
+    const char *name = part->filename && *part->filename ? part->filename : NULL;
+    enum status status = check_id(input, name, failure);
+    return status ? status
+                  : add_image(input, arena, name ? text_escape(arena, name) : NULL, part->content, failure);
+}
+
+static enum status form_field(struct input *input, const struct api_request *request,
+                              const struct multipart_part *part, struct failure *failure)
+{
+    struct arena *arena = request->arena;
+    const char *text = (const char *)part->content.data, *name = text_quote(arena, part->name, 60);
+    bool line = part->content.size <= OPTION_BYTES_MAX && text_is_plain(text, part->content.size);
+    if (!is_option(input, part->name) && (part->filename || !line))
         return failure_set(failure, STATUS_BAD_REQUEST,
-                           "The form field '%s' is not a short line of UTF-8 text.",
-                           text_quote(arena, part->name, 60));
+                           "The form field '%s' holds a file; send it as 'image'. The form has: %s.", name,
+                           field_names(request));
+    if (!line)
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "The form field '%s' is not a short line of UTF-8 text.", name);
     char *value = arena_copy_text(arena, text, part->content.size);
     return option_add(&input->options, arena, part->name, text_split(arena, value), failure);
 }
@@ -112,10 +154,9 @@ static enum status read_multipart(const struct api_request *request, struct fail
         if (status || !more)
             break;
         if (!strcmp(part.name, "image"))
-            status = add_image(input, request->arena, part.filename && *part.filename ? part.filename : NULL,
-                               part.content, failure);
+            status = form_image(input, request->arena, &part, failure);
         else
-            status = form_field(input, request->arena, &part, failure);
+            status = form_field(input, request, &part, failure);
     }
     return status;
 }
@@ -127,8 +168,14 @@ static enum status json_option(struct input *input, struct arena *arena, const s
     const char *text = json_text(member), *name = json_name(member);
     double number;
     struct text_list values = {0};
+    size_t length = text ? strlen(text) : 0;
+    for (const struct json *item = json_first(member); item; item = json_next(item))
+        length += json_text(item) ? strlen(json_text(item)) : 0;
+    if (length > OPTION_BYTES_MAX)
+        return failure_set(failure, STATUS_BAD_REQUEST, "The option '%s' is longer than %d bytes.",
+                           text_quote(arena, name, 60), OPTION_BYTES_MAX);
     if (text) {
-        values = text_split(arena, arena_copy_text(arena, text, strlen(text)));
+        values = text_split(arena, text);
     } else if (json_number(member, &number)) {
         values = text_split(arena, arena_format(arena, "%.17g", number));
     } else if (json_is_array(member)) {
@@ -138,7 +185,7 @@ static enum status json_option(struct input *input, struct arena *arena, const s
             if (!value)
                 return failure_set(failure, STATUS_BAD_REQUEST, "The array '%s' holds what is not text.",
                                    text_quote(arena, name, 60));
-            values.items[values.count++] = arena_copy_text(arena, value, strlen(value));
+            values.items[values.count++] = value;
         }
     }
     return option_add(&input->options, arena, name, values, failure);
@@ -148,28 +195,33 @@ static enum status json_image(struct input *input, struct arena *arena, const st
                               struct failure *failure)
 {
     const struct json *id = json_member(item, "id");
-    const char *data = json_text(json_member(item, "data"));
-    if (!json_is_object(item) || !data || (id && !json_text(id)) || json_length(item) != (id ? 2u : 1u))
+    char *data = json_text_inside(json_member(item, "data"));
+    if (!json_is_object(item) || !data || (id && !json_text(id) && !json_is_null(id)) ||
+        json_length(item) != (id ? 2u : 1u))
         return failure_set(
             failure, STATUS_BAD_REQUEST,
             "images[%zu] must be an object with 'data', its base64, and at most an 'id' of text.",
             input->count);
     struct bytes encoded = {0};
-    enum status status = base64_decode(arena, data, strlen(data), failure, &encoded);
+    enum status status = base64_decode_inside(data, strlen(data), failure, &encoded);
     if (status)
         return failure_prefix(failure, "images[%zu].data", input->count);
-    const char *name = id ? arena_copy_text(arena, json_text(id), strlen(json_text(id))) : NULL;
-    return add_image(input, arena, name, encoded, failure);
+    status = check_id(input, json_text(id), failure);
+    if (!status && json_text(id) && !text_is_plain(json_text(id), strlen(json_text(id))))
+        status = failure_set(failure, STATUS_BAD_REQUEST,
+                             "The name of image %zu holds control characters or bytes that are not UTF-8.",
+                             input->count);
+    return status ? status : add_image(input, arena, json_text(id), encoded, failure);
 }
 
 static enum status read_json(const struct api_request *request, struct failure *failure, struct input *input)
 {
     struct arena *arena = request->arena;
-    struct json *root = NULL;
-    enum status status = json_parse(request->body, JSON_DEPTH_MAX, failure, &root);
+    enum status status = json_parse_within(arena, request->body, json_limits, failure, &input->document);
     if (status)
         return status;
-    const struct json *images = json_member(root, "images");
+    arena_drop(arena, request->body.data);
+    const struct json *root = input->document, *images = json_member(root, "images");
     if (!json_is_object(root) || !json_is_array(images))
         status = failure_set(failure, STATUS_BAD_REQUEST,
                              "The JSON body must be an object with an array 'images'.");
@@ -181,7 +233,6 @@ static enum status read_json(const struct api_request *request, struct failure *
     for (const struct json *member = json_first(root); member && !status; member = json_next(member))
         if (member != images)
             status = json_option(input, arena, member, failure);
-    json_destroy(&root);
     return status;
 }
 
@@ -199,8 +250,16 @@ enum status input_read(const struct api_request *request, const char *const *kno
         status = read_multipart(request, failure, out);
     else if (!status)
         status = read_json(request, failure, out);
+    if (!status && !out->count && form == BODY_JSON)
+        return failure_set(failure, STATUS_BAD_REQUEST, "The request has no image: 'images' is empty.");
     if (!status && !out->count)
-        status = failure_set(failure, STATUS_BAD_REQUEST, "The request has no image: %s.",
-                             form == BODY_JSON ? "'images' is empty" : "add a form part named 'image'");
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "The request has no image: add a form part named 'image'. The form has: %s.",
+                           field_names(request));
     return status;
+}
+
+void input_finish(struct input *input)
+{
+    json_destroy(&input->document);
 }

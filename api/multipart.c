@@ -12,8 +12,28 @@ static bool is_boundary_character(char c)
            (c && strchr("'()+_,-./:=? ", c));
 }
 
-/* The value of a parameter ("; name=value" or "; name=\"value\"") of a header's value, copied into the arena
- * or `buffer`. Backslashes stay: browsers escape quotes as %22, and Windows paths hold backslashes. */
+/* Copies a parameter's value, quoted or not, to `value` (NULL: nowhere) and returns where it ends; NULL when
+ * it has no end or no room. In quotes a backslash is none before a quote or another one only, since browsers
+ * once sent whole paths of Windows. */
+static const char *read_value(const char *at, char *value, size_t capacity)
+{
+    size_t used = 0;
+    bool quoted = *at == '"';
+    at += quoted;
+    while (*at && (quoted ? *at != '"' : !strchr("; \t", *at))) {
+        at += quoted && *at == '\\' && (at[1] == '"' || at[1] == '\\');
+        if (value && used + 1 >= capacity)
+            return NULL;
+        if (value)
+            value[used++] = *at;
+        at++;
+    }
+    if (value)
+        value[used] = '\0';
+    return quoted && !*at ? NULL : at + quoted;
+}
+
+/* Copies the value of a parameter ("; name=value" or "; name=\"value\"") of a header's value. */
 static bool parameter(const char *header, const char *name, char *value, size_t capacity)
 {
     size_t name_length = strlen(name);
@@ -21,21 +41,11 @@ static bool parameter(const char *header, const char *name, char *value, size_t 
     while (at) {
         at += 1 + strspn(at + 1, " \t");
         bool match = !strncasecmp(at, name, name_length) && at[name_length] == '=';
-        const char *start = at + strcspn(at, "=;");
-        start += *start == '=';
-        bool quoted = *start == '"';
-        start += quoted;
-        size_t length = quoted ? strcspn(start, "\"") : strcspn(start, "; \t");
-        if (quoted && !start[length])
-            return false;
-        if (match) {
-            if (length >= capacity)
-                return false;
-            memcpy(value, start, length);
-            value[length] = '\0';
-            return true;
-        }
-        at = strchr(start + length, ';');
+        at += strcspn(at, "=;");
+        at = *at == '=' ? read_value(at + 1, match ? value : NULL, capacity) : at;
+        if (match || !at)
+            return at;
+        at = strchr(at, ';');
     }
     return false;
 }
@@ -74,24 +84,46 @@ enum status multipart_start(const char *content_type, struct bytes body, struct 
     return STATUS_OK;
 }
 
+/* Browsers send a quote in a name as %22 (HTML, "multipart/form-data encoding algorithm") and leave '%'. */
+static void restore_quotes(char *text)
+{
+    for (char *at = text; (at = strstr(at, "%22")); at++) {
+        *at = '"';
+        memmove(at + 1, at + 3, strlen(at + 3) + 1);
+    }
+}
+
+/* The text of an extended value, UTF-8'LANGUAGE'PERCENT-ENCODED (RFC 8187, 3.2.1); NULL when it is none,
+ * which counts as not sent. */
+static const char *extended_value(const char *value, struct arena *arena)
+{
+    static const char charset[] = "UTF-8'";
+    const char *end =
+        strncasecmp(value, charset, sizeof charset - 1) ? NULL : strchr(value + sizeof charset - 1, '\'');
+    char *text = NULL;
+    if (!end || text_percent_decode(arena, end + 1, strlen(end + 1), false, NULL, &text))
+        return NULL;
+    return text;
+}
+
 static enum status content_disposition(const char *value, struct arena *arena, struct failure *failure,
                                        struct multipart_part *part)
 {
-    char text[MULTIPART_HEADER_BYTES_MAX];
+    char name[MULTIPART_NAME_BYTES_MAX + 1], text[MULTIPART_HEADER_BYTES_MAX];
     size_t type = strcspn(value, "; \t");
     if (type != strlen("form-data") || strncasecmp(value, "form-data", type) ||
-        !parameter(value, "name", text, sizeof text))
+        !parameter(value, "name", name, sizeof name))
         return failure_set(failure, STATUS_BAD_REQUEST,
-                           "A part's Content-Disposition is not form-data with a name.");
-    bool plain = text_is_plain(text, strlen(text));
-    part->name = arena_copy_text(arena, text, strlen(text));
-    if (parameter(value, "filename", text, sizeof text)) {
-        plain = plain && text_is_plain(text, strlen(text));
+                           "A part's Content-Disposition is not form-data with a name of at most %d bytes.",
+                           MULTIPART_NAME_BYTES_MAX);
+    restore_quotes(name);
+    part->name = text_escape(arena, name);
+    if (parameter(value, "filename*", text, sizeof text))
+        part->filename = extended_value(text, arena);
+    if (!part->filename && parameter(value, "filename", text, sizeof text)) {
+        restore_quotes(text);
         part->filename = arena_copy_text(arena, text, strlen(text));
     }
-    if (!plain)
-        return failure_set(failure, STATUS_BAD_REQUEST,
-                           "A part's name holds control characters or bytes that are not UTF-8.");
     return STATUS_OK;
 }
 

@@ -8,7 +8,8 @@
 enum {
     MULTIPART_PARTS_MAX = 128,
     MULTIPART_HEADER_BYTES_MAX = 4096, /* of one part */
-    MULTIPART_BOUNDARY_BYTES_MAX = 70  /* RFC 2046, 5.1.1 */
+    MULTIPART_NAME_BYTES_MAX = 256,
+    MULTIPART_BOUNDARY_BYTES_MAX = 70 /* RFC 2046, 5.1.1 */
 };
 
 struct multipart {
@@ -19,8 +20,8 @@ struct multipart {
 };
 
 struct multipart_part {
-    const char *name;
-    const char *filename; /* NULL when there is none */
+    const char *name;     /* plain text, escaped where it was not */
+    const char *filename; /* as it was sent, perhaps no UTF-8; NULL when there is none */
     struct bytes content; /* inside the body */
 };
 

@@ -1,11 +1,11 @@
 /* The one table of routes, and the way through it. Paths match exactly, piece by piece once decoded. */
+#include "api/coding.h"
 #include "api/handlers/handlers.h"
 #include "api/infer.h"
 #include "api/input.h"
 #include "api/text.h"
 
 #include <string.h>
-#include <strings.h>
 
 enum method { METHOD_GET = 1, METHOD_POST = 2 };
 
@@ -156,15 +156,6 @@ static enum status check_ready(struct api *api, struct failure *failure)
     return status;
 }
 
-static enum status check_coding(const struct api_request *request, struct failure *failure)
-{
-    const char *coding = api_request_header(request, "Content-Encoding");
-    if (!coding || !*coding || !strcasecmp(coding, "identity"))
-        return STATUS_OK;
-    return failure_set(failure, STATUS_UNSUPPORTED_MEDIA,
-                       "Content-Encoding is not taken; send the body as it is.");
-}
-
 /* True when the body is worth reading; else *response is the refusal, but for its last touches. */
 static bool admit(struct api *api, struct api_request *request, struct api_response *response)
 {
@@ -179,7 +170,7 @@ static bool admit(struct api *api, struct api_request *request, struct api_respo
     if (!status && !gate_is_open(&api->gate))
         status = service_busy(&failure);
     if (!status)
-        status = check_coding(request, &failure);
+        status = coding_check(request, &failure);
     if (!status)
         status = route->check(request, &failure);
     if (status)
@@ -206,7 +197,11 @@ static void work(struct api *api, const struct route *route, const struct api_re
         respond_failure(request, &failure, response);
         return;
     }
-    route->handler(api, request, arguments, response);
+    struct api_request plain;
+    if (coding_remove(request, &failure, &plain))
+        respond_failure(request, &failure, response);
+    else
+        route->handler(api, &plain, arguments, response);
     service_leave_gate(api, response);
     if (response->heavy)
         gate_leave(&api->heavy_gate);

@@ -293,11 +293,34 @@ void respond_json(struct api_response *response, int code, struct json **value)
     response->body = (struct bytes){(const uint8_t *)response->owned, strlen(response->owned)};
 }
 
+enum status respond_large(const struct api_request *request, struct api_response *response,
+                          const struct json *value, size_t behind, struct failure *failure, uint8_t **rest)
+{
+    size_t size = json_print_size(value);
+    void *body = NULL;
+    enum status status = arena_take(request->arena, size + behind, failure, &body);
+    if (status)
+        return status;
+    json_print_into(value, body);
+    response->code = 200;
+    response->content_type = "application/json";
+    response->body = (struct bytes){body, size + behind};
+    if (rest)
+        *rest = (uint8_t *)body + size;
+    return STATUS_OK;
+}
+
+static bool is_inference(const char *path)
+{
+    return !strncmp(path, "/v2", 3) && (!path[3] || path[3] == '/');
+}
+
 void respond_failure(const struct api_request *request, const struct failure *failure,
                      struct api_response *response)
 {
     struct json *problem = problem_json(failure, request->id);
-    bool inference = !strncmp(request->path, "/v2", 3) && (!request->path[3] || request->path[3] == '/');
+    /* A path may be percent-encoded, and be of no route. */
+    bool inference = is_inference(request->path) || (response->route && is_inference(response->route));
     if (inference) {
         struct json *error = json_object();
         json_add_text(error, "error", json_text(json_member(problem, "detail")));

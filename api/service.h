@@ -94,6 +94,11 @@ void service_complete(struct api *api, const struct api_request *request, struct
 void respond_header(struct api_response *response, const char *name, const char *value);
 /* Answers with a JSON value and destroys it. */
 void respond_json(struct api_response *response, int code, struct json **value);
+/* Answers 200 with a JSON value, for answers as large as the client wanted: printed into the request's arena,
+ * with room for `behind` more bytes, *rest, after it (rest NULL: none). Fails as arena_take. */
+WARN_UNUSED enum status respond_large(const struct api_request *request, struct api_response *response,
+                                      const struct json *value, size_t behind, struct failure *failure,
+                                      uint8_t **rest);
 /* Answers with a problem; under /v2 with {"error": sentence}, as that protocol has it. */
 void respond_failure(const struct api_request *request, const struct failure *failure,
                      struct api_response *response);

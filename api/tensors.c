@@ -1,6 +1,10 @@
 #include "api/tensors.h"
 
+#include <assert.h>
+#include <stdlib.h>
 #include <string.h>
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors are sent as they lie in memory");
 
 static const char *const kind_names[TENSOR_KINDS] = {"probabilities",   "logits",         "attention",
                                                      "embedding.class", "embedding.mean", "embedding.patch"};
@@ -47,11 +51,17 @@ struct tensor_list tensors_of(struct arena *arena, const struct model_card *card
     return list;
 }
 
+void tensor_classify(struct tensor *tensor, size_t count)
+{
+    tensor->classes = count < tensor->values ? count : tensor->values;
+    tensor->shape[1] = tensor->classes;
+}
+
 struct json *tensor_json(const struct tensor *tensor)
 {
     struct json *object = json_object();
     json_add_text(object, "name", tensor->name);
-    json_add_text(object, "datatype", "FP32");
+    json_add_text(object, "datatype", tensor->classes ? "BYTES" : "FP32");
     struct json *shape = json_add(object, "shape", json_array());
     for (size_t i = 0; i < tensor->dimensions; i++)
         json_append_number(shape, i || tensor->shape[0] ? (double)tensor->shape[i] : -1);
@@ -78,11 +88,95 @@ static const float *source_of(const struct tensor *tensor, const struct predicti
     }
 }
 
-float *tensor_values(const struct tensor *tensor, const struct prediction *predictions)
+struct ranked {
+    float value;
+    size_t index;
+};
+
+/* The highest first; the model's order among equals. */
+static int compare_ranked(const void *a, const void *b)
 {
-    float *values = memory_allocate(tensor->shape[0] * tensor->values, sizeof *values);
-    for (size_t i = 0; i < tensor->shape[0]; i++)
-        memcpy(values + i * tensor->values, source_of(tensor, &predictions[i]),
-               tensor->values * sizeof *values);
-    return values;
+    const struct ranked *left = a, *right = b;
+    if (left->value != right->value)
+        return left->value < right->value ? 1 : -1;
+    return left->index < right->index ? -1 : left->index > right->index;
+}
+
+static void classify(struct arena *arena, const struct tensor *tensor, const struct prediction *prediction,
+                     const char **classes)
+{
+    const float *values = source_of(tensor, prediction);
+    const struct label *labels = prediction->heads[tensor->head].head->labels;
+    struct ranked *ranked = memory_allocate(tensor->values, sizeof *ranked);
+    for (size_t i = 0; i < tensor->values; i++)
+        ranked[i] = (struct ranked){values[i], i};
+    qsort(ranked, tensor->values, sizeof *ranked, compare_ranked);
+    for (size_t i = 0; i < tensor->classes; i++)
+        classes[i] = arena_format(arena, "%f:%zu:%s", (double)ranked[i].value, ranked[i].index,
+                                  labels[ranked[i].index].name);
+    free(ranked);
+}
+
+enum status tensor_data(struct arena *arena, const struct tensor *tensor,
+                        const struct prediction *predictions, struct failure *failure,
+                        struct tensor_data *out)
+{
+    enum { CLASS_BYTES = 256 }; /* with its JSON */
+    size_t images = tensor->shape[0], row = tensor->classes ? tensor->classes : tensor->values;
+    struct tensor_data data = {.tensor = tensor, .predictions = predictions, .count = images * row};
+    if (tensor->classes) {
+        enum status status = arena_charge(arena, data.count * CLASS_BYTES, failure);
+        if (status)
+            return status;
+        data.classes = arena_allocate(arena, data.count, sizeof *data.classes);
+        for (size_t i = 0; i < images; i++)
+            classify(arena, tensor, &predictions[i], data.classes + i * row);
+    }
+    *out = data;
+    return STATUS_OK;
+}
+
+enum status tensor_data_json(struct arena *arena, const struct tensor_data *data, struct failure *failure,
+                             struct json **out)
+{
+    if (data->classes) {
+        *out = json_array();
+        for (size_t i = 0; i < data->count; i++)
+            json_append(*out, json_text_borrowed(data->classes[i]));
+        return STATUS_OK;
+    }
+    void *text = NULL, *values = NULL;
+    enum status status = arena_take(arena, data->count * sizeof(float), failure, &values);
+    if (!status)
+        status = arena_take(arena, JSON_FLOATS_BYTES(data->count), failure, &text);
+    if (status)
+        return status;
+    tensor_data_write(data, values);
+    json_print_floats(values, data->count, text);
+    *out = json_printed_borrowed(text);
+    return STATUS_OK;
+}
+
+size_t tensor_data_bytes(const struct tensor_data *data)
+{
+    size_t bytes = data->count * sizeof(float);
+    if (!data->classes)
+        return bytes;
+    for (size_t i = 0; i < data->count; i++) /* a length stands before each */
+        bytes += strlen(data->classes[i]);
+    return bytes;
+}
+
+void tensor_data_write(const struct tensor_data *data, uint8_t *out)
+{
+    const struct tensor *tensor = data->tensor;
+    size_t row = tensor->values * sizeof(float);
+    for (size_t i = 0; !data->classes && i < tensor->shape[0]; i++)
+        memcpy(out + i * row, source_of(tensor, &data->predictions[i]), row);
+    for (size_t i = 0; data->classes && i < data->count; i++) {
+        uint32_t length = (uint32_t)strlen(data->classes[i]);
+        memcpy(out, &length, sizeof length);
+        memcpy(out + sizeof length, data->classes[i], length);
+        out += sizeof length + length;
+    }
 }

@@ -31,8 +31,9 @@ struct tensor {
     size_t head;                         /* up to TENSOR_ATTENTION */
     size_t shape[TENSOR_DIMENSIONS_MAX]; /* the first is the number of images */
     size_t dimensions;
-    size_t values; /* of one image */
-    bool binary;   /* behind the JSON instead of in it */
+    size_t values;  /* of one image */
+    bool binary;    /* behind the JSON instead of in it */
+    size_t classes; /* given instead of the values: so many of the highest; 0: the values */
 };
 
 struct tensor_list {
@@ -43,10 +44,28 @@ struct tensor_list {
 /* All tensors of a model for `images` images, in the order of its heads, then those of the backbone. */
 struct tensor_list tensors_of(struct arena *arena, const struct model_card *card, size_t images);
 
+/* Has a tensor of one value for each label give its `count` highest, at most all, instead. */
+void tensor_classify(struct tensor *tensor, size_t count);
+
 /* {"name", "datatype", "shape"}, with -1 for the number of images when it is 0. */
 struct json *tensor_json(const struct tensor *tensor);
 
-/* The tensor's values out of the predictions of all its images, row by row, in memory the caller frees. */
-float *tensor_values(const struct tensor *tensor, const struct prediction *predictions);
+/* What a tensor of all its images gives: FP32 values, or BYTES elements, row by row. */
+struct tensor_data {
+    const struct tensor *tensor;
+    const struct prediction *predictions;
+    const char **classes; /* "VALUE:INDEX:LABEL", as Triton has it; NULL: the values are in the predictions */
+    size_t count;         /* of all images: values, or classes */
+};
+/* Fails as arena_charge. */
+WARN_UNUSED enum status tensor_data(struct arena *arena, const struct tensor *tensor,
+                                    const struct prediction *predictions, struct failure *failure,
+                                    struct tensor_data *out);
+/* As an array. Fails as arena_take; lives no longer than the arena. */
+WARN_UNUSED enum status tensor_data_json(struct arena *arena, const struct tensor_data *data,
+                                         struct failure *failure, struct json **out);
+/* As the protocol's binary extension has it. */
+size_t tensor_data_bytes(const struct tensor_data *data);
+void tensor_data_write(const struct tensor_data *data, uint8_t *out);
 
 #endif

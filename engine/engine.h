@@ -109,8 +109,8 @@ struct predict_options {
 
 /* Predicts `count` encoded images (PNG, JPEG) and fills out[0..count). A bad image fails alone, in its own
  * out[i].failure. Returns not OK, with nothing in out, when the request as a whole could not be served:
- * UNAVAILABLE (queue full, shutting down), TIMEOUT, CLIENT_GONE, DEVICE_LOST. Each filled prediction is
- * released with prediction_finish. */
+ * UNAVAILABLE (queue full, shutting down), TOO_LARGE (more images than max_queue), TIMEOUT, CLIENT_GONE,
+ * DEVICE_LOST. Each filled prediction is released with prediction_finish. */
 WARN_UNUSED enum status engine_predict(struct engine *engine, const struct bytes *images, size_t count,
                                        const struct predict_options *options, struct failure *failure,
                                        struct prediction *out);

@@ -1,6 +1,5 @@
 #include "server/body.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -14,33 +13,20 @@ struct reading {
     struct buffer *out; /* its maximum: what the body can come to */
 };
 
-static enum status charge(struct reading *reading, size_t bytes, struct failure *failure)
-{
-    enum status status = arena_charge(reading->arena, bytes, failure);
-    for (int try = 0; status && try < ROOM_TRIES; try++) {
-        registry_end_slowest_reader(reading->connection->registry);
-        nanosleep(&(struct timespec){.tv_nsec = ROOM_PAUSE_MS * 1000000}, NULL);
-        status = arena_charge(reading->arena, bytes, failure);
-    }
-    return status;
-}
-
-/* Makes the buffer hold `size` bytes. */
+/* Makes the buffer hold `size` bytes. Where requests hold all they may, the slowest that is still being sent
+ * gives way. */
 static enum status grow(struct reading *reading, size_t size, struct failure *failure)
 {
     struct buffer *out = reading->out;
-    if (size <= out->capacity)
-        return STATUS_OK;
-    enum status status = charge(reading, size - out->capacity, failure);
+    void *data = out->data;
+    enum status status = arena_grow(reading->arena, size, failure, &data);
+    for (int try = 0; status == STATUS_BUSY && try < ROOM_TRIES; try++) {
+        registry_end_slowest_reader(reading->connection->registry);
+        nanosleep(&(struct timespec){.tv_nsec = ROOM_PAUSE_MS * 1000000}, NULL);
+        status = arena_grow(reading->arena, size, failure, &data);
+    }
     if (status)
         return status;
-    void *data = realloc(out->data, size);
-    if (!data) {
-        arena_refund(reading->arena, size - out->capacity);
-        return failure_set(failure, STATUS_OUT_OF_MEMORY,
-                           "There is no memory left for this request; try again in a moment, or send it to "
-                           "another service.");
-    }
     out->data = data;
     out->capacity = size;
     return STATUS_OK;
@@ -143,12 +129,13 @@ static enum status read_chunks(struct reading *reading, struct failure *failure)
 
 enum status body_read(struct connection *connection, const struct head *head,
                       const struct body_limits *limits, struct arena *arena, struct failure *failure,
-                      struct buffer *out)
+                      struct bytes *out)
 {
-    struct reading reading = {connection, limits, arena, out};
-    *out = (struct buffer){.maximum = API_BODY_BYTES_MAX};
-    if (head->framing == BODY_CHUNKED)
-        return read_chunks(&reading, failure);
-    out->maximum = head->body_bytes;
-    return read_bytes(&reading, head->body_bytes, failure);
+    bool chunked = head->framing == BODY_CHUNKED;
+    struct buffer buffer = {.maximum = chunked ? API_BODY_BYTES_MAX : head->body_bytes};
+    struct reading reading = {connection, limits, arena, &buffer};
+    enum status status =
+        chunked ? read_chunks(&reading, failure) : read_bytes(&reading, head->body_bytes, failure);
+    *out = (struct bytes){buffer.data, buffer.size};
+    return status;
 }

@@ -15,7 +15,6 @@ struct exchange {
     const struct exchange_context *context;
     struct connection *connection;
     struct head head;
-    struct buffer body;
     struct api_request request;
     struct api_response response;
     bool reuse; /* the connection may serve another request */
@@ -138,10 +137,9 @@ static enum status read_body(struct exchange *exchange, struct failure *failure)
     registry_begin(exchange->connection->registry, exchange->connection->seat, ACTIVITY_READING);
     uint64_t start_ns = clock_now_ns();
     enum status status = body_read(exchange->connection, &exchange->head, &limits, exchange->request.arena,
-                                   failure, &exchange->body);
+                                   failure, &exchange->request.body);
     exchange->cost.read_ms = clock_elapsed_ms(start_ns);
-    exchange->cost.bytes_in = exchange->body.size;
-    exchange->request.body = (struct bytes){exchange->body.data, exchange->body.size};
+    exchange->cost.bytes_in = exchange->request.body.size;
     return status;
 }
 
@@ -206,7 +204,6 @@ bool exchange_run(const struct exchange_context *context, struct connection *con
         atomic_fetch_sub(context->in_flight, 1);
     }
     api_response_finish(&exchange.response);
-    buffer_finish(&exchange.body);
     arena_destroy(&exchange.request.arena);
     return exchange.reuse;
 }

@@ -6,9 +6,7 @@
 static enum status make_result(void *context, const char *id, const struct prediction *prediction,
                                struct failure *failure, struct json **out)
 {
-    (void)failure;
-    *out = embedding_result(context, id, prediction);
-    return STATUS_OK;
+    return embedding_result(context, id, prediction, failure, out);
 }
 
 void handle_embed(struct api *api, const struct api_request *request, const struct arguments *arguments,
@@ -16,7 +14,7 @@ void handle_embed(struct api *api, const struct api_request *request, const stru
 {
     (void)arguments;
     struct failure failure = {0};
-    struct embedding_context context = {.request_id = request->id};
+    struct embedding_context context = {.arena = request->arena, .request_id = request->id};
     struct image_work work = {.results = "embeddings", .result = make_result, .context = &context};
     struct json *root = NULL;
     enum status status = images_begin(api, request, embed_option_names, &failure, &work);

@@ -76,6 +76,10 @@ enum status images_results(struct image_work *work, struct failure *failure, str
         struct json *result = NULL;
         status = work->result(work->context, work->input->ids[i], &work->predictions[i], failure, &result);
         if (!status)
+            status = arena_charge(request->arena, json_print_size(result), failure); /* as it is now */
+        if (status)
+            json_destroy(&result);
+        else
             json_append(results, result);
         prediction_finish(&work->predictions[i]);
     }
@@ -91,10 +95,11 @@ enum status images_results(struct image_work *work, struct failure *failure, str
 void images_respond(const struct image_work *work, const struct failure *failure, struct json **root,
                     struct api_response *response)
 {
-    if (failure->status)
-        respond_failure(work->request, failure, response);
-    else
-        respond_json(response, 200, root);
+    struct failure own = *failure;
+    if (own.status || respond_large(work->request, response, *root, 0, &own, NULL))
+        respond_failure(work->request, &own, response);
+    json_destroy(root);
+    input_finish(work->input);
     response->images = work->input->count;
     response->timing = work->timing;
 }

@@ -36,7 +36,7 @@ WARN_UNUSED enum status images_predict(struct image_work *work, struct failure *
  * as its result is made. The caller owns *out. */
 WARN_UNUSED enum status images_results(struct image_work *work, struct failure *failure, struct json **out);
 
-/* Answers with *root, which it destroys, or with the failure when there is one. */
+/* Answers with *root, which it destroys, or with the failure when there is one, and releases the input. */
 void images_respond(const struct image_work *work, const struct failure *failure, struct json **root,
                     struct api_response *response);
 

@@ -5,11 +5,8 @@
 #include "api/tensors.h"
 #include "api/text.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors are sent as they lie in memory");
 
 /* The tensor of a name, NULL when there is none. */
 static const struct tensor *find_tensor(const struct tensor_list *all, const char *name)
@@ -30,7 +27,31 @@ static enum status unknown_output(struct arena *arena, const struct tensor_list 
                        text_quote(arena, name, 60), text_join(arena, names, all->count, 150));
 }
 
-/* What is asked for by name, each once; probabilities and logits when nothing is. */
+/* Adds what one of "outputs" asks for. */
+static enum status choose_named(struct arena *arena, const struct tensor_list *all,
+                                const struct wanted_output *wanted, struct failure *failure,
+                                struct tensor_list *out)
+{
+    const struct tensor *tensor = find_tensor(all, wanted->name);
+    if (!tensor)
+        return unknown_output(arena, all, wanted->name, failure);
+    if (find_tensor(out, tensor->name))
+        return failure_set(failure, STATUS_BAD_REQUEST, "The output '%s' is asked for twice.",
+                           text_quote(arena, tensor->name, 60));
+    if (wanted->classes && tensor->kind >= TENSOR_ATTENTION)
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "The output '%s' has no classes; ask for those of probabilities or logits.",
+                           text_quote(arena, tensor->name, 60));
+    struct tensor *chosen = &out->items[out->count++];
+    *chosen = *tensor;
+    chosen->binary = wanted->binary;
+    if (wanted->classes)
+        tensor_classify(chosen, wanted->classes);
+    return STATUS_OK;
+}
+
+/* What is asked for by name, each once; probabilities and logits when nothing is. Charges the arena with what
+ * the engine gives of them. */
 static enum status choose_tensors(struct arena *arena, const struct model_card *card,
                                   const struct infer_request *asked, struct failure *failure,
                                   struct tensor_list *out)
@@ -44,14 +65,9 @@ static enum status choose_tensors(struct arena *arena, const struct model_card *
             out->items[out->count++].binary = asked->binary;
         }
     for (size_t i = 0; i < asked->output_count; i++) {
-        const struct tensor *tensor = find_tensor(&all, asked->outputs[i].name);
-        if (!tensor)
-            return unknown_output(arena, &all, asked->outputs[i].name, failure);
-        if (find_tensor(out, tensor->name))
-            return failure_set(failure, STATUS_BAD_REQUEST, "The output '%s' is asked for twice.",
-                               text_quote(arena, tensor->name, 60));
-        out->items[out->count] = *tensor;
-        out->items[out->count++].binary = asked->outputs[i].binary;
+        enum status status = choose_named(arena, &all, &asked->outputs[i], failure, out);
+        if (status)
+            return status;
     }
     for (size_t i = 0; i < out->count; i++) {
         values += out->items[i].shape[0] * out->items[i].values;
@@ -63,10 +79,34 @@ static enum status choose_tensors(struct arena *arena, const struct model_card *
             "The outputs would be over %d values (%d as JSON); ask for fewer images or outputs, or "
             "for \"binary_data\".",
             TENSOR_VALUES_MAX, TENSOR_JSON_VALUES_MAX);
-    return STATUS_OK;
+    return arena_charge(arena, values * sizeof(float), failure);
 }
 
-/* Predicts all images; one that fails answers for the request, since tensors have no place for errors. */
+/* What is answered where images fail: of one among several its number, of several all their numbers, and why
+ * the first does. */
+static enum status refuse_images(struct arena *arena, const struct prediction *predictions, size_t count,
+                                 struct failure *failure)
+{
+    const char *numbers[API_IMAGES_MAX];
+    size_t failed = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!predictions[i].failure.status)
+            continue;
+        if (!failed)
+            *failure = predictions[i].failure;
+        numbers[failed++] = arena_format(arena, "%zu", i);
+    }
+    if (!failed)
+        return STATUS_OK;
+    if (failed > 1)
+        failure_prefix(failure, "Images %s fail. Image %s", text_join(arena, numbers, failed, 100),
+                       numbers[0]);
+    else if (count > 1)
+        failure_prefix(failure, "Image %s", numbers[0]);
+    return failure->status;
+}
+
+/* Predicts all images; those that fail answer for the request, since tensors have no place for errors. */
 static enum status predict(struct engine *engine, const struct api_request *request,
                            const struct infer_request *asked, const struct tensor_list *tensors,
                            struct failure *failure, struct prediction_timing *timing,
@@ -78,63 +118,85 @@ static enum status predict(struct engine *engine, const struct api_request *requ
     enum status status = engine_predict(engine, asked->images, asked->count, &options, failure, predictions);
     for (size_t i = 0; i < asked->count && !status; i++)
         result_add_timing(timing, &predictions[i].timing);
-    size_t bad = 0;
-    while (!status && bad < asked->count && !predictions[bad].failure.status)
-        bad++;
-    if (!status && bad < asked->count) {
-        *failure = predictions[bad].failure;
-        status = asked->count > 1 ? failure_prefix(failure, "Image %zu", bad) : failure->status;
-        for (size_t i = 0; i < asked->count; i++)
-            prediction_finish(&predictions[i]);
-    }
+    if (status)
+        return status;
+    status = refuse_images(request->arena, predictions, asked->count, failure);
+    for (size_t i = 0; i < asked->count && status; i++)
+        prediction_finish(&predictions[i]);
     return status;
 }
 
-/* Answers with the JSON and what goes behind it. */
-static void respond_tensors(const struct api_request *request, struct api_response *response,
-                            struct json **root, const struct buffer *behind)
+/* Warnings have no place in tensors: the answer has a parameter for each image that has some. */
+static void add_warnings(struct json *root, struct arena *arena, const struct prediction *predictions,
+                         size_t count)
 {
-    respond_json(response, 200, root);
-    if (!behind->size)
-        return;
-    size_t header = response->body.size;
-    char *joined = memory_resize(response->owned, header + behind->size, 1);
-    memcpy(joined + header, behind->data, behind->size);
-    response->owned = joined;
-    response->body = (struct bytes){(const uint8_t *)joined, header + behind->size};
-    response->content_type = "application/octet-stream";
-    respond_header(response, "Inference-Header-Content-Length", arena_format(request->arena, "%zu", header));
+    struct json *parameters = NULL;
+    for (size_t i = 0; i < count; i++) {
+        const char *text = "";
+        for (uint32_t bit = 1; bit < IMAGE_WARNING_END; bit <<= 1)
+            if (predictions[i].image.warnings & bit)
+                text = arena_format(arena, *text ? "%s %s" : "%s%s", text,
+                                    image_warning_sentence((enum image_warning)bit));
+        if (*text && !parameters)
+            parameters = json_add(root, "parameters", json_object());
+        if (*text)
+            json_add_text(parameters, arena_format(arena, "warnings_%zu", i), text);
+    }
 }
 
-static void respond_predictions(const struct api_request *request, struct api_response *response,
-                                const struct model_card *card, const struct infer_request *asked,
-                                const struct tensor_list *tensors, const struct prediction *predictions)
+/* Adds a tensor to the JSON: its data, or how many bytes of them come behind it. */
+static enum status add_output(struct arena *arena, struct json *outputs, const struct tensor_data *data,
+                              struct failure *failure, size_t *behind)
 {
+    struct json *output = json_append(outputs, tensor_json(data->tensor)), *array = NULL;
+    if (data->tensor->binary) {
+        size_t bytes = tensor_data_bytes(data);
+        *behind += bytes;
+        json_add_number(json_add(output, "parameters", json_object()), "binary_data_size", (double)bytes);
+        return STATUS_OK;
+    }
+    enum status status = tensor_data_json(arena, data, failure, &array);
+    if (!status)
+        json_add(output, "data", array);
+    return status;
+}
+
+static enum status respond_predictions(const struct api_request *request, struct api_response *response,
+                                       const struct model_card *card, const struct infer_request *asked,
+                                       const struct tensor_list *tensors,
+                                       const struct prediction *predictions, struct failure *failure)
+{
+    struct arena *arena = request->arena;
+    struct tensor_data *data = arena_allocate(arena, tensors->count, sizeof *data);
+    size_t behind = 0;
+    enum status status = STATUS_OK;
     struct json *root = json_object();
-    struct buffer behind = {.maximum = (size_t)TENSOR_VALUES_MAX * sizeof(float)};
     json_add_text(root, "model_name", card->name);
     json_add_text(root, "model_version", card->version);
     if (asked->id)
         json_add_text(root, "id", asked->id);
+    add_warnings(root, arena, predictions, asked->count);
     struct json *outputs = json_add(root, "outputs", json_array());
-    for (size_t i = 0; i < tensors->count; i++) {
-        const struct tensor *tensor = &tensors->items[i];
-        struct json *output = json_append(outputs, tensor_json(tensor));
-        size_t count = tensor->shape[0] * tensor->values;
-        float *values = tensor_values(tensor, predictions);
-        if (tensor->binary) {
-            json_add_number(json_add(output, "parameters", json_object()), "binary_data_size",
-                            (double)(count * sizeof *values));
-            bool fits = buffer_append(&behind, values, count * sizeof *values);
-            assert(fits); /* choose_tensors counted them */
-            (void)fits;
-        } else {
-            json_add(output, "data", json_float_array(values, count));
-        }
-        free(values);
+    for (size_t i = 0; i < tensors->count && !status; i++) {
+        status = tensor_data(arena, &tensors->items[i], predictions, failure, &data[i]);
+        if (!status)
+            status = add_output(arena, outputs, &data[i], failure, &behind);
     }
-    respond_tensors(request, response, &root, &behind);
-    buffer_finish(&behind);
+    uint8_t *at = NULL;
+    if (!status)
+        status = respond_large(request, response, root, behind, failure, &at);
+    json_destroy(&root);
+    if (status || !behind)
+        return status;
+    for (size_t i = 0; i < tensors->count; i++)
+        if (tensors->items[i].binary) {
+            tensor_data_write(&data[i], at);
+            at += tensor_data_bytes(&data[i]);
+        }
+    response->content_type = "application/octet-stream";
+    respond_header(response, "Inference-Header-Content-Length",
+                   arena_format(arena, "%zu", response->body.size - behind));
+    return STATUS_OK;
 }
 
 void handle_v2_infer(struct api *api, const struct api_request *request, const struct arguments *arguments,
@@ -159,14 +221,16 @@ void handle_v2_infer(struct api *api, const struct api_request *request, const s
         predictions = memory_allocate(asked->count, sizeof *predictions);
         status = predict(engine, request, asked, &tensors, &failure, &timing, predictions);
     }
-    if (status) {
-        respond_failure(request, &failure, response);
-    } else {
-        respond_predictions(request, response, engine_card(engine), asked, &tensors, predictions);
+    if (!status) {
+        status = respond_predictions(request, response, engine_card(engine), asked, &tensors, predictions,
+                                     &failure);
         for (size_t i = 0; i < asked->count; i++)
             prediction_finish(&predictions[i]);
     }
+    if (status)
+        respond_failure(request, &failure, response);
     free(predictions);
+    infer_finish(asked);
     response->images = asked->count;
     response->timing = timing;
 }

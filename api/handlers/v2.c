@@ -10,7 +10,9 @@ void handle_v2(struct api *api, const struct api_request *request, const struct 
     struct json *root = json_object();
     json_add_text(root, "name", "cxrd");
     json_add_text(root, "version", CXRD_VERSION);
-    json_append_text(json_add(root, "extensions", json_array()), "binary_tensor_data");
+    struct json *extensions = json_add(root, "extensions", json_array());
+    json_append_text(extensions, "binary_tensor_data");
+    json_append_text(extensions, "classification");
     respond_json(response, 200, &root);
 }
 

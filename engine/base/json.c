@@ -21,37 +21,81 @@ static struct json *made(cJSON *value)
     return (struct json *)value;
 }
 
-/* cJSON bounds its own recursion at 1000; this bounds the document before any of it is built. */
-static bool depth_within(struct bytes text, int max_depth)
+enum { LARGE_BYTES = 64 << 10 };
+
+/* On this thread: json_parse is at work, and had no memory for a long text. */
+static _Thread_local bool parsing, large_failed;
+
+/* What cJSON allocates with: never fails, but for a long text that is parsed, which a client chose. */
+static void *allocate(size_t size)
 {
-    int depth = 0;
-    bool in_string = false;
-    for (size_t i = 0; i < text.size; i++) {
-        uint8_t c = text.data[i];
-        if (in_string) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                in_string = false;
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > max_depth)
-                return false;
-        } else if (c == '}' || c == ']') {
-            depth--;
-        }
-    }
-    return true;
+    if (!parsing || size < LARGE_BYTES)
+        return memory_allocate(size, 1);
+    void *memory = malloc(size);
+    large_failed = large_failed || !memory;
+    return memory;
 }
 
-enum status json_parse(struct bytes text, int max_depth, struct failure *failure, struct json **out)
+__attribute__((constructor)) static void set_allocator(void)
 {
-    if (!depth_within(text, max_depth))
-        return failure_set(failure, STATUS_BAD_REQUEST, "The JSON is nested deeper than %d levels.",
-                           max_depth);
+    cJSON_InitHooks(&(cJSON_Hooks){allocate, free});
+}
+
+/* The place of the quote that ends a string which begins at `at`, or of a NUL, plain or escaped, in it. */
+static size_t string_end(struct bytes text, size_t at)
+{
+    while (at < text.size && text.data[at] && text.data[at] != '"') {
+        if (text.data[at] == '\\') {
+            if (text.size - at >= 6 && !memcmp(text.data + at + 1, "u0000", 5))
+                return at;
+            at++;
+        }
+        at++;
+    }
+    return at;
+}
+
+/* Bounds a document before any of it is built: cJSON takes 64 bytes for what may be one byte of text, and
+ * ends texts at a NUL. An empty container counts as two values. */
+static enum status check_text(struct bytes text, struct json_limits limits, struct failure *failure)
+{
+    size_t values = 1;
+    int depth = 0;
+    for (size_t at = 0; at < text.size; at++) {
+        uint8_t c = text.data[at];
+        if (c == '"') {
+            at = string_end(text, at + 1);
+            if (at < text.size && text.data[at] != '"')
+                return failure_set(failure, STATUS_BAD_REQUEST, "The JSON has a NUL in a text, at byte %zu.",
+                                   at);
+        }
+        depth += c == '{' || c == '[';
+        depth -= c == '}' || c == ']';
+        values += c == '{' || c == '[' || c == ',';
+        if (depth > limits.depth)
+            return failure_set(failure, STATUS_BAD_REQUEST, "The JSON is nested deeper than %d levels.",
+                               limits.depth);
+        if (values > limits.values)
+            return failure_set(failure, STATUS_BAD_REQUEST, "The JSON has more than %zu values.",
+                               limits.values);
+    }
+    return STATUS_OK;
+}
+
+enum status json_parse(struct bytes text, struct json_limits limits, struct failure *failure,
+                       struct json **out)
+{
+    enum status status = check_text(text, limits, failure);
+    if (status)
+        return status;
     const char *start = (const char *)text.data, *end = NULL;
+    large_failed = false;
+    parsing = true;
     cJSON *value = text.size ? cJSON_ParseWithLengthOpts(start, text.size, &end, 0) : NULL;
+    parsing = false;
+    if (!value && large_failed)
+        return failure_set(failure, STATUS_OUT_OF_MEMORY,
+                           "There is no memory left to read the JSON; try again in a moment.");
     if (!value)
         return failure_set(failure, STATUS_BAD_REQUEST, "The JSON is malformed at byte %zu.",
                            text.size && end ? (size_t)(end - start) : 0);
@@ -64,6 +108,13 @@ enum status json_parse(struct bytes text, int max_depth, struct failure *failure
     }
     *out = (struct json *)value;
     return STATUS_OK;
+}
+
+enum status json_parse_within(struct arena *arena, struct bytes text, struct json_limits limits,
+                              struct failure *failure, struct json **out)
+{
+    enum status status = arena_charge(arena, text.size, failure);
+    return status ? status : json_parse(text, limits, failure, out);
 }
 
 void json_destroy(struct json **value)
@@ -117,6 +168,11 @@ bool json_is_null(const struct json *value)
 }
 
 const char *json_text(const struct json *value)
+{
+    return value ? cJSON_GetStringValue(raw(value)) : NULL;
+}
+
+char *json_text_inside(const struct json *value)
 {
     return value ? cJSON_GetStringValue(raw(value)) : NULL;
 }
@@ -210,6 +266,23 @@ struct json *json_text_value(const char *text)
     return made(cJSON_CreateString(text));
 }
 
+struct json *json_text_borrowed(const char *text)
+{
+    return made(cJSON_CreateStringReference(text));
+}
+
+struct json *json_printed(const char *text)
+{
+    return made(cJSON_CreateRaw(text));
+}
+
+struct json *json_printed_borrowed(const char *text)
+{
+    struct json *value = json_text_borrowed(text);
+    raw(value)->type = cJSON_Raw | cJSON_IsReference;
+    return value;
+}
+
 struct json *json_boolean_value(bool value)
 {
     return made(cJSON_CreateBool(value));
@@ -245,51 +318,7 @@ void json_append_number(struct json *array, double number)
     json_append(array, json_number_value(number));
 }
 
-enum { FLOAT_TEXT_BYTES = 32 };
-
-/* cJSON prints doubles with up to 17 digits; a float needs at most 9. */
-static void float_print(float number, char text[FLOAT_TEXT_BYTES])
-{
-    snprintf(text, FLOAT_TEXT_BYTES, "null");
-    for (int digits = 6; isfinite(number) && digits <= 9; digits++) {
-        snprintf(text, FLOAT_TEXT_BYTES, "%.*g", digits, (double)number);
-        if (strtof(text, NULL) == number)
-            break;
-    }
-}
-
-void json_add_float(struct json *object, const char *name, float number)
-{
-    char text[FLOAT_TEXT_BYTES];
-    float_print(number, text);
-    json_add(object, name, made(cJSON_CreateRaw(text)));
-}
-
-struct json *json_float_array(const float *values, size_t count)
-{
-    size_t capacity = count * 17 + 3, used = 0;
-    char *text = memory_allocate(capacity, 1);
-    text[used++] = '[';
-    for (size_t i = 0; i < count; i++) {
-        char number[FLOAT_TEXT_BYTES];
-        float_print(values[i], number);
-        used += (size_t)snprintf(text + used, capacity - used, i ? ",%s" : "%s", number);
-    }
-    text[used++] = ']';
-    struct json *array = made(cJSON_CreateRaw(text));
-    free(text);
-    return array;
-}
-
 struct json *json_copy(const struct json *value)
 {
     return made(cJSON_Duplicate(raw(value), 1));
-}
-
-char *json_print(const struct json *value, bool indented)
-{
-    char *text = indented ? cJSON_Print(raw(value)) : cJSON_PrintUnformatted(raw(value));
-    if (!text)
-        made(NULL);
-    return text;
 }

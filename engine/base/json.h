@@ -1,7 +1,7 @@
 /* JSON documents: parsing with bounds, typed access, building and printing. The only face of cJSON.
  *
- * Names are compared exactly (cJSON's default ignores case), a document's depth is bounded, and numbers are
- * read and written in the "C" locale, which the process never leaves.
+ * Names are compared exactly (cJSON's default ignores case), a document's depth and the number of its values
+ * are bounded, and numbers are read and written in the "C" locale, which the process never leaves.
  */
 #ifndef CXRD_ENGINE_BASE_JSON_H
 #define CXRD_ENGINE_BASE_JSON_H
@@ -11,10 +11,22 @@
 
 struct json; /* one value: a document is its root */
 
-/* Parses exactly one value (white space may surround it). Nesting over `max_depth` is refused. Fails with
- * STATUS_BAD_REQUEST. The caller owns *out. */
-WARN_UNUSED enum status json_parse(struct bytes text, int max_depth, struct failure *failure,
+/* What a kind of document needs at most. A value takes 64 bytes, which bounds what a document of many tiny
+ * ones costs; texts take their length besides. */
+struct json_limits {
+    int depth;
+    size_t values; /* members' names are none; an empty array or object may count twice */
+};
+
+/* Parses exactly one value (white space may surround it). The limits are checked in one pass over the text
+ * before anything is built. A NUL in a text, escaped or not, is refused. Fails with BAD_REQUEST, and
+ * with OUT_OF_MEMORY where there is none for a long text. The caller owns *out, which borrows nothing. */
+WARN_UNUSED enum status json_parse(struct bytes text, struct json_limits limits, struct failure *failure,
                                    struct json **out);
+/* The same of a text whose size a client chose: its length, which all its strings together do not pass, is
+ * charged to the arena. Fails with BUSY too. *out is not in the arena: the caller destroys it. */
+WARN_UNUSED enum status json_parse_within(struct arena *arena, struct bytes text, struct json_limits limits,
+                                          struct failure *failure, struct json **out);
 void json_destroy(struct json **value);
 
 /* Access. All accept NULL, which is no value of any kind, so look-ups can be chained. */
@@ -26,7 +38,9 @@ size_t json_length(const struct json *container);
 bool json_is_object(const struct json *value);
 bool json_is_array(const struct json *value);
 bool json_is_null(const struct json *value);
-const char *json_text(const struct json *value);         /* NULL when not a string */
+const char *json_text(const struct json *value); /* NULL when not a string */
+/* The same, to be changed in place and made shorter by the document's owner. */
+char *json_text_inside(const struct json *value);
 bool json_number(const struct json *value, double *out); /* false when not a number */
 bool json_boolean(const struct json *value, bool *out);  /* false when not true or false */
 /* A number that is a whole one in [minimum, maximum] (which lie within +-2^53). */
@@ -50,6 +64,11 @@ void json_add_boolean(struct json *object, const char *name, bool value);
 void json_append_text(struct json *array, const char *text);
 void json_append_number(struct json *array, double number);
 struct json *json_text_value(const char *text);
+/* A text that is borrowed: it must outlive the value. For long ones. */
+struct json *json_text_borrowed(const char *text);
+/* A value that is there as JSON already: copied, or borrowed as above. */
+struct json *json_printed(const char *text);
+struct json *json_printed_borrowed(const char *text);
 struct json *json_number_value(double number); /* not finite: null */
 struct json *json_boolean_value(bool value);
 /* An array of `count` floats, each printed with the fewest digits that give the same float back. */
@@ -58,5 +77,12 @@ struct json *json_copy(const struct json *value);
 
 /* Prints into memory the caller frees with free(). `indented`: for people; else on one line. */
 char *json_print(const struct json *value, bool indented);
+/* In two steps, for what is as large as a client wanted: the bytes of the one line, without a NUL, and then
+ * the line into so much memory. */
+size_t json_print_size(const struct json *value);
+void json_print_into(const struct json *value, char *text);
+/* What json_float_array prints, with a NUL, into JSON_FLOATS_BYTES(count) of memory. */
+#define JSON_FLOATS_BYTES(count) ((count)*17 + 3)
+void json_print_floats(const float *values, size_t count, char *text);
 
 #endif

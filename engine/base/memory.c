@@ -162,22 +162,55 @@ void arena_refund(struct arena *arena, size_t bytes)
         budget_give(arena->budget, bytes);
 }
 
-enum status arena_take(struct arena *arena, size_t size, struct failure *failure, void **out)
+/* The link to the block of this memory; that at the list's end when there is none. */
+static struct arena_block **find_taken(struct arena *arena, const void *memory)
 {
-    enum status status = arena_charge(arena, size, failure);
+    struct arena_block **at = &arena->taken;
+    while (*at && (const void *)(*at)->data != memory)
+        at = &(*at)->next;
+    return at;
+}
+
+enum status arena_grow(struct arena *arena, size_t size, struct failure *failure, void **memory)
+{
+    struct arena_block **at = find_taken(arena, *memory), *old = *at;
+    size_t before = old ? old->capacity : 0;
+    assert(size >= before);
+    enum status status = arena_charge(arena, size - before, failure);
     if (status)
         return status;
-    struct arena_block *block = size < SIZE_MAX / 2 ? malloc(sizeof *block + size) : NULL;
+    struct arena_block *block = size < SIZE_MAX / 2 ? realloc(old, sizeof *block + size) : NULL;
     if (!block) {
-        arena_refund(arena, size);
+        arena_refund(arena, size - before);
         return failure_set(failure, STATUS_OUT_OF_MEMORY,
                            "There is no memory left for this request; try again in a moment, or send it to "
                            "another service.");
     }
-    block->next = arena->taken;
-    arena->taken = block;
-    *out = block->data;
+    if (!old)
+        block->next = NULL;
+    block->capacity = size;
+    *at = block;
+    *memory = block->data;
     return STATUS_OK;
+}
+
+enum status arena_take(struct arena *arena, size_t size, struct failure *failure, void **out)
+{
+    void *memory = NULL;
+    enum status status = arena_grow(arena, size, failure, &memory);
+    if (!status)
+        *out = memory;
+    return status;
+}
+
+void arena_drop(struct arena *arena, const void *memory)
+{
+    struct arena_block **at = find_taken(arena, memory), *block = *at;
+    if (!block)
+        return;
+    *at = block->next;
+    arena_refund(arena, block->capacity);
+    free(block);
 }
 
 void *arena_allocate(struct arena *arena, size_t count, size_t size)

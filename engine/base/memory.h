@@ -59,6 +59,12 @@ char *arena_format(struct arena *arena, const char *format, ...) __attribute__((
 /* For memory whose size a client chose: `size` bytes, not zeroed, counted against the arena's budget. Fails
  * with BUSY beyond the budget, OUT_OF_MEMORY where the machine has none. */
 WARN_UNUSED enum status arena_take(struct arena *arena, size_t size, struct failure *failure, void **out);
+/* Makes `*memory`, which arena_take gave or is NULL, `size` bytes, no less than before; it may move. Fails as
+ * arena_take, with *memory as it was. */
+WARN_UNUSED enum status arena_grow(struct arena *arena, size_t size, struct failure *failure, void **memory);
+/* Frees what arena_take gave before the arena's end, and its bytes with it. Memory that is not of this arena
+ * is left alone. */
+void arena_drop(struct arena *arena, const void *memory);
 /* Counts `bytes` of this request that live elsewhere (decoded pixels, a parsed document, pictures) against
  * the arena's budget until arena_refund or the arena's end. Fails with BUSY beyond the budget. */
 WARN_UNUSED enum status arena_charge(struct arena *arena, size_t bytes, struct failure *failure);

@@ -6,13 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RESULTS_BYTES_MAX = 64 << 20, RESULTS_DEPTH_MAX = 32 };
+enum { RESULTS_BYTES_MAX = 64 << 20 };
+static const struct json_limits line_limits = {.depth = 32, .values = 1 << 20};
 
 /* The name one line gives, in memory the caller frees, or NULL. */
 static char *best_of_line(struct bytes line)
 {
     struct json *json;
-    if (line.size == 0 || line.data[0] != '{' || json_parse(line, RESULTS_DEPTH_MAX, NULL, &json))
+    if (line.size == 0 || line.data[0] != '{' || json_parse(line, line_limits, NULL, &json))
         return NULL;
     const char *name = json_text(json_member(json_member(json, "best_classifier"), "name"));
     char *copy = name ? memory_copy_text(name) : NULL;

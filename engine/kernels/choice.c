@@ -28,7 +28,8 @@ static struct json *records_read(const char *path)
     struct bytes content = {0};
     struct json *records = NULL;
     if (path && !file_read(path, RECORDS_BYTES_MAX, NULL, &content) &&
-        (json_parse(content, 2, NULL, &records) || !json_is_object(records)))
+        (json_parse(content, (struct json_limits){.depth = 2, .values = RECORDS_BYTES_MAX}, NULL, &records) ||
+         !json_is_object(records)))
         json_destroy(&records);
     free((void *)content.data);
     return records ? records : json_object();

@@ -29,8 +29,8 @@ WARN_UNUSED enum status batcher_create(struct model *const *models, size_t count
 void batcher_destroy(struct batcher **batcher);
 
 /* Queues `count` images, waits for their answers and fills out[0..count). Either all are answered or none:
- * UNAVAILABLE (no room in the queue, or shutting down), TIMEOUT, CLIENT_GONE, DEVICE_LOST. Takes the pixels
- * in every case. Any number of threads may call it. */
+ * UNAVAILABLE (no room in the queue, or shutting down), TOO_LARGE (there never is), TIMEOUT, CLIENT_GONE,
+ * DEVICE_LOST. Takes the pixels in every case. Any number of threads may call it. */
 WARN_UNUSED enum status batcher_run(struct batcher *batcher, const struct batcher_image *images, size_t count,
                                     const struct patience *client, struct failure *failure,
                                     struct answer *out);

@@ -154,6 +154,10 @@ static enum status enqueue(struct queue *queue, struct request *request, struct 
             *failure = queue->closed;
         return queue->closed.status;
     }
+    if (request->count > queue->limit)
+        return failure_set(failure, STATUS_TOO_LARGE,
+                           "The request has %zu images, and the queue holds at most %zu; send fewer at once.",
+                           request->count, queue->limit);
     if (queue->depth + request->count > queue->limit)
         return failure_set(failure, STATUS_UNAVAILABLE, "The queue of %zu images is full; try again.",
                            queue->limit);

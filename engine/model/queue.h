@@ -43,10 +43,10 @@ struct queue *queue_create(size_t limit); /* images that may wait */
 /* Nobody may be in queue_run any more, and no job taken. */
 void queue_destroy(struct queue **queue);
 
-/* Queues `count` images, waits for their answers and fills out[0..count). UNAVAILABLE: no room; TIMEOUT: the
- * deadline fired, also while a batch runs; CLIENT_GONE; else what the last
- * worker left or the jobs were returned with. Images still waiting then are withdrawn. Takes the pixels in
- * every case. */
+/* Queues `count` images, waits for their answers and fills out[0..count). UNAVAILABLE: no room;
+ * TOO_LARGE: there never is for so many; TIMEOUT: the deadline fired, also while a batch runs; CLIENT_GONE;
+ * else what the last worker left or the jobs were returned with. Images still waiting then are withdrawn.
+ * Takes the pixels in every case. */
 WARN_UNUSED enum status queue_run(struct queue *queue, const struct batcher_image *images, size_t count,
                                   const struct patience *client, struct failure *failure, struct answer *out);
 

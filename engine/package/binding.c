@@ -4,7 +4,8 @@
 #include <string.h>
 
 static const char MEMBER[] = "labels";
-enum { LABELS_DEPTH_MAX = 1 };
+/* One array of names: more of them than a head may have labels. */
+static const struct json_limits names_limits = {.depth = 1, .values = 1 << 13};
 
 struct json *labels_metadata(const struct head_card *head)
 {
@@ -57,7 +58,7 @@ enum status labels_check(const struct head_card *head, const struct safetensors 
         return failure_set(failure, STATUS_INVALID_FILE,
                            "The weights of head '%.40s' (%.60s) do not say which labels their outputs have.",
                            head->name, head->weights);
-    if (json_parse((struct bytes){(const uint8_t *)text, strlen(text)}, LABELS_DEPTH_MAX, NULL, &names) ||
+    if (json_parse((struct bytes){(const uint8_t *)text, strlen(text)}, names_limits, NULL, &names) ||
         !json_is_array(names)) {
         json_destroy(&names);
         return failure_set(failure, STATUS_INVALID_FILE, "%.60s: \"labels\" of its metadata is not a list.",

@@ -11,10 +11,12 @@ enum {
     LABELS_MAX = 4096,
     CODES_MAX = 64,
     DEPTH_MAX = 128,
-    JSON_DEPTH_MAX = 16,
     WIDTH_MAX = 2048, /* the widest row the LayerNorm kernels take */
     IMAGE_SIZE_MAX = 4096,
 };
+
+/* Ten values a label: more labels than the file has room for. */
+static const struct json_limits json_limits = {.depth = 16, .values = 1 << 21};
 
 /* Reading stops at the first failure: after that every getter gives zero or an empty text. */
 struct reader {
@@ -266,7 +268,7 @@ enum status card_parse(struct bytes text, struct failure *failure, struct json *
     static const uint8_t mark[] = {0xef, 0xbb, 0xbf}; /* which some editors put before UTF-8 */
     if (text.size >= sizeof mark && !memcmp(text.data, mark, sizeof mark))
         text = (struct bytes){text.data + sizeof mark, text.size - sizeof mark};
-    enum status status = json_parse(text, JSON_DEPTH_MAX, failure, out);
+    enum status status = json_parse(text, json_limits, failure, out);
     if (status && failure)
         failure->status = STATUS_INVALID_FILE; /* the JSON parser calls it a bad request */
     return status ? STATUS_INVALID_FILE : STATUS_OK;

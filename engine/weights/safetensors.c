@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LENGTH_BYTES = 8, HEADER_BYTES_MAX = 100 * 1000 * 1000, HEADER_DEPTH_MAX = 4 };
+enum { LENGTH_BYTES = 8, HEADER_BYTES_MAX = 100 * 1000 * 1000 };
+/* A tensor has about ten: a hundred thousand tensors. */
+static const struct json_limits header_limits = {.depth = 4, .values = 1 << 20};
 static const int64_t LARGEST_INTEGER = (int64_t)1 << 53; /* what JSON numbers hold exactly */
 static const char METADATA_NAME[] = "__metadata__";
 
@@ -156,7 +158,7 @@ static enum status read_header(struct safetensors *file, struct failure *failure
     enum status status = header_range(file->content, failure, &header);
     if (status)
         return status;
-    if (json_parse(header, HEADER_DEPTH_MAX, NULL, &file->header))
+    if (json_parse(header, header_limits, NULL, &file->header))
         return broken(failure, "its header is not valid JSON");
     if (!json_is_object(file->header))
         return broken(failure, "its header is not a JSON object");

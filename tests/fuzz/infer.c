@@ -42,6 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct infer_request *asked = arena_allocate(arena, 1, sizeof *asked);
     if (!infer_read(&request, &failure, asked))
         use(asked);
+    infer_finish(asked);
     arena_destroy(&arena);
     return 0;
 }

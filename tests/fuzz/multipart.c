@@ -45,6 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input *input = arena_allocate(arena, 1, sizeof *input);
     if (!input_read(&request, predict_option_names, &failure, input))
         use(input);
+    input_finish(input);
     arena_destroy(&arena);
     return 0;
 }

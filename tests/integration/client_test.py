@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What HTTP clients and proxies rely on, over a service with a fake engine: client_test.py FAKE_CXRD"""
 
+import base64
 import gzip
 import json
 import re
@@ -103,6 +104,25 @@ class Compression(Client):
         answer = self.service.get("/version", **{"Accept-Encoding": "gzip"})
         self.assertNotIn("content-encoding", answer.headers)
         self.assertNotIn("vary", answer.headers)
+
+
+class Packed(Client):
+    def test_bodies_are_unpacked(self):
+        plain = self.service.post("/predict", "image/png", PICTURE).json["predictions"]
+        text = json.dumps({"images": [{"data": base64.b64encode(PICTURE).decode()}]}).encode()
+        for kind, body in (("image/png", PICTURE), ("application/json", text), (service.FORM, service.form([(None, PICTURE)]))):
+            headers = {"Content-Type": kind, "Content-Encoding": "gzip"}
+            answer = self.service.request("POST", "/predict", gzip.compress(body), headers)
+            self.assertEqual(answer.json.get("predictions"), plain, kind)
+            answer = self.service.request("POST", "/predict", gzip.compress(body)[:-9], headers)
+            self.assertIn(answer.code, (400, 413), kind)
+
+    def test_bombs_are_refused_and_other_codings_too(self):
+        for target in ("/predict", "/embed", "/v2/models/demo/infer"):
+            for coding, body, code in (("gzip", gzip.compress(bytes(32 << 20)), 413), ("gzip", gzip.compress(bytes(40 << 20)), 413),
+                                       ("gzip", b"{}", 400), ("br", b"{}", 415), ("deflate", b"{}", 415)):
+                answer = self.service.request("POST", target, body, {"Content-Type": "application/json", "Content-Encoding": coding})
+                self.assertEqual(answer.code, code, (target, coding))
 
 
 class Connections(Client):

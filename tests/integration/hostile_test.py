@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Clients that mean no good: hostile_test.py CXRD MODEL [--bad 10000] [--slow 200] [--dropped 2000]
+"""Clients that mean no good: hostile_test.py CXRD MODEL [--bad 10000] [--slow 200] [--dropped 2000] [--array-mib 32]
 
 All at once: requests that are good ones with something broken, clients that send a byte a second, and connections that are
 dropped at any moment. Meanwhile a good prediction and the probes are answered within a second, and afterwards descriptors,
-threads, decoders and memory are back where they were. MODEL is a package, or any word for the fake engine. What was promised was seen with the demonstration model and the
+threads, decoders and memory are back where they were; and JSON of millions of empty texts costs no more than its bytes. MODEL is a package, or any word for the fake engine. What was promised was seen with the demonstration model and the
 counts that stand here, on the newer CPU driver: CXRD_TEST_WRAPPER=scripts/userland-run hostile_test.py build/cli/cxrd models/phantom
 """
 
@@ -23,7 +23,7 @@ import time
 
 from service import FORM, ROOT, Service, children, form, in_background, png, wait_until
 
-WORKERS, THREADS = 4, 256
+WORKERS, THREADS, ARRAYS = 4, 256, 16
 PICTURE = png(100, 80)
 JPEG = (ROOT / "models/phantom/samples/consolidation_devices.jpg").read_bytes()
 ANSWER_S_MAX = 1
@@ -205,6 +205,27 @@ def attack(running, model, bad, slow, dropped):
     return codes, drip.sent_away
 
 
+def arrays(running, mib, count):
+    """JSON of millions of empty texts, so many at once; all are told that they are no request. Returns how many MiB the service held
+    more than before while they came."""
+    body = b'{"images":["' + b'","' * ((mib << 20) // 3 - 10) + b'"]}'
+
+    def send():
+        while (answer := running.post("/predict", "application/json", body)).code == 503:
+            time.sleep(0.1)
+        return answer
+
+    before = most = held(running.process.pid)[3]
+    threads = [in_background(send) for _ in range(count)]
+    while any(thread.is_alive() for thread in threads):
+        most = max(most, held(running.process.pid)[3])
+        time.sleep(0.05)
+    for thread in threads:
+        answer = thread.join()
+        assert answer.code == 400 and "more than 4096 values" in answer.detail, answer.detail
+    return most - before
+
+
 def warm(running, threads):
     """Uses every thread of the service with a request as long as what it keeps for a connection; that is taken once."""
     with contextlib.ExitStack() as stack:
@@ -222,6 +243,7 @@ def main():
     for name, count in (("bad", 10000), ("slow", 200), ("dropped", 2000)):
         parser.add_argument(f"--{name}", type=int, default=count)
     parser.add_argument("--memory-mib", type=float, default=8, help="that may be held more than before")
+    parser.add_argument("--array-mib", type=int, default=32, help="of a body of empty texts")
     arguments = parser.parse_args()
     with Service(arguments.binary, "--log-level", "error", "--head-timeout-ms", "5000", "--body-timeout-ms", "8000",
                  "--decoders", "2", "--threads", str(THREADS), model=arguments.model) as running:
@@ -239,15 +261,21 @@ def main():
         wait_until(lambda: held(running.process.pid)[:3] == before[:3])
         after = held(running.process.pid)
         errors = running.errors()
+        start = time.monotonic()
+        more = arrays(running, arguments.array_mib, ARRAYS)
+        seconds_of_arrays = time.monotonic() - start
+        wait_until(lambda: held(running.process.pid)[3] - before[3] < arguments.memory_mib, 10)
         code = running.stop()
     print(f"{sum(codes.values())} bad requests in {seconds:.0f} s: {dict(sorted(codes.items()))} (0: no answer); slow clients were "
           f"sent away {sent_away} times; {arguments.dropped} connections dropped\n{watch.count} rounds of good requests, the "
           "slowest of each: " + ", ".join(f"{target} {1e3 * seconds:.0f} ms" for target, seconds in watch.slowest.items()) +
-          "\ndescriptors, threads, decoders, MiB: before %d %d %d %.1f, after %d %d %d %.1f" % (*before, *after))
+          "\ndescriptors, threads, decoders, MiB: before %d %d %d %.1f, after %d %d %d %.1f" % (*before, *after) +
+          f"\n{ARRAYS} bodies of {arguments.array_mib} MiB of empty texts at once: {seconds_of_arrays:.1f} s, {more:.0f} MiB more at most")
     assert code == 0, errors
     assert not watch.wrong, watch.wrong[:5]
     assert max(watch.slowest.values()) < ANSWER_S_MAX
     assert after[3] - before[3] < arguments.memory_mib
+    assert more < ARRAYS * arguments.array_mib + arguments.memory_mib # the bodies, and nothing made of them
     assert set(codes) <= {0, 200, 400, 404, 405, 408, 411, 413, 415, 422, 431, 499, 503}, codes
     assert codes[0] < sum(codes.values()) / 5 # who ends a request in its middle may find nobody to answer
     assert "Sanitizer" not in errors, errors

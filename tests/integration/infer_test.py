@@ -2,6 +2,7 @@
 """The Open Inference Protocol v2, spoken by hand to a real model: infer_test.py CXRD MODEL"""
 
 import base64
+import gzip
 import json
 import math
 import pathlib
@@ -107,6 +108,45 @@ class Infer(unittest.TestCase):
         cells = grid * grid
         for at in range(0, len(tensors[name]), cells):
             self.assertAlmostEqual(sum(tensors[name][at:at + cells]), 1, 2)
+
+    def test_classes_are_the_highest_values(self):
+        head = self.model["heads"][0]
+        name, names = f"{head['name']}.probabilities", [label["name"] for label in head["labels"]]
+        _, tensors = self.infer(IMAGES[:2])
+        expected = [sorted(((value, -index) for index, value in enumerate(tensors[name][at:at + len(names)])), reverse=True)[:3]
+                    for at in (0, len(names))]
+        for binary in (False, True):
+            body = json.dumps({"id": None, "parameters": None, "inputs": [
+                {"name": "image", "datatype": "BYTES", "shape": [2], "parameters": None,
+                 "data": [base64.urlsafe_b64encode(image).decode().rstrip("=") for image in IMAGES[:2]]}],
+                "outputs": [{"name": name, "parameters": {"classification": 3, "binary_data": binary}}]}).encode()
+            answer = self.service.request("POST", self.target + "/infer", gzip.compress(body),
+                                          {"Content-Type": "application/json", "Content-Encoding": "gzip"})
+            self.assertEqual(answer.code, 200, answer.body)
+            size = int(answer.headers.get("inference-header-content-length", len(answer.body)))
+            output, behind = json.loads(answer.body[:size])["outputs"][0], answer.body[size:]
+            self.assertEqual((output["datatype"], output["shape"]), ("BYTES", [2, 3]))
+            if binary:
+                self.assertEqual(output["parameters"]["binary_data_size"], len(behind))
+                output["data"] = []
+                while behind:
+                    (length,) = struct.unpack_from("<I", behind)
+                    output["data"].append(behind[4:4 + length].decode())
+                    behind = behind[4 + length:]
+            found = [element.split(":", 2) for element in output["data"]]
+            for element, (value, index) in zip(found, [pair for row in expected for pair in row], strict=True):
+                self.assertAlmostEqual(float(element[0]), value, 5)
+                self.assertEqual(element[1:], [str(-index), names[-index]])
+
+    def test_warnings_come_with_the_tensors(self):
+        images = [IMAGES[0], (MODEL / "samples/nodule_16bit.png").read_bytes()]
+        said = self.service.post("/predict?attention=none", "image/png", images[1]).json["predictions"][0]["image"]["warnings"]
+        self.assertEqual(len(said), 1)
+        for binary_in in (False, True):
+            document, _ = self.infer(images, binary_in, parameters={"binary_data_output": binary_in})
+            self.assertEqual(document["parameters"], {"warnings_1": said[0]})
+        document, _ = self.infer(images[:1])
+        self.assertNotIn("parameters", document)
 
     def test_metadata_describes_what_comes(self):
         metadata = self.service.get(f"{self.target}/versions/{self.model['version']}").json

@@ -72,7 +72,9 @@ START_TEST(what_is_short_or_no_text_stays_as_it_is)
     call_run_headers(&call, service.api, "GET", "/version", &header, 1, (struct bytes){0});
     ck_assert_uint_eq(call.response.header_count, 0);
     call_end(&call);
-    struct api_request request = {.headers = &header, .header_count = 1};
+    struct budget budget = {.limit_bytes = COMPRESS_BYTES_MAX + COMPRESS_BYTES_MAX / 2};
+    struct api_request request = {
+        .headers = &header, .header_count = 1, .arena = arena_create_within(&budget)};
     static uint8_t bytes[COMPRESS_BYTES_MAX + 1];
     static const struct {
         const char *type;
@@ -91,6 +93,12 @@ START_TEST(what_is_short_or_no_text_stays_as_it_is)
     compress_apply(&request, &longest);
     ck_assert_uint_lt(longest.body.size, COMPRESS_BYTES_MAX / 50);
     api_response_finish(&longest);
+    struct api_response unpaid = {.content_type = "application/json", .body = {bytes, COMPRESS_BYTES_MAX}};
+    compress_apply(&request, &unpaid); /* the first one's is in the budget still */
+    ck_assert_ptr_eq(unpaid.body.data, bytes);
+    ck_assert_uint_eq(unpaid.header_count, 0);
+    ck_assert(unpaid.varies_by_encoding);
+    arena_destroy(&request.arena);
 }
 END_TEST
 

@@ -1,6 +1,5 @@
-#include "api/base64.h"
 #include "tests/unit/api/fake_engine.h"
-#include "tests/unit/api/request.h"
+#include "tests/unit/api/inference.h"
 #include "tests/unit/suite.h"
 
 #include <check.h>
@@ -9,89 +8,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INFER "/v2/models/demo/infer"
-
-static struct service service;
-static struct call call;
-static struct bytes png;
-static char *base64;
-
-static void begin(void)
-{
-    service_begin(&service, NULL);
-    png = picture(100, 80);
-    base64 = base64_encode(png);
-}
-
-static void end(void)
-{
-    free(base64);
-    free((void *)png.data);
-    service_end(&service);
-}
-
-/* Posts a format in which each %s stands for the picture's base64. */
-static void infer(const char *target, const char *format)
-{
-    size_t room = strlen(format) + 4 * strlen(base64) + 1;
-    char *text = malloc(room);
-    snprintf(text, room, format, base64, base64, base64, base64);
-    call_run(&call, service.api, "POST", target, "application/json",
-             (struct bytes){(const uint8_t *)text, strlen(text)});
-    free(text);
-}
-
-static const char *error(void)
-{
-    const char *text = json_text(json_member(call.json, "error"));
-    return text ? text : "";
-}
-
-static const struct json *output(const char *name)
-{
-    for (const struct json *at = json_first(json_member(call.json, "outputs")); at; at = json_next(at))
-        if (!strcmp(json_text(json_member(at, "name")), name))
-            return at;
-    return NULL;
-}
-
-static double number(const struct json *value)
-{
-    double out = NAN;
-    ck_assert(json_number(value, &out));
-    return out;
-}
-
-#define INPUT(shape, data) \
-    "{\"inputs\":[{\"name\":\"image\",\"datatype\":\"BYTES\",\"shape\":" shape ",\"data\":" data "}]"
-
 START_TEST(named_or_not_the_outputs_are_those_of_a_prediction)
 {
     infer(INFER, INPUT("[2,1]", "[[\"%s\"],[\"%s\"]]") ",\"id\":\"42\"}");
-    ck_assert_msg(call.response.code == 200, "%s", error());
+    ck_assert_msg(call.response.code == 200, "%s", inference_error());
     ck_assert_str_eq(json_text(json_member(call.json, "model_name")), "demo");
     ck_assert_str_eq(json_text(json_member(call.json, "model_version")), "1.2.3");
     ck_assert_str_eq(json_text(json_member(call.json, "id")), "42");
     ck_assert_uint_eq(json_length(json_member(call.json, "outputs")), 6); /* no attention: nobody named it */
-    const struct json *data = json_member(output("findings.logits"), "data");
+    const struct json *data = json_member(inference_output("findings.logits"), "data");
     ck_assert_uint_eq(json_length(data), 8);
-    double first = number(json_first(data));
-    ck_assert_double_eq_tol(number(json_next(json_first(data))), first + 1.5, 1e-6); /* Edema: 0.5 more */
-    const struct json *shape = json_member(output("findings.logits"), "shape");
-    ck_assert_double_eq(number(json_first(shape)), 2);
-    ck_assert_double_eq(number(json_next(json_first(shape))), 4);
-    ck_assert_str_eq(json_text(json_member(output("cardiac.probabilities"), "datatype")), "FP32");
+    double first = json_value(json_first(data));
+    ck_assert_double_eq_tol(json_value(json_next(json_first(data))), first + 1.5, 1e-6); /* Edema: 0.5 more */
+    const struct json *shape = json_member(inference_output("findings.logits"), "shape");
+    ck_assert_double_eq(json_value(json_first(shape)), 2);
+    ck_assert_double_eq(json_value(json_next(json_first(shape))), 4);
+    ck_assert_str_eq(json_text(json_member(inference_output("cardiac.probabilities"), "datatype")), "FP32");
     ck_assert_uint_eq(call.response.images, 2);
     call_end(&call);
 
     infer(INFER, INPUT("[1]", "[\"%s\"]") ",\"outputs\":[{\"name\":\"cardiac.attention\"}]}");
-    ck_assert_msg(call.response.code == 200, "%s", error());
+    ck_assert_msg(call.response.code == 200, "%s", inference_error());
     ck_assert_uint_eq(json_length(json_member(call.json, "outputs")), 1);
-    ck_assert_uint_eq(json_length(json_member(output("cardiac.attention"), "shape")), 4);
+    ck_assert_uint_eq(json_length(json_member(inference_output("cardiac.attention"), "shape")), 4);
     double sum = 0;
-    for (const struct json *at = json_first(json_member(output("cardiac.attention"), "data")); at;
+    for (const struct json *at = json_first(json_member(inference_output("cardiac.attention"), "data")); at;
          at = json_next(at))
-        sum += number(at);
+        sum += json_value(at);
     ck_assert_double_eq_tol(sum, 1, 1e-6);
     ck_assert_ptr_null(json_member(call.json, "id"));
     call_end(&call);
@@ -102,51 +45,22 @@ START_TEST(embeddings_come_when_they_are_named)
 {
     infer(INFER, INPUT("[2]", "[\"%s\",\"%s\"]") ",\"outputs\":[{\"name\":\"embedding.mean\"},"
                                                  "{\"name\":\"embedding.class\"}]}");
-    ck_assert_msg(call.response.code == 200, "%s", error());
-    const struct json *data = json_member(output("embedding.class"), "data");
+    ck_assert_msg(call.response.code == 200, "%s", inference_error());
+    const struct json *data = json_member(inference_output("embedding.class"), "data");
     ck_assert_uint_eq(json_length(data), 2 * FAKE_WIDTH);
-    ck_assert_double_eq_tol(number(json_first(json_member(output("embedding.mean"), "data"))),
-                            number(json_first(data)) + 0.5, 1e-5);
+    ck_assert_double_eq_tol(json_value(json_first(json_member(inference_output("embedding.mean"), "data"))),
+                            json_value(json_first(data)) + 0.5, 1e-5);
     call_end(&call);
     infer(INFER, INPUT("[1]", "[\"%s\"]") ",\"outputs\":[{\"name\":\"embedding.patch\"}]}");
-    ck_assert_msg(call.response.code == 200, "%s", error());
-    const struct json *shape = json_member(output("embedding.patch"), "shape");
+    ck_assert_msg(call.response.code == 200, "%s", inference_error());
+    const struct json *shape = json_member(inference_output("embedding.patch"), "shape");
     ck_assert_uint_eq(json_length(shape), 3);
-    ck_assert_double_eq(number(json_next(json_first(shape))), FAKE_GRID * FAKE_GRID);
-    data = json_member(output("embedding.patch"), "data");
+    ck_assert_double_eq(json_value(json_next(json_first(shape))), FAKE_GRID * FAKE_GRID);
+    data = json_member(inference_output("embedding.patch"), "data");
     ck_assert_uint_eq(json_length(data), FAKE_GRID * FAKE_GRID * FAKE_WIDTH);
     call_end(&call);
 }
 END_TEST
-
-/* Posts JSON with bytes behind it. `told`: the Inference-Header-Content-Length; NULL for the JSON's size. */
-static void infer_binary(const char *json, struct bytes behind, const char *told)
-{
-    char size[24];
-    snprintf(size, sizeof size, "%zu", strlen(json));
-    const struct api_header headers[] = {{"Content-Type", "application/octet-stream"},
-                                         {"Inference-Header-Content-Length", told ? told : size}};
-    struct buffer body = {.maximum = 1 << 24};
-    buffer_append(&body, json, strlen(json));
-    buffer_append(&body, behind.data, behind.size);
-    call_run_headers(&call, service.api, "POST", INFER, headers, 2, (struct bytes){body.data, body.size});
-    buffer_finish(&body);
-}
-
-static struct buffer elements(int count)
-{
-    struct buffer tensor = {.maximum = 1 << 24};
-    const uint8_t size[4] = {(uint8_t)png.size, (uint8_t)(png.size >> 8), (uint8_t)(png.size >> 16), 0};
-    for (int i = 0; i < count; i++) {
-        buffer_append(&tensor, size, 4);
-        buffer_append(&tensor, png.data, png.size);
-    }
-    return tensor;
-}
-
-#define BINARY_INPUT                                                                                  \
-    "{\"inputs\":[{\"name\":\"image\",\"datatype\":\"BYTES\",\"shape\":[2],\"parameters\":{\"binary_" \
-    "data_size\":%zu}}]"
 
 START_TEST(tensors_go_and_come_behind_the_json)
 {
@@ -163,13 +77,15 @@ START_TEST(tensors_go_and_come_behind_the_json)
     size_t header = strtoul(call_header(&call, "Inference-Header-Content-Length"), NULL, 10);
     ck_assert_uint_eq(call.response.body.size, header + 2 * 4 + 2 * 4 * 4);
     struct failure failure;
-    ck_assert(!json_parse((struct bytes){call.response.body.data, header}, 16, &failure, &call.json));
-    ck_assert_double_eq(
-        number(json_member(json_member(output("findings.logits"), "parameters"), "binary_data_size")), 32);
-    ck_assert_ptr_null(json_member(output("findings.logits"), "data"));
+    ck_assert(!json_parse((struct bytes){call.response.body.data, header}, (struct json_limits){16, 1 << 20},
+                          &failure, &call.json));
+    ck_assert_double_eq(json_value(json_member(json_member(inference_output("findings.logits"), "parameters"),
+                                               "binary_data_size")),
+                        32);
+    ck_assert_ptr_null(json_member(inference_output("findings.logits"), "data"));
     float logits[10];
     memcpy(logits, call.response.body.data + header, sizeof logits);
-    double shown = number(json_first(json_member(output("extra.probabilities"), "data")));
+    double shown = json_value(json_first(json_member(inference_output("extra.probabilities"), "data")));
     ck_assert_double_eq_tol(shown, 1 / (1 + exp(-(2 * (double)logits[0] + 1))), 1e-6); /* calibrated */
     ck_assert_float_eq(logits[0], logits[1]);
     ck_assert_float_eq(logits[2], logits[6]);
@@ -188,8 +104,8 @@ END_TEST
 static void binary_refused(const char *json, struct bytes behind, const char *told, const char *words)
 {
     infer_binary(json, behind, told);
-    ck_assert_msg(call.response.code == 400 && strstr(error(), words), "%s: %d %s", json, call.response.code,
-                  error());
+    ck_assert_msg(call.response.code == 400 && strstr(inference_error(), words), "%s: %d %s", json,
+                  call.response.code, inference_error());
     call_end(&call);
 }
 
@@ -243,7 +159,8 @@ START_TEST(what_is_wrong_is_named)
         {INFER, INPUT("[1]", "[\"?\"]") "}", "Element 0", 400},
         {INFER, INPUT("[1]", "\"%s\"") "}", "must have either", 400},
         {INFER, INPUT("[1]", "[\"\"]") "}", "empty", 422},
-        {INFER, INPUT("[2]", "[\"%s\",\"AAAA\"]") "}", "Image 1: ", 415},
+        {INFER, INPUT("[2]", "[\"%s\",\"AAAA\"]") "}", "Image 1: The file", 415},
+        {INFER, INPUT("[4]", "[\"%s\",\"\",\"%s\",\"AAAA\"]") "}", "Images 1, 3 fail. Image 1: The", 422},
         {INFER, INPUT("[1]", "[\"%s\"]") ",\"outputs\":[{\"name\":\"x.logits\"}]}",
          "Unknown output 'x.logits'", 400},
         {INFER, INPUT("[1]", "[\"%s\"]") ",\"outputs\":[{\"name\":\"extra.attention\"}]}", "Unknown output",
@@ -255,6 +172,16 @@ START_TEST(what_is_wrong_is_named)
          "asked for twice", 400},
         {INFER, INPUT("[1]", "[\"%s\"]") ",\"parameters\":{\"binary_data_output\":1}}", "true or false", 400},
         {INFER, INPUT("[1]", "[\"%s\"]") ",\"id\":5}", "\"id\"", 400},
+        {INFER, INPUT("[1]", "[\"%s\"]") ",\"id\":\"a\\u0000\"}", "NUL", 400},
+        {INFER,
+         INPUT("[1]", "[\"%s\"]") ",\"outputs\":[{\"name\":\"cardiac.attention\",\"parameters\":"
+                                  "{\"classification\":1}}]}",
+         "has no classes", 400},
+        {INFER,
+         INPUT("[1]", "[\"%s\"]") ",\"outputs\":[{\"name\":\"cardiac.logits\",\"parameters\":"
+                                  "{\"classification\":-1}}]}",
+         "whole number", 400},
+        {"/%762/models/demo/infer", "[]", "JSON object", 400},
         {INFER, INPUT("[1]", "[\"%s\"]") ",\"inputs\":[]}", "each member once", 400},
         {"/v2/models/none/infer", INPUT("[1]", "[\"%s\"]") "}", "Unknown model 'none'", 404},
         {"/v2/models/demo/versions/9/infer", INPUT("[1]", "[\"%s\"]") "}", "has the version '1.2.3', not '9'",
@@ -262,8 +189,8 @@ START_TEST(what_is_wrong_is_named)
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         infer(wrong[i].target, wrong[i].body);
-        ck_assert_msg(call.response.code == wrong[i].code && strstr(error(), wrong[i].words), "%s: %d %s",
-                      wrong[i].body, call.response.code, error());
+        ck_assert_msg(call.response.code == wrong[i].code && strstr(inference_error(), wrong[i].words),
+                      "%s: %d %s", wrong[i].body, call.response.code, inference_error());
         ck_assert_str_eq(call.response.content_type, "application/json");
         ck_assert_uint_eq(json_length(call.json), 1);
         call_end(&call);
@@ -273,10 +200,10 @@ END_TEST
 
 START_TEST(kinds_of_bodies_are_checked_before_they_are_read)
 {
-    const struct api_header packed[] = {{"Content-Type", "application/json"}, {"Content-Encoding", "gzip"}};
+    const struct api_header packed[] = {{"Content-Type", "application/json"}, {"Content-Encoding", "br"}};
     call_run_headers(&call, service.api, "POST", INFER, packed, 2, TEXT("x"));
     ck_assert_int_eq(call.response.code, 415);
-    ck_assert_ptr_nonnull(strstr(error(), "Content-Encoding"));
+    ck_assert_ptr_nonnull(strstr(inference_error(), "Content-Encoding"));
     call_end(&call);
     call_run(&call, service.api, "POST", INFER, "image/png", png);
     ck_assert_int_eq(call.response.code, 415);
@@ -305,13 +232,13 @@ START_TEST(metadata_names_what_goes_in_and_out)
     ck_assert_str_eq(json_text(json_member(json_first(json_member(call.json, "inputs")), "datatype")),
                      "BYTES");
     ck_assert_uint_eq(json_length(json_member(call.json, "outputs")), 11);
-    const struct json *shape = json_member(output("findings.attention"), "shape");
+    const struct json *shape = json_member(inference_output("findings.attention"), "shape");
     static const double expected[] = {-1, 4, 4, 4};
     const struct json *at = json_first(shape);
     for (int i = 0; i < 4; i++, at = json_next(at))
-        ck_assert_double_eq(number(at), expected[i]);
-    at = json_first(json_member(output("embedding.mean"), "shape"));
-    ck_assert(number(at) == -1 && number(json_next(at)) == FAKE_WIDTH);
+        ck_assert_double_eq(json_value(at), expected[i]);
+    at = json_first(json_member(inference_output("embedding.mean"), "shape"));
+    ck_assert(json_value(at) == -1 && json_value(json_next(at)) == FAKE_WIDTH);
     call_end(&call);
     static const char *const found[] = {"/v2/health/live", "/v2/health/ready", "/v2/models/other/ready",
                                         "/v2/models/demo/versions/1.2.3/ready", "/v2/models/d%65mo"};
@@ -331,7 +258,7 @@ START_TEST(metadata_names_what_goes_in_and_out)
     }
     for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
         get(missing[i], 404);
-        ck_assert_msg(!!*error() == (missing[i][3] != 'x'), "%s", missing[i]);
+        ck_assert_msg(!!*inference_error() == (missing[i][3] != 'x'), "%s", missing[i]);
         call_end(&call);
     }
 }
@@ -344,7 +271,7 @@ START_TEST(a_service_that_is_not_ready_says_so)
     for (size_t i = 0; i < sizeof waiting / sizeof *waiting; i++) {
         call_run(&call, starting, "GET", waiting[i], NULL, (struct bytes){0});
         ck_assert_int_eq(call.response.code, 503);
-        ck_assert_ptr_nonnull(strstr(error(), "being loaded"));
+        ck_assert_ptr_nonnull(strstr(inference_error(), "being loaded"));
         call_end(&call);
     }
     call_run(&call, starting, "GET", "/v2/health/live", NULL, (struct bytes){0});
@@ -357,7 +284,7 @@ END_TEST
 int main(void)
 {
     TCase *cases = tcase_create("infer");
-    tcase_add_checked_fixture(cases, begin, end);
+    tcase_add_checked_fixture(cases, inference_begin, inference_end);
     tcase_add_test(cases, named_or_not_the_outputs_are_those_of_a_prediction);
     tcase_add_test(cases, embeddings_come_when_they_are_named);
     tcase_add_test(cases, tensors_go_and_come_behind_the_json);

@@ -19,6 +19,8 @@ enum { CALL_HEADERS_MAX = 8 };
 
 /* Of the requests that follow; for ever, where a test sets nothing. */
 extern struct patience call_patience;
+/* What the requests from now on are charged to; NULL: nothing. */
+extern struct budget *call_budget;
 
 struct call {
     struct api_header headers[CALL_HEADERS_MAX];

@@ -63,6 +63,60 @@ START_TEST(methods_are_told)
 }
 END_TEST
 
+START_TEST(other_methods_are_told_what_there_is)
+{
+    static const char *const others[] = {"TRACE", "CONNECT", "PUT",   "DELETE", "PATCH",
+                                         "FETCH", "get",     "POSTS", ""};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        expect(others[i], "/version", 405);
+        ck_assert_str_eq(call.response.allow, "GET, HEAD, OPTIONS");
+        ck_assert_ptr_nonnull(strstr(call_detail(&call), "/version takes only: GET, HEAD, OPTIONS."));
+        call_end(&call);
+        expect(others[i], "/predict", 405);
+        ck_assert_str_eq(call.response.allow, "POST, OPTIONS");
+        call_end(&call);
+        expect(others[i], "/nothing", 404);
+        call_end(&call);
+    }
+}
+END_TEST
+
+/* Errors under /v2, however it is written, have that protocol's form; all others are problems. */
+START_TEST(an_error_has_the_form_of_its_protocol)
+{
+    static const struct {
+        const char *method, *target;
+        bool inference;
+    } errors[] = {{"PUT", "/v2", true},
+                  {"TRACE", "/v2/models/demo/infer", true},
+                  {"GET", "/v2/models/none", true},
+                  {"GET", "/%762/models/none", true},
+                  {"PUT", "/v%32/health/live", true},
+                  {"GET", "/v2/%zz", true},
+                  {"GET", "/v2/nothing", true},
+                  {"GET", "/v2x", false},
+                  {"GET", "/models/none", false},
+                  {"PUT", "/models", false}};
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        call_run(&call, service.api, errors[i].method, errors[i].target, NULL, (struct bytes){0});
+        ck_assert_int_ge(call.response.code, 400);
+        ck_assert_msg(errors[i].inference == !strcmp(json_names(call.json), "error"), "%s: %s",
+                      errors[i].target, json_names(call.json));
+        call_end(&call);
+    }
+    struct failure failure;
+    failure_set(&failure, STATUS_TOO_LARGE, "Refused.");
+    const struct api_request request = {
+        .method = "POST", .path = "/v2/models/demo/infer", .arena = arena_create()};
+    struct api_response response = {0};
+    api_refuse(service.api, &request, &failure, &response);
+    ck_assert_str_eq((const char *)response.body.data, "{\"error\":\"Refused.\"}");
+    api_response_finish(&response);
+    struct arena *arena = request.arena;
+    arena_destroy(&arena);
+}
+END_TEST
+
 START_TEST(readiness_follows_the_service)
 {
     struct api *starting = api_create();
@@ -145,6 +199,8 @@ int main(void)
     tcase_add_checked_fixture(cases, begin, end);
     tcase_add_test(cases, paths_match_exactly);
     tcase_add_test(cases, methods_are_told);
+    tcase_add_test(cases, other_methods_are_told_what_there_is);
+    tcase_add_test(cases, an_error_has_the_form_of_its_protocol);
     tcase_add_test(cases, readiness_follows_the_service);
     tcase_add_test(cases, models_show_heads_and_labels);
     tcase_add_test(cases, both_descriptions_are_served);

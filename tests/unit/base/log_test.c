@@ -43,8 +43,8 @@ static struct json *logged_object(void)
     struct failure failure = {0};
     struct json *line = NULL;
     logged();
-    ck_assert_msg(json_parse((struct bytes){(const uint8_t *)text, strlen(text)}, 8, &failure, &line) ==
-                      STATUS_OK,
+    ck_assert_msg(json_parse((struct bytes){(const uint8_t *)text, strlen(text)},
+                             (struct json_limits){8, 1 << 20}, &failure, &line) == STATUS_OK,
                   "%s in: %s", failure.sentence, text);
     return line;
 }
@@ -139,7 +139,8 @@ START_TEST(lines_of_threads_do_not_mix)
     for (char *line; (line = strsep(&rest, "\n")) && *line; lines++) {
         struct json *value = NULL;
         struct failure failure;
-        ck_assert_int_eq(json_parse((struct bytes){(const uint8_t *)line, strlen(line)}, 4, &failure, &value),
+        ck_assert_int_eq(json_parse((struct bytes){(const uint8_t *)line, strlen(line)},
+                                    (struct json_limits){4, 1 << 20}, &failure, &value),
                          STATUS_OK);
         json_destroy(&value);
     }

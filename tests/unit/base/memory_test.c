@@ -189,6 +189,29 @@ START_TEST(an_arena_holds_what_its_budget_allows)
 }
 END_TEST
 
+START_TEST(what_an_arena_gave_can_go_back_early)
+{
+    struct budget budget = {.limit_bytes = 1000};
+    struct failure failure = {0};
+    struct arena *arena = arena_create_within(&budget);
+    void *taken[3];
+    for (int i = 0; i < 3; i++)
+        ck_assert(!arena_take(arena, 300, &failure, &taken[i]));
+    arena_drop(arena, taken[1]);
+    ck_assert_uint_eq(budget.used_bytes, 600);
+    memset(taken[0], 1, 300);
+    memset(taken[2], 1, 300);
+    arena_drop(arena, arena_allocate(arena, 1, 1)); /* neither is this, */
+    arena_drop(arena, "a text");                    /* nor this */
+    arena_drop(arena, NULL);
+    ck_assert_uint_eq(budget.used_bytes, 600);
+    arena_drop(arena, taken[2]);
+    arena_drop(arena, taken[0]);
+    ck_assert_uint_eq(budget.used_bytes, 0);
+    arena_destroy(&arena);
+}
+END_TEST
+
 /* Under the sanitizers the address space is theirs. */
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 START_TEST(the_reserve_is_used_where_the_machine_has_nothing_left)
@@ -230,6 +253,7 @@ int main(void)
     tcase_add_test(cases, arena_holds_pieces_larger_than_a_block);
     tcase_add_test(cases, arena_texts);
     tcase_add_test(cases, an_arena_holds_what_its_budget_allows);
+    tcase_add_test(cases, what_an_arena_gave_can_go_back_early);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     tcase_add_test(cases, the_reserve_is_used_where_the_machine_has_nothing_left);
 #endif

@@ -23,7 +23,7 @@ static struct json *read_card(void)
     struct json *card = NULL;
     char *path = file_join(output, "model.json");
     ck_assert_int_eq(file_read(path, 1 << 20, &failure, &text), STATUS_OK);
-    ck_assert_int_eq(json_parse(text, 16, &failure, &card), STATUS_OK);
+    ck_assert_int_eq(json_parse(text, (struct json_limits){16, 1 << 20}, &failure, &card), STATUS_OK);
     free((void *)text.data);
     free(path);
     return card;

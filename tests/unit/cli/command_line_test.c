@@ -148,7 +148,8 @@ START_TEST(json_names_the_bad_image_and_answers_the_others)
     struct json *root = NULL;
     ck_assert_int_eq(run("predict --model %s --format json a.png more", package), 1);
     check_says(errors, "cxrd predict: more/text.png: ");
-    ck_assert_int_eq(json_parse((struct bytes){(uint8_t *)output, strlen(output)}, 16, NULL, &root),
+    ck_assert_int_eq(json_parse((struct bytes){(uint8_t *)output, strlen(output)},
+                                (struct json_limits){16, 1 << 20}, NULL, &root),
                      STATUS_OK);
     ck_assert_str_eq(json_text(json_member(json_member(root, "model"), "name")), "golden-registers");
     const struct json *list = json_member(root, "predictions");
@@ -213,7 +214,8 @@ END_TEST
 static struct json *parse(const char *text)
 {
     struct json *root = NULL;
-    ck_assert_int_eq(json_parse((struct bytes){(const uint8_t *)text, strlen(text)}, 16, NULL, &root),
+    ck_assert_int_eq(json_parse((struct bytes){(const uint8_t *)text, strlen(text)},
+                                (struct json_limits){16, 10000}, NULL, &root),
                      STATUS_OK);
     return root;
 }
@@ -310,7 +312,8 @@ START_TEST(bench_tells_operations_and_ceilings)
 {
     struct json *root = NULL;
     ck_assert_int_eq(run("bench --model %s --batch 1,2 --runs 2 --format json", package), 0);
-    ck_assert_int_eq(json_parse((struct bytes){(uint8_t *)output, strlen(output)}, 16, NULL, &root),
+    ck_assert_int_eq(json_parse((struct bytes){(uint8_t *)output, strlen(output)},
+                                (struct json_limits){16, 1 << 20}, NULL, &root),
                      STATUS_OK);
     ck_assert_uint_eq(json_length(json_member(root, "batches")), 2);
     const struct json *first = json_first(json_member(root, "batches"));

@@ -54,7 +54,7 @@ START_TEST(json_has_a_member_a_device)
     struct json *document = NULL;
     ck_assert_int_eq(run("--format=json", printed), EXIT_DONE);
     const struct bytes text = {(const uint8_t *)printed, strlen(printed)};
-    ck_assert_int_eq(json_parse(text, 8, &failure, &document), STATUS_OK);
+    ck_assert_int_eq(json_parse(text, (struct json_limits){8, 1 << 20}, &failure, &document), STATUS_OK);
     const struct json *devices = json_member(document, "devices");
     ck_assert_uint_eq(json_length(devices), info_count);
     const struct json *device = json_first(devices);

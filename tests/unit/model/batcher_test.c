@@ -151,8 +151,9 @@ START_TEST(refuses_what_does_not_fit)
     start(4, 0);
     for (int i = 0; i < 5; i++)
         images[i] = image_of(1);
-    ck_assert_int_eq(batcher_run(batcher, images, 5, &patient, &failure, answers), STATUS_UNAVAILABLE);
-    ck_assert_str_eq(failure.sentence, "The queue of 4 images is full; try again.");
+    ck_assert_int_eq(batcher_run(batcher, images, 5, &patient, &failure, answers), STATUS_TOO_LARGE);
+    ck_assert_str_eq(failure.sentence,
+                     "The request has 5 images, and the queue holds at most 4; send fewer at once.");
     ck_assert_uint_eq(batcher_depth(batcher), 0);
     batcher_destroy(&batcher);
 }

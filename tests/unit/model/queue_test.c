@@ -211,6 +211,28 @@ START_TEST(the_limit_counts_images_that_wait)
 }
 END_TEST
 
+START_TEST(more_than_there_is_ever_room_for_is_told_apart)
+{
+    struct queue *room = queue;
+    queue = queue_create(3);
+    queue_join(queue);
+    struct call large = {.value = 'l', .count = 4};
+    run_call(&large);
+    ck_assert_int_eq(large.status, STATUS_TOO_LARGE);
+    ck_assert_str_eq(large.failure.sentence,
+                     "The request has 4 images, and the queue holds at most 3; send fewer at once.");
+    struct call fits = {0};
+    struct job *jobs[3];
+    begin(&fits, 'f', 3);
+    ck_assert_uint_eq(queue_take(queue, 3, 0, jobs), 3);
+    answer(jobs, 3);
+    ck_assert_int_eq(end(&fits), STATUS_OK);
+    queue_end(queue);
+    queue_destroy(&queue);
+    queue = room;
+}
+END_TEST
+
 START_TEST(only_a_full_batch_is_taken_behind_another)
 {
     struct call call = {0};
@@ -294,6 +316,7 @@ int main(void)
     tcase_add_test(cases, without_workers_all_are_answered_until_one_joins);
     tcase_add_test(cases, an_ended_queue_lets_its_workers_go);
     tcase_add_test(cases, the_limit_counts_images_that_wait);
+    tcase_add_test(cases, more_than_there_is_ever_room_for_is_told_apart);
     tcase_add_test(cases, only_a_full_batch_is_taken_behind_another);
     tcase_add_test(cases, workers_that_wait_share);
     tcase_add_test(cases, a_batch_waits_to_fill_only_so_long);

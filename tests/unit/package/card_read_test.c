@@ -31,7 +31,8 @@ static enum status read_changed(const char *from, const char *to, struct failure
     ck_assert_ptr_nonnull(at);
     snprintf(text, sizeof text, "%.*s%s%s", (int)(at - GOOD), GOOD, to, at + strlen(from));
     struct json *root = NULL;
-    ck_assert_int_eq(json_parse((struct bytes){(uint8_t *)text, strlen(text)}, 16, failure, &root),
+    ck_assert_int_eq(json_parse((struct bytes){(uint8_t *)text, strlen(text)},
+                                (struct json_limits){16, 1 << 20}, failure, &root),
                      STATUS_OK);
     enum status status = card_read(root, arena, failure, card);
     json_destroy(&root);

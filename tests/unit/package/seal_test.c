@@ -45,7 +45,7 @@ static char *first_label(const char *member)
 {
     struct bytes text = sample_read("model.json");
     struct json *root = NULL;
-    ck_assert_int_eq(json_parse(text, 16, NULL, &root), STATUS_OK);
+    ck_assert_int_eq(json_parse(text, (struct json_limits){16, 10000}, NULL, &root), STATUS_OK);
     const struct json *label = json_first(json_member(json_first(json_member(root, "heads")), "labels"));
     const char *value = json_text(json_member(label, member));
     char *copy = value ? memory_copy_text(value) : NULL;
