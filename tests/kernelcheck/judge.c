@@ -163,6 +163,13 @@ static const char *compare(const struct check_array *array, double *error)
     return *error <= array->bound ? NULL : "wrong";
 }
 
+static bool same_bits(const struct check_array *a, const struct check_array *b)
+{
+    return a->content_bytes == b->content_bytes &&
+           !memcmp(a->results[FILLING_NAN] + CHECK_GUARD_BYTES, b->results[FILLING_NAN] + CHECK_GUARD_BYTES,
+                   a->content_bytes);
+}
+
 bool check_judge(const struct check *check, const struct check_array *array)
 {
     double error = 0;
@@ -174,6 +181,8 @@ bool check_judge(const struct check *check, const struct check_array *array)
     for (enum filling filling = FILLING_NAN + 1; filling < FILLINGS && !complaint && array->expected;
          filling++)
         complaint = dependence(array, filling);
+    if (!complaint && array->twin && !same_bits(array, array->twin))
+        complaint = "other bits than its twin";
     if (complaint || array->expected) {
         check_print_case(check);
         printf("%-8s %.1e (bound %.0e)  %s\n", array->name ? array->name : "input", error, array->bound,

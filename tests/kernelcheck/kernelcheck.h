@@ -49,6 +49,7 @@ struct check_array {
     float *values;        /* [count] what the kernel reads; after check_run rounded to `element` */
     float *expected;      /* [count] outputs only: NaN at first, to be written by the reference */
     double bound;         /* the largest error allowed, by `element`; a case may set another */
+    const struct check_array *twin; /* an output that must have the same bits, or NULL */
 
     /* Private: bytes as uploaded and as read back, guard zones included. */
     size_t content_bytes;
