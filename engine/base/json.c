@@ -1,5 +1,6 @@
 #include "engine/base/json.h"
 
+#include <assert.h>
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <stdio.h>
@@ -208,7 +209,8 @@ struct json *json_boolean_value(bool value)
 
 struct json *json_number_value(double number)
 {
-    return isfinite(number) ? made(cJSON_CreateNumber(number)) : json_null();
+    assert(isfinite(number));
+    return made(cJSON_CreateNumber(number));
 }
 
 void json_add_text(struct json *object, const char *name, const char *text)
@@ -241,8 +243,8 @@ enum { FLOAT_TEXT_BYTES = 32 };
 /* cJSON prints doubles with up to 17 digits; a float needs at most 9. */
 static void float_print(float number, char text[FLOAT_TEXT_BYTES])
 {
-    snprintf(text, FLOAT_TEXT_BYTES, "null");
-    for (int digits = 6; isfinite(number) && digits <= 9; digits++) {
+    assert(isfinite(number));
+    for (int digits = 6; digits <= 9; digits++) {
         snprintf(text, FLOAT_TEXT_BYTES, "%.*g", digits, (double)number);
         if (strtof(text, NULL) == number)
             break;
