@@ -199,6 +199,9 @@ static void print_engines(struct buffer *out, const struct engine_statistics *en
     print(out, "cxr_device_memory_bytes %" PRIu64 "\n", engines->device_memory_bytes);
     print_family(out, "cxr_device_lost_total", "counter", "Times a compute device was lost.");
     print(out, "cxr_device_lost_total %" PRIu64 "\n", engines->device_lost_count);
+    print_family(out, "cxr_not_finite_total", "counter",
+                 "Images whose answer was not finite and was withheld.");
+    print(out, "cxr_not_finite_total %" PRIu64 "\n", engines->not_finite_count);
 }
 
 static void print_process(struct buffer *out, const struct metrics *metrics)

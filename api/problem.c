@@ -42,7 +42,8 @@ struct json *problem_json(const struct failure *failure, const char *request_id)
     const char *detail = failure->sentence;
     if (code == 500) {
         log_message(LOG_ERROR, "request %s: %s", request_id, failure->sentence);
-        detail = "The service failed; its log has the reason under this problem's instance.";
+        if (failure->status != STATUS_NOT_FINITE) /* which is said of the client's own image */
+            detail = "The service failed; its log has the reason under this problem's instance.";
     }
     char type[64];
     problem_type(failure->status, type, sizeof type);

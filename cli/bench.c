@@ -214,7 +214,7 @@ static void rate_operations(const struct bench *bench, struct bench_result *resu
                              (double)element_size_bytes(kernels_weights(bench->kernels)),
                              (double)element_size_bytes(kernels_activations(bench->kernels)), costs);
     for (size_t i = 0; i < result->operation_count; i++)
-        for (size_t j = 0; j < count; j++)
+        for (size_t j = 0; j < count && result->operations[i].ms > 0; j++) /* 0: below the device's clock */
             if (!strcmp(result->operations[i].label, costs[j].label)) {
                 result->operations[i].gflops = costs[j].operations / result->operations[i].ms / 1e6;
                 result->operations[i].gbytes = costs[j].bytes / result->operations[i].ms / 1e6;

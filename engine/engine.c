@@ -4,11 +4,13 @@
 #include "engine/base/log.h"
 #include "engine/model/batcher.h"
 #include "engine/package/package.h"
+#include "engine/prediction.h"
 #include "engine/replica.h"
 #include "engine/sandbox/pool.h"
 
 #include <assert.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +26,7 @@ struct engine {
     uint32_t max_queue, side;    /* side: pixels of the square that the network takes */
     size_t request_capacity;
     char device_names[NAMES_BYTES], rung_names[NAMES_BYTES];
+    _Atomic uint64_t not_finite_count; /* as in struct engine_statistics */
 };
 
 static enum status make_replicas(struct engine *engine, const struct engine_options *options,
@@ -156,7 +159,8 @@ void engine_statistics(const struct engine *engine, struct engine_statistics *ou
     *out = (struct engine_statistics){.queue_depth = batcher_depth(engine->batcher),
                                       .queue_capacity = engine->max_queue,
                                       .request_capacity = engine->request_capacity,
-                                      .device_lost_count = counts.losses};
+                                      .device_lost_count = counts.losses,
+                                      .not_finite_count = atomic_load(&engine->not_finite_count)};
     for (size_t i = 0; i < engine->replica_count; i++)
         out->device_memory_bytes += replica_memory_bytes(engine->replicas[i]);
     for (size_t i = 0; i < ENGINE_BATCH_MAX; i++) {
@@ -215,8 +219,10 @@ static void take_embedding(struct answer *answer, struct embedding *embedding)
 }
 
 /* Turns an answer into a prediction's heads and embedding; takes over its arrays. */
-static void take_answer(const struct model_card *card, struct answer *answer, struct prediction *prediction)
+static void take_answer(struct engine *engine, struct answer *answer, struct prediction *prediction)
 {
+    const struct model_card *card = engine_card(engine);
+    const struct replica *replica = engine->replicas[answer->device];
     prediction->timing.queue_ms = answer->queue_ms;
     prediction->timing.inference_ms = answer->inference_ms;
     prediction->head_count = card->head_count;
@@ -234,6 +240,8 @@ static void take_answer(const struct model_card *card, struct answer *answer, st
     }
     take_embedding(answer, &prediction->embedding);
     answer_finish(answer);
+    if (!prediction_check(card, replica_device_name(replica), replica_rung_name(replica), prediction))
+        atomic_fetch_add(&engine->not_finite_count, 1);
 }
 
 enum status engine_predict(struct engine *engine, const struct bytes *images, size_t count,
@@ -257,26 +265,11 @@ enum status engine_predict(struct engine *engine, const struct bytes *images, si
         for (size_t i = 0; i < prepared; i++)
             free(squares[i].pixels);
     for (size_t i = 0; !status && i < prepared; i++)
-        take_answer(engine_card(engine), &answers[i], &out[owners[i]]);
+        take_answer(engine, &answers[i], &out[owners[i]]);
     for (size_t i = 0; status && i < count; i++)
         prediction_finish(&out[i]);
     free(owners);
     free(answers);
     free(squares);
     return status;
-}
-
-void prediction_finish(struct prediction *prediction)
-{
-    for (size_t i = 0; i < prediction->head_count; i++) {
-        free(prediction->heads[i].logits);
-        free(prediction->heads[i].probabilities);
-        free(prediction->heads[i].attention);
-    }
-    free(prediction->heads);
-    free(prediction->embedding.class_token);
-    free(prediction->embedding.mean);
-    free(prediction->embedding.patches);
-    image_finish(&prediction->picture);
-    *prediction = (struct prediction){0};
 }

@@ -65,6 +65,7 @@ struct engine_statistics {
     uint64_t batch_size_counts[ENGINE_BATCH_MAX]; /* [n - 1]: batches of n images */
     uint64_t device_memory_bytes;                 /* held for weights and activations */
     uint64_t device_lost_count;
+    uint64_t not_finite_count; /* images whose answer was withheld */
 };
 /* Thread-safe. */
 void engine_statistics(const struct engine *engine, struct engine_statistics *out);
@@ -108,9 +109,10 @@ struct predict_options {
 };
 
 /* Predicts `count` encoded images (PNG, JPEG) and fills out[0..count). A bad image fails alone, in its own
- * out[i].failure. Returns not OK, with nothing in out, when the request as a whole could not be served:
- * UNAVAILABLE (queue full, shutting down), TOO_LARGE (more images than max_queue), TIMEOUT, CLIENT_GONE,
- * DEVICE_LOST. Each filled prediction is released with prediction_finish. */
+ * out[i].failure, as does one whose answer is not finite (NOT_FINITE): every number of the others is. Returns
+ * not OK, with nothing in out, when the request as a whole could not be served: UNAVAILABLE (queue full,
+ * shutting down), TOO_LARGE (more images than max_queue), TIMEOUT, CLIENT_GONE, DEVICE_LOST. Each filled
+ * prediction is released with prediction_finish. */
 WARN_UNUSED enum status engine_predict(struct engine *engine, const struct bytes *images, size_t count,
                                        const struct predict_options *options, struct failure *failure,
                                        struct prediction *out);

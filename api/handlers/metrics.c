@@ -11,6 +11,7 @@ static void add_statistics(struct engine_statistics *sum, const struct engine_st
         sum->batch_size_counts[i] += one->batch_size_counts[i];
     sum->device_memory_bytes += one->device_memory_bytes;
     sum->device_lost_count += one->device_lost_count;
+    sum->not_finite_count += one->not_finite_count;
 }
 
 void handle_metrics(struct api *api, const struct api_request *request, const struct arguments *arguments,

@@ -1,5 +1,6 @@
 #include "engine/base/json.h"
 
+#include <assert.h>
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <stdio.h>
@@ -290,7 +291,8 @@ struct json *json_boolean_value(bool value)
 
 struct json *json_number_value(double number)
 {
-    return isfinite(number) ? made(cJSON_CreateNumber(number)) : json_null();
+    assert(isfinite(number));
+    return made(cJSON_CreateNumber(number));
 }
 
 void json_add_text(struct json *object, const char *name, const char *text)

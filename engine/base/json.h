@@ -48,7 +48,8 @@ bool json_integer(const struct json *value, int64_t minimum, int64_t maximum, in
 /* The name that stands twice in an object, or NULL. */
 const char *json_duplicate_name(const struct json *object);
 
-/* Building. A value handed to json_add or json_append belongs to its container from then on. */
+/* Building. A value handed to json_add or json_append belongs to its container from then on. JSON has no
+ * numbers that are not finite, and whoever made one has made a mistake: they assert. */
 struct json *json_object(void);
 struct json *json_array(void);
 struct json *json_null(void);
@@ -57,9 +58,9 @@ struct json *json_append(struct json *array, struct json *value);               
 /* Puts `value` in the place of the member of that name, or at the end when there is none; returns value. */
 struct json *json_set(struct json *object, const char *name, struct json *value);
 void json_add_text(struct json *object, const char *name, const char *text);
-void json_add_number(struct json *object, const char *name, double number); /* not finite: null */
-/* A float printed with the fewest digits that give it back (not finite: null). */
+/* A float is printed with the fewest digits that give it back. */
 void json_add_float(struct json *object, const char *name, float number);
+void json_add_number(struct json *object, const char *name, double number);
 void json_add_boolean(struct json *object, const char *name, bool value);
 void json_append_text(struct json *array, const char *text);
 void json_append_number(struct json *array, double number);
@@ -69,9 +70,9 @@ struct json *json_text_borrowed(const char *text);
 /* A value that is there as JSON already: copied, or borrowed as above. */
 struct json *json_printed(const char *text);
 struct json *json_printed_borrowed(const char *text);
-struct json *json_number_value(double number); /* not finite: null */
+struct json *json_number_value(double number);
 struct json *json_boolean_value(bool value);
-/* An array of `count` floats, each printed with the fewest digits that give the same float back. */
+/* An array of `count` floats, each printed so. */
 struct json *json_float_array(const float *values, size_t count);
 struct json *json_copy(const struct json *value);
 

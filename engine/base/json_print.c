@@ -3,6 +3,7 @@
  */
 #include "engine/base/json.h"
 
+#include <assert.h>
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <stdio.h>
@@ -122,8 +123,8 @@ enum { FLOAT_TEXT_BYTES = 32 };
 /* cJSON prints doubles with up to 17 digits; a float needs at most 9. */
 static void float_print(float number, char text[FLOAT_TEXT_BYTES])
 {
-    snprintf(text, FLOAT_TEXT_BYTES, "null");
-    for (int digits = 6; isfinite(number) && digits <= 9; digits++) {
+    assert(isfinite(number));
+    for (int digits = 6; digits <= 9; digits++) {
         snprintf(text, FLOAT_TEXT_BYTES, "%.*g", digits, (double)number);
         if (strtof(text, NULL) == number)
             break;

@@ -33,7 +33,8 @@
     X(DEVICE_LOST, 503, "Device lost")         /* retry elsewhere */                                    \
     X(NO_DEVICE, 500, "No usable device")                                                               \
     X(OUT_OF_MEMORY, 503, "Out of memory")                                                              \
-    X(INTERNAL, 500, "Internal error") /* never expected */
+    X(NOT_FINITE, 500, "Answer not finite") /* NaN or infinity in what the network made of an image */  \
+    X(INTERNAL, 500, "Internal error")      /* never expected */
 
 enum status {
 #define STATUS_ENUM(name, code, title) STATUS_##name,

@@ -11,14 +11,14 @@
 /* As gemm_matrix.comp has them. TILE_K / K and what a thread loads divide evenly. */
 static const struct gemm_matrix_tile {
     uint32_t lanes_max; /* for subgroups of at most so many lanes */
-    uint32_t rows, columns, step, warp_rows, warp_columns, split;
+    uint32_t rows, columns, step, warp_rows, warp_columns;
 } gemm_tiles[][TILE_SIZES] = {
     /* CPU drivers: as small as exercises everything. */
-    {{8, 32, 32, 32, 16, 16, 1}, {8, 16, 32, 32, 16, 16, 2}},
+    {{8, 32, 32, 32, 16, 16}, {8, 16, 32, 32, 16, 16}},
     /* Intel: 16 lanes with 128 registers each, of which 32 x 32 takes 64. */
-    {{16, 128, 64, 32, 32, 32, 1}, {16, 64, 64, 64, 32, 32, 2}},
+    {{16, 128, 64, 32, 32, 32}, {16, 64, 64, 64, 32, 16}},
     /* NVIDIA and AMD: 20 KiB of shared memory, 128 threads, by registers two workgroups a multiprocessor. */
-    {{64, 128, 128, 32, 64, 64, 1}, {64, 64, 64, 64, 64, 32, 2}},
+    {{64, 128, 128, 32, 64, 64}, {64, 64, 64, 64, 32, 32}},
 };
 
 /* As gemm_matrix2.comp has them, columns at least 32: a driver cuts a workgroup's matrices up by itself. */
@@ -27,7 +27,7 @@ static const struct gemm_matrix2_tile {
     uint32_t rows, columns, step;
 } gemm_workgroup2[TILE_SIZES] = {{256, 128, 256, 64}, {128, 64, 64, 64}},
   /* Where matrices of any size are only a subgroup's, as on CPU drivers. */
-    gemm_subgroup2[TILE_SIZES] = {{0, 16, 32, 16}, {0, 16, 32, 16}};
+    gemm_subgroup2[TILE_SIZES] = {{0, 16, 32, 16}, {0, 8, 32, 16}};
 /* As attention_matrix2.comp has them: queries x keys x head. */
 static const struct gemm_matrix2_tile attention_workgroup2 = {128, 64, 64, HEAD_SIZE},
                                       attention_subgroup2 = {0, 8, 8, HEAD_SIZE};
@@ -79,7 +79,7 @@ static const struct gemm_matrix_tile *gemm_tile(const struct gpu_device_info *de
 
 static uint32_t gemm_subgroups(const struct gemm_matrix_tile *tile)
 {
-    return tile->rows / tile->warp_rows * (tile->columns / tile->warp_columns) * tile->split;
+    return tile->rows / tile->warp_rows * (tile->columns / tile->warp_columns);
 }
 
 /* As gemm_matrix.comp adds it up. */
@@ -203,16 +203,15 @@ struct variant matrix_gemm(const struct kernels *kernels, enum tile_size size)
     const struct gpu_matrix_shape *shape = shape_of(device);
     uint32_t lanes = lanes_of(device);
     uint32_t threads = gemm_subgroups(tile) * lanes;
-    assert(tile->step % (shape->k * tile->split) == 0 && K_STEP % tile->step == 0);
+    assert(tile->step % shape->k == 0 && K_STEP % tile->step == 0);
     assert(tile->warp_rows % shape->m == 0 && tile->warp_columns % shape->n == 0);
     assert(tile->rows * tile->step / 8 % threads == 0 && tile->columns * tile->step / 8 % threads == 0);
     return (struct variant){.shader = "gemm_matrix.f16",
                             .rows = tile->rows,
                             .columns = tile->columns,
                             .constants = {0, lanes, shape->m, shape->n, shape->k, tile->rows, tile->columns,
-                                          tile->step, tile->warp_rows, tile->warp_columns, tile->split,
-                                          threads},
-                            .constant_count = 12,
+                                          tile->step, tile->warp_rows, tile->warp_columns, threads},
+                            .constant_count = 11,
                             .subgroup_size = lanes};
 }
 

@@ -137,6 +137,7 @@ static void land(struct lane *lane, uint64_t timeout_ns)
         collect_answer(lane, i, &job->answer);
         job->answer.queue_ms = (double)(flight->start_ns - job->queued_ns) * 1e-6;
         job->answer.inference_ms = (double)(lane->landed_ns - flight->start_ns) * 1e-6;
+        job->answer.device = lane->options.device;
     }
     /* After any failure it is not known what the device still does, so all is made again. */
     if (status && atomic_load(&lane->health) == HEALTH_WELL) {

@@ -27,6 +27,7 @@ struct answer {
     float *class_token, *mean; /* [width] */
     struct rows patches;       /* [patches][width]; no data: they were not wanted */
     double queue_ms, inference_ms;
+    size_t device; /* which one computed it, as in struct lane_options */
 };
 void answer_finish(struct answer *answer);
 

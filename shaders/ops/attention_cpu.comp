@@ -162,11 +162,13 @@ bool attend(uint64_t scratch, uint64_t k, uint64_t v, uint count, const uint key
     return !overflows;
 }
 
-/* Q in columns, even queries before odd ones so that load_16 gives lane l queries 2l and 2l + 1; and sums of zero. */
-void prepare(uint64_t scratch, uint64_t q)
+/* Q in columns, even queries before odd ones so that load_16 gives lane l queries 2l and 2l + 1; and sums of zero. The
+ * last query takes the place of those beyond: the queries of a block decide together when their references are raised. */
+void prepare(uint64_t scratch, uint64_t slab, uint token)
 {
-    const uint query = lane < 4 ? 4 * lane : 4 * lane - 15;
-    PairBuffer first = PairBuffer(q + query * ROW_BYTES), second = PairBuffer(q + (query + 2) * ROW_BYTES);
+    const uint query = token + (lane < 4 ? 4 * lane : 4 * lane - 15), last = params.tokens - 1;
+    PairBuffer first = PairBuffer(slab + min(query, last) * ROW_BYTES);
+    PairBuffer second = PairBuffer(slab + min(query + 2, last) * ROW_BYTES);
     [[unroll]] for (uint pair = 0; pair < HEAD_SIZE / 2; pair++) {
         const vec2 a = uintBitsToFloat(unpackUint2x32(first.v[pair]));
         const vec2 b = uintBitsToFloat(unpackUint2x32(second.v[pair]));
@@ -211,7 +213,7 @@ void main()
     const uint64_t scratch = packUint2x32(params.scratch) + group * uint64_t(ATTENTION_CPU_SCRATCH);
     const uint token = gl_WorkGroupID.x * QUERIES;
 
-    prepare(scratch, slab + token * ROW_BYTES);
+    prepare(scratch, slab, token);
     const uint64_t k = slab + third_bytes, v = k + third_bytes;
     vec2 s[TILE], total = vec2(0);
     score(scratch, k, 0, tokens, false, s);

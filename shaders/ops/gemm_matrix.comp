@@ -1,14 +1,14 @@
 /* GEMM on cooperative matrices of a subgroup: out = epilogue(A * B^T + bias), float16 into float32.
  *
- * A workgroup makes TILE_M x TILE_N, each of its subgroups WARP_M x WARP_N of it over one of SPLIT parts of every
- * step of TILE_K along K. A step goes through shared memory while the next is on its way into registers: staged, B's
- * bytes come from L2 once a workgroup rather than once a subgroup, 16 a lane, whatever the driver makes of a load.
+ * A workgroup makes TILE_M x TILE_N, each of its subgroups WARP_M x WARP_N of it, in steps of TILE_K along K. A step
+ * goes through shared memory while the next is on its way into registers: staged, B's bytes come from L2 once a
+ * workgroup rather than once a subgroup, 16 a lane, whatever the driver makes of a load.
  * B is packed [n/16][k/16][16 columns][16 k], so that a lane finds the k of a column side by side as it does those of
  * a row of A; all GPUs want them so in registers (NVIDIA pairs, AMD whole columns of 16, Intel pairs).
  *
  * A subgroup of 64 x 64 reads 256 bytes of shared memory for 4096 multiply-adds, which is what a tensor core's
- * scheduler gets of either. SPLIT makes workgroups of one small tile and deep K busy: the parts are added in the
- * order of their numbers, so that the result is always the same.
+ * scheduler gets of either. Whatever the tile, an element's products are added in the order of K, fragment by fragment:
+ * the tile depends on how many images share a batch, and an image's answer must not.
  *
  * The accumulators leave through shared memory too, row of fragments by row of fragments, and get bias and epilogue
  * there: what a lane holds of them is not known. */
@@ -27,19 +27,18 @@ layout(constant_id = 6) const uint TILE_N = 128;
 layout(constant_id = 7) const uint TILE_K = 32;
 layout(constant_id = 8) const uint WARP_M = 64;
 layout(constant_id = 9) const uint WARP_N = 64;
-layout(constant_id = 10) const uint SPLIT = 1;
-layout(local_size_x_id = 11) in; /* SUBGROUP * WARPS * SPLIT */
+layout(local_size_x_id = 10) in; /* SUBGROUP * WARPS */
 
 #include "gemm_store.glsl"
 
 const uint HALVES = 8, FLOATS = 4; /* in 16 bytes */
-const uint WARPS_N = TILE_N / WARP_N, WARPS = TILE_M / WARP_M * WARPS_N, THREADS = SUBGROUP * WARPS * SPLIT;
+const uint WARPS_N = TILE_N / WARP_N, WARPS = TILE_M / WARP_M * WARPS_N, THREADS = SUBGROUP * WARPS;
 const uint STRIDE = TILE_K / HALVES + 1; /* of a row of A's or B's tile */
 const uint B_TILE = TILE_M * STRIDE;
 const uint A_LOADS = TILE_M * TILE_K / HALVES / THREADS, B_LOADS = TILE_N * TILE_K / HALVES / THREADS;
 const uint QUADS = WARP_N / FLOATS, STAGE_STRIDE = QUADS + 1, STAGE = M * STAGE_STRIDE; /* a row of fragments */
-const uint TILES_SIZE = (TILE_M + TILE_N) * STRIDE, STAGES_SIZE = WARPS * SPLIT * STAGE;
-const uint ROWS = WARP_M / M, COLUMNS = WARP_N / N, STEPS = TILE_K / K / SPLIT;
+const uint TILES_SIZE = (TILE_M + TILE_N) * STRIDE, STAGES_SIZE = WARPS * STAGE;
+const uint ROWS = WARP_M / M, COLUMNS = WARP_N / N, STEPS = TILE_K / K;
 
 shared uvec4 tile[TILES_SIZE > STAGES_SIZE ? TILES_SIZE : STAGES_SIZE];
 
@@ -72,8 +71,7 @@ void main()
 {
     if (tile_column * TILE_N >= params.n) /* the last band of columns may be narrower */
         return;
-    const uint warp = gl_SubgroupID % WARPS, part = gl_SubgroupID / WARPS;
-    const uint warp_row = warp / WARPS_N * WARP_M, warp_column = warp % WARPS_N * WARP_N;
+    const uint warp_row = gl_SubgroupID / WARPS_N * WARP_M, warp_column = gl_SubgroupID % WARPS_N * WARP_N;
 
     MATRIX(float, Accumulator, M, N) sum[ROWS][COLUMNS];
     [[unroll]] for (uint i = 0; i < ROWS; i++)
@@ -104,7 +102,7 @@ void main()
             next_b[i] = load_b(next, i * THREADS + thread);
 
         [[unroll]] for (uint step = 0; step < STEPS; step++) {
-            const uint k = (part * STEPS + step) * (K / HALVES);
+            const uint k = step * (K / HALVES);
             MATRIX(float16_t, A, M, K) a[ROWS];
             [[unroll]] for (uint i = 0; i < ROWS; i++)
                 coopMatLoad(a[i], tile, (warp_row + i * M) * STRIDE + k, STRIDE, ROW_MAJOR);
@@ -117,21 +115,19 @@ void main()
         }
     } while (panel < panels);
 
-    /* The SPLIT subgroups of a part of the tile share its rows. */
     [[unroll]] for (uint i = 0; i < ROWS; i++) {
         barrier();
         [[unroll]] for (uint j = 0; j < COLUMNS; j++)
             coopMatStore(sum[i][j], tile, gl_SubgroupID * STAGE + j * (N / FLOATS), STAGE_STRIDE, ROW_MAJOR);
         barrier();
-        for (uint slot = part * SUBGROUP + gl_SubgroupInvocationID; slot < M * QUADS; slot += SPLIT * SUBGROUP) {
+        for (uint slot = gl_SubgroupInvocationID; slot < M * QUADS; slot += SUBGROUP) {
             const uint row = tile_row * TILE_M + warp_row + i * M + slot / QUADS;
             const uint column = tile_column * TILE_N + warp_column + slot % QUADS * FLOATS;
             if (row >= params.m || column >= params.n)
                 continue;
-            vec4 value = Float4Buffer(params.bias).v[column / FLOATS];
-            [[unroll]] for (uint other = 0; other < SPLIT; other++)
-                value += uintBitsToFloat(
-                    tile[(other * WARPS + warp) * STAGE + slot / QUADS * STAGE_STRIDE + slot % QUADS]);
+            const vec4 value =
+                Float4Buffer(params.bias).v[column / FLOATS] +
+                uintBitsToFloat(tile[gl_SubgroupID * STAGE + slot / QUADS * STAGE_STRIDE + slot % QUADS]);
             store(row, column, value);
         }
     }

@@ -4,30 +4,15 @@
  * alone and with two batches in flight, compares the taps in the order they are computed and names the first
  * one that diverges. Exit status 77: the device does not have the rung.
  */
-#include "engine/base/file.h"
-#include "engine/model/model.h"
-#include "engine/package/package.h"
+#include "tests/golden/golden.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXIT_SKIPPED = 77, IMAGES_MAX = 8 };
-
-struct golden {
-    struct package *package;
-    const struct model_card *card;
-    struct safetensors *expected;
-    struct gpu_device *device;
-    struct kernels *kernels;
-    struct model *model;
-    struct model_image images[IMAGES_MAX];
-    uint8_t ranges[IMAGES_MAX][2][3];
-    uint32_t image_count;
-    double bound; /* on the largest difference, relative to the root mean square of what is expected */
-    double worst; /* seen so far */
-};
+static double bound; /* on the largest difference, relative to the root mean square of what is expected */
+static double worst; /* seen so far */
 
 /* The expected values as float32, which the caller frees; NULL when the reference has no such tap. */
 static float *expected_values(const struct golden *golden, uint32_t image, const char *tap, size_t *count)
@@ -62,12 +47,12 @@ static bool compare(struct golden *golden, const char *tap, uint32_t image, cons
         }
     }
     double error = largest / sqrt(square / (double)count);
-    bool good = error <= golden->bound;
+    bool good = error <= bound;
     if (!good)
         printf("FAIL %s of image %u diverges first: value %zu is %g, expected %g (error %.2g, bound %.2g)\n",
-               tap, image, at, (double)found[at], (double)expected[at], error, golden->bound);
-    if (error > golden->worst)
-        golden->worst = error;
+               tap, image, at, (double)found[at], (double)expected[at], error, bound);
+    if (error > worst)
+        worst = error;
     free(expected);
     return good;
 }
@@ -118,8 +103,8 @@ static bool compare_embeddings(struct golden *golden, uint32_t first, uint32_t c
     size_t width = model_shape(golden->model)->width, patches = model_shape(golden->model)->patches;
     float *values = memory_allocate((2 + patches) * width, sizeof *values);
     float *class_token = values, *mean = values + width, *rows = values + 2 * width;
-    bool wanted[IMAGES_MAX], good = true;
-    struct rows patches_of[IMAGES_MAX] = {0};
+    bool wanted[GOLDEN_IMAGES_MAX], good = true;
+    struct rows patches_of[GOLDEN_IMAGES_MAX] = {0};
     for (uint32_t i = 0; i < count; i++)
         wanted[i] = count == 1 || i != 1; /* one among them is not */
     if (model_patches(golden->model, wanted, &failure, patches_of)) {
@@ -216,62 +201,6 @@ static bool check_corner(struct golden *golden)
     return good;
 }
 
-static void find_images(struct golden *golden)
-{
-    for (; golden->image_count < IMAGES_MAX; golden->image_count++) {
-        char name[32];
-        snprintf(name, sizeof name, "%u.pixels", golden->image_count);
-        const struct tensor *tensor = safetensors_find(golden->expected, name);
-        if (!tensor)
-            return;
-        const uint8_t *pixels = tensor->data;
-        uint8_t(*range)[3] = golden->ranges[golden->image_count];
-        memset(range[0], 255, 3);
-        for (size_t i = 0; i < tensor->size_bytes; i++) {
-            if (pixels[i] < range[0][i % 3])
-                range[0][i % 3] = pixels[i];
-            if (pixels[i] > range[1][i % 3])
-                range[1][i % 3] = pixels[i];
-        }
-        golden->images[golden->image_count] = (struct model_image){pixels, range[0], range[1]};
-    }
-}
-
-static enum status open_golden(struct golden *golden, const char *folder, enum rung rung,
-                               enum element weights, struct failure *failure)
-{
-    char *path = file_join(folder, "expected.safetensors");
-    enum status status = safetensors_open(path, failure, &golden->expected);
-    free(path);
-    if (!status)
-        status = package_open(folder, failure, &golden->package);
-    if (!status)
-        status = package_verify(golden->package, failure);
-    if (status)
-        return status;
-    find_images(golden);
-    golden->card = package_card(golden->package);
-    const struct safetensors *heads[32];
-    for (size_t i = 0; i < golden->card->head_count; i++)
-        heads[i] = package_head(golden->package, i);
-    status = kernels_create(golden->device, rung, weights, failure, &golden->kernels);
-    if (!status)
-        status = model_create(golden->device, golden->kernels, golden->card,
-                              &(struct model_weights){package_backbone(golden->package), heads},
-                              &(struct model_options){.max_batch = golden->image_count, .in_flight = 2},
-                              failure, &golden->model);
-    return status;
-}
-
-static void close_golden(struct golden *golden)
-{
-    model_destroy(&golden->model);
-    kernels_destroy(&golden->kernels);
-    package_close(&golden->package);
-    safetensors_close(&golden->expected);
-    gpu_device_destroy(&golden->device);
-}
-
 /* What float32 and float16 allow after some ten layers; measured errors are about half of these. */
 static double bound_of(enum rung rung, enum element weights)
 {
@@ -283,35 +212,15 @@ static double bound_of(enum rung rung, enum element weights)
 int main(int argc, char **argv)
 {
     struct golden golden = {0};
-    struct failure failure = {0};
-    const char *why_not = "";
-    enum rung rung = 0;
-    if (argc != 4)
-        return 2;
-    while (rung < RUNG_COUNT && strcmp(rung_name(rung), argv[2]))
-        rung++;
-    enum element weights = strcmp(argv[3], "f16") ? ELEMENT_F32 : ELEMENT_F16;
-    if (rung == RUNG_COUNT)
-        return 2;
-    if (gpu_device_create("auto", NULL, &failure, &golden.device)) {
-        printf("skipped: %s\n", failure.sentence);
-        return failure.status == STATUS_NO_DEVICE ? EXIT_SKIPPED : 1;
-    }
-    if (!rung_supported(rung, gpu_device_info(golden.device), &why_not)) {
-        printf("skipped: %s\n", why_not);
-        close_golden(&golden);
-        return EXIT_SKIPPED;
-    }
-    golden.bound = bound_of(rung, weights);
-    bool good = false;
-    if (open_golden(&golden, argv[1], rung, weights, &failure))
-        printf("FAIL %s\n", failure.sentence);
-    else
-        good = golden.image_count > 0 && check_batch(&golden, 0, golden.image_count) &&
-               check_batch(&golden, golden.image_count - 1, 1) && check_in_flight(&golden) &&
-               check_corner(&golden);
+    int exit_code = golden_open(&golden, argc, argv, 0);
+    if (exit_code >= 0)
+        return exit_code;
+    bound = bound_of(kernels_rung(golden.kernels), kernels_weights(golden.kernels));
+    bool good = golden.image_count > 0 && check_batch(&golden, 0, golden.image_count) &&
+                check_batch(&golden, golden.image_count - 1, 1) && check_in_flight(&golden) &&
+                check_corner(&golden);
     printf("%s: %s with %s weights: largest error %.2g, bound %.2g\n", good ? "ok" : "FAIL", argv[2], argv[3],
-           golden.worst, golden.bound);
-    close_golden(&golden);
+           worst, bound);
+    golden_close(&golden);
     return good ? 0 : 1;
 }

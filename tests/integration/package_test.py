@@ -14,6 +14,8 @@ import sys
 import tempfile
 import unittest
 
+from service import FORM, Service, form
+
 BINARY, MODEL = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1))
 SAMPLE = min((MODEL / "samples").glob("*.png"))
 NAN = {"F32": struct.pack("<f", float("nan")), "F16": struct.pack("<e", float("nan"))}
@@ -64,8 +66,8 @@ class Copy(unittest.TestCase):
     def write_card(self):
         (self.folder / "model.json").write_text(json.dumps(self.card))
 
-    def predict(self):
-        return run("predict", "--model", self.folder, "--precision", "fp32", "--format", "json", SAMPLE)
+    def predict(self, *images, form="json"):
+        return run("predict", "--model", self.folder, "--precision", "fp32", "--format", form, *(images or [SAMPLE]))
 
 
 class Seal(Copy):
@@ -182,13 +184,13 @@ class Weights(Copy):
             for label in head["labels"]:
                 del label["threshold_weights_sha256"]
 
-    def predict(self):
+    def predict(self, *images, form="json"):
         for file in self.card["weights_sha256"]:
             self.card["weights_sha256"][file] = hashlib.sha256((self.folder / file).read_bytes()).hexdigest()
         self.write_card()
         done = run("inspect", "--seal", self.folder)
         self.assertEqual(done.returncode, 0, done.stderr)
-        return super().predict()
+        return super().predict(*images, form=form)
 
     def test_floats_of_any_width_at_any_place_answer_alike(self):
         answers = [self.predict()]
@@ -217,6 +219,36 @@ class Weights(Copy):
                 self.assertEqual(done.returncode, 1, done.stderr)
                 self.assertIn("self-test", done.stderr)
                 shutil.copy(MODEL / file, self.folder)
+
+    def test_an_answer_that_is_not_finite_fails_its_image_alone(self):
+        """Weights that pass the self-test, and with which one label's logit of one sample overflows."""
+        file, images = "head.findings.safetensors", [MODEL / "samples" / name for name in ("normal.png", "effusion_cardiomegaly.jpg")]
+        tensors = read_weights(file)
+        kind, shape, data = tensors["duplicate_pooling"]
+        weights = array.array("f", data)
+        for at, weight in ((17, -3e38), (31, 3e38), (51, -3e38)):
+            weights[at] = weight
+        tensors["duplicate_pooling"] = kind, shape, weights.tobytes()
+        write_weights(self.folder / file, tensors)
+        for answer in [self.predict(*images, form=form) for form in ("json", "jsonl", "table", "csv")]:
+            self.assertEqual(answer.returncode, 1, answer.stderr)
+            self.assertRegex(answer.stderr, r"effusion_cardiomegaly\.jpg: The model's answer to this image is not finite")
+            self.assertNotRegex(answer.stdout, r"(?i)\bnull\b|\bnan\b|\binf\b")
+            self.assertIn("normal.png", answer.stdout)
+        self.assertEqual([json.loads(line).get("error", {}).get("type") for line in self.predict(*images, form="jsonl").stdout.splitlines()],
+                         [None, "urn:cxrd:problem:not-finite"])
+        with Service(BINARY, "--precision", "fp32", model=self.folder) as service:
+            answer = service.post("/predict", FORM, form([(path.name, path.read_bytes()) for path in images]))
+            self.assertEqual(answer.code, 200, answer.body)
+            whole, failed = answer.json["predictions"]
+            self.assertEqual(len(whole["findings"]), 11)
+            self.assertEqual(failed["error"]["type"], "urn:cxrd:problem:not-finite")
+            self.assertIn("\ncxr_not_finite_total 1\n", service.get("/metrics").body.decode())
+            [line] = [entry for entry in map(json.loads, service.errors().splitlines()) if entry["level"] == "error"]
+            model = service.get("/models").json["models"][0]
+            for name in ("name", "version", "device", "rung"):
+                self.assertIn(model[name], line["message"])
+            self.assertNotIn("effusion", line["message"])
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 
 #include "engine/reference/attention.h"
 
-/* Rows of qkv after the last token hold NaN. `deviation` of its elements: scores deviate by 8 times its
+/* Rows of qkv after the last token hold anything. `deviation` of its elements: scores deviate by 8 times its
  * square. */
 static void attention_case(struct check *check, uint32_t batch, uint32_t heads, uint32_t tokens,
                            float deviation)

@@ -79,8 +79,6 @@ static struct check_array *array_create(struct check *check, const char *name, e
     array->slice = check_memory_take(check, size_bytes);
     array->slice.size_bytes = size_bytes;
     array->address = array->slice.address + CHECK_GUARD_BYTES;
-    array->uploaded = memory_allocate(size_bytes, 1);
-    memset(array->uploaded, CHECK_UNWRITTEN, size_bytes);
     /* Rounding alone is 6e-8 and 4.9e-4; the rest is room for another order of summation. */
     array->bound = element == ELEMENT_F16 ? 1e-3 : 1e-5;
     return array;
@@ -136,7 +134,8 @@ uint64_t check_column_address(const struct check_array *array, size_t column)
 struct check_array *check_bytes(struct check *check, const void *data, size_t size_bytes)
 {
     struct check_array *array = array_create(check, NULL, ELEMENT_F32, 0, size_bytes);
-    memcpy(array->uploaded + CHECK_GUARD_BYTES, data, size_bytes);
+    array->bytes = memory_allocate(size_bytes, 1);
+    memcpy(array->bytes, data, size_bytes);
     return array;
 }
 
@@ -170,25 +169,57 @@ struct check_array *check_update(struct check *check, const char *name, enum ele
     return array;
 }
 
-static void upload(struct check *check, struct check_array *array)
+static void put(const struct check_array *array, uint8_t *to, float value)
+{
+    uint16_t half = half_from_float(value);
+    if (array->element == ELEMENT_F32)
+        memcpy(to, &value, sizeof value);
+    else
+        memcpy(to, &half, sizeof half);
+}
+
+/* Makes what is uploaded for a run, as if nothing belonged anywhere. */
+static uint8_t *fill(struct check *check, const struct check_array *array, enum filling filling)
+{
+    size_t size_bytes = array->slice.size_bytes, step = element_size_bytes(array->element);
+    uint8_t *bytes = memory_allocate(round_up(size_bytes, step), 1);
+    if (filling == FILLING_NAN)
+        memset(bytes, CHECK_UNWRITTEN, size_bytes);
+    else if (filling == FILLING_OLD)
+        memcpy(bytes, array->results[filling - 1], size_bytes);
+    else
+        for (size_t at = 0; at < size_bytes; at += step)
+            put(array, bytes + at, filling == FILLING_INFINITY ? INFINITY : 1e3F * random_normal(check));
+    return bytes;
+}
+
+/* The value of an element, or what the filling has in its place: false, when that is there already. */
+static bool value_of(const struct check_array *array, size_t i, enum filling filling, float *out)
+{
+    if (isnan(array->values[i]) && filling == FILLING_OLD)
+        i = i * 31 % array->count; /* far away from it */
+    *out = array->values[i];
+    return !isnan(*out);
+}
+
+static void upload(struct check *check, struct check_array *array, enum filling filling)
 {
     struct failure failure = {0};
-    uint8_t *content = array->uploaded + CHECK_GUARD_BYTES;
+    uint8_t *bytes = array->uploaded[filling] = fill(check, array, filling);
+    uint8_t *content = bytes + CHECK_GUARD_BYTES;
+    if (array->bytes)
+        memcpy(content, array->bytes, array->content_bytes);
     for (size_t i = 0; array->values && i < array->count; i++) {
-        if (array->element == ELEMENT_F16) {
-            uint16_t bits = half_from_float(array->values[i]);
-            memcpy(content + layout_place(&array->layout, i) * sizeof bits, &bits, sizeof bits);
-            array->values[i] = half_to_float(bits);
-        } else {
-            memcpy(content + layout_place(&array->layout, i) * sizeof(float), &array->values[i],
-                   sizeof(float));
-        }
+        float value;
+        if (array->element == ELEMENT_F16)
+            array->values[i] = half_to_float(half_from_float(array->values[i]));
+        if (value_of(array, i, filling, &value))
+            put(array, content + layout_place(&array->layout, i) * element_size_bytes(array->element), value);
     }
     if (array->values && array->expected)
         memcpy(array->expected, array->values, array->count * sizeof *array->values);
-    check_demand(
-        gpu_slice_write(check->device, &array->slice, 0, array->uploaded, array->slice.size_bytes, &failure),
-        &failure);
+    check_demand(gpu_slice_write(check->device, &array->slice, 0, bytes, array->slice.size_bytes, &failure),
+                 &failure);
 }
 
 static void submit(struct check *check)
@@ -222,25 +253,42 @@ static void benchmark(struct check *check, const struct check_work *work)
     fflush(stdout);
 }
 
+static void read_back(struct check *check, struct check_array *array, enum filling filling)
+{
+    struct failure failure = {0};
+    uint8_t *bytes = array->results[filling] = memory_allocate(array->slice.size_bytes, 1);
+    check_demand(gpu_slice_read(check->device, &array->slice, 0, bytes, array->slice.size_bytes, &failure),
+                 &failure);
+}
+
 bool check_run(struct check *check, const struct check_work *work)
 {
     struct failure failure = {0};
-    for (size_t i = 0; i < check->array_count; i++)
-        upload(check, check->arrays[i]);
     check_demand(gpu_recorder_finish(check->recorder, &failure), &failure);
-    if (check->bench) {
-        benchmark(check, work);
-        return false;
-    }
-    submit(check);
-    for (size_t i = 0; i < check->array_count; i++) {
-        struct check_array *array = check->arrays[i];
-        array->result = memory_allocate(array->slice.size_bytes, 1);
-        check_demand(
-            gpu_slice_read(check->device, &array->slice, 0, array->result, array->slice.size_bytes, &failure),
-            &failure);
+    for (enum filling filling = 0; filling < (check->bench ? 1 : FILLINGS); filling++) {
+        for (size_t i = 0; i < check->array_count; i++)
+            upload(check, check->arrays[i], filling);
+        if (check->bench) {
+            benchmark(check, work);
+            return false;
+        }
+        submit(check);
+        for (size_t i = 0; i < check->array_count; i++)
+            read_back(check, check->arrays[i], filling);
     }
     return true;
+}
+
+static void array_destroy(struct check_array *array)
+{
+    for (enum filling filling = 0; filling < FILLINGS; filling++) {
+        free(array->uploaded[filling]);
+        free(array->results[filling]);
+    }
+    free(array->values);
+    free(array->expected);
+    free(array->bytes);
+    free(array);
 }
 
 void check_case_end(struct check *check)
@@ -252,11 +300,7 @@ void check_case_end(struct check *check)
         struct check_array *array = check->arrays[i];
         if (!check->bench && !check_judge(check, array))
             good = false;
-        free(array->values);
-        free(array->expected);
-        free(array->uploaded);
-        free(array->result);
-        free(array);
+        array_destroy(array);
     }
     check->cases++;
     if (good == check->corrupt)

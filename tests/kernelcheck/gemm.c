@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "engine/kernels/set.h"
 #include "engine/reference/gemm.h"
 
 static const char *const epilogue_names[GEMM_EPILOGUE_COUNT] = {
@@ -121,6 +122,35 @@ static void heads_case(struct check *check, uint32_t batch, uint32_t heads, uint
     run(check, GEMM_HEADS, params, false);
 }
 
+/* Both tiles of a rung that has two give the same bits: which one is taken depends on how many images share a
+ * batch, and an image's answer must not. */
+static void tiles_case(struct check *check, uint32_t m, uint32_t n, uint32_t k)
+{
+    if (!check->kernels->gemm[TILE_SMALL][GEMM_EXACT])
+        return;
+    check_case_begin(check, "large and small tile, %u x %u x %u", m, n, k);
+    struct gemm_params params = {
+        .m = m, .n = n, .k = k, .a_columns = k, .group = m, .out_group = m, .out_rows = m, .addend_rows = m};
+    struct check_array *a = check_input_activations(check, m, k, 1);
+    struct check_array *b =
+        check_input(check, kernels_weights(check->kernels), (size_t)n * k, 1 / sqrtf((float)k));
+    struct check_array *bias = check_input(check, ELEMENT_F32, n, 1), *outs[TILE_SIZES];
+    params.a = a->address;
+    params.b = upload_packed(check, &params, b->values, n, k);
+    params.bias = bias->address;
+    for (enum tile_size size = 0; size < TILE_SIZES; size++) {
+        outs[size] = check_output(check, size == TILE_LARGE ? "large" : "small", ELEMENT_F32, (size_t)m * n);
+        params.out = outs[size]->address;
+        gemm_record_tile(check->kernels, check->recorder, "gemm", GEMM_EXACT, size, &params);
+    }
+    outs[TILE_SMALL]->twin = outs[TILE_LARGE];
+    if (check_run(check, &(struct check_work){0}))
+        for (enum tile_size size = 0; size < TILE_SIZES; size++)
+            reference_gemm(GEMM_EXACT, &params, a->values, b->values, bias->values, NULL,
+                           outs[size]->expected);
+    check_case_end(check);
+}
+
 static void bench(struct check *check)
 {
     plain_case(check, GEMM_EXACT, 1029, 4096, 1024);
@@ -162,4 +192,6 @@ void check_gemm(struct check *check)
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         plain_case(check, plain[i], 257, 480, 64);
     grouped_case(check, GEMM_ADD, 60, 23, 5);
+    tiles_case(check, 69, 96, 704);
+    tiles_case(check, 130, 272, 1024);
 }

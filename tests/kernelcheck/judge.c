@@ -17,7 +17,7 @@ void check_print_case(const struct check *check)
 static bool is_unwritten(const struct check_array *array, size_t at)
 {
     size_t size_bytes = element_size_bytes(array->element);
-    const uint8_t *bytes = array->result + CHECK_GUARD_BYTES + at * size_bytes;
+    const uint8_t *bytes = array->results[FILLING_NAN] + CHECK_GUARD_BYTES + at * size_bytes;
     for (size_t byte = 0; byte < size_bytes; byte++)
         if (bytes[byte] != CHECK_UNWRITTEN)
             return false;
@@ -26,7 +26,7 @@ static bool is_unwritten(const struct check_array *array, size_t at)
 
 static float element_got(const struct check_array *array, size_t i)
 {
-    const uint8_t *bytes = array->result + CHECK_GUARD_BYTES +
+    const uint8_t *bytes = array->results[FILLING_NAN] + CHECK_GUARD_BYTES +
                            layout_place(&array->layout, i) * element_size_bytes(array->element);
     uint16_t half;
     float value;
@@ -40,7 +40,7 @@ static float element_got(const struct check_array *array, size_t i)
 
 static void element_put(struct check_array *array, size_t i, float value)
 {
-    uint8_t *bytes = array->result + CHECK_GUARD_BYTES +
+    uint8_t *bytes = array->results[FILLING_NAN] + CHECK_GUARD_BYTES +
                      layout_place(&array->layout, i) * element_size_bytes(array->element);
     uint16_t half = half_from_float(value);
     if (array->element == ELEMENT_F32)
@@ -64,7 +64,7 @@ static double scale_of(const struct check_array *array)
 
 void check_damage(struct check *check)
 {
-    enum { WRONG, NOT_A_NUMBER, MISSING, TOO_MANY, AFTER, BEFORE, WAYS };
+    enum { WRONG, NOT_A_NUMBER, MISSING, TOO_MANY, AFTER, BEFORE, DEPENDENT, WAYS };
     size_t last = check->array_count - 1;
     while (!check->arrays[last]->expected)
         last--;
@@ -84,24 +84,47 @@ void check_damage(struct check *check)
     else if (way == NOT_A_NUMBER)
         element_put(array, written, NAN);
     else if (way == MISSING)
-        memset(array->result + CHECK_GUARD_BYTES + layout_place(&array->layout, written) * size_bytes,
+        memset(array->results[FILLING_NAN] + CHECK_GUARD_BYTES +
+                   layout_place(&array->layout, written) * size_bytes,
                CHECK_UNWRITTEN, size_bytes);
     else if (way == TOO_MANY)
         element_put(array, spare, 0);
+    else if (way == DEPENDENT)
+        array->results[1 + check->cases % (FILLINGS - 1)]
+                      [CHECK_GUARD_BYTES + layout_place(&array->layout, written) * size_bytes] ^= 1;
     else
-        array->result[way == AFTER ? CHECK_GUARD_BYTES + array->content_bytes : CHECK_GUARD_BYTES - 1] ^= 1;
+        array->results[FILLING_NAN]
+                      [way == AFTER ? CHECK_GUARD_BYTES + array->content_bytes : CHECK_GUARD_BYTES - 1] ^= 1;
 }
 
-/* NULL, or what is wrong with an array outside of its elements. */
-static const char *misplaced_write(const struct check_array *array)
+/* NULL, or what is wrong with an array outside of its elements after a run. */
+static const char *misplaced_write(const struct check_array *array, enum filling filling)
 {
+    const uint8_t *before = array->uploaded[filling], *result = array->results[filling];
     size_t after = CHECK_GUARD_BYTES + array->content_bytes;
-    if (memcmp(array->result, array->uploaded, CHECK_GUARD_BYTES) != 0)
+    if (memcmp(result, before, CHECK_GUARD_BYTES) != 0)
         return "written before its start";
-    if (memcmp(array->result + after, array->uploaded + after, CHECK_GUARD_BYTES) != 0)
+    if (memcmp(result + after, before + after, CHECK_GUARD_BYTES) != 0)
         return "written past its end";
-    if (!array->expected && !array->scratch && memcmp(array->result, array->uploaded, after) != 0)
+    if (!array->expected && !array->scratch && memcmp(result, before, after) != 0)
         return "an input was written";
+    return NULL;
+}
+
+/* NULL, or what another filling than NaN has changed of an output. */
+static const char *dependence(const struct check_array *array, enum filling filling)
+{
+    static const char *const complaints[FILLINGS] = {[FILLING_INFINITY] = "infinity beyond the rows decides",
+                                                     [FILLING_GARBAGE] = "garbage beyond the rows decides",
+                                                     [FILLING_OLD] = "old data beyond the rows decide"};
+    size_t size_bytes = element_size_bytes(array->element);
+    for (size_t at = 0; at < array->content_bytes / size_bytes; at++) {
+        const uint8_t *should =
+            is_unwritten(array, at) ? array->uploaded[filling] : array->results[FILLING_NAN];
+        const size_t byte = CHECK_GUARD_BYTES + at * size_bytes;
+        if (memcmp(array->results[filling] + byte, should + byte, size_bytes) != 0)
+            return complaints[filling];
+    }
     return NULL;
 }
 
@@ -140,12 +163,26 @@ static const char *compare(const struct check_array *array, double *error)
     return *error <= array->bound ? NULL : "wrong";
 }
 
+static bool same_bits(const struct check_array *a, const struct check_array *b)
+{
+    return a->content_bytes == b->content_bytes &&
+           !memcmp(a->results[FILLING_NAN] + CHECK_GUARD_BYTES, b->results[FILLING_NAN] + CHECK_GUARD_BYTES,
+                   a->content_bytes);
+}
+
 bool check_judge(const struct check *check, const struct check_array *array)
 {
     double error = 0;
-    const char *complaint = misplaced_write(array);
+    const char *complaint = NULL;
+    for (enum filling filling = 0; filling < FILLINGS && !complaint; filling++)
+        complaint = misplaced_write(array, filling);
     if (!complaint && array->expected)
         complaint = compare(array, &error);
+    for (enum filling filling = FILLING_NAN + 1; filling < FILLINGS && !complaint && array->expected;
+         filling++)
+        complaint = dependence(array, filling);
+    if (!complaint && array->twin && !same_bits(array, array->twin))
+        complaint = "other bits than its twin";
     if (complaint || array->expected) {
         check_print_case(check);
         printf("%-8s %.1e (bound %.0e)  %s\n", array->name ? array->name : "input", error, array->bound,

@@ -3,7 +3,8 @@
  * An operation's file runs cases. A case declares arrays, records its kernel, runs it, and writes what it
  * expects into each output's `expected`; the rest is done here: guard zones around every array, outputs that
  * hold nothing but NaN at first, comparison, one printed line an output. An element the reference leaves
- * unwritten must be left unwritten by the kernel.
+ * unwritten must be left unwritten by the kernel. Then the kernel runs again with other things lying wherever
+ * nothing belongs (enum filling), and must give the same bits.
  *
  *     check_case_begin(check, "%u rows", rows);
  *     struct check_array *x = check_input(check, ELEMENT_F32, rows * width, 1);
@@ -28,6 +29,17 @@ enum {
         0xff /* fills them and outputs: a NaN in both element types, and none that is computed */
 };
 
+/* What lies around the arrays, in the rows that fill a strip up, in scratch, in outputs that are yet to be
+ * written, and in the elements of an input that the case has set to NaN: those a kernel may read without
+ * letting them decide anything. */
+enum filling {
+    FILLING_NAN,
+    FILLING_INFINITY,
+    FILLING_GARBAGE,
+    FILLING_OLD, /* what the runs before have left, and in an input what other elements of it hold */
+    FILLINGS
+};
+
 struct check_array {
     const char *name; /* of an output; NULL for an input */
     enum element element;
@@ -37,11 +49,13 @@ struct check_array {
     float *values;        /* [count] what the kernel reads; after check_run rounded to `element` */
     float *expected;      /* [count] outputs only: NaN at first, to be written by the reference */
     double bound;         /* the largest error allowed, by `element`; a case may set another */
+    const struct check_array *twin; /* an output that must have the same bits, or NULL */
 
     /* Private: bytes as uploaded and as read back, guard zones included. */
     size_t content_bytes;
     struct gpu_slice slice;
-    uint8_t *uploaded, *result;
+    uint8_t *uploaded[FILLINGS], *results[FILLINGS];
+    void *bytes;  /* what check_bytes was given; else NULL */
     bool scratch; /* only its guard zones are looked at */
 };
 
@@ -115,8 +129,8 @@ struct gpu_slice check_memory_take(struct check *check, size_t size_bytes);
 void check_print_case(const struct check *check);
 /* Prints one line; true when the array is as it must be. */
 bool check_judge(const struct check *check, const struct check_array *array);
-/* Damages what was read back of the case's last output as a faulty kernel would, in one of six ways by turns.
- */
+/* Damages what was read back of the case's last output as a faulty kernel would, in one of several ways by
+ * turns. */
 void check_damage(struct check *check);
 /* Prints the sentence of a failure and ends the program unless status is OK. */
 void check_demand(enum status status, const struct failure *failure);

@@ -1,6 +1,7 @@
 #include "tests/unit/api/fake_engine.h"
 
 #include "engine/base/clock.h"
+#include "engine/prediction.h"
 #include "engine/sandbox/pool.h"
 #include "tests/unit/api/fake_device.h"
 
@@ -17,6 +18,7 @@ struct engine {
     struct fake_device *device; /* NULL: answers at once */
     struct model_card card;
     _Atomic uint64_t batches, images, sizes[ENGINE_BATCH_MAX]; /* a request is a batch */
+    _Atomic uint64_t not_finite;
 };
 
 static const struct code nodule_codes[] = {{"http://snomed.info/sct", "427359005"}};
@@ -145,6 +147,7 @@ void engine_statistics(const struct engine *engine, struct engine_statistics *ou
         .images = engine->images,
         .device_memory_bytes = 1 << 20,
         .device_lost_count = engine_health(engine) != HEALTH_WELL,
+        .not_finite_count = engine->not_finite,
     };
     for (size_t i = 0; i < ENGINE_BATCH_MAX; i++)
         out->batch_size_counts[i] = engine->sizes[i];
@@ -196,8 +199,24 @@ static void embed(double mean, bool patches, struct embedding *out)
     }
 }
 
-static void predict_one(const struct engine *engine, struct bytes encoded,
-                        const struct predict_options *options, struct prediction *out)
+/* Makes one number of a prediction one that is not finite, if its image asks for that and it has the number.
+ */
+static void spoil(struct prediction *prediction)
+{
+    const struct head_prediction *risk = &prediction->heads[1];
+    float *const numbers[FAKE_NOT_FINITE_PLACES] = {&risk->logits[0],
+                                                    &risk->probabilities[0],
+                                                    &risk->attention[FAKE_GRID],
+                                                    &prediction->embedding.class_token[FAKE_WIDTH - 1],
+                                                    &prediction->embedding.mean[0],
+                                                    prediction->embedding.patches};
+    uint32_t place = prediction->image.height - FAKE_NOT_FINITE_HEIGHT;
+    if (prediction->image.width == FAKE_NOT_FINITE_WIDTH && place < FAKE_NOT_FINITE_PLACES && numbers[place])
+        *numbers[place] = place % 2 ? INFINITY : NAN;
+}
+
+static void predict_one(struct engine *engine, struct bytes encoded, const struct predict_options *options,
+                        struct prediction *out)
 {
     struct image_loan loan = {0};
     struct square square = {0};
@@ -217,6 +236,8 @@ static void predict_one(const struct engine *engine, struct bytes encoded,
     embed(mean_pixel(&square), options->patches, &out->embedding);
 finish_square:
     square_finish(&square);
+    spoil(out);
+    engine->not_finite += !prediction_check(&engine->card, "none", "fake", out);
 return_loan:
     image_loan_return(&loan);
 }
@@ -258,19 +279,4 @@ enum status engine_predict(struct engine *engine, const struct bytes *images, si
     engine->images += count;
     engine->sizes[count - 1]++;
     return STATUS_OK;
-}
-
-void prediction_finish(struct prediction *prediction)
-{
-    for (size_t i = 0; i < prediction->head_count; i++) {
-        free(prediction->heads[i].logits);
-        free(prediction->heads[i].probabilities);
-        free(prediction->heads[i].attention);
-    }
-    free(prediction->heads);
-    free(prediction->embedding.class_token);
-    free(prediction->embedding.mean);
-    free(prediction->embedding.patches);
-    image_finish(&prediction->picture);
-    *prediction = (struct prediction){0};
 }

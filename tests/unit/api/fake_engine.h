@@ -13,6 +13,11 @@
 
 enum { FAKE_GRID = 4, FAKE_SIDE = 64, FAKE_WIDTH = 64, FAKE_SLOW_CAPACITY = 4 };
 
+/* An image of this width and of this height plus 0 to 5 gets an answer of which one number is not finite, by
+ * turns NaN and infinity: a logit, a probability, an attention weight (of "area_lost"), one of its class
+ * token, of the mean, of the patch tokens if they are wanted. */
+enum { FAKE_NOT_FINITE_WIDTH = 97, FAKE_NOT_FINITE_HEIGHT = 80, FAKE_NOT_FINITE_PLACES = 6 };
+
 /* Heads: "findings" (GLoRI: Normal, Edema, Mass, Nodule), "cardiac" (a GLoRI risk: area_lost), "extra"
  * (linear: Tuberculosis, calibrated). Label number i of all has the logit i - 2 + mean pixel / 255, but
  * Edema's is 0.5 more; thresholds are 0.9, so that nothing is positive but Tuberculosis. Label i's attention

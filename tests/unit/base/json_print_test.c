@@ -2,8 +2,8 @@
 #include "tests/unit/suite.h"
 
 #include <check.h>
-#include <float.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@ static struct json *parsed(const char *text)
     struct json *value = NULL;
     struct failure failure = {0};
     const struct bytes bytes = {(const uint8_t *)text, strlen(text)};
-    ck_assert_msg(!json_parse(bytes, (struct json_limits){16, 100}, &failure, &value), "%s: %s", text,
+    ck_assert_msg(!json_parse(bytes, (struct json_limits){16, 5000}, &failure, &value), "%s: %s", text,
                   failure.sentence);
     return value;
 }
@@ -23,9 +23,8 @@ START_TEST(a_float_is_printed_with_the_fewest_digits)
     struct json *root = json_object();
     json_add_float(root, "tenth", 0.1f);
     json_add_float(root, "third", 1.0f / 3.0f);
-    json_add_float(root, "none", NAN);
     char *text = json_print(root, false);
-    ck_assert_str_eq(text, "{\"tenth\":0.1,\"third\":0.33333334,\"none\":null}");
+    ck_assert_str_eq(text, "{\"tenth\":0.1,\"third\":0.33333334}");
     free(text);
     json_destroy(&root);
 }
@@ -68,10 +67,10 @@ END_TEST
 
 START_TEST(floats_are_printed_short)
 {
-    static const float values[] = {0.1f, 0.5f, 2.0f, INFINITY, NAN};
-    struct json *array = json_float_array(values, 5);
+    static const float values[] = {0.1f, 0.5f, 2.0f};
+    struct json *array = json_float_array(values, 3);
     char *text = json_print(array, false);
-    ck_assert_str_eq(text, "[0.1,0.5,2,null,null]");
+    ck_assert_str_eq(text, "[0.1,0.5,2]");
     free(text);
     json_destroy(&array);
     array = json_float_array(values, 0);
@@ -105,14 +104,13 @@ START_TEST(building_and_printing)
     struct json *root = json_object();
     json_add_text(root, "name", "a \"b\"\\\n\x01 \xc3\xa9");
     json_add_number(root, "tenth", 0.1);
-    json_add_number(root, "lost", NAN);
     json_add_boolean(root, "yes", true);
     struct json *list = json_add(root, "list", json_array());
     json_append_text(list, "x");
     json_append_number(list, -3);
     json_append(list, json_null());
     char *text = json_print(root, false);
-    ck_assert_str_eq(text, "{\"name\":\"a \\\"b\\\"\\\\\\n\\u0001 \xc3\xa9\",\"tenth\":0.1,\"lost\":null,"
+    ck_assert_str_eq(text, "{\"name\":\"a \\\"b\\\"\\\\\\n\\u0001 \xc3\xa9\",\"tenth\":0.1,"
                            "\"yes\":true,\"list\":[\"x\",-3,null]}");
     struct json *copy = json_copy(root);
     json_destroy(&root);
@@ -130,9 +128,25 @@ START_TEST(building_and_printing)
 }
 END_TEST
 
+/* What is not finite never becomes a null that a reader may take for "nothing found". */
+START_TEST(what_is_not_finite_is_never_written)
+{
+    static const float values[] = {1, NAN};
+    static const double numbers[] = {(double)NAN, (double)INFINITY, -(double)INFINITY};
+    struct json *root = json_object();
+    if (_i < 3)
+        json_add_number(root, "x", numbers[_i]);
+    else if (_i < 6)
+        json_add_float(root, "x", (float)numbers[_i - 3]);
+    else
+        json_add(root, "x", json_float_array(values, 2));
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("json_print");
+    tcase_add_loop_test_raise_signal(cases, what_is_not_finite_is_never_written, SIGABRT, 0, 7);
     tcase_add_test(cases, a_float_is_printed_with_the_fewest_digits);
     tcase_add_test(cases, floats_come_back_bit_for_bit);
     tcase_add_test(cases, floats_are_printed_short);
