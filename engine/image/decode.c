@@ -59,6 +59,11 @@ const char *image_warning_sentence(enum image_warning bit)
         return "The image asks to be rotated or mirrored (EXIF orientation); it was read as stored.";
     case IMAGE_WARNING_ANIMATION:
         return "The image is animated; only its default picture was read.";
+    case IMAGE_WARNING_LOOSE:
+        return "The JPEG file breaks a rule of its standard that leaves the pixels as they are: padding "
+               "before "
+               "a marker, a JFIF or Adobe version that does not exist, or parameters of another kind of "
+               "scan.";
     case IMAGE_WARNING_END:
         break;
     }

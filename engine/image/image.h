@@ -22,7 +22,8 @@ enum image_warning {
     IMAGE_WARNING_ALPHA = 1 << 1,     /* transparency was dropped, not composited */
     IMAGE_WARNING_ROTATION = 1 << 2,  /* an EXIF orientation is present and was not applied */
     IMAGE_WARNING_ANIMATION = 1 << 3, /* an animated PNG: only its default image was read */
-    IMAGE_WARNING_END = 1 << 4
+    IMAGE_WARNING_LOOSE = 1 << 4,     /* a JPEG that breaks a rule of its standard, but not its pixels */
+    IMAGE_WARNING_END = 1 << 5
 };
 
 /* RGB interleaved, 3 bytes a pixel, rows from the top; pixels is owned. */
@@ -67,9 +68,10 @@ enum image_format image_sniff(struct bytes encoded);
  * over the whole image and all its colour channels; alpha is dropped; EXIF orientation is not applied. Pixels
  * equal Pillow's to the bit.
  *
- * Any damage to a PNG is noticed by its checksums. A JPEG has none: missing data and markers out of place are
- * noticed; most changed bits are not, because they still read as codes and the decoder soon falls into step
- * again, nor is a progressive file that lost its last scans and was closed properly.
+ * Any damage to a PNG is noticed by its checksums. A JPEG has none: missing data, markers out of place and
+ * bytes left over that are no padding are noticed; most changed bits are not, because they still read as
+ * codes and the decoder soon falls into step again, nor is a progressive file that lost its last scans and
+ * was closed properly. A JPEG that only breaks a rule of its standard is read, with IMAGE_WARNING_LOOSE.
  *
  * *info is always written: as much as was known when decoding ended, zeros for the rest. Fails with
  * UNSUPPORTED_MEDIA (not a PNG or JPEG, or a kind of JPEG not read), TOO_LARGE (a side over IMAGE_SIDE_MAX or

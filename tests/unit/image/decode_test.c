@@ -20,6 +20,7 @@ static const struct {
     {"grey_baseline", 1, 0},
     {"grey_progressive", 1, 0},
     {"grey_rotated", 1, IMAGE_WARNING_ROTATION},
+    {"grey_restarts", 1, 0},
     {"colour_444", 3, 0},
     {"colour_444_progressive", 3, 0},
     {"colour_422", 3, 0},
