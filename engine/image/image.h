@@ -68,10 +68,11 @@ enum image_format image_sniff(struct bytes encoded);
  * over the whole image and all its colour channels; alpha is dropped; EXIF orientation is not applied. Pixels
  * equal Pillow's to the bit.
  *
- * Any damage to a PNG is noticed by its checksums. A JPEG has none: missing data, markers out of place and
- * bytes left over that are no padding are noticed; most changed bits are not, because they still read as
- * codes and the decoder soon falls into step again, nor is a progressive file that lost its last scans and
- * was closed properly. A JPEG that only breaks a rule of its standard is read, with IMAGE_WARNING_LOOSE.
+ * Any damage to a PNG is noticed by its checksums, that of its zlib stream included. A JPEG has none: missing
+ * data, markers out of place and bytes left over that are no padding are noticed; most changed bits are not,
+ * because they still read as codes and the decoder soon falls into step again, nor is a progressive file that
+ * lost its last scans and was closed properly. A JPEG that only breaks a rule of its standard is read, with
+ * IMAGE_WARNING_LOOSE.
  *
  * *info is always written: as much as was known when decoding ended, zeros for the rest. Fails with
  * UNSUPPORTED_MEDIA (not a PNG or JPEG, or a kind of JPEG not read), TOO_LARGE (a side over IMAGE_SIDE_MAX or
