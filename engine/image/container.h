@@ -41,6 +41,10 @@ typedef enum status image_decoder(struct bytes encoded, uint8_t *room, struct fa
 WARN_UNUSED image_decoder image_decode_png;
 WARN_UNUSED image_decoder image_decode_jpeg;
 
+/* True when a chest X-ray's bone looks dark and its air bright. Cautious: many inverted ones are not noticed.
+ */
+bool image_looks_inverted(const struct image *image);
+
 /* Refuses sides and areas out of bounds: TOO_LARGE or UNPROCESSABLE. */
 WARN_UNUSED enum status image_size_check(uint32_t width, uint32_t height, struct failure *failure);
 

@@ -25,6 +25,14 @@ const char *image_warning_sentence(enum image_warning bit)
                "before "
                "a marker, a JFIF or Adobe version that does not exist, or parameters of another kind of "
                "scan.";
+    case IMAGE_WARNING_OUTLIERS:
+        return "Nearly all of the image's 16-bit samples lie within a quarter of the range that was "
+               "stretched "
+               "to 8 bits: a few extreme ones, such as a burnt-in marker, took the contrast of the rest.";
+    case IMAGE_WARNING_INVERTED:
+        return "The image's greys look inverted: the middle is darker than the lungs beside it, and the "
+               "upper "
+               "corners are brighter; they were read as stored. Bone has to be bright.";
     case IMAGE_WARNING_END:
         break;
     }
@@ -87,9 +95,12 @@ enum status image_decode_into(struct bytes encoded, uint8_t *room, struct failur
         status = failure_set(failure, STATUS_UNSUPPORTED_MEDIA,
                              "The file is neither a PNG nor a JPEG image, the formats supported here.");
     }
-    if (status == STATUS_OK)
-        *out = (struct image){info->width, info->height, pixels};
-    return status;
+    if (status)
+        return status;
+    *out = (struct image){info->width, info->height, pixels};
+    if (image_looks_inverted(out))
+        info->warnings |= IMAGE_WARNING_INVERTED;
+    return STATUS_OK;
 }
 
 void image_finish(struct image *image)

@@ -47,25 +47,49 @@ static size_t budget_of(const struct png *png)
            pixels * (2 * png_channels(png) * sample_bytes + 3) + (1 << 20);
 }
 
+/* Occurrences of each value among the colour samples. */
+struct histogram {
+    uint32_t counts[UINT16_MAX + 1];
+    unsigned minimum, maximum;
+};
+
+/* True when 99 of 100 samples lie within a quarter of the range, so that less than 64 of the 256 levels are
+ * left for what is not extreme. Real films use more than half of it. */
+static bool is_squeezed(const struct histogram *histogram, size_t samples)
+{
+    size_t dropped = samples / 200, below = 0, above = 0;
+    unsigned low = histogram->minimum, high = histogram->maximum;
+    while ((below += histogram->counts[low]) <= dropped && low < high)
+        low++;
+    while ((above += histogram->counts[high]) <= dropped && high > low)
+        high--;
+    return 4 * (high - low) < histogram->maximum - histogram->minimum;
+}
+
 /* 16-bit samples to RGB: stretched between the extremes of all colour samples. A constant image turns black;
- * image_prepare refuses it. */
-static void rgb_from_16_bits(const uint16_t *samples, size_t pixels, size_t channels, uint8_t *out)
+ * image_prepare refuses it. Returns warnings. */
+static uint32_t rgb_from_16_bits(const uint16_t *samples, size_t pixels, size_t channels, uint8_t *out)
 {
     size_t colours = channels >= 3 ? 3 : 1;
-    uint16_t minimum = UINT16_MAX, maximum = 0;
-    for (size_t i = 0; i < pixels; i++)
-        for (size_t c = 0; c < colours; c++) {
-            uint16_t sample = samples[i * channels + c];
-            minimum = sample < minimum ? sample : minimum;
-            maximum = sample > maximum ? sample : maximum;
-        }
+    struct histogram *histogram = memory_allocate(1, sizeof *histogram);
     uint8_t *table = memory_allocate(UINT16_MAX + 1, 1);
+    for (size_t i = 0; i < pixels; i++)
+        for (size_t c = 0; c < colours; c++)
+            histogram->counts[samples[i * channels + c]]++;
+    while (!histogram->counts[histogram->minimum])
+        histogram->minimum++;
+    for (histogram->maximum = UINT16_MAX; !histogram->counts[histogram->maximum];)
+        histogram->maximum--;
+    unsigned minimum = histogram->minimum, maximum = histogram->maximum;
     for (unsigned v = minimum; minimum < maximum && v <= maximum; v++)
         table[v] = (uint8_t)((double)(v - minimum) / (maximum - minimum) * 255.0);
     for (size_t i = 0; i < pixels; i++)
         for (size_t c = 0; c < 3; c++)
             out[3 * i + c] = table[samples[i * channels + (colours == 3 ? c : 0)]];
+    uint32_t warnings = is_squeezed(histogram, pixels * colours) ? IMAGE_WARNING_OUTLIERS : 0;
     free(table);
+    free(histogram);
+    return warnings;
 }
 
 /* 8-bit samples to RGB: grey three times, and no alpha. */
@@ -130,7 +154,7 @@ enum status image_decode_png(struct bytes encoded, uint8_t *room, struct failure
     size_t count = (size_t)png.width * png.height;
     *pixels = room ? room : memory_allocate(count, 3);
     if (png.depth == 16)
-        rgb_from_16_bits(samples, count, channels, *pixels);
+        info->warnings |= rgb_from_16_bits(samples, count, channels, *pixels);
     else
         rgb_from_8_bits(samples, count, channels, *pixels);
     free(samples);

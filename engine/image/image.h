@@ -23,7 +23,9 @@ enum image_warning {
     IMAGE_WARNING_ROTATION = 1 << 2,  /* an EXIF orientation is present and was not applied */
     IMAGE_WARNING_ANIMATION = 1 << 3, /* an animated PNG: only its default image was read */
     IMAGE_WARNING_LOOSE = 1 << 4,     /* a JPEG that breaks a rule of its standard, but not its pixels */
-    IMAGE_WARNING_END = 1 << 5
+    IMAGE_WARNING_OUTLIERS = 1 << 5,  /* RESCALED, and a few extreme samples took most of the range */
+    IMAGE_WARNING_INVERTED = 1 << 6,  /* bone looks dark and air bright; it was read as stored */
+    IMAGE_WARNING_END = 1 << 7
 };
 
 /* RGB interleaved, 3 bytes a pixel, rows from the top; pixels is owned. */
