@@ -92,7 +92,7 @@ static enum status read_element(struct arena *arena, const struct json *value, s
     }
     const char *text = json_text(value);
     if (!text)
-        return bad_input(failure, "must have \"data\" that is text: base64 of PNG or JPEG files.");
+        return bad_input(failure, "must have \"data\" that is text: base64 of image files.");
     if (out->count == count)
         return bad_input(failure, "has more elements than its shape says.");
     enum status status = base64_decode(arena, text, strlen(text), failure, &out->images[out->count]);

@@ -1,21 +1,18 @@
 #include "cli/inputs.h"
 
-#include "engine/base/memory.h"
+#include "engine/base/file.h"
+#include "engine/engine.h"
 
+#include <errno.h>
 #include <fts.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static bool is_image_name(const char *name)
 {
-    static const char *const endings[] = {".png", ".jpg", ".jpeg"};
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
-        if (!strcasecmp(dot, endings[i]))
-            return true;
-    return false;
+    return image_format_is_read(image_format_by_ending(name));
 }
 
 static void add(struct inputs *inputs, const char *path)
@@ -48,19 +45,39 @@ enum status inputs_list(char *const *paths, size_t count, struct failure *failur
     for (size_t i = 0; !status && i < count; i++) {
         struct stat info;
         if (stat(paths[i], &info))
-            status = failure_set(failure, STATUS_NOT_FOUND, "%s: there is no such file or folder.", paths[i]);
+            status =
+                errno == ENOENT
+                    ? failure_set(failure, STATUS_NOT_FOUND, "%s: there is no such file or folder.", paths[i])
+                    : failure_set(failure, STATUS_INVALID_FILE, "%s: %s.", paths[i], strerror(errno));
         else if (S_ISDIR(info.st_mode))
             add_folder(&inputs, paths[i]);
         else
             add(&inputs, paths[i]);
     }
     if (!status && !inputs.count)
-        status = failure_set(failure, STATUS_BAD_REQUEST, "No PNG or JPEG file was given or found.");
+        status = failure_set(failure, STATUS_BAD_REQUEST, "No %s file was given or found.",
+                             image_formats_read().text);
     if (status)
         inputs_finish(&inputs);
     else
         *out = inputs;
     return status;
+}
+
+enum status inputs_read_file(const char *path, struct failure *failure, struct bytes *out)
+{
+    struct stat info;
+    if (stat(path, &info) || access(path, R_OK))
+        return failure_set(failure, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_INVALID_FILE,
+                           "The file cannot be opened: %s.", strerror(errno));
+    if (!S_ISREG(info.st_mode)) /* before it is opened: a pipe would wait for who writes to it */
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "This is a pipe, a socket or a device, not a file; give an image file.");
+    if (info.st_size > INPUT_BYTES_MAX)
+        return failure_set(failure, STATUS_TOO_LARGE,
+                           "The file has %lld bytes; an image may have %d (32 MiB).", (long long)info.st_size,
+                           INPUT_BYTES_MAX);
+    return file_read(path, INPUT_BYTES_MAX, failure, out);
 }
 
 void inputs_finish(struct inputs *inputs)

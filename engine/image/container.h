@@ -40,6 +40,21 @@ typedef enum status image_decoder(struct bytes encoded, uint8_t *room, struct fa
                                   struct image_info *info, uint8_t **pixels);
 WARN_UNUSED image_decoder image_decode_png;
 WARN_UNUSED image_decoder image_decode_jpeg;
+/* NULL: the format is not read. */
+image_decoder *image_format_decoder(enum image_format format);
+
+/* Whether a file is of the format by its content, where fixed bytes cannot tell. */
+bool is_bmp(struct bytes encoded);
+bool is_webp(struct bytes encoded);
+bool is_avif(struct bytes encoded);
+bool is_heif(struct bytes encoded);
+bool is_dicom(struct bytes encoded);
+bool is_base64(struct bytes encoded);
+bool is_svg(struct bytes encoded);
+bool is_html(struct bytes encoded);
+bool is_xml(struct bytes encoded);
+bool is_json(struct bytes encoded);
+bool is_text(struct bytes encoded);
 
 /* True when a chest X-ray's bone looks dark and its air bright. Cautious: many inverted ones are not noticed.
  */

@@ -1,12 +1,6 @@
 #include "engine/image/container.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-const char *image_format_name(enum image_format format)
-{
-    return format == IMAGE_PNG ? "png" : format == IMAGE_JPEG ? "jpeg" : "unknown";
-}
 
 const char *image_warning_sentence(enum image_warning bit)
 {
@@ -39,21 +33,6 @@ const char *image_warning_sentence(enum image_warning bit)
     return "";
 }
 
-static bool begins_with(struct bytes encoded, const void *signature, size_t size)
-{
-    size_t common = encoded.size < size ? encoded.size : size;
-    return common && !memcmp(encoded.data, signature, common);
-}
-
-enum image_format image_sniff(struct bytes encoded)
-{
-    static const uint8_t png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
-    static const uint8_t jpeg[] = {0xFF, 0xD8, 0xFF};
-    return begins_with(encoded, png, sizeof png)     ? IMAGE_PNG
-           : begins_with(encoded, jpeg, sizeof jpeg) ? IMAGE_JPEG
-                                                     : IMAGE_UNKNOWN;
-}
-
 enum status image_size_check(uint32_t width, uint32_t height, struct failure *failure)
 {
     if (width > IMAGE_SIDE_MAX || height > IMAGE_SIDE_MAX || (uint64_t)width * height > IMAGE_PIXELS_MAX)
@@ -82,19 +61,11 @@ enum status image_decode_into(struct bytes encoded, uint8_t *room, struct failur
         return failure_set(failure, STATUS_UNPROCESSABLE, "The image is empty: it has 0 bytes.");
     if (encoded.size > INT32_MAX)
         return failure_set(failure, STATUS_TOO_LARGE, "The image file is over 2 GiB.");
+    image_decoder *decode = image_format_decoder(info->format);
+    if (!decode)
+        return image_format_refuse(info->format, failure);
     uint8_t *pixels = NULL;
-    enum status status;
-    switch (info->format) {
-    case IMAGE_PNG:
-        status = image_decode_png(encoded, room, failure, info, &pixels);
-        break;
-    case IMAGE_JPEG:
-        status = image_decode_jpeg(encoded, room, failure, info, &pixels);
-        break;
-    default:
-        status = failure_set(failure, STATUS_UNSUPPORTED_MEDIA,
-                             "The file is neither a PNG nor a JPEG image, the formats supported here.");
-    }
+    enum status status = decode(encoded, room, failure, info, &pixels);
     if (status)
         return status;
     *out = (struct image){info->width, info->height, pixels};

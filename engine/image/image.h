@@ -7,10 +7,7 @@
 #ifndef CXRD_ENGINE_IMAGE_IMAGE_H
 #define CXRD_ENGINE_IMAGE_IMAGE_H
 
-#include "engine/base/memory.h"
-#include "engine/base/status.h"
-
-enum image_format { IMAGE_UNKNOWN, IMAGE_PNG, IMAGE_JPEG };
+#include "engine/image/format.h"
 
 enum { IMAGE_SIDE_MIN = 16, IMAGE_SIDE_MAX = 32768 };
 #define IMAGE_PIXELS_MAX      100000000u /* 100 megapixels */
@@ -56,14 +53,8 @@ struct square {
     uint8_t minimum[3], maximum[3];
 };
 
-/* "png", "jpeg" or "unknown"; static storage. */
-const char *image_format_name(enum image_format format);
 /* One sentence for one bit of enum image_warning; static storage. */
 const char *image_warning_sentence(enum image_warning bit);
-
-/* The format by the file's first bytes, whatever its name says. A file cut off inside its signature still
- * counts as its format; an empty one is IMAGE_UNKNOWN. */
-enum image_format image_sniff(struct bytes encoded);
 
 /* Decodes a PNG (every colour type, depth and interlacing) or a JPEG (8 bits, grey or colour, baseline or
  * progressive) to 8-bit RGB. Samples of 16 bits become (v - min) / (max - min) * 255 truncated, min and max
@@ -77,9 +68,9 @@ enum image_format image_sniff(struct bytes encoded);
  * IMAGE_WARNING_LOOSE.
  *
  * *info is always written: as much as was known when decoding ended, zeros for the rest. Fails with
- * UNSUPPORTED_MEDIA (not a PNG or JPEG, or a kind of JPEG not read), TOO_LARGE (a side over IMAGE_SIDE_MAX or
- * over IMAGE_PIXELS_MAX), UNPROCESSABLE (empty, truncated, damaged, a side under IMAGE_SIDE_MIN). Release
- * with image_finish. */
+ * UNSUPPORTED_MEDIA (another format, which the sentence names, or a kind of JPEG not read), TOO_LARGE (a side
+ * over IMAGE_SIDE_MAX or over IMAGE_PIXELS_MAX), UNPROCESSABLE (empty, truncated, damaged, a side under
+ * IMAGE_SIDE_MIN). Release with image_finish. */
 WARN_UNUSED enum status image_decode(struct bytes encoded, struct failure *failure, struct image *out,
                                      struct image_info *info);
 /* As image_decode, with the pixels in `room`: IMAGE_PIXEL_BYTES_MAX bytes that stay the caller's. A JPEG's

@@ -1,4 +1,4 @@
-/* Fuzzes what a request's image goes through: decode, prepare, overlay. PNG checksums are mended
+/* Fuzzes what a request's image goes through: recognition, decode, prepare, overlay. PNG checksums are mended
  * first, or no mutation would get past them. */
 #include "engine/image/overlay.h"
 

@@ -244,6 +244,7 @@ START_TEST(what_is_wrong_is_named)
         {INFER, INPUT("[1]", "\"%s\"") "}", "must have either", 400},
         {INFER, INPUT("[1]", "[\"\"]") "}", "empty", 422},
         {INFER, INPUT("[2]", "[\"%s\",\"AAAA\"]") "}", "Image 1: ", 415},
+        {INFER, INPUT("[1]", "[\"UklGRgABAABXRUJQVlA4IA==\"]") "}", "The file is a WebP image", 415},
         {INFER, INPUT("[1]", "[\"%s\"]") ",\"outputs\":[{\"name\":\"x.logits\"}]}",
          "Unknown output 'x.logits'", 400},
         {INFER, INPUT("[1]", "[\"%s\"]") ",\"outputs\":[{\"name\":\"extra.attention\"}]}", "Unknown output",
