@@ -99,7 +99,7 @@ static enum status read_element(const struct json *value, size_t count, struct f
     }
     char *text = json_text_inside(value);
     if (!text)
-        return bad_input(failure, "must have \"data\" that is text: base64 of PNG or JPEG files.");
+        return bad_input(failure, "must have \"data\" that is text: base64 of image files.");
     if (out->count == count)
         return bad_input(failure, "has more elements than its shape says.");
     enum status status = base64_decode_inside(text, strlen(text), failure, &out->images[out->count]);

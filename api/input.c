@@ -2,6 +2,7 @@
 
 #include "api/base64.h"
 #include "api/multipart.h"
+#include "engine/engine.h"
 
 #include <string.h>
 #include <strings.h>
@@ -18,26 +19,28 @@ static bool is_media(const char *value, const char *type)
 
 enum body_form { BODY_IMAGE, BODY_MULTIPART, BODY_JSON };
 
-/* The form of the body by its Content-Type. */
+/* The form of the body by its Content-Type. Any type of image is a file as it is, and its content decides
+ * what it is; another format is refused by its name before it is sent. */
 static enum status input_form(const struct api_request *request, struct failure *failure, enum body_form *out)
 {
     const char *type = api_request_header(request, "Content-Type");
+    enum image_format format = type ? image_format_by_media_type(type) : IMAGE_UNKNOWN;
     if (type && is_media(type, "multipart/form-data"))
         *out = BODY_MULTIPART;
     else if (type && is_media(type, "application/json"))
         *out = BODY_JSON;
-    else if (type && (is_media(type, "image/png") || is_media(type, "image/jpeg") ||
-                      is_media(type, "application/octet-stream")))
+    else if (type && is_media(type, "application/octet-stream"))
         *out = BODY_IMAGE;
-    else if (type && is_media(type, "application/dicom"))
-        return failure_set(failure, STATUS_UNSUPPORTED_MEDIA,
-                           "DICOM is not read yet; send the picture as PNG or JPEG.");
+    else if (format != IMAGE_UNKNOWN && !strncasecmp(type, "image/", 6))
+        *out = BODY_IMAGE;
+    else if (format != IMAGE_UNKNOWN)
+        return image_format_refuse(format, failure);
     else
         return failure_set(
             failure, STATUS_UNSUPPORTED_MEDIA,
-            "%s is not supported; send multipart/form-data with 'image' parts, image/png, "
-            "image/jpeg, application/octet-stream with a PNG or JPEG in it, or application/json.",
-            type ? "This Content-Type" : "A body without Content-Type");
+            "%s is not supported; send multipart/form-data with 'image' parts, a %s file under "
+            "its own type or application/octet-stream, or application/json.",
+            type ? "This Content-Type" : "A body without Content-Type", image_formats_read().text);
     return STATUS_OK;
 }
 

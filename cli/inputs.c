@@ -3,25 +3,21 @@
 #include "cli/places.h"
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
+#include "engine/engine.h"
 
 #include <errno.h>
 #include <fts.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const char image_endings[] = ".png, .jpg or .jpeg";
 
 static bool is_image_name(const char *name)
 {
-    static const char *const endings[] = {".png", ".jpg", ".jpeg"};
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
-        if (!strcasecmp(dot, endings[i]))
-            return true;
-    return false;
+    return image_format_is_read(image_format_by_ending(name));
 }
 
 /* Why something in a folder is not done. */
@@ -173,7 +169,8 @@ enum status inputs_list(const char *name, char *const *paths, size_t count, cons
     if (!status && *describe(search.skipped, text))
         fprintf(stderr, "cxrd %s: skipped %s.\n", name, text);
     if (!status && !search.inputs.count)
-        status = failure_set(failure, STATUS_BAD_REQUEST, "No image was given or found that can be read.");
+        status = failure_set(failure, STATUS_BAD_REQUEST, "No %s file was given or found.",
+                             image_formats_read().text);
     if (status)
         inputs_finish(&search.inputs);
     else

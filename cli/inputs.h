@@ -4,6 +4,7 @@
 #ifndef CXRD_CLI_INPUTS_H
 #define CXRD_CLI_INPUTS_H
 
+#include "engine/base/memory.h"
 #include "engine/base/status.h"
 
 #include <stdbool.h>

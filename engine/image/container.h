@@ -1,23 +1,64 @@
 /* What stands between a file's bytes and its pixels, one piece a format. Private to engine/image.
  *
- * The PNG decoder checks neither checksums nor the end of the file, follows some lengths on trust and grows
- * its memory with the input, so a walk first proves the container whole and works out the memory it may take.
- * The JPEG decoder does all this itself.
+ * The PNG decoder checks neither checksums nor the end of the file and follows some lengths on trust, so a
+ * walk first proves the container whole. The JPEG decoder does all this itself.
  */
 #ifndef CXRD_ENGINE_IMAGE_CONTAINER_H
 #define CXRD_ENGINE_IMAGE_CONTAINER_H
 
 #include "engine/image/image.h"
 
-/* Walks a PNG's chunks (PNG third edition, section 5): order, lengths, checksums, the end. On success *clean
- * holds a PNG of only what pixels need (IHDR, PLTE filled up to 256 entries, one IDAT, IEND; no tRNS), which
- * the caller frees, and *budget the bytes a decoder may allocate. */
-WARN_UNUSED enum status png_inspect(struct bytes encoded, struct failure *failure, struct image_info *info,
-                                    struct buffer *clean, size_t *budget);
+enum png_colour {
+    PNG_GREY = 0,
+    PNG_RGB = 2,
+    PNG_PALETTE = 3,
+    PNG_GREY_ALPHA = 4,
+    PNG_RGB_ALPHA = 6,
+};
+enum { PNG_SIGNATURE_BYTES = 8, PNG_HEADER_BYTES = 13, PNG_PALETTE_BYTES = 3 * 256, PNG_CHUNK_OVERHEAD = 12 };
 
-/* Decodes a JPEG as image_decode_into does; *pixels are RGB rows: room, or what the caller frees. */
-WARN_UNUSED enum status image_decode_jpeg(struct bytes encoded, uint8_t *room, struct failure *failure,
-                                          struct image_info *info, uint8_t **pixels);
+/* A PNG whose container is whole. */
+struct png {
+    uint32_t width, height, depth, colour;
+    bool interlaced, has_palette, has_transparency;
+    uint8_t palette[PNG_PALETTE_BYTES]; /* RGB; entries the file lacks stay black */
+    size_t data_bytes;                  /* of all IDAT chunks */
+    size_t raw_bytes;                   /* of all rows with their filters: what those inflate to */
+};
+
+/* Samples a pixel as stored. */
+uint32_t png_channels(const struct png *png);
+
+/* Walks a PNG's chunks (PNG third edition, section 5): order, lengths, checksums, the end. */
+WARN_UNUSED enum status png_inspect(struct bytes encoded, struct failure *failure, struct image_info *info,
+                                    struct png *out);
+/* "The PNG file is damaged: WHAT. Export it again.": UNPROCESSABLE. */
+WARN_UNUSED enum status png_damaged(struct failure *failure, const char *what);
+
+/* Decodes one format as image_decode_into does; *pixels are RGB rows: room, or what the caller frees. */
+typedef enum status image_decoder(struct bytes encoded, uint8_t *room, struct failure *failure,
+                                  struct image_info *info, uint8_t **pixels);
+WARN_UNUSED image_decoder image_decode_png;
+WARN_UNUSED image_decoder image_decode_jpeg;
+/* NULL: the format is not read. */
+image_decoder *image_format_decoder(enum image_format format);
+
+/* Whether a file is of the format by its content, where fixed bytes cannot tell. */
+bool is_bmp(struct bytes encoded);
+bool is_webp(struct bytes encoded);
+bool is_avif(struct bytes encoded);
+bool is_heif(struct bytes encoded);
+bool is_dicom(struct bytes encoded);
+bool is_base64(struct bytes encoded);
+bool is_svg(struct bytes encoded);
+bool is_html(struct bytes encoded);
+bool is_xml(struct bytes encoded);
+bool is_json(struct bytes encoded);
+bool is_text(struct bytes encoded);
+
+/* True when a chest X-ray's bone looks dark and its air bright. Cautious: many inverted ones are not noticed.
+ */
+bool image_looks_inverted(const struct image *image);
 
 /* Refuses sides and areas out of bounds: TOO_LARGE or UNPROCESSABLE. */
 WARN_UNUSED enum status image_size_check(uint32_t width, uint32_t height, struct failure *failure);

@@ -2,9 +2,11 @@
  * settings of the Pillow that the training pipeline read with. Its versions agree to the bit on grey, 4:4:4,
  * 4:2:2 and 4:2:0.
  *
- * The library goes on past damage with a warning and a guess. Here every warning ends decoding, as errors do:
- * a guessed patch of lung is worse than no answer. Memory: 2 bytes a coefficient, at most 6 a pixel, for
- * files in several scans, 3 a pixel for the result, and rows; the size is checked before any of it is taken.
+ * The library goes on past damage with a warning and a guess. Here such a warning ends decoding, as errors
+ * do: a guessed patch of lung is worse than no answer. Some of its warnings say only that a rule was broken
+ * and that nothing is missing; they become a warning of ours. Memory: 2 bytes a coefficient, at most 6 a
+ * pixel, for files in several scans, 3 a pixel for the result, and rows; the size is checked before any is
+ * taken.
  */
 #include "engine/image/container.h"
 
@@ -17,7 +19,7 @@
 #include <jpeglib.h>
 
 /* Progressive files in use have 6 to 20 scans; each scan costs a pass over all coefficients. */
-enum { SCANS_MAX = 32, MARKER_EXIF = JPEG_APP0 + 1, MARKER_BYTES_MAX = 0xFFFF };
+enum { SCANS_MAX = 32, MARKER_EXIF = JPEG_APP0 + 1, MARKER_JPEG_LS = 0xF7, MARKER_BYTES_MAX = 0xFFFF };
 
 struct decoder {
     struct jpeg_decompress_struct library;
@@ -28,6 +30,7 @@ struct decoder {
     bool has_many_scans;
     struct failure *failure;
     struct image_info *info;
+    struct bytes encoded;
     uint8_t *room, *pixels;
 };
 
@@ -51,10 +54,50 @@ static _Noreturn void on_error(j_common_ptr library)
     longjmp(decoder->stop, 1);
 }
 
+/* True when the bytes that the library has just skipped, up to a marker, are padding: all zeros and FFs.
+ * Others are what is left of a scan whose data were changed, so that its blocks ended too early, or a segment
+ * whose own marker was: of 2,900 scans that damage left too long, the rest of none looked like padding. */
+static bool skipped_padding(const struct decoder *decoder)
+{
+    const struct jpeg_source_mgr *source = decoder->library.src;
+    size_t skipped = (size_t)decoder->errors.msg_parm.i[0];
+    size_t left = source->bytes_in_buffer;
+    if (left > decoder->encoded.size || skipped > decoder->encoded.size - left)
+        return false;
+    const uint8_t *end = decoder->encoded.data + decoder->encoded.size - left;
+    for (const uint8_t *at = end - skipped; at < end; at++)
+        if (*at != 0x00 && *at != 0xFF)
+            return false;
+    return true;
+}
+
+/* True for a warning of a broken rule behind which the pixels are those of a file that keeps it. All others,
+ * and those of later releases, tell of data that are missing or do not fit: the file ends early
+ * (JWRN_JPEG_EOF), a scan does (JWRN_HIT_MARKER), codes do not exist (JWRN_HUFF_BAD_CODE,
+ * JWRN_ARITH_BAD_CODE), scans of a progressive file are missing or repeated (JWRN_BOGUS_PROGRESSION), or
+ * restart markers, with what lay between them (JWRN_MUST_RESYNC). */
+static bool is_harmless(const struct decoder *decoder)
+{
+    switch (decoder->errors.msg_code) {
+    case JWRN_EXTRANEOUS_DATA:
+        return skipped_padding(decoder);
+    case JWRN_NOT_SEQUENTIAL: /* a baseline scan names coefficients or bits; it holds all of them anyway */
+    case JWRN_JFIF_MAJOR:     /* a version of JFIF that nothing follows from */
+    case JWRN_ADOBE_XFORM:    /* a transform that does not exist: YCbCr, which every reader takes it for */
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void on_message(j_common_ptr library, int level)
 {
-    if (level < 0) /* a warning; the others are traces */
+    struct decoder *decoder = library->client_data;
+    if (level >= 0) /* a trace, no warning */
+        return;
+    if (!is_harmless(decoder))
         on_error(library);
+    decoder->info->warnings |= IMAGE_WARNING_LOOSE;
 }
 
 static void on_progress(j_common_ptr library)
@@ -111,6 +154,14 @@ static enum status stop_explain(struct decoder *decoder)
         return unsupported(failure, "Lossless, hierarchical and arithmetic-coded");
     case JERR_FRACT_SAMPLE_NOTIMPL:
         return unsupported(failure, "Fractionally subsampled");
+    case JERR_UNKNOWN_MARKER:
+        if (decoder->library.unread_marker == MARKER_JPEG_LS)
+            return unsupported(failure, "JPEG-LS (lossless)");
+        return damaged(failure, decoder->part);
+    case JWRN_EXTRANEOUS_DATA:
+        return damaged(failure, "bytes lie in it that belong to nothing, as where data were changed or lost");
+    case JWRN_MUST_RESYNC:
+        return damaged(failure, "a restart marker and what lies before it are missing");
     case JERR_SOF_DUPLICATE:
         return damaged(failure, "it has more than one frame");
     default:
@@ -133,14 +184,14 @@ static enum status header_check(struct decoder *decoder)
     return image_size_check(library->image_width, library->image_height, decoder->failure);
 }
 
-static enum status file_decode(struct decoder *decoder, struct bytes encoded)
+static enum status file_decode(struct decoder *decoder)
 {
     struct jpeg_decompress_struct *library = &decoder->library;
     decoder->part = "its headers are not valid";
     jpeg_create_decompress(library);
     library->progress = &decoder->progress;
     jpeg_save_markers(library, MARKER_EXIF, MARKER_BYTES_MAX);
-    jpeg_mem_src(library, encoded.data, encoded.size);
+    jpeg_mem_src(library, decoder->encoded.data, decoder->encoded.size);
     jpeg_read_header(library, TRUE);
     enum status status = header_check(decoder);
     if (status)
@@ -162,23 +213,26 @@ static enum status file_decode(struct decoder *decoder, struct bytes encoded)
 }
 
 /* Apart from its caller, so that no variable of its own changes between setjmp and longjmp. */
-static enum status file_decode_guarded(struct decoder *decoder, struct bytes encoded)
+static enum status file_decode_guarded(struct decoder *decoder)
 {
     if (setjmp(decoder->stop))
         return stop_explain(decoder);
-    return file_decode(decoder, encoded);
+    return file_decode(decoder);
 }
 
 enum status image_decode_jpeg(struct bytes encoded, uint8_t *room, struct failure *failure,
                               struct image_info *info, uint8_t **pixels)
 {
-    struct decoder decoder = {
-        .progress.progress_monitor = on_progress, .failure = failure, .info = info, .room = room};
+    struct decoder decoder = {.progress.progress_monitor = on_progress,
+                              .failure = failure,
+                              .info = info,
+                              .encoded = encoded,
+                              .room = room};
     decoder.library.err = jpeg_std_error(&decoder.errors);
     decoder.library.client_data = &decoder;
     decoder.errors.error_exit = on_error;
     decoder.errors.emit_message = on_message;
-    enum status status = file_decode_guarded(&decoder, encoded);
+    enum status status = file_decode_guarded(&decoder);
     jpeg_destroy_decompress(&decoder.library);
     if (status == STATUS_OK)
         *pixels = decoder.pixels;

@@ -7,10 +7,7 @@
 #ifndef CXRD_ENGINE_IMAGE_IMAGE_H
 #define CXRD_ENGINE_IMAGE_IMAGE_H
 
-#include "engine/base/memory.h"
-#include "engine/base/status.h"
-
-enum image_format { IMAGE_UNKNOWN, IMAGE_PNG, IMAGE_JPEG };
+#include "engine/image/format.h"
 
 enum { IMAGE_SIDE_MIN = 16, IMAGE_SIDE_MAX = 32768 };
 #define IMAGE_PIXELS_MAX      100000000u /* 100 megapixels */
@@ -23,7 +20,10 @@ enum image_warning {
     IMAGE_WARNING_ALPHA = 1 << 1,     /* transparency was dropped, not composited */
     IMAGE_WARNING_ROTATION = 1 << 2,  /* an EXIF orientation is present and was not applied */
     IMAGE_WARNING_ANIMATION = 1 << 3, /* an animated PNG: only its default image was read */
-    IMAGE_WARNING_END = 1 << 4
+    IMAGE_WARNING_LOOSE = 1 << 4,     /* a JPEG that breaks a rule of its standard, but not its pixels */
+    IMAGE_WARNING_OUTLIERS = 1 << 5,  /* RESCALED, and a few extreme samples took most of the range */
+    IMAGE_WARNING_INVERTED = 1 << 6,  /* bone looks dark and air bright; it was read as stored */
+    IMAGE_WARNING_END = 1 << 7
 };
 
 /* RGB interleaved, 3 bytes a pixel, rows from the top; pixels is owned. */
@@ -54,19 +54,14 @@ struct square {
     uint8_t minimum[3], maximum[3];
 };
 
-/* "png", "jpeg" or "unknown"; static storage. */
-const char *image_format_name(enum image_format format);
 /* One sentence for one bit of enum image_warning; static storage. */
 const char *image_warning_sentence(enum image_warning bit);
-
-/* The format by the file's first bytes, whatever its name says. A file cut off inside its signature still
- * counts as its format; an empty one is IMAGE_UNKNOWN. */
-enum image_format image_sniff(struct bytes encoded);
 
 /* What a file's header says of its size, to judge the work it will be; no check of anything. Zeros when it
  * does not say. */
 void image_peek(struct bytes encoded, uint32_t *width, uint32_t *height);
-/* True when by its header an image has more pixels than any film: it takes a second or more, and 0.3 GB. */
+/* True when by its header an image has more pixels than any film, or may have: it takes a second or more, and
+ * 0.3 GB. */
 bool image_is_large(struct bytes encoded);
 
 /* Decodes a PNG (every colour type, depth and interlacing) or a JPEG (8 bits, grey or colour, baseline or
@@ -74,14 +69,16 @@ bool image_is_large(struct bytes encoded);
  * over the whole image and all its colour channels; alpha is dropped; EXIF orientation is not applied. Pixels
  * equal Pillow's to the bit.
  *
- * Any damage to a PNG is noticed by its checksums. A JPEG has none: missing data and markers out of place are
- * noticed; most changed bits are not, because they still read as codes and the decoder soon falls into step
- * again, nor is a progressive file that lost its last scans and was closed properly.
+ * Any damage to a PNG is noticed by its checksums, that of its zlib stream included. A JPEG has none: missing
+ * data, markers out of place and bytes left over that are no padding are noticed; most changed bits are not,
+ * because they still read as codes and the decoder soon falls into step again, nor is a progressive file that
+ * lost its last scans and was closed properly. A JPEG that only breaks a rule of its standard is read, with
+ * IMAGE_WARNING_LOOSE.
  *
  * *info is always written: as much as was known when decoding ended, zeros for the rest. Fails with
- * UNSUPPORTED_MEDIA (not a PNG or JPEG, or a kind of JPEG not read), TOO_LARGE (a side over IMAGE_SIDE_MAX or
- * over IMAGE_PIXELS_MAX), UNPROCESSABLE (empty, truncated, damaged, a side under IMAGE_SIDE_MIN). Release
- * with image_finish. */
+ * UNSUPPORTED_MEDIA (another format, which the sentence names, or a kind of JPEG not read), TOO_LARGE (a side
+ * over IMAGE_SIDE_MAX or over IMAGE_PIXELS_MAX), UNPROCESSABLE (empty, truncated, damaged, a side under
+ * IMAGE_SIDE_MIN). Release with image_finish. */
 WARN_UNUSED enum status image_decode(struct bytes encoded, struct failure *failure, struct image *out,
                                      struct image_info *info);
 /* As image_decode, with the pixels in `room`: IMAGE_PIXEL_BYTES_MAX bytes that stay the caller's. A JPEG's

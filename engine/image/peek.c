@@ -34,5 +34,7 @@ bool image_is_large(struct bytes encoded)
 {
     uint32_t width, height;
     image_peek(encoded, &width, &height);
+    if (!width && image_sniff(encoded) == IMAGE_JPEG)
+        return true; /* what a decoder may find behind strange bytes is not known */
     return (uint64_t)width * height > IMAGE_LARGE_PIXELS;
 }

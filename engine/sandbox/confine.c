@@ -8,8 +8,8 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-/* The hungriest image of IMAGE_PIXELS_MAX, an interlaced PNG of 16-bit RGB and alpha: its rows, for which the
- * decoder asks up to twice the room, the whole image and a pass of it take 28 bytes a pixel. */
+/* The hungriest image of IMAGE_PIXELS_MAX is an interlaced PNG of 16-bit RGB and alpha: its rows, for which
+ * the decoder asks twice the room, the whole image and a pass of it take 28 bytes a pixel. */
 #define MEMORY_BYTES_MAX ((rlim_t)3 << 30)
 
 static enum status limit_resources(uint32_t cpu_s, struct failure *failure)

@@ -133,7 +133,7 @@ static bool makes_sense(const struct outcome *outcome)
     for (const char *at = sentence; *at; at++)
         if (*at < ' ' || *at > '~')
             return false;
-    if (outcome->info.format > IMAGE_JPEG || outcome->info.warnings >= IMAGE_WARNING_END)
+    if (outcome->info.format >= IMAGE_FORMATS || outcome->info.warnings >= IMAGE_WARNING_END)
         return false;
     switch (outcome->failure.status) {
     case STATUS_OK:

@@ -1,5 +1,5 @@
-/* Fuzzes what a request's image goes through: decode, prepare, overlay. PNG checksums are mended first, or no
- * mutation would get past them. */
+/* Fuzzes what a request's image goes through: recognition, decode, prepare, overlay. PNG checksums are mended
+ * first, or no mutation would get past them. */
 #include "engine/image/overlay.h"
 
 #include <stdlib.h>
@@ -14,6 +14,46 @@ enum { AREA_MAX = 1 << 18 };
 static uint32_t read_big(const uint8_t *at)
 {
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+/* Where byte `place` of all IDAT chunks' data together is; NULL behind their end. */
+static uint8_t *data_byte(uint8_t *png, size_t size, size_t place)
+{
+    for (size_t at = 8; size - at >= 12 && read_big(png + at) <= size - at - 12;
+         at += 12 + read_big(png + at)) {
+        if (memcmp(png + at + 4, "IDAT", 4) != 0)
+            continue;
+        if (place < read_big(png + at))
+            return png + at + 8 + place;
+        place -= read_big(png + at);
+    }
+    return NULL;
+}
+
+/* The checksum behind the compressed pixels. */
+static void pixels_mend(uint8_t *png, size_t size)
+{
+    enum { HEAD_BYTES = 2, INFLATED_MAX = 1 << 22 };
+    uint8_t inflated[4096], *byte;
+    size_t place = HEAD_BYTES;
+    uLong checksum = adler32(0, NULL, 0);
+    z_stream stream = {0};
+    int result = inflateInit2(&stream, -MAX_WBITS);
+    while (result == Z_OK && stream.total_out < INFLATED_MAX) {
+        if (!stream.avail_in && (byte = data_byte(png, size, place++))) {
+            stream.next_in = byte;
+            stream.avail_in = 1;
+        }
+        stream.next_out = inflated;
+        stream.avail_out = sizeof inflated;
+        result = inflate(&stream, Z_NO_FLUSH);
+        checksum = adler32_z(checksum, inflated, sizeof inflated - stream.avail_out);
+    }
+    place = HEAD_BYTES + stream.total_in;
+    inflateEnd(&stream);
+    for (int shift = 24; result == Z_STREAM_END && shift >= 0 && (byte = data_byte(png, size, place));
+         place++, shift -= 8)
+        *byte = (uint8_t)(checksum >> shift);
 }
 
 static void checksums_mend(uint8_t *png, size_t size)
@@ -68,8 +108,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(copy, data, size);
     struct bytes encoded = {copy, size};
     enum image_format format = image_sniff(encoded);
-    if (format == IMAGE_PNG && size > 8)
+    if (format == IMAGE_PNG && size > 8) {
+        pixels_mend(copy, size);
         checksums_mend(copy, size);
+    }
     struct failure failure;
     struct image image;
     struct image_info info;

@@ -5,9 +5,11 @@ import base64
 import collections
 import json
 import math
+import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -191,6 +193,26 @@ class BadInput(Predict):
         ]
         self.refused(422, "/predict", "image/jpeg", photo[: len(photo) // 2])
         self.assertEqual(len(set(sentences)), len(sentences), sentences)
+
+    def test_the_command_names_what_it_cannot_read(self):
+        """Each file fails alone, in a line with its path; folders are searched for every ending of a format that is read."""
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            (folder / "empty.png").write_bytes(b"")
+            (folder / "pointer.jpg").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+            os.mkfifo(folder / "pipe")
+            for name in ("a.jfif", "b.JPE", "c.pjpeg"):
+                (folder / name).write_bytes(JPEG.read_bytes())
+            done = subprocess.run([BINARY, "predict", "--model", MODEL, "--format", "csv", folder, folder / "pipe"],
+                                  capture_output=True, text=True, timeout=100)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertEqual({pathlib.Path(line.split(",")[0]).name for line in done.stdout.splitlines()[1:]}, {"a.jfif", "b.JPE"})
+            said = dict(line.removeprefix(f"cxrd predict: {folder}/").split(": ", 1) for line in done.stderr.splitlines()
+                        if line.startswith("cxrd predict: "))
+            self.assertEqual(set(said), {"empty.png", "pointer.jpg", "pipe"}, done.stderr)
+            self.assertIn("0 bytes", said["empty.png"])
+            self.assertIn("git lfs pull", said["pointer.jpg"])
+            self.assertIn("a pipe", said["pipe"])
 
     def test_files_cut_off_anywhere_are_refused(self):
         for path in (PNG, JPEG):

@@ -37,7 +37,7 @@ BEGIN {
     only["openssl"]          = "engine/base/sha256.c"
     only["jpeglib.h"]        = "engine/image/decode_jpeg.c"
     only["seccomp.h"]        = "engine/sandbox/confine.c tests/unit/sandbox/"
-    only["stb_image.h"]      = "engine/image/decode.c"
+    only["stb_image.h"]      = "engine/image/decode_png.c"
     only["vulkan"]           = "engine/gpu/"
     only["yaml.h"]           = "engine/base/yaml_json.c"
     only["zip.h"]            = "engine/checkpoint/"

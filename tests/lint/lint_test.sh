@@ -92,7 +92,7 @@ forbidden engine/base/file.c '#include <cjson/cJSON.h>' 'only in engine/base/jso
 forbidden api/part.c '#include "cJSON.h"' 'only in engine/base/json.c'
 forbidden engine/image/decode.c '#include <jpeglib.h>' 'only in engine/image/decode_jpeg.c'
 forbidden engine/sandbox/pool.c '#include <seccomp.h>' 'only in engine/sandbox/confine.c'
-forbidden engine/image/resize.c '#include <stb/stb_image.h>' 'only in engine/image/decode.c'
+forbidden engine/image/resize.c '#include <stb/stb_image.h>' 'only in engine/image/decode_png.c'
 forbidden engine/kernels/part.c '#include <vulkan/vulkan.h>' 'only in engine/gpu/'
 forbidden engine/kernels/part.c '#include <vulkan/vulkan_core.h>' 'only in engine/gpu/'
 forbidden engine/weights/part.c '#include <zip.h>' 'only in engine/checkpoint/'

@@ -269,6 +269,41 @@ START_TEST(bad_images_have_their_own_answers)
 }
 END_TEST
 
+/* Whatever the request calls it, the content decides. */
+START_TEST(media_types_of_images_are_taken)
+{
+    static const char *const types[] = {"image/png",
+                                        "image/x-png",
+                                        "image/jpg",
+                                        "image/pjpeg",
+                                        "IMAGE/JPEG; q=1",
+                                        "image/webp",
+                                        "application/octet-stream"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        run("/predict?attention=none", types[i], png);
+        ck_assert_msg(call.response.code == 200, "%s: %s", types[i], call_detail(&call));
+        call_end(&call);
+    }
+}
+END_TEST
+
+START_TEST(files_of_other_kinds_are_named_in_every_form)
+{
+    static const char sentence[] =
+        "The file is a WebP image, which is not read here; send the picture as PNG or JPEG.";
+    const struct bytes webp = {(const uint8_t *)"RIFF\0\1\0\0WEBPVP8 ", 16};
+    struct buffer buffer;
+    refused("/predict", "image/jpeg", webp, 415, sentence);
+    refused("/predict", "application/octet-stream", webp, 415, sentence);
+    refused("/predict", FORM, form(&buffer, 1, webp, "attention", "none"), 415, sentence);
+    refused("/predict", "application/json", TEXT("{\"images\":[{\"data\":\"UklGRgABAABXRUJQVlA4IA==\"}]}"),
+            415, sentence);
+    refused("/predict", "application/pdf", png, 415, "a PDF document"); /* before it is sent */
+    refused("/predict", "image/other", png, 415, "a PNG or JPEG file under its own type");
+    buffer_finish(&buffer);
+}
+END_TEST
+
 START_TEST(bad_requests_name_what_is_wrong)
 {
     refused("/predict", NULL, png, 415, "without Content-Type");
@@ -357,6 +392,8 @@ int main(void)
     tcase_add_test(cases, pictures_are_paid_for);
     tcase_add_test(cases, an_image_that_fails_among_several_fails_alone);
     tcase_add_test(cases, bad_images_have_their_own_answers);
+    tcase_add_test(cases, media_types_of_images_are_taken);
+    tcase_add_test(cases, files_of_other_kinds_are_named_in_every_form);
     tcase_add_test(cases, bad_requests_name_what_is_wrong);
     tcase_add_test(cases, bad_json_is_refused);
     tcase_add_test(cases, thresholds_and_models_can_be_chosen);

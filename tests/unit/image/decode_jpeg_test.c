@@ -1,32 +1,4 @@
-#include "tests/unit/image/support.h"
-
-enum { DHT = 0xC4, SOF0 = 0xC0, SOF2 = 0xC2, SOS = 0xDA, DQT = 0xDB };
-
-/* Offset of the marker, from the segments' lengths up to the first scan. */
-static size_t segment_find(struct bytes jpeg, uint8_t marker)
-{
-    for (size_t at = 2; at + 4 <= jpeg.size; at += 2 + ((size_t)jpeg.data[at + 2] << 8 | jpeg.data[at + 3]))
-        if (jpeg.data[at + 1] == marker)
-            return at;
-    ck_abort_msg("no marker %x", marker);
-    return 0;
-}
-
-/* `jpeg` with [at, at + size) replaced by `count` copies of `with`. */
-static struct buffer spliced(struct bytes jpeg, size_t at, size_t size, struct bytes with, size_t count)
-{
-    struct buffer out = {.maximum = 1 << 24};
-    bool fits = buffer_append(&out, jpeg.data, at);
-    for (size_t i = 0; i < count; i++)
-        fits = fits && buffer_append(&out, with.data, with.size);
-    ck_assert(fits && buffer_append(&out, jpeg.data + at + size, jpeg.size - at - size));
-    return out;
-}
-
-static size_t segment_size(struct bytes jpeg, size_t at)
-{
-    return 2 + ((size_t)jpeg.data[at + 2] << 8 | jpeg.data[at + 3]);
-}
+#include "tests/unit/image/jpeg_bytes.h"
 
 static void segment_repeated_refused(struct bytes jpeg, uint8_t marker, size_t count, const char *words)
 {
@@ -106,13 +78,15 @@ START_TEST(bad_fields_are_refused)
     patched_refused(DHT, 4, 0x22, STATUS_UNPROCESSABLE, "headers");
     patched_refused(DHT, 10, 255, STATUS_UNPROCESSABLE, "headers");
     patched_refused(DHT, 3, 18, STATUS_UNPROCESSABLE, "damaged");
+    patched_refused(DHT, 0, 0x7F, STATUS_UNPROCESSABLE, "belong to nothing");
+    patched_refused(SOF0, 1, 0xF7, STATUS_UNSUPPORTED_MEDIA, "JPEG-LS");
     patched_refused(DQT, 4, 0x05, STATUS_UNPROCESSABLE, "headers");
     patched_refused(DQT, 4, 0x10, STATUS_UNPROCESSABLE, "headers");
     patched_refused(SOS, 4, 4, STATUS_UNPROCESSABLE, "headers");
     patched_refused(SOS, 5, 77, STATUS_UNPROCESSABLE, "headers");
     patched_refused(SOS, 6, 0x33, STATUS_UNPROCESSABLE, "image data");
-    patched_refused(DQT, 1, 0x01, STATUS_UNPROCESSABLE, "headers");
-    patched_refused(DQT, 0, 0, STATUS_UNPROCESSABLE, "headers");
+    patched_refused(DQT, 1, 0x01, STATUS_UNPROCESSABLE, "belong to nothing");
+    patched_refused(DQT, 0, 0, STATUS_UNPROCESSABLE, "belong to nothing");
 }
 END_TEST
 

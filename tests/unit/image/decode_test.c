@@ -20,6 +20,7 @@ static const struct {
     {"grey_baseline", 1, 0},
     {"grey_progressive", 1, 0},
     {"grey_rotated", 1, IMAGE_WARNING_ROTATION},
+    {"grey_restarts", 1, 0},
     {"colour_444", 3, 0},
     {"colour_444_progressive", 3, 0},
     {"colour_422", 3, 0},
@@ -112,12 +113,13 @@ END_TEST
 
 START_TEST(what_is_no_image_is_refused)
 {
-    static const char text[] = "This text was renamed to chest.png.", gif[] = "GIF89a\1\0\1\0";
+    static const char text[] = "This text was renamed to chest.png.";
+    static const uint8_t noise[] = {0xFF, 3, 0x80, 0, 1, 2, 3, 4, 5, 6, 7, 8};
     decode_refused((struct bytes){NULL, 0}, STATUS_UNPROCESSABLE, "empty");
-    decode_refused((struct bytes){(const uint8_t *)text, sizeof text}, STATUS_UNSUPPORTED_MEDIA,
-                   "PNG nor a JPEG");
-    decode_refused((struct bytes){(const uint8_t *)gif, sizeof gif}, STATUS_UNSUPPORTED_MEDIA,
-                   "PNG nor a JPEG");
+    decode_refused((struct bytes){(const uint8_t *)text, sizeof text - 1}, STATUS_UNSUPPORTED_MEDIA,
+                   "The file is plain text, which is not read here; send the picture as PNG or JPEG.");
+    decode_refused((struct bytes){noise, sizeof noise}, STATUS_UNSUPPORTED_MEDIA,
+                   "The file is of no kind that is known here; send the picture as PNG or JPEG.");
     struct bytes cmyk = sample_read("cmyk.jpg");
     decode_refused(cmyk, STATUS_UNSUPPORTED_MEDIA, "CMYK");
     sample_free(cmyk);
@@ -156,14 +158,13 @@ static long peak_memory_kib(void)
     return usage.ru_maxrss;
 }
 
-/* 64 x 64 pixels are 4160 bytes of rows; the second stream is small enough to reach the decoder. */
+/* 64 x 64 pixels are 4160 bytes of rows; the second stream is small enough to be inflated. */
 START_TEST(inflation_bombs_stay_within_the_budget)
 {
     static const size_t inflated[] = {258u << 20, 50u << 20, 4159};
-    static const char *const words[] = {"do not fit its size", "cannot be decoded", "cannot be decoded"};
     struct buffer png = png_constant(64, 64, 0, inflated[_i]);
     long before = peak_memory_kib();
-    decode_refused((struct bytes){png.data, png.size}, STATUS_UNPROCESSABLE, words[_i]);
+    decode_refused((struct bytes){png.data, png.size}, STATUS_UNPROCESSABLE, "do not fit its size");
     ck_assert_int_lt(peak_memory_kib() - before, 16 << 10);
     buffer_finish(&png);
 }
@@ -189,11 +190,8 @@ START_TEST(constant_images_decode)
 }
 END_TEST
 
-START_TEST(names_and_sentences_exist)
+START_TEST(warnings_have_sentences)
 {
-    ck_assert_str_eq(image_format_name(IMAGE_PNG), "png");
-    ck_assert_str_eq(image_format_name(IMAGE_JPEG), "jpeg");
-    ck_assert_str_eq(image_format_name(IMAGE_UNKNOWN), "unknown");
     for (int bit = 1; bit < IMAGE_WARNING_END; bit <<= 1)
         ck_assert_uint_gt(strlen(image_warning_sentence((enum image_warning)bit)), 20);
 }
@@ -209,7 +207,7 @@ int main(void)
                             sizes_out_of_bounds_are_refused,
                             inflation_bombs_stay_within_the_budget,
                             constant_images_decode,
-                            names_and_sentences_exist};
+                            warnings_have_sentences};
     size_t loops[] = {PNG_COUNT, JPEG_COUNT, 5, 1, 1, 1, 3, 1, 1};
     return run_cases("image/decode", tests, loops, 9);
 }

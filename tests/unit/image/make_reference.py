@@ -210,6 +210,7 @@ def write_jpegs():
         "grey_baseline": (grey, {}),
         "grey_progressive": (grey, {"progressive": True}),
         "grey_rotated": (grey, {"exif": exif(3)}),
+        "grey_restarts": (grey, {"restart_marker_blocks": 5}),
         "colour_444": (rgb, {"subsampling": 0}),
         "colour_422": (rgb, {"subsampling": 1}),
         "colour_420": (rgb, {"subsampling": 2}),

@@ -45,6 +45,71 @@ static void refused(struct buffer *png, const char *words)
     buffer_finish(png);
 }
 
+/* The chunk's own checksum is right: only that of the stream within it tells, and is cut off the second time.
+ */
+START_TEST(checksum_of_the_pixels_counts)
+{
+    struct buffer data = deflate_constant(0, 33 * 32);
+    data.data[data.size - 1] ^= 1;
+    for (size_t cut = 0; cut <= 4; cut += 4) {
+        struct buffer png = png_begin(32, 32, 8, 0);
+        png_add_chunk(&png, "IDAT", data.data, data.size - cut);
+        png_add_chunk(&png, "IEND", NULL, 0);
+        decode_refused((struct bytes){png.data, png.size}, STATUS_UNPROCESSABLE, "checksum does not match");
+        buffer_finish(&png);
+    }
+    buffer_finish(&data);
+}
+END_TEST
+
+/* 32 x 32 pixels of grey whose stream lies in `count` chunks; `extra` bytes of the last are not its. */
+static struct buffer png_split(struct buffer *data, size_t count, size_t extra)
+{
+    struct buffer png = png_begin(32, 32, 8, 0);
+    ck_assert(buffer_append(data, "extra", extra));
+    for (size_t i = 0, at = 0; i < count; i++) {
+        size_t end = data->size * (i + 1) / count;
+        png_add_chunk(&png, "IDAT", data->data + at, end - at);
+        at = end;
+    }
+    png_add_chunk(&png, "IEND", NULL, 0);
+    return png;
+}
+
+START_TEST(pixels_may_lie_in_many_chunks)
+{
+    static const size_t counts[] = {1, 2, 5, 100}; /* of the last most are empty */
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        struct failure failure = {0};
+        struct image image = {0};
+        struct image_info info;
+        struct buffer data = deflate_constant(0, 33 * 32), png = png_split(&data, counts[i], 0);
+        ck_assert_int_eq(image_decode((struct bytes){png.data, png.size}, &failure, &image, &info),
+                         STATUS_OK);
+        image_finish(&image);
+        buffer_finish(&png);
+        buffer_finish(&data);
+    }
+}
+END_TEST
+
+/* A byte too few or too many, inflated or behind the stream, in its chunk or in one of its own. */
+START_TEST(pixels_that_do_not_fit_the_size_are_refused)
+{
+    static const struct {
+        int inflated;
+        size_t extra, chunks;
+    } cases[] = {{-1, 0, 1}, {1, 0, 1}, {1, 0, 40}, {0, 1, 1}, {0, 1, 100}, {0, 5, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buffer data = deflate_constant(0, (size_t)(33 * 32 + cases[i].inflated));
+        struct buffer png = png_split(&data, cases[i].chunks, cases[i].extra);
+        decode_refused((struct bytes){png.data, png.size}, STATUS_UNPROCESSABLE, "do not fit its size");
+        buffer_finish(&png);
+        buffer_finish(&data);
+    }
+}
+END_TEST
+
 START_TEST(chunks_out_of_place_are_refused)
 {
     struct buffer data = deflate_constant(0, 33 * 32), png;
@@ -132,8 +197,14 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = {any_flipped_byte_is_found,         checksum_sentence_names_the_chunk,
-                            chunks_out_of_place_are_refused,   formats_that_do_not_exist_are_refused,
-                            missing_palette_entries_are_black, trailing_bytes_are_ignored};
-    return run_cases("image/png_inspect", tests, NULL, 6);
+    const TTest *tests[] = {any_flipped_byte_is_found,
+                            checksum_sentence_names_the_chunk,
+                            checksum_of_the_pixels_counts,
+                            pixels_may_lie_in_many_chunks,
+                            pixels_that_do_not_fit_the_size_are_refused,
+                            chunks_out_of_place_are_refused,
+                            formats_that_do_not_exist_are_refused,
+                            missing_palette_entries_are_black,
+                            trailing_bytes_are_ignored};
+    return run_cases("image/png_inspect", tests, NULL, 9);
 }

@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-enum { FILES_MAX = 128, THREADS = 4 };
+enum { FILES_MAX = 256, THREADS = 4 };
 
 static struct bytes files[FILES_MAX];
 static size_t file_count;
