@@ -30,8 +30,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Descriptors are numbered from the lowest free one on, and the process never has so many at once. */
-enum { BACKLOG = 1024, HOST_BYTES_MAX = 256, DESCRIPTORS_MAX = 1 << 16, STACK_BYTES = 1 << 20 };
+/* Descriptors are numbered from the lowest free one on: the library's are among the first few for each thread
+ * and so many others. */
+enum {
+    BACKLOG = 1024,
+    HOST_BYTES_MAX = 256,
+    DESCRIPTORS_A_THREAD = 4,
+    OTHER_DESCRIPTORS = 1024,
+    STACK_BYTES = 1 << 20
+};
 
 struct listener {
     struct mg_context *context;
@@ -40,10 +47,11 @@ struct listener {
     pthread_mutex_t taking;
     sem_t placed; /* posted once the library has our socket */
     int port;
-    int ours;                    /* the listening socket */
-    int place;                   /* the library's descriptor that is one of ours; -1: not yet */
-    int dead;                    /* a socket whose other end is closed */
-    bool taken[DESCRIPTORS_MAX]; /* our own descriptors of connections */
+    int ours;        /* the listening socket */
+    int place;       /* the library's descriptor that is one of ours; -1: not yet */
+    int dead;        /* a socket whose other end is closed */
+    int descriptors; /* how many there may be at once */
+    bool *taken;     /* [descriptors]: our own, of connections */
 };
 
 /* The port of a socket of the internet at its own end, -1 for everything else. */
@@ -63,7 +71,7 @@ static int port_of(int descriptor)
  */
 static int find_socket(const struct listener *listener, int port, bool listens)
 {
-    for (int descriptor = 0; descriptor < DESCRIPTORS_MAX; descriptor++) {
+    for (int descriptor = 0; descriptor < listener->descriptors; descriptor++) {
         int listening = 0;
         socklen_t size = sizeof listening;
         if (!listener->taken[descriptor] &&
@@ -82,7 +90,7 @@ static int take_socket(struct listener *listener)
     pthread_mutex_lock(&listener->taking);
     int theirs = find_socket(listener, listener->port, false);
     int ours = theirs < 0 ? -1 : fcntl(theirs, F_DUPFD_CLOEXEC, 0);
-    if (ours >= DESCRIPTORS_MAX || (ours >= 0 && dup2(listener->dead, theirs) < 0)) {
+    if (ours >= listener->descriptors || (ours >= 0 && dup2(listener->dead, theirs) < 0)) {
         shutdown(theirs, SHUT_RDWR);
         close(ours);
         ours = -1;
@@ -258,12 +266,15 @@ enum status listener_start(const struct listener_options *options, struct failur
     if (status)
         return status;
     struct listener *listener = memory_allocate(1, sizeof *listener);
-    *listener = (struct listener){.serve = options->serve,
-                                  .argument = options->context,
-                                  .port = port_of(ours),
-                                  .ours = ours,
-                                  .place = -1,
-                                  .dead = -1};
+    *listener =
+        (struct listener){.serve = options->serve,
+                          .argument = options->context,
+                          .descriptors = (int)options->threads * DESCRIPTORS_A_THREAD + OTHER_DESCRIPTORS,
+                          .port = port_of(ours),
+                          .ours = ours,
+                          .place = -1,
+                          .dead = -1};
+    listener->taken = memory_allocate((size_t)listener->descriptors, sizeof *listener->taken);
     pthread_mutex_init(&listener->taking, NULL);
     sem_init(&listener->placed, 0, 0);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
@@ -296,6 +307,7 @@ void listener_stop(struct listener **handle)
     close(listener->ours);
     if (listener->dead >= 0)
         close(listener->dead);
+    free(listener->taken);
     sem_destroy(&listener->placed);
     pthread_mutex_destroy(&listener->taking);
     free(listener);
