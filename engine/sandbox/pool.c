@@ -196,18 +196,25 @@ static bool is_image(const struct image_info *info)
            info->height <= IMAGE_SIDE_MAX && (uint64_t)info->width * info->height <= IMAGE_PIXELS_MAX;
 }
 
-/* Has the slot's child decode its input. A child that died of something else before is replaced first. */
+/* Has the slot's child decode its input. A child that died of something else before is replaced first, and so
+ * is one that dies while it starts: neither has to do with the image. */
 static enum status child_decode(struct image_pool *pool, size_t slot, size_t size, uint64_t until_ns,
                                 struct failure *failure, enum answer *answer, struct outcome *out)
 {
     const int *channel = &pool->slots[slot].channel;
     struct job job = {size};
+    struct failure start = {0};
     *answer = ANSWER_UNREAD;
     for (int attempt = 0; attempt < ATTEMPTS_MAX && *answer == ANSWER_UNREAD; attempt++) {
-        if (!channel_is_idle(*channel) && child_renew(pool, slot, ANSWER_UNREAD, failure))
-            return failure->status;
+        start.status = STATUS_OK;
+        if (!channel_is_idle(*channel) && child_renew(pool, slot, ANSWER_UNREAD, &start))
+            continue;
         if (send(*channel, &job, sizeof job, MSG_NOSIGNAL) == sizeof job)
             *answer = channel_wait(*channel, until_ns, out);
+    }
+    if (start.status) {
+        *failure = start;
+        return start.status;
     }
     if (*answer == ANSWER_GIVEN && out->failure.status == STATUS_OK && !is_image(&out->info))
         *answer = ANSWER_NEVER;
