@@ -12,7 +12,6 @@
 #define FORM "multipart/form-data; boundary=b"
 #define PART(disposition, content) \
     "--b\r\nContent-Disposition: form-data; " disposition "\r\n\r\n" content "\r\n"
-#define TEXT_OF(text) ((struct bytes){(const uint8_t *)(text), strlen(text)})
 
 static struct service service;
 static struct call call;
@@ -45,7 +44,7 @@ static void json_answered(const char *format, const char *id)
     size_t room = strlen(format) + strlen(base64) + 1;
     char *text = malloc(room);
     snprintf(text, room, format, base64);
-    call_run(&call, service.api, "POST", "/predict?attention=none", "application/json", TEXT_OF(text));
+    call_run(&call, service.api, "POST", "/predict?attention=none", "application/json", TEXT(text));
     ck_assert_msg(call.response.code == 200, "%s: %s", format, call_detail(&call));
     const struct json *image = json_member(json_first(json_member(call.json, "predictions")), "image");
     ck_assert_str_eq(json_text(json_member(image, "id")), id);
@@ -89,7 +88,7 @@ START_TEST(file_names_become_ids)
     form_answered(disposition, escaped);
     struct arena *arena = arena_create();
     char *body = arena_format(arena, PART("name=image; filename=\"%sx\"", "1") "--b--", id);
-    refused(FORM, TEXT_OF(body), 400, "The name of image 0 is longer than 256 bytes");
+    refused(FORM, TEXT(body), 400, "The name of image 0 is longer than 256 bytes");
     arena_destroy(&arena);
 }
 END_TEST
@@ -103,8 +102,8 @@ START_TEST(a_file_under_another_name_is_told_its_own)
     };
     static const char *const lists[] = {"has: file.", "has: heads, file, hat.", "has: file."};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        refused(FORM, TEXT_OF(wrong[i]), 400, "The form field 'file' holds a file; send it as 'image'.");
-        refused(FORM, TEXT_OF(wrong[i]), 400, lists[i]);
+        refused(FORM, TEXT(wrong[i]), 400, "The form field 'file' holds a file; send it as 'image'.");
+        refused(FORM, TEXT(wrong[i]), 400, lists[i]);
     }
     refused(FORM, TEXT(PART("name=\"images[]\"; filename=a", "1") "--b--"), 400, "'images[]' holds a file");
     refused(FORM, TEXT(PART("name=hat", "x") "--b--"), 400, "Unknown option 'hat'");
@@ -147,7 +146,7 @@ START_TEST(long_texts_are_refused)
             char x[8200] = "", body[8400];
             memset(x, 'x', (size_t)(texts[i].longest + more));
             snprintf(body, sizeof body, texts[i].format, x);
-            call_run(&call, service.api, "POST", "/predict", "application/json", TEXT_OF(body));
+            call_run(&call, service.api, "POST", "/predict", "application/json", TEXT(body));
             ck_assert_msg(!strstr(call_detail(&call), texts[i].words) == !more, "%s", call_detail(&call));
             call_end(&call);
         }
@@ -161,7 +160,7 @@ START_TEST(a_body_of_empty_texts_is_refused_at_once)
     while (at < body + SIZE)
         at = stpcpy(at, ",\"\"");
     strcpy(at, "]}");
-    refused("application/json", TEXT_OF(body), 400, "more than 4096 values");
+    refused("application/json", TEXT(body), 400, "more than 4096 values");
     free(body);
 }
 END_TEST
@@ -175,7 +174,7 @@ START_TEST(what_a_request_takes_is_charged)
     length = (size_t)snprintf(json, room, "{\"images\":[{\"data\":\"%s\"}]}", base64);
     call_budget = &budget;
     budget.limit_bytes = 2 * length - 1;
-    refused("application/json", TEXT_OF(json), 503, "as much memory as they may");
+    refused("application/json", TEXT(json), 503, "as much memory as they may");
     budget.limit_bytes = 2 * length + 8000; /* and the answer */
     json_answered("{\"images\":[{\"data\":\"%s\"}]}", "0");
     ck_assert_uint_eq(budget.used_bytes, 0);

@@ -289,15 +289,14 @@ END_TEST
 
 START_TEST(files_of_other_kinds_are_named_in_every_form)
 {
-    static const char sentence[] =
-        "The file is a WebP image, which is not read here; send the picture as PNG or JPEG.";
+    static const char sent[] = "a WebP image, which is not read here; send";
     const struct bytes webp = {(const uint8_t *)"RIFF\0\1\0\0WEBPVP8 ", 16};
+    static const char json[] = "{\"images\":[{\"data\":\"UklGRgABAABXRUJQ\"}]}";
     struct buffer buffer;
-    refused("/predict", "image/jpeg", webp, 415, sentence);
-    refused("/predict", "application/octet-stream", webp, 415, sentence);
-    refused("/predict", FORM, form(&buffer, 1, webp, "attention", "none"), 415, sentence);
-    refused("/predict", "application/json", TEXT("{\"images\":[{\"data\":\"UklGRgABAABXRUJQVlA4IA==\"}]}"),
-            415, sentence);
+    refused("/predict", "image/jpeg", webp, 415, sent);
+    refused("/predict", "application/octet-stream", webp, 415, sent);
+    refused("/predict", FORM, form(&buffer, 1, webp, "attention", "none"), 415, sent);
+    refused("/predict", "application/json", TEXT(json), 415, sent);
     refused("/predict", "application/pdf", png, 415, "a PDF document"); /* before it is sent */
     refused("/predict", "image/other", png, 415, "a PNG or JPEG file under its own type");
     buffer_finish(&buffer);
@@ -343,8 +342,7 @@ START_TEST(bad_json_is_refused)
         {"{\"images\":[{\"data\":\"\"}]} x", "after its end"},
         {"{\"images\":[[[[[[[[[[[]]]]]]]]]]]}", "nested"}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        refused("/predict", "application/json",
-                (struct bytes){(const uint8_t *)wrong[i][0], strlen(wrong[i][0])}, 400, wrong[i][1]);
+        refused("/predict", "application/json", TEXT(wrong[i][0]), 400, wrong[i][1]);
 }
 END_TEST
 

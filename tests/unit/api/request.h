@@ -4,7 +4,9 @@
 #define CXRD_TESTS_UNIT_API_REQUEST_H
 
 #include "api/api.h"
+
 #include "engine/base/json.h"
+#include <string.h>
 
 struct service {
     struct api *api;
@@ -54,6 +56,6 @@ const char *json_names(const struct json *object);
 /* A grey PNG of width x height with a gradient. The caller frees it with free((void *)data). */
 struct bytes picture(uint32_t width, uint32_t height);
 
-#define TEXT(text) ((struct bytes){(const uint8_t *)(text), sizeof(text) - 1})
+#define TEXT(text) ((struct bytes){(const uint8_t *)(text), strlen(text)})
 
 #endif
