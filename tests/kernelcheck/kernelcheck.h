@@ -87,8 +87,8 @@ struct check {
 /* Starts a case, its name in printf's way; the seed of its random numbers is made from the name. */
 void check_case_begin(struct check *check, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* An input of normally distributed numbers around 0; the caller may change `values` until check_run. Arrays
- * belong to the case. */
+/* An input of normally distributed numbers around 0; the caller may change `values` until check_run: to NaN
+ * where the kernel may read and nothing belongs. Arrays belong to the case. */
 struct check_array *check_input(struct check *check, enum element element, size_t count, float deviation);
 /* The same of activations [rows][columns], which are in panels here and lie as the rung wants them on the
  * device. */
@@ -107,8 +107,8 @@ struct check_array *check_output_activations(struct check *check, const char *na
 struct check_array *check_update(struct check *check, const char *name, enum element element, size_t count,
                                  float deviation);
 
-/* Uploads, runs what was recorded, reads back. True when outputs are to be compared: write `expected` then.
- * False in a benchmark, whose time is printed instead. */
+/* Uploads, runs what was recorded and reads back, with one filling after the other. True when outputs are to
+ * be compared: write `expected` then. False in a benchmark, whose time is printed instead. */
 bool check_run(struct check *check, const struct check_work *work);
 
 /* Compares, prints, and frees the arrays. An element's error is |got - expected| / (|expected| + rms of the
