@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Clients that mean no good: hostile_test.py CXRD MODEL [--bad 10000] [--slow 200] [--dropped 2000] [--array-mib 32]
+"""Clients that mean no good: hostile_test.py CXRD MODEL [--bad 10000] [--slow 200] [--dropped 2000] [--array-mib 32] [--minutes M]
 
 All at once: requests that are good ones with something broken, clients that send a byte a second, and connections that are
 dropped at any moment. Meanwhile a good prediction and the probes are answered within a second, and afterwards descriptors,
@@ -11,6 +11,8 @@ import argparse
 import base64
 import collections
 import contextlib
+import gzip
+import itertools
 import json
 import pathlib
 import random
@@ -20,6 +22,7 @@ import socket
 import struct
 import threading
 import time
+import zlib
 
 from service import FORM, ROOT, Service, children, form, in_background, png, wait_until
 
@@ -32,6 +35,26 @@ ANSWER_S_MAX = 1
 def request(kind, body, target="/predict", length=None, extra=b""):
     return (f"POST {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: {kind}\r\n".encode() + extra +
             b"Content-Length: %d\r\n\r\n" % (len(body) if length is None else length) + body)
+
+
+def plane(side):
+    """A PNG of so many pixels a side, each row of one grey: small as a file, large as a picture."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b"".join(b"\0" + bytes((y % 251,)) * side for y in range(side))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)) +
+            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def chunked(kind, body, target, chance):
+    """A request whose body comes in chunks."""
+    head = f"POST {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    while body:
+        size = chance.choice((1, 7, 1000, 100000))
+        head, body = head + b"%x\r\n" % len(body[:size]) + body[:size] + b"\r\n", body[size:]
+    return head + b"0\r\n\r\n"
 
 
 def damaged(data, chance):
@@ -55,7 +78,9 @@ def damaged(data, chance):
 
 
 class Bad:
-    """Good requests of every kind, and how they are broken."""
+    """Good requests of every kind, and how they are broken; and some that are well-formed and greedy."""
+
+    large = plane(6000)
 
     def __init__(self, model):
         text = base64.b64encode(PICTURE).decode()
@@ -68,7 +93,21 @@ class Bad:
 
     def next(self, chance):
         """The bytes to send, and whether the sending side is to be shut behind them."""
-        way = chance.randrange(6)
+        way = chance.randrange(10)
+        if chance.random() < 0.005: # much to draw, and gone before it is drawn
+            return request("image/png", self.large, "/predict?attention=overlay&attention_for=all"), chance.random() < 0.5
+        if way == 6: # chunks that are in order, and such that are not
+            data = chunked(*chance.choice([*self.others, ("image/png", PICTURE, "/predict")]), chance)
+            return (data if chance.random() < 0.5 else damaged(data, chance)), True
+        if way == 7: # packed bodies, whole and damaged
+            kind, body, target = chance.choice(self.others)
+            packed = gzip.compress(body if chance.random() < 0.9 else bytes(40 << 20))
+            return request(kind, packed if chance.random() < 0.5 else damaged(packed, chance), target, extra=b"Content-Encoding: gzip\r\n"), False
+        if way == 8: # refused before the body is read, which goes on coming
+            return request("text/plain", bytes(chance.choice((100, 100000, 3000000))), chance.choice(("/predict", "/nothing"))), False
+        if way == 9: # a second request where the first one's body should be, behind blank lines
+            inner = b"GET /models HTTP/1.1\r\nHost: a\r\n\r\n"
+            return chance.choice((b"\r\n", b"\n\n", b" ")) + request("image/png", inner), False
         if way < 2: # a broken image in a request that is in order
             kind, image = chance.choice(self.images)
             return request(kind, damaged(image, chance), "/predict?attention=" + chance.choice(("none", "overlay"))), False
@@ -191,13 +230,13 @@ def held(process):
             len(list((folder / str(process) / "task").iterdir())), len(family) - 2, kib / 1024)
 
 
-def attack(running, model, bad, slow, dropped):
-    """All of it at once; returns the codes of bad requests and how often slow clients were sent away."""
+def attack(running, model, bad, slow, dropped, seeds):
+    """All of it at once, its chances drawn from `seeds` on; returns the codes of bad requests and how often slow clients were sent away."""
     codes, drip = collections.Counter(), Slow(running, slow)
     drip.start()
-    threads = [in_background(lambda seed=seed: send_bad(running, model, bad // WORKERS, seed, codes))
+    threads = [in_background(lambda seed=seed: send_bad(running, model, bad // WORKERS, seeds + seed, codes))
                for seed in range(WORKERS)]
-    threads.append(in_background(lambda: drop_connections(running, dropped, 1)))
+    threads.append(in_background(lambda: drop_connections(running, dropped, seeds)))
     for thread in threads:
         thread.join()
     drip.ending = True
@@ -244,17 +283,23 @@ def main():
         parser.add_argument(f"--{name}", type=int, default=count)
     parser.add_argument("--memory-mib", type=float, default=8, help="that may be held more than before")
     parser.add_argument("--array-mib", type=int, default=32, help="of a body of empty texts")
+    parser.add_argument("--minutes", type=float, default=0, help="to go on for, again and again")
     arguments = parser.parse_args()
     with Service(arguments.binary, "--log-level", "error", "--head-timeout-ms", "5000", "--body-timeout-ms", "8000",
                  "--decoders", "2", "--threads", str(THREADS), model=arguments.model) as running:
         model = running.get("/models").json["models"][0]["name"]
         for _ in range(3):
             warm(running, THREADS)
-        attack(running, model, arguments.bad // 10, arguments.slow, arguments.dropped // 10) # what is taken once
+        attack(running, model, arguments.bad, arguments.slow, arguments.dropped, 0) # what is taken once
         time.sleep(1)
         before, watch, start = held(running.process.pid), Watch(running), time.monotonic()
         watch.start()
-        codes, sent_away = attack(running, model, arguments.bad, arguments.slow, arguments.dropped)
+        codes, sent_away = attack(running, model, arguments.bad, arguments.slow, arguments.dropped, 100)
+        for seed in itertools.count(200, 100):
+            if time.monotonic() - start > 60 * arguments.minutes:
+                break
+            more_codes, more_away = attack(running, model, arguments.bad, arguments.slow, arguments.dropped, seed)
+            codes, sent_away = codes + more_codes, sent_away + more_away
         seconds = time.monotonic() - start
         watch.ending = True
         watch.join()

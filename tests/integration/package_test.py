@@ -164,7 +164,7 @@ class Seal(Copy):
                 self.assertIn(f"{file}: it is a named pipe, where a file is needed.", done.stderr)
                 (self.folder / file).unlink()
                 shutil.copy(MODEL / file, self.folder)
-        for words in (("predict", "--model", MODEL, pipe), ("inspect", pipe), ("serve", "--model", MODEL, "--config", pipe),
+        for words in (("inspect", pipe), ("serve", "--model", MODEL, "--config", pipe),
                       ("serve", "--model", MODEL, "--api-keys", pipe),
                       ("import", "--backbone", pipe, "--image-size", "192", "--output", self.folder / "new", "--head",
                        f"name=f,kind=findings,weights={pipe}")):
@@ -172,6 +172,9 @@ class Seal(Copy):
                 done = run(*words)
                 self.assertNotEqual(done.returncode, 0)
                 self.assertIn("pipe: it is a named pipe, where a file is needed.", done.stderr)
+        done = run("predict", "--model", MODEL, pipe)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("pipe: this is neither a file nor a folder", done.stderr)
         done = run("predict", "--model", MODEL, "-")
         self.assertEqual(done.returncode, 1)
         self.assertIn("Images are not read from standard input", done.stderr)

@@ -3,6 +3,7 @@
 
 import base64
 import collections
+import csv
 import json
 import math
 import os
@@ -203,16 +204,21 @@ class BadInput(Predict):
             os.mkfifo(folder / "pipe")
             for name in ("a.jfif", "b.JPE", "c.pjpeg"):
                 (folder / name).write_bytes(JPEG.read_bytes())
-            done = subprocess.run([BINARY, "predict", "--model", MODEL, "--format", "csv", folder, folder / "pipe"],
-                                  capture_output=True, text=True, timeout=100)
+            done = subprocess.run([BINARY, "predict", "--model", MODEL, "--format", "csv", folder], capture_output=True, text=True,
+                                  timeout=100)
             self.assertEqual(done.returncode, 1, done.stderr)
-            self.assertEqual({pathlib.Path(line.split(",")[0]).name for line in done.stdout.splitlines()[1:]}, {"a.jfif", "b.JPE"})
-            said = dict(line.removeprefix(f"cxrd predict: {folder}/").split(": ", 1) for line in done.stderr.splitlines()
-                        if line.startswith("cxrd predict: "))
-            self.assertEqual(set(said), {"empty.png", "pointer.jpg", "pipe"}, done.stderr)
+            rows = list(csv.DictReader(done.stdout.splitlines()))
+            self.assertEqual({pathlib.Path(row["image"]).name for row in rows if not row["error"]}, {"a.jfif", "b.JPE"})
+            said = {pathlib.Path(row["image"]).name: row["error"] for row in rows if row["error"]}
+            self.assertEqual(set(said), {"empty.png", "pointer.jpg"}, done.stdout)
             self.assertIn("0 bytes", said["empty.png"])
             self.assertIn("git lfs pull", said["pointer.jpg"])
-            self.assertIn("a pipe", said["pipe"])
+            for name, sentence in said.items():
+                self.assertIn(f"cxrd predict: {folder / name}: {sentence}\n", done.stderr)
+            self.assertIn("skipped", done.stderr)
+            done = subprocess.run([BINARY, "predict", "--model", MODEL, folder / "pipe"], capture_output=True, text=True, timeout=100)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("pipe: this is neither a file nor a folder", done.stderr)
 
     def test_files_cut_off_anywhere_are_refused(self):
         for path in (PNG, JPEG):

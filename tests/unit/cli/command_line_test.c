@@ -257,7 +257,7 @@ START_TEST(every_form_tells_warnings_and_failures)
     static const char warning[] = "asks to be rotated or mirrored";
     ck_assert_int_eq(run("predict --model %s %s more/text.png", package, rotated), 1);
     check_says(output, warning);
-    check_says(output, "more/text.png  failed: The file is neither");
+    check_says(output, "more/text.png  failed: The file is plain text");
     ck_assert_int_eq(run("predict --model %s --format csv --heads risk %s more/text.png", package, rotated),
                      1);
     check_says(output,
