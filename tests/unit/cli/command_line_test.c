@@ -262,13 +262,13 @@ START_TEST(every_form_tells_warnings_and_failures)
                      1);
     check_says(output,
                ",\"The image asks to be rotated or mirrored (EXIF orientation); it was read as stored.\",\n");
-    check_says(output, "\nmore/text.png,,,,,,,,\"The file is neither");
+    check_says(output, "\nmore/text.png,,,,,,,,\"The file is plain text");
     static const char *const forms[] = {"json", "jsonl"};
     for (int i = 0; i < 2; i++) {
         ck_assert_int_eq(run("predict --model %s --format %s %s more/text.png", package, forms[i], rotated),
                          1);
         check_says(output, warning);
-        check_says(output, "\"detail\":\"The file is neither");
+        check_says(output, "\"detail\":\"The file is plain text");
     }
 }
 END_TEST
