@@ -143,7 +143,7 @@ class Lifetime(unittest.TestCase):
             request = in_background(lambda: running.raw(HEAD + b"Content-Length: %d\r\n\r\n" % len(PICTURE) + PICTURE))
             time.sleep(0.3)
             running.process.send_signal(signal.SIGTERM)
-            time.sleep(0.1)
+            time.sleep(0.2)
             self.assertEqual(running.stop(signal.SIGTERM, 5), 128 + signal.SIGTERM)
             self.assertEqual(request.join(), b"")
 
