@@ -67,8 +67,8 @@ static int port_of(int descriptor)
 }
 
 /* The library's first descriptor of a socket at this port that does, or does not, listen; -1 when there is
- * none.
- */
+ * none. The last thing the library does to a connection before it hands it to a thread is to make it
+ * non-blocking: before that it is not found. */
 static int find_socket(const struct listener *listener, int port, bool listens)
 {
     for (int descriptor = 0; descriptor < listener->descriptors; descriptor++) {
@@ -76,7 +76,7 @@ static int find_socket(const struct listener *listener, int port, bool listens)
         socklen_t size = sizeof listening;
         if (!listener->taken[descriptor] &&
             !getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) && listening == listens &&
-            port_of(descriptor) == port)
+            port_of(descriptor) == port && (listens || fcntl(descriptor, F_GETFL) & O_NONBLOCK))
             return descriptor;
     }
     return -1;
@@ -90,8 +90,8 @@ static int take_socket(struct listener *listener)
     pthread_mutex_lock(&listener->taking);
     int theirs = find_socket(listener, listener->port, false);
     int ours = theirs < 0 ? -1 : fcntl(theirs, F_DUPFD_CLOEXEC, 0);
-    if (ours >= listener->descriptors || (ours >= 0 && dup2(listener->dead, theirs) < 0)) {
-        shutdown(theirs, SHUT_RDWR);
+    if (theirs >= 0 && (dup2(listener->dead, theirs) < 0 || ours >= listener->descriptors)) {
+        shutdown(ours, SHUT_RDWR);
         close(ours);
         ours = -1;
     }

@@ -296,12 +296,10 @@ void check_case_end(struct check *check)
     bool good = true;
     if (check->corrupt && !check->bench)
         check_damage(check);
-    for (size_t i = 0; i < check->array_count; i++) {
-        struct check_array *array = check->arrays[i];
-        if (!check->bench && !check_judge(check, array))
-            good = false;
-        array_destroy(array);
-    }
+    for (size_t i = 0; i < check->array_count && !check->bench; i++)
+        good = check_judge(check, check->arrays[i]) && good;
+    for (size_t i = 0; i < check->array_count; i++) /* once all are judged: twins look at each other */
+        array_destroy(check->arrays[i]);
     check->cases++;
     if (good == check->corrupt)
         check->wrong++;
