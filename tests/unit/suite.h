@@ -3,7 +3,26 @@
 #define CXRD_TESTS_UNIT_SUITE_H
 
 #include <check.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* Valgrind has a memory and signals of its own. */
+static inline bool under_valgrind(void)
+{
+    const char *preloaded = getenv("LD_PRELOAD");
+    return preloaded && strstr(preloaded, "vgpreload");
+}
+
+/* Where the address space is the program's own, so that a test can bound it: not under a sanitizer. */
+static inline bool memory_is_native(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return false;
+#else
+    return !under_valgrind();
+#endif
+}
 
 /* Runs them as a suite of that name; gives the program's exit status. */
 static inline int suite_run(const char *name, TCase *cases)

@@ -278,6 +278,7 @@ END_TEST
 int main(void)
 {
     TCase *cases = tcase_create("forms");
+    tcase_set_timeout(cases, 60);
     tcase_add_checked_fixture(cases, begin, end);
     tcase_add_test(cases, file_names_become_ids);
     tcase_add_test(cases, a_file_under_another_name_is_told_its_own);

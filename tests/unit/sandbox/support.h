@@ -11,18 +11,11 @@
 #include <signal.h>
 #include <unistd.h>
 
-/* Valgrind maps code and opens files in the children, which the filter ends. */
-static inline bool under_valgrind(void)
-{
-    const char *preloaded = getenv("LD_PRELOAD");
-    return preloaded && strstr(preloaded, "vgpreload");
-}
-
 static inline struct image_pool *pool_create(struct image_pool_options options)
 {
     struct failure failure = {0};
     struct image_pool *pool = NULL;
-    options.unfiltered |= under_valgrind();
+    options.unfiltered |= under_valgrind(); /* which maps code and opens files in the children */
     enum status status = image_pool_create(&options, &failure, &pool);
     ck_assert_msg(status == STATUS_OK, "%s", failure.sentence);
     return pool;
