@@ -71,6 +71,10 @@ enum status predict_output_begin(struct predict_output *output, struct arena *ar
         return status;
     if (!is_json(output) && output->options.attention == ATTENTION_GRID)
         output->options.attention = ATTENTION_NONE; /* a table has no place for it */
+    if (!is_json(output) && !output->folder && options_draw(&output->options))
+        return failure_set(
+            failure, STATUS_BAD_REQUEST,
+            "Pictures have no place in this form: give --output DIR, or --format json or jsonl.");
     write_opening(output);
     return STATUS_OK;
 }
@@ -125,10 +129,13 @@ static enum status write_pictures(const struct predict_output *output, struct ar
     return status;
 }
 
+/* What stands alone says which model it is of; in one document all share the model's. */
 static enum status write_json(struct predict_output *output, const struct input *input, struct json *object,
                               struct failure *failure)
 {
     enum status status = STATUS_OK;
+    if (output->folder || output->format == PREDICT_JSONL)
+        json_add(object, "model", result_model(output->card));
     char *text = json_print(object, output->folder != NULL);
     if (output->folder)
         status = write_file(output, input, "json", (struct bytes){(uint8_t *)text, strlen(text)}, failure);
@@ -151,7 +158,10 @@ static enum status write_text(struct predict_output *output, const struct input 
     FILE *out = output->folder ? open_memstream(&text, &size) : stdout;
     if (output->folder && csv)
         fputs(predict_csv_head, out);
-    (csv ? predict_write_csv : predict_write_table)(out, &output->options, id, prediction);
+    if (csv)
+        predict_write_csv(out, output->card, &output->options, id, prediction);
+    else
+        predict_write_table(out, &output->options, id, prediction);
     if (!output->folder)
         return STATUS_OK;
     fclose(out);

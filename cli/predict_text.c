@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-const char predict_csv_head[] = "image,head,label,logit,probability,threshold,positive,warnings,error\n";
+const char predict_csv_head[] =
+    "image,head,label,logit,probability,threshold,positive,warnings,error,package_sha256\n";
 
 /* CSV quotes a field that needs it by doubling its quotes (RFC 4180). */
 static void write_quoted(FILE *out, const char *text)
@@ -37,14 +38,14 @@ static void write_warnings(FILE *out, uint32_t warnings)
         putc('"', out);
 }
 
-void predict_write_csv(FILE *out, const struct options *options, const char *id,
-                       const struct prediction *prediction)
+void predict_write_csv(FILE *out, const struct model_card *card, const struct options *options,
+                       const char *id, const struct prediction *prediction)
 {
     if (prediction->failure.status) {
         write_field(out, id);
         fputs(",,,,,,,,", out);
         write_quoted(out, prediction->failure.sentence);
-        putc('\n', out);
+        fprintf(out, ",%s\n", card->package_sha256);
         return;
     }
     for (size_t h = 0; h < prediction->head_count; h++) {
@@ -56,10 +57,14 @@ void predict_write_csv(FILE *out, const struct options *options, const char *id,
             write_field(out, head->head->name);
             putc(',', out);
             write_field(out, head->head->labels[i].name);
-            fprintf(out, ",%.9g,%.9g,%g,%s,", (double)head->logits[i], (double)head->probabilities[i],
-                    threshold, (double)head->probabilities[i] >= threshold ? "true" : "false");
+            fprintf(out, ",%.9g,%.9g,", (double)head->logits[i], (double)head->probabilities[i]);
+            if (head->head->kind == HEAD_FINDINGS)
+                fprintf(out, "%g,%s,", threshold,
+                        (double)head->probabilities[i] >= threshold ? "true" : "false");
+            else
+                fputs(",,", out);
             write_warnings(out, prediction->image.warnings);
-            fputs(",\n", out);
+            fprintf(out, ",,%s\n", card->package_sha256);
         }
     }
 }
@@ -80,7 +85,8 @@ void predict_write_table(FILE *out, const struct options *options, const char *i
         const struct head_prediction *head = &prediction->heads[h];
         for (size_t i = 0; options->heads[h] && i < head->head->label_count; i++) {
             double probability = (double)head->probabilities[i];
-            bool positive = probability >= options_threshold(options, &head->head->labels[i]);
+            bool positive = head->head->kind == HEAD_FINDINGS &&
+                            probability >= options_threshold(options, &head->head->labels[i]);
             fprintf(out, "  %s %-28s %6.3f  %s\n", positive ? "*" : " ", head->head->labels[i].name,
                     probability,
                     head->head->kind == HEAD_RISK && head->head->definition ? head->head->definition : "");

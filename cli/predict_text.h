@@ -10,12 +10,12 @@
 /* The first row of CSV. */
 extern const char predict_csv_head[];
 
-/* Writes an image's rows, one a label of the heads asked for; of an image that failed, one with its error.
- * `id` is plain text. */
-void predict_write_csv(FILE *out, const struct options *options, const char *id,
-                       const struct prediction *prediction);
+/* Writes an image's rows, one a label of the heads asked for; of an image that failed, one with its error. A
+ * risk is a score for ranking: it has no threshold and is not judged. `id` is plain text. */
+void predict_write_csv(FILE *out, const struct model_card *card, const struct options *options,
+                       const char *id, const struct prediction *prediction);
 
-/* The same for people, positive labels marked. */
+/* The same for people, positive findings marked. */
 void predict_write_table(FILE *out, const struct options *options, const char *id,
                          const struct prediction *prediction);
 

@@ -177,7 +177,8 @@ static enum status parse_framing(int minor, struct failure *failure, struct head
     if (lengths)
         return parse_length(length, failure, out);
     if (!codings && !strcmp(out->method, "POST"))
-        return failure_set(failure, STATUS_LENGTH_REQUIRED, "A POST needs a Content-Length.");
+        return failure_set(failure, STATUS_LENGTH_REQUIRED,
+                           "A POST needs a Content-Length, or its body in chunks.");
     return STATUS_OK;
 }
 

@@ -126,19 +126,18 @@ static enum status predict(struct engine *engine, const struct api_request *requ
     return status;
 }
 
-/* Warnings have no place in tensors: the answer has a parameter for each image that has some. */
-static void add_warnings(struct json *root, struct arena *arena, const struct prediction *predictions,
-                         size_t count)
+/* What has no place in tensors: which package answered, and a parameter for each image that has warnings. */
+static void add_parameters(struct json *root, struct arena *arena, const struct model_card *card,
+                           const struct prediction *predictions, size_t count)
 {
-    struct json *parameters = NULL;
+    struct json *parameters = json_add(root, "parameters", json_object());
+    json_add_text(parameters, "package_sha256", card->package_sha256);
     for (size_t i = 0; i < count; i++) {
         const char *text = "";
         for (uint32_t bit = 1; bit < IMAGE_WARNING_END; bit <<= 1)
             if (predictions[i].image.warnings & bit)
                 text = arena_format(arena, *text ? "%s %s" : "%s%s", text,
                                     image_warning_sentence((enum image_warning)bit));
-        if (*text && !parameters)
-            parameters = json_add(root, "parameters", json_object());
         if (*text)
             json_add_text(parameters, arena_format(arena, "warnings_%zu", i), text);
     }
@@ -175,7 +174,7 @@ static enum status respond_predictions(const struct api_request *request, struct
     json_add_text(root, "model_version", card->version);
     if (asked->id)
         json_add_text(root, "id", asked->id);
-    add_warnings(root, arena, predictions, asked->count);
+    add_parameters(root, arena, card, predictions, asked->count);
     struct json *outputs = json_add(root, "outputs", json_array());
     for (size_t i = 0; i < tensors->count && !status; i++) {
         status = tensor_data(arena, &tensors->items[i], predictions, failure, &data[i]);

@@ -145,6 +145,12 @@ struct arena *arena_create_within(struct budget *budget)
 
 enum status arena_charge(struct arena *arena, size_t bytes, struct failure *failure)
 {
+    if (arena->budget && bytes > arena->budget->limit_bytes - arena->charged_bytes)
+        return failure_set(
+            failure, STATUS_TOO_LARGE,
+            "The request needs more memory than the service may hold for all requests (%zu MiB); "
+            "send fewer or smaller images, or ask for less.",
+            arena->budget->limit_bytes >> 20);
     if (arena->budget && !budget_take(arena->budget, bytes))
         return failure_set(
             failure, STATUS_BUSY,

@@ -57,7 +57,8 @@ void *arena_allocate(struct arena *arena, size_t count, size_t size);
 char *arena_copy_text(struct arena *arena, const char *text, size_t length);
 char *arena_format(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* For memory whose size a client chose: `size` bytes, not zeroed, counted against the arena's budget. Fails
- * with BUSY beyond the budget, OUT_OF_MEMORY where the machine has none. */
+ * with BUSY beyond what the budget has left, TOO_LARGE beyond the whole of it, OUT_OF_MEMORY where the
+ * machine has none. */
 WARN_UNUSED enum status arena_take(struct arena *arena, size_t size, struct failure *failure, void **out);
 /* Makes `*memory`, which arena_take gave or is NULL, `size` bytes, no less than before; it may move. Fails as
  * arena_take, with *memory as it was. */
@@ -66,7 +67,7 @@ WARN_UNUSED enum status arena_grow(struct arena *arena, size_t size, struct fail
  * is left alone. */
 void arena_drop(struct arena *arena, const void *memory);
 /* Counts `bytes` of this request that live elsewhere (decoded pixels, a parsed document, pictures) against
- * the arena's budget until arena_refund or the arena's end. Fails with BUSY beyond the budget. */
+ * the arena's budget until arena_refund or the arena's end. Fails with BUSY and TOO_LARGE as arena_take. */
 WARN_UNUSED enum status arena_charge(struct arena *arena, size_t bytes, struct failure *failure);
 void arena_refund(struct arena *arena, size_t bytes);
 void arena_destroy(struct arena **arena);

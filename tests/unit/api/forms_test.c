@@ -174,12 +174,13 @@ START_TEST(what_a_request_takes_is_charged)
     length = (size_t)snprintf(json, room, "{\"images\":[{\"data\":\"%s\"}]}", base64);
     call_budget = &budget;
     budget.limit_bytes = 2 * length - 1;
-    refused("application/json", TEXT(json), 503, "as much memory as they may");
+    refused("application/json", TEXT(json), 413, "more memory than the service may hold");
     budget.limit_bytes = 2 * length + 8000; /* and the answer */
     json_answered("{\"images\":[{\"data\":\"%s\"}]}", "0");
     ck_assert_uint_eq(budget.used_bytes, 0);
     budget.limit_bytes = png.size + 500;
-    refused("image/png", png, 503, "as much memory as they may"); /* the answer is more than that */
+    refused("image/png", png, 413,
+            "more memory than the service may hold"); /* the answer is more than that */
     free(json);
 }
 END_TEST
@@ -265,7 +266,7 @@ START_TEST(gzip_that_is_damaged_or_a_bomb_is_refused)
     }
     struct budget budget = {.limit_bytes = small.size + png.size - 1};
     call_budget = &budget;
-    ck_assert_int_eq(coded("gzip", small), 503);
+    ck_assert_int_eq(coded("gzip", small), 413);
     call_end(&call);
     ck_assert_uint_eq(budget.used_bytes, 0);
     free(zeros);

@@ -176,8 +176,11 @@ START_TEST(an_arena_holds_what_its_budget_allows)
     ck_assert(!arena_take(arena, 600, &failure, &memory));
     memset(memory, 1, 600);
     ck_assert(!arena_charge(arena, 300, &failure));
-    ck_assert_int_eq(arena_charge(arena, 101, &failure), STATUS_BUSY);
-    ck_assert_int_eq(arena_take(arena, SIZE_MAX, &failure, &memory), STATUS_BUSY);
+    ck_assert_int_eq(arena_charge(arena, 101, &failure), STATUS_TOO_LARGE);
+    ck_assert(budget_take(&budget, 50)); /* by others */
+    ck_assert_int_eq(arena_charge(arena, 51, &failure), STATUS_BUSY);
+    budget_give(&budget, 50);
+    ck_assert_int_eq(arena_take(arena, SIZE_MAX, &failure, &memory), STATUS_TOO_LARGE);
     arena_refund(arena, 300);
     ck_assert(!arena_charge(arena, 400, &failure));
     arena_allocate(arena, 10000, 1); /* small memory is not counted */

@@ -179,9 +179,13 @@ END_TEST
 
 START_TEST(csv_has_a_row_a_label)
 {
+    ck_assert_int_eq(run("predict --model %s --format csv --attention png a.png", package), 2);
+    check_says(errors, "Pictures have no place in this form");
     ck_assert_int_eq(run("predict --model %s --format csv --heads findings,risk a.png", package), 0);
-    check_says(output, "image,head,label,logit,probability,threshold,positive,warnings,error\n");
+    check_says(output,
+               "image,head,label,logit,probability,threshold,positive,warnings,error,package_sha256\n");
     check_says(output, "\na.png,risk,Label 0,");
+    check_says(output, ",,,,,"); /* a risk is not judged */
     size_t lines = 0;
     for (const char *at = output; (at = strchr(at, '\n')); at++)
         lines++;
@@ -261,7 +265,7 @@ START_TEST(every_form_tells_warnings_and_failures)
     ck_assert_int_eq(run("predict --model %s --format csv --heads risk %s more/text.png", package, rotated),
                      1);
     check_says(output,
-               ",\"The image asks to be rotated or mirrored (EXIF orientation); it was read as stored.\",\n");
+               ",\"The image asks to be rotated or mirrored (EXIF orientation); it was read as stored.\",,");
     check_says(output, "\nmore/text.png,,,,,,,,\"The file is plain text");
     static const char *const forms[] = {"json", "jsonl"};
     for (int i = 0; i < 2; i++) {
