@@ -186,6 +186,8 @@ static void answer(struct exchange *exchange, struct failure *failure)
     api_handle(exchange->context->api, request, &exchange->response);
     hold_back(&exchange->response);
     send_response(exchange);
+    if (!exchange->reuse && connection_pending(exchange->connection).size)
+        connection_linger(exchange->connection); /* a further request that is not to be answered */
 }
 
 bool exchange_run(const struct exchange_context *context, struct connection *connection, bool first)
