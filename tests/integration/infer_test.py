@@ -142,11 +142,12 @@ class Infer(unittest.TestCase):
         images = [IMAGES[0], (MODEL / "samples/nodule_16bit.png").read_bytes()]
         said = self.service.post("/predict?attention=none", "image/png", images[1]).json["predictions"][0]["image"]["warnings"]
         self.assertEqual(len(said), 1)
+        package = self.service.get("/models").json["models"][0]["package_sha256"]
         for binary_in in (False, True):
             document, _ = self.infer(images, binary_in, parameters={"binary_data_output": binary_in})
-            self.assertEqual(document["parameters"], {"warnings_1": said[0]})
+            self.assertEqual(document["parameters"], {"package_sha256": package, "warnings_1": said[0]})
         document, _ = self.infer(images[:1])
-        self.assertNotIn("parameters", document)
+        self.assertEqual(document["parameters"], {"package_sha256": package})
 
     def test_metadata_describes_what_comes(self):
         metadata = self.service.get(f"{self.target}/versions/{self.model['version']}").json
