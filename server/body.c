@@ -131,11 +131,12 @@ enum status body_read(struct connection *connection, const struct head *head,
                       const struct body_limits *limits, struct arena *arena, struct failure *failure,
                       struct bytes *out)
 {
+    static const uint8_t nothing;
     bool chunked = head->framing == BODY_CHUNKED;
     struct buffer buffer = {.maximum = chunked ? API_BODY_BYTES_MAX : head->body_bytes};
     struct reading reading = {connection, limits, arena, &buffer};
     enum status status =
         chunked ? read_chunks(&reading, failure) : read_bytes(&reading, head->body_bytes, failure);
-    *out = (struct bytes){buffer.data, buffer.size};
+    *out = (struct bytes){buffer.data ? buffer.data : &nothing, buffer.size};
     return status;
 }

@@ -125,14 +125,12 @@ static void refuse(struct exchange *exchange, const struct failure *failure)
 static enum status read_body(struct exchange *exchange, struct failure *failure)
 {
     const struct exchange_context *context = exchange->context;
-    if (exchange->head.framing == BODY_NONE)
-        return STATUS_OK;
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
     const struct bytes interim = {(const uint8_t *)go_on, sizeof go_on - 1};
     const struct body_limits limits = {.deadline_ns = deadline_after(context->body_timeout_ms),
                                        .timeout_ms = context->body_timeout_ms,
                                        .pause_ms = context->head_timeout_ms};
-    if (exchange->head.expects_continue)
+    if (exchange->head.expects_continue && exchange->head.framing != BODY_NONE)
         (void)connection_write(exchange->connection, limits.deadline_ns, interim, (struct bytes){0});
     registry_begin(exchange->connection->registry, exchange->connection->seat, ACTIVITY_READING);
     uint64_t start_ns = clock_now_ns();
