@@ -176,9 +176,10 @@ void service_leave_gate(struct api *api, struct api_response *response)
 enum status service_weigh(struct api *api, struct api_response *response, bool draws,
                           const struct bytes *images, size_t count, struct failure *failure)
 {
-    bool heavy = draws;
-    for (size_t i = 0; i < count && !heavy; i++)
-        heavy = image_is_large(images[i]);
+    uint64_t work = 0;
+    for (size_t i = 0; i < count; i++)
+        work += image_work(images[i]);
+    bool heavy = draws || work > IMAGE_LARGE_WORK;
     assert(!response->heavy);
     response->heavy = heavy && gate_enter(&api->heavy_gate);
     return heavy == response->heavy ? STATUS_OK : service_busy(failure);

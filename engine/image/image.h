@@ -11,7 +11,7 @@
 
 enum { IMAGE_SIDE_MIN = 16, IMAGE_SIDE_MAX = 32768 };
 #define IMAGE_PIXELS_MAX      100000000u /* 100 megapixels */
-#define IMAGE_LARGE_PIXELS    20000000u  /* see image_is_large */
+#define IMAGE_LARGE_WORK      20000000u  /* see image_is_large */
 #define IMAGE_PIXEL_BYTES_MAX ((size_t)IMAGE_PIXELS_MAX * 3)
 
 /* Bits of image_info.warnings: what a reader of the result should know about the picture. */
@@ -60,8 +60,10 @@ const char *image_warning_sentence(enum image_warning bit);
 /* What a file's header says of its size, to judge the work it will be; no check of anything. Zeros when it
  * does not say. */
 void image_peek(struct bytes encoded, uint32_t *width, uint32_t *height);
-/* True when by its header an image has more pixels than any film, or may have: it takes a second or more, and
- * 0.3 GB. */
+/* The work that decoding a file will be, in pixels: as many as its header says, a quarter of those for each
+ * scan of a JPEG with more than four, and IMAGE_PIXELS_MAX for a JPEG whose size is not found. */
+uint64_t image_work(struct bytes encoded);
+/* True when that is more than any film is: it takes a second or more, and 0.3 GB. */
 bool image_is_large(struct bytes encoded);
 
 /* Decodes a PNG (every colour type, depth and interlacing) or a JPEG (8 bits, grey or colour, baseline or
@@ -88,12 +90,14 @@ WARN_UNUSED enum status image_decode_into(struct bytes encoded, uint8_t *room, s
 void image_finish(struct image *image);
 
 /* Pillow's 8-bit bicubic resize to width x height, of which only the crop_width x crop_height pixels at
- * (crop_x, crop_y) are computed, into out [crop_height][crop_width][3]. Equal to Pillow's to the bit. */
+ * (crop_x, crop_y) are computed, into out [crop_height][crop_width][3]. Equal to Pillow's to the bit. Fails
+ * with OUT_OF_MEMORY. */
 struct resize {
     uint32_t width, height; /* of the whole resized image */
     uint32_t crop_x, crop_y, crop_width, crop_height;
 };
-void image_resize(const struct image *image, const struct resize *resize, uint8_t *out);
+WARN_UNUSED enum status image_resize(const struct image *image, const struct resize *resize,
+                                     struct failure *failure, uint8_t *out);
 
 /* Resizes the short side to `side` (the long side to floor(side * long / short)), crops the centre and
  * measures each channel's range. *region says which part of the original the square shows. Fails with

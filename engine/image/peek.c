@@ -1,7 +1,17 @@
 #include "engine/image/container.h"
 
+#include <string.h>
+
+/* A segment with a length behind its marker, as libjpeg reads them: frames and tables, application data,
+ * comments. It takes other markers for having none, or refuses them. */
+static bool has_length(uint8_t marker)
+{
+    return (marker >= 0xC0 && marker <= 0xCF) || marker == 0xDB || marker == 0xDD ||
+           (marker >= 0xE0 && marker <= 0xEF) || marker == 0xFE;
+}
+
 /* The frame header of a JPEG (ISO/IEC 10918-1, annex B): markers are followed by their length up to the first
- * of those that hold the size. */
+ * of those that hold the size. 0 where anything else is met: the decoder may find its frame elsewhere. */
 static uint64_t peek_jpeg(struct bytes encoded)
 {
     for (size_t at = 2; at + 9 <= encoded.size && encoded.data[at] == 0xFF;) {
@@ -10,12 +20,26 @@ static uint64_t peek_jpeg(struct bytes encoded)
             at++;
             continue;
         }
-        bool frame = marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC;
+        if (!has_length(marker))
+            return 0;
+        bool frame = marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC;
         if (frame)
             return (uint64_t)read_u16(encoded.data + at + 7) << 32 | read_u16(encoded.data + at + 5);
         at += 2 + (size_t)read_u16(encoded.data + at + 2);
     }
     return 0;
+}
+
+/* The scans of a JPEG, each of which goes through the whole image, by their markers: no fewer than there are.
+ */
+static size_t count_scans(struct bytes encoded)
+{
+    static const uint8_t marker[] = {0xFF, 0xDA};
+    size_t count = 0;
+    for (const uint8_t *at = encoded.data, *end = at + encoded.size;
+         (at = memmem(at, (size_t)(end - at), marker, sizeof marker)); at += sizeof marker)
+        count++;
+    return count;
 }
 
 void image_peek(struct bytes encoded, uint32_t *width, uint32_t *height)
@@ -30,11 +54,21 @@ void image_peek(struct bytes encoded, uint32_t *width, uint32_t *height)
     *height = (uint32_t)size;
 }
 
-bool image_is_large(struct bytes encoded)
+uint64_t image_work(struct bytes encoded)
 {
+    enum { USUAL_SCANS = 4 }; /* cost about as much as all else that is done to a pixel */
     uint32_t width, height;
     image_peek(encoded, &width, &height);
-    if (!width && image_sniff(encoded) == IMAGE_JPEG)
-        return true; /* what a decoder may find behind strange bytes is not known */
-    return (uint64_t)width * height > IMAGE_LARGE_PIXELS;
+    uint64_t pixels = (uint64_t)width * height;
+    if (image_sniff(encoded) != IMAGE_JPEG)
+        return pixels;
+    if (!pixels)
+        return IMAGE_PIXELS_MAX;
+    size_t scans = count_scans(encoded);
+    return scans > USUAL_SCANS ? pixels * scans / USUAL_SCANS : pixels;
+}
+
+bool image_is_large(struct bytes encoded)
+{
+    return image_work(encoded) > IMAGE_LARGE_WORK;
 }

@@ -41,7 +41,11 @@ enum status image_prepare(const struct image *image, uint32_t side, struct failu
     resize.crop_x = centre_offset(resize.width, side);
     resize.crop_y = centre_offset(resize.height, side);
     struct square square = {.side = side, .pixels = memory_allocate((size_t)side * side, 3)};
-    image_resize(image, &resize, square.pixels);
+    enum status status = image_resize(image, &resize, failure, square.pixels);
+    if (status) {
+        square_finish(&square);
+        return status;
+    }
     range_measure(&square);
     int constant = 0;
     for (int c = 0; c < 3; c++)

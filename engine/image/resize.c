@@ -110,7 +110,8 @@ static void column_resize(const uint8_t *rows, size_t row_bytes, const int32_t *
         out[x] = pixel_round(sums[x]);
 }
 
-void image_resize(const struct image *image, const struct resize *resize, uint8_t *out)
+enum status image_resize(const struct image *image, const struct resize *resize, struct failure *failure,
+                         uint8_t *out)
 {
     assert(resize->crop_x + resize->crop_width <= resize->width);
     assert(resize->crop_y + resize->crop_height <= resize->height);
@@ -120,7 +121,15 @@ void image_resize(const struct image *image, const struct resize *resize, uint8_
     struct span last = down.spans[down.count - 1];
     uint32_t first_row = down.spans[0].first, row_count = last.first + last.size - first_row;
     size_t row_bytes = (size_t)resize->crop_width * CHANNELS, source_bytes = (size_t)image->width * CHANNELS;
-    uint8_t *rows = memory_allocate((size_t)row_count * row_bytes, 1);
+    uint8_t *rows = malloc((size_t)row_count * row_bytes); /* up to 50 MB for what a client sent */
+    if (!rows) {
+        taps_finish(&down);
+        taps_finish(&across);
+        return failure_set(
+            failure, STATUS_OUT_OF_MEMORY,
+            "There is no memory left to resize the image; try again in a moment, or send it to "
+            "another service.");
+    }
     int32_t *sums = memory_allocate(row_bytes, sizeof *sums);
 
     const uint8_t *source = image->pixels + first_row * source_bytes;
@@ -137,4 +146,5 @@ void image_resize(const struct image *image, const struct resize *resize, uint8_
     free(rows);
     taps_finish(&down);
     taps_finish(&across);
+    return STATUS_OK;
 }

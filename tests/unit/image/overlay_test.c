@@ -278,9 +278,37 @@ START_TEST(a_header_tells_an_images_size)
 }
 END_TEST
 
+/* What hides a JPEG's size from whoever only looks for it is taken for the most there can be. */
+START_TEST(work_is_not_hidden)
+{
+    static const uint8_t hiding[][2] = {{0xFF, 0x01}, {0xFF, 0xD0}, {0xFF, 0x00}, {0xFF, 0xD8}};
+    struct bytes file = sample_read("grey_baseline.jpg");
+    uint32_t width, height;
+    image_peek(file, &width, &height);
+    ck_assert_uint_eq(image_work(file), (uint64_t)width * height);
+    for (size_t i = 0; i < sizeof hiding / sizeof *hiding; i++) {
+        uint8_t *hidden = memory_allocate(file.size + 2, 1);
+        memcpy(hidden, file.data, 2);
+        memcpy(hidden + 2, hiding[i], 2);
+        memcpy(hidden + 4, file.data + 2, file.size - 2);
+        ck_assert_uint_eq(image_work((struct bytes){hidden, file.size + 2}), IMAGE_PIXELS_MAX);
+        ck_assert(image_is_large((struct bytes){hidden, file.size + 2}));
+        free(hidden);
+    }
+    uint8_t *scans = memory_allocate(file.size + 200, 1);
+    memcpy(scans, file.data, file.size);
+    for (size_t i = 0; i < 100; i++)
+        memcpy(scans + file.size + 2 * i, "\xFF\xDA", 2);
+    ck_assert_uint_ge(image_work((struct bytes){scans, file.size + 200}), 25 * (uint64_t)width * height);
+    free(scans);
+    sample_free(file);
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *tests[] = {written_png_decodes_to_the_same_pixels,
+    const TTest *tests[] = {work_is_not_hidden,
+                            written_png_decodes_to_the_same_pixels,
                             png_over_the_buffer_bound_fails,
                             peak_is_the_centre_of_its_patch_in_original_pixels,
                             region_rounds_to_whole_pixels,
