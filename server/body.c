@@ -4,7 +4,7 @@
 #include <time.h>
 
 /* FIRST_BYTES: of memory for a body before any of it is there. A chunk's size has 8 digits at most. */
-enum { FIRST_BYTES = 64 << 10, CHUNK_DIGITS_MAX = 8, ROOM_TRIES = 5, ROOM_PAUSE_MS = 20 };
+enum { FIRST_BYTES = 64 << 10, CHUNK_DIGITS_MAX = 8, ROOM_TRIES = 25, ROOM_PAUSE_MS = 20 };
 
 struct reading {
     struct connection *connection;
@@ -13,15 +13,16 @@ struct reading {
     struct buffer *out; /* its maximum: what the body can come to */
 };
 
-/* Makes the buffer hold `size` bytes. Where requests hold all they may, the slowest that is still being sent
- * gives way. */
+/* Makes the buffer hold `size` bytes. Where requests hold all they may, a slower one that is still being sent
+ * gives way, and what it held is waited for. */
 static enum status grow(struct reading *reading, size_t size, struct failure *failure)
 {
     struct buffer *out = reading->out;
     void *data = out->data;
     enum status status = arena_grow(reading->arena, size, failure, &data);
     for (int try = 0; status == STATUS_BUSY && try < ROOM_TRIES; try++) {
-        registry_end_slowest_reader(reading->connection->registry);
+        if (!registry_end_slower_reader(reading->connection->registry, reading->connection->seat))
+            break;
         nanosleep(&(struct timespec){.tv_nsec = ROOM_PAUSE_MS * 1000000}, NULL);
         status = arena_grow(reading->arena, size, failure, &data);
     }
@@ -41,6 +42,10 @@ static enum status read_exactly(struct reading *reading, uint8_t *to, size_t siz
         return failure_set(failure, STATUS_REQUEST_TIMEOUT,
                            "The body did not arrive within %.1f s, or stopped coming.",
                            reading->limits->timeout_ms / 1e3);
+    if (receipt == RECEIPT_ENDED &&
+        registry_was_ended(reading->connection->registry, reading->connection->seat))
+        return failure_set(failure, STATUS_BUSY,
+                           "The body came too slowly to be kept while others waited for room.");
     if (receipt == RECEIPT_ENDED)
         return failure_set(failure, STATUS_BAD_REQUEST, "The body ended before all of it had arrived.");
     return STATUS_OK;

@@ -12,13 +12,16 @@
 /* The slowest is not judged by its first moments. FULL_MS: how long a service may be full before it says so.
  */
 enum { GRACE_MS = 250, TICK_MS = 20, FULL_MS = 2000 };
+/* Speed is that of the last moments: who stops after a fast beginning is slow. */
+static const uint64_t window_ns = 1000000000;
 
 struct seat {
     bool taken, ended;
     int socket;
     enum activity activity;
-    uint64_t since_ns; /* the activity began */
-    uint64_t bytes;    /* since then */
+    uint64_t since_ns;        /* the activity began */
+    uint64_t window_since_ns; /* the window of `bytes` began; `before` are those of the one before */
+    uint64_t bytes, before;
 };
 
 struct registry {
@@ -31,13 +34,35 @@ struct registry {
     struct seat *seats;
 };
 
-static double bytes_a_second(const struct seat *seat, uint64_t now_ns)
+static void begin(struct seat *seat, enum activity activity)
 {
-    return (double)seat->bytes / ((double)(now_ns - seat->since_ns) / 1e9);
+    seat->activity = activity;
+    seat->since_ns = seat->window_since_ns = clock_now_ns();
+    seat->bytes = seat->before = 0;
+}
+
+/* Begins another window when the one before is over. */
+static void move_window(struct seat *seat, uint64_t now_ns)
+{
+    uint64_t elapsed_ns = now_ns - seat->window_since_ns;
+    if (elapsed_ns < window_ns)
+        return;
+    seat->before = elapsed_ns < 2 * window_ns ? seat->bytes : 0;
+    seat->bytes = 0;
+    seat->window_since_ns = now_ns;
+}
+
+/* Over this window and the one before, as far as the activity goes back. */
+static double bytes_a_second(struct seat *seat, uint64_t now_ns)
+{
+    move_window(seat, now_ns);
+    bool is_first = seat->window_since_ns == seat->since_ns;
+    uint64_t over_ns = now_ns - seat->window_since_ns + (is_first ? 1 : window_ns);
+    return (double)(seat->bytes + seat->before) / ((double)over_ns / 1e9);
 }
 
 /* True when `a` goes before `b`. */
-static bool goes_first(const struct seat *a, const struct seat *b, uint64_t now_ns)
+static bool goes_first(struct seat *a, struct seat *b, uint64_t now_ns)
 {
     if (a->activity != b->activity &&
         (a->activity <= ACTIVITY_LINGERING || b->activity <= ACTIVITY_LINGERING))
@@ -61,8 +86,8 @@ static void end(struct registry *registry, struct seat *seat)
     shutdown(seat->socket, SHUT_RDWR);
 }
 
-/* Ends one connection, of those that are being read when only these may go. */
-static bool end_one(struct registry *registry, bool only_readers)
+/* The connection that goes first, of those that are being read when only these may go; NULL when none may. */
+static struct seat *find_first(struct registry *registry, bool only_readers)
 {
     struct seat *first = NULL;
     uint64_t now_ns = clock_now_ns();
@@ -72,16 +97,15 @@ static bool end_one(struct registry *registry, bool only_readers)
             (!first || goes_first(seat, first, now_ns)))
             first = seat;
     }
-    if (first)
-        end(registry, first);
     return first;
 }
 
 /* One thread is kept for who comes next: those that were ended count as gone. */
 static void make_room(struct registry *registry)
 {
-    while (registry->taken - registry->ended >= registry->count && end_one(registry, false))
-        ;
+    struct seat *first;
+    while (registry->taken - registry->ended >= registry->count && (first = find_first(registry, false)))
+        end(registry, first);
 }
 
 /* Makes room again and again while the registry is full: who may not go now may soon. */
@@ -151,8 +175,8 @@ size_t registry_enter(struct registry *registry, int socket)
     while (i < registry->count && registry->seats[i].taken)
         i++;
     assert(i < registry->count);
-    registry->seats[i] = (struct seat){
-        .taken = true, .socket = socket, .activity = ACTIVITY_READING, .since_ns = clock_now_ns()};
+    registry->seats[i] = (struct seat){.taken = true, .socket = socket};
+    begin(&registry->seats[i], ACTIVITY_READING);
     if (registry->ending_all)
         shutdown(socket, SHUT_RDWR);
     if (++registry->taken == registry->count) {
@@ -178,24 +202,37 @@ void registry_leave(struct registry *registry, size_t seat)
 void registry_begin(struct registry *registry, size_t seat, enum activity activity)
 {
     pthread_mutex_lock(&registry->mutex);
-    registry->seats[seat].activity = activity;
-    registry->seats[seat].since_ns = clock_now_ns();
-    registry->seats[seat].bytes = 0;
+    begin(&registry->seats[seat], activity);
     pthread_mutex_unlock(&registry->mutex);
 }
 
 void registry_progress(struct registry *registry, size_t seat, size_t bytes)
 {
     pthread_mutex_lock(&registry->mutex);
+    move_window(&registry->seats[seat], clock_now_ns());
     registry->seats[seat].bytes += bytes;
     pthread_mutex_unlock(&registry->mutex);
 }
 
-void registry_end_slowest_reader(struct registry *registry)
+bool registry_end_slower_reader(struct registry *registry, size_t seat)
 {
     pthread_mutex_lock(&registry->mutex);
-    (void)end_one(registry, true);
+    bool leaving = registry->ended;
+    struct seat *first = leaving ? NULL : find_first(registry, true);
+    if (first && first != &registry->seats[seat]) {
+        end(registry, first);
+        leaving = true;
+    }
     pthread_mutex_unlock(&registry->mutex);
+    return leaving;
+}
+
+bool registry_was_ended(struct registry *registry, size_t seat)
+{
+    pthread_mutex_lock(&registry->mutex);
+    bool ended = registry->seats[seat].ended;
+    pthread_mutex_unlock(&registry->mutex);
+    return ended;
 }
 
 void registry_end_all(struct registry *registry)

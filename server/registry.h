@@ -34,9 +34,12 @@ void registry_begin(struct registry *registry, size_t seat, enum activity activi
 /* It received or sent so many bytes. */
 void registry_progress(struct registry *registry, size_t seat, size_t bytes);
 
-/* Ends the slowest of the connections that are being read, if one is old enough to be judged: for who is
- * short of what requests hold. */
-void registry_end_slowest_reader(struct registry *registry);
+/* Ends the slowest of the connections that are being read and old enough to be judged, for the one in `seat`,
+ * which is short of what requests hold. False when that would be no other: nobody is to be waited for. While
+ * one that was ended has not left yet, no further one is. */
+bool registry_end_slower_reader(struct registry *registry, size_t seat);
+/* True when the connection was ended to make room for another. */
+bool registry_was_ended(struct registry *registry, size_t seat);
 /* Ends all connections, those that enter later too. */
 void registry_end_all(struct registry *registry);
 

@@ -95,17 +95,36 @@ START_TEST(work_is_never_ended)
 }
 END_TEST
 
-START_TEST(who_is_short_of_memory_ends_the_slowest_reader)
+START_TEST(who_is_short_of_memory_ends_one_slower_reader)
 {
     enter(0, ACTIVITY_READING);
-    enter(1, ACTIVITY_WRITING);
-    registry_end_slowest_reader(registry);
+    enter(1, ACTIVITY_READING);
+    ck_assert(!registry_end_slower_reader(registry, seats[1]));
     ck_assert(!is_ended(0, 50)); /* too young */
     usleep(250000);
-    registry_end_slowest_reader(registry);
+    registry_progress(registry, seats[1], 1000);
+    ck_assert(!registry_end_slower_reader(registry, seats[0])); /* nobody is slower, and nobody ends itself */
+    ck_assert(!is_ended(0, 0) && !is_ended(1, 0));
+    ck_assert(registry_end_slower_reader(registry, seats[1]));
+    ck_assert(is_ended(0, 0) && registry_was_ended(registry, seats[0]));
+    enter(2, ACTIVITY_WRITING);
+    ck_assert(registry_end_slower_reader(registry, seats[1])); /* one is on its way out: no other goes */
+    ck_assert(!is_ended(2, 0) && !registry_was_ended(registry, seats[2]));
+    leave_all();
+}
+END_TEST
+
+START_TEST(a_fast_beginning_is_soon_forgotten)
+{
+    enter(0, ACTIVITY_READING);
+    enter(1, ACTIVITY_READING);
+    registry_progress(registry, seats[0], (size_t)31 << 20);
+    for (int i = 0; i < 25; i++) {
+        usleep(100000);
+        registry_progress(registry, seats[1], 10000);
+    }
+    ck_assert(registry_end_slower_reader(registry, seats[1]));
     ck_assert(is_ended(0, 0));
-    registry_end_slowest_reader(registry);
-    ck_assert(!is_ended(1, 50));
     enter(2, ACTIVITY_WORKING);
     leave_all();
 }
@@ -131,7 +150,8 @@ int main(void)
     tcase_add_test(cases, idle_connections_go_first_and_the_oldest_of_them);
     tcase_add_test(cases, then_the_slowest);
     tcase_add_test(cases, work_is_never_ended);
-    tcase_add_test(cases, who_is_short_of_memory_ends_the_slowest_reader);
+    tcase_add_test(cases, who_is_short_of_memory_ends_one_slower_reader);
+    tcase_add_test(cases, a_fast_beginning_is_soon_forgotten);
     tcase_add_test(cases, all_are_ended_at_last);
     return suite_run("server/registry", cases);
 }
