@@ -119,6 +119,7 @@ static void refuse(struct exchange *exchange, const struct failure *failure)
         api_refuse(exchange->context->api, &exchange->request, failure, &exchange->response);
     exchange->reuse = false;
     send_response(exchange);
+    arena_drop(exchange->request.arena, exchange->request.body.data); /* others need it meanwhile */
     connection_linger(exchange->connection);
 }
 
