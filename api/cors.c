@@ -12,7 +12,8 @@ struct cors {
 };
 
 static const char request_headers[] =
-    "Authorization, X-API-Key, Content-Type, X-Request-Id, traceparent, Inference-Header-Content-Length";
+    "Authorization, X-API-Key, Content-Type, Content-Encoding, X-Request-Id, traceparent, "
+    "Inference-Header-Content-Length";
 static const char exposed_headers[] =
     "X-Request-Id, traceparent, Retry-After, Allow, WWW-Authenticate, Inference-Header-Content-Length";
 #define PREFLIGHT_SECONDS "600"

@@ -1,6 +1,7 @@
 /* cxrd SUBCOMMAND [OPTIONS] */
 #include "cli/command.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,6 +29,16 @@ static void print_help(FILE *out)
     fputs("\nNot a medical device.\n", out);
 }
 
+/* A full disk or a reader that is gone must not look like success. */
+static int finish(int code)
+{
+    if (!fflush(stdout) && !ferror(stdout))
+        return code;
+    fprintf(stderr, "cxrd: standard output cannot be written: %s; what was printed is not whole.\n",
+            strerror(errno));
+    return code == EXIT_DONE ? EXIT_FAILED : code;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -42,7 +53,7 @@ int main(int argc, char **argv)
         return command_version(argc - 1, argv + 1);
     for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++)
         if (!strcmp(argv[1], COMMANDS[i].name))
-            return COMMANDS[i].run(argc - 1, argv + 1);
+            return finish(COMMANDS[i].run(argc - 1, argv + 1));
     fprintf(stderr, "cxrd: there is no command \"%s\"; see cxrd --help.\n", argv[1]);
     return EXIT_USAGE;
 }

@@ -16,8 +16,6 @@ static const char usage[] =
     "Exit codes: 0 stopped by SIGTERM or SIGINT, 1 could not start, 2 usage, 3 the device or the\n"
     "decoders were lost and could not be made ready again.\n\n";
 
-enum { EXIT_DEVICE_LOST = 3 };
-
 int command_serve(int argc, char **argv)
 {
     if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
@@ -34,7 +32,8 @@ int command_serve(int argc, char **argv)
     log_configure((enum log_level)settings.log_level, (enum log_format)settings.log_format);
     enum status status = server_run(&settings, &failure);
     settings_finish(&settings);
+    clearerr(stdout); /* who read that it listens may be gone: that is no failure */
     if (status)
         fprintf(stderr, "cxrd serve: %s\n", failure.sentence);
-    return status == STATUS_DEVICE_LOST ? EXIT_DEVICE_LOST : status ? EXIT_FAILED : EXIT_DONE;
+    return server_exit_code(status);
 }

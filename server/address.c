@@ -7,15 +7,19 @@
 
 static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 
-/* An address as 16 bytes, IPv4 mapped; false when the text is none. */
+/* An address as 16 bytes, IPv4 mapped; false, and `out` as it was, when the text is none. */
 static bool parse(const char *text, size_t length, uint8_t out[16])
 {
     char copy[ADDRESS_BYTES] = "";
+    uint8_t address[16];
     if (!length || length >= sizeof copy)
         return false;
     memcpy(copy, text, length);
-    memcpy(out, mapped, sizeof mapped);
-    return inet_pton(AF_INET, copy, out + sizeof mapped) == 1 || inet_pton(AF_INET6, copy, out) == 1;
+    memcpy(address, mapped, sizeof mapped);
+    if (inet_pton(AF_INET, copy, address + sizeof mapped) != 1 && inet_pton(AF_INET6, copy, address) != 1)
+        return false;
+    memcpy(out, address, sizeof address);
+    return true;
 }
 
 static void print(const uint8_t address[16], char out[ADDRESS_BYTES])

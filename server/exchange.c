@@ -101,6 +101,7 @@ static bool read_head(struct exchange *exchange, bool first, struct failure *fai
 static void send_response(struct exchange *exchange)
 {
     const struct api_response *response = &exchange->response;
+    exchange->reuse = exchange->reuse && !atomic_load(exchange->context->closing);
     struct buffer head = response_head(&exchange->request, response, exchange->reuse);
     struct bytes body = strcmp(exchange->request.method, "HEAD") ? response->body : (struct bytes){0};
     exchange->cost.bytes_out = body.size;
@@ -198,7 +199,7 @@ bool exchange_run(const struct exchange_context *context, struct connection *con
     if (read_head(&exchange, first, &failure)) {
         atomic_fetch_add(context->in_flight, 1);
         fill_request(&exchange);
-        exchange.reuse = !atomic_load(context->closing) && exchange.head.keeps_connection;
+        exchange.reuse = exchange.head.keeps_connection;
         answer(&exchange, &failure);
         response_log(&exchange.request, &exchange.response, &exchange.cost);
         api_record(context->api, &exchange.request, &exchange.response);

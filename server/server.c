@@ -77,9 +77,31 @@ static void wait_for_end(const struct http *http, uint64_t start_ns, uint32_t ti
         sleep_ms(DRAIN_STEP_MS);
 }
 
+int server_exit_code(enum status status)
+{
+    return status == STATUS_DEVICE_LOST ? 3 : status ? 1 : 0;
+}
+
+/* Ends the process with threads at work that cannot be waited for. */
+static void leave(enum status status, const struct failure *failure)
+{
+    log_flush(FLUSH_MS);
+    if (status)
+        fprintf(stderr, "cxrd serve: %s\n", failure->sentence);
+    _exit(server_exit_code(status));
+}
+
+/* A loading that is under way cannot be interrupted. */
+static void leave_loading(enum status status, const struct failure *failure)
+{
+    log_message(LOG_INFO, "stopped while a model was being loaded");
+    leave(status, failure);
+}
+
 /* Leaves in the order that loses nothing: no longer ready, then no new work, then nothing in flight. Answers
  * end their connections from the start, so that clients look for another service. */
-static void drain(struct api *api, struct http *http, const struct settings *settings, uint32_t grace_ms)
+static void drain(struct api *api, struct http *http, const struct settings *settings, uint32_t grace_ms,
+                  enum status status, const struct failure *failure)
 {
     api_leave(api);
     http_drain(http);
@@ -92,16 +114,7 @@ static void drain(struct api *api, struct http *http, const struct settings *set
     if (!http_in_flight(http))
         return;
     log_message(LOG_WARNING, "%zu requests were cut off", http_in_flight(http));
-    log_flush(FLUSH_MS);
-    _exit(0); /* what they wait for may never come */
-}
-
-/* Ends the process where a loading is under way: it cannot be interrupted, and nothing waits for it. */
-static void leave_loading(void)
-{
-    log_message(LOG_INFO, "stopped while a model was being loaded");
-    log_flush(FLUSH_MS);
-    _exit(0);
+    leave(status, failure); /* what they wait for may never come */
 }
 
 /* Serves once the models are loaded, until told to stop; then drains. */
@@ -109,13 +122,13 @@ static enum status serve(const struct settings *settings, struct models *models,
                          struct http *http, const struct signals *signals, struct failure *failure)
 {
     if (!wait_for(models_loaded(models), signals->stop))
-        leave_loading();
+        leave_loading(STATUS_OK, failure);
     if (models_result(models, failure))
         return failure->status;
     printf("ready\n");
     fflush(stdout);
     enum status status = watch(settings, api, models, signals, failure);
-    drain(api, http, settings, signals_polite() ? settings->grace_ms : 0);
+    drain(api, http, settings, signals_polite() ? settings->grace_ms : 0, status, failure);
     return status;
 }
 
@@ -181,7 +194,7 @@ enum status server_run(struct settings *settings, struct failure *failure)
     http_stop(&probes);
     http_stop(&http);
     if (models && models_busy(models))
-        leave_loading();
+        leave_loading(status, failure);
     models_destroy(&models); /* after the last request */
     api_destroy(&api);
     image_pool_destroy(&decoders);

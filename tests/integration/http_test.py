@@ -110,7 +110,8 @@ class Lifetime(unittest.TestCase):
             answer = running.post("/predict", "image/png", PICTURE)
             self.assertEqual(answer.code, 503)
             self.assertIn("shutting down", answer.detail)
-            self.assertEqual(request.join().code, 200)
+            answer = request.join()
+            self.assertEqual((answer.code, answer.headers["connection"]), (200, "close"))
             self.assertEqual(running.process.wait(20), 0)
 
     def test_work_goes_on_for_a_while_after_sigterm(self):
@@ -146,6 +147,13 @@ class Lifetime(unittest.TestCase):
             time.sleep(0.2)
             self.assertEqual(running.stop(signal.SIGTERM, 5), 128 + signal.SIGTERM)
             self.assertEqual(request.join(), b"")
+
+    def test_a_lost_device_is_told_by_the_exit_code_whoever_is_still_sending(self):
+        with Service(BINARY, "--rung", "dead", "--drain-timeout-ms", "300", ready=False) as running:
+            with running.connect() as connection:
+                connection.sendall(b"GET /version HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nx")
+                self.assertEqual(running.process.wait(20), 3)
+            self.assertIn("must be started anew", running.errors())
 
     def test_probes_answer_while_the_model_is_being_loaded(self):
         with Service(BINARY, "--rung", "loading", ready=False) as running:

@@ -220,6 +220,14 @@ class BadInput(Predict):
             self.assertEqual(done.returncode, 1)
             self.assertIn("pipe: this is neither a file nor a folder", done.stderr)
 
+    def test_results_that_cannot_be_written_are_no_success(self):
+        with open("/dev/full", "w") as full:
+            for form in ("table", "csv", "json", "jsonl"):
+                done = subprocess.run([BINARY, "predict", "--model", MODEL, "--format", form, PNG], stdout=full, stderr=subprocess.PIPE,
+                                      text=True, timeout=100)
+                self.assertEqual(done.returncode, 1, form)
+                self.assertIn("cannot be written", done.stderr)
+
     def test_files_cut_off_anywhere_are_refused(self):
         for path in (PNG, JPEG):
             data = path.read_bytes()

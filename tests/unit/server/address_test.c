@@ -59,6 +59,8 @@ START_TEST(trusted_proxies_are_followed_from_the_end)
     check("127.0.0.1", "", NULL, "127.0.0.1");
     check("127.0.0.1,10.0.0.0/7", "garbage, 11.0.0.1", NULL, "11.0.0.1");
     check("0.0.0.0/0", "1.2.3.4, 5.6.7.8", NULL, "1.2.3.4");
+    check("127.0.0.1,2001:db8::/32", "unknown, 2001:db8::c0a8:101", NULL, "2001:db8::c0a8:101");
+    check("127.0.0.1,2001:db8::/32", "203.0.113.9:51234, 2001:db8::1", NULL, "2001:db8::1");
 }
 END_TEST
 
