@@ -2,12 +2,6 @@
 
 #include "api/base64.h"
 
-#include <stdlib.h>
-
-/* What a byte of a PNG takes while its answer is made: a third more as base64, and that twice over while the
- * buffer it is printed to grows. */
-enum { BYTES_A_PICTURE_BYTE = 4 };
-
 static enum status refuse(size_t pixels, size_t left, uint32_t side, struct failure *failure)
 {
     return failure_set(failure, STATUS_TOO_LARGE,
@@ -83,14 +77,13 @@ enum status pictures_draw(struct pictures *pictures, const struct attention_map 
                           const struct image *canvas, struct failure *failure, struct json *object)
 {
     struct buffer png = {.maximum = pictures->bytes_left};
+    const char *text = NULL;
     enum status status = draw(pictures, map, canvas, failure, &png);
     if (!status)
-        status = arena_charge(pictures->arena, png.size * BYTES_A_PICTURE_BYTE, failure);
+        status = base64_encode_within(pictures->arena, (struct bytes){png.data, png.size}, failure, &text);
     if (!status) {
         pictures->bytes_left -= png.size;
-        char *text = base64_encode((struct bytes){png.data, png.size});
-        json_add_text(object, "png", text);
-        free(text);
+        json_add(object, "png", json_text_borrowed(text));
         json_add_number(object, "width", canvas->width);
         json_add_number(object, "height", canvas->height);
     }

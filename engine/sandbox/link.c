@@ -13,8 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* For a process to be forked and to get ready, on a machine that is busy with everything else. */
-enum { START_S = 20 };
+/* For a process to be forked and to get ready, on a machine that is busy with everything else; and for the
+ * template to end with its children. */
+enum { START_S = 20, END_MS = 2000 };
 
 static enum status no_children(struct failure *failure, const char *sentence)
 {
@@ -48,7 +49,15 @@ enum status link_init(struct link *link, const struct plan *plan, struct failure
 void link_finish(struct link *link)
 {
     close(link->control); /* at which the template ends its children and itself */
-    while (waitpid(link->template, NULL, 0) < 0 && errno == EINTR)
+    pid_t ended = 0;
+    for (uint64_t start_ns = clock_now_ns(); !ended && clock_elapsed_ms(start_ns) < END_MS;) {
+        ended = waitpid(link->template, NULL, WNOHANG);
+        if (!ended)
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    if (!ended) /* it hangs: its children die with it */
+        kill(link->template, SIGKILL);
+    while (!ended && waitpid(link->template, NULL, 0) < 0 && errno == EINTR)
         ;
     pthread_mutex_destroy(&link->lock);
 }

@@ -270,6 +270,17 @@ START_TEST(waiting_for_a_child_ends_at_the_deadline)
 }
 END_TEST
 
+/* A template that hangs does not hold up the end; its children go with it. */
+START_TEST(a_template_that_hangs_is_ended)
+{
+    begin();
+    signal_and_wait(template_find(), SIGSTOP, 'T');
+    uint64_t start_ns = clock_now_ns();
+    end();
+    ck_assert_double_lt(clock_elapsed_ms(start_ns), 30000);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *tests[] = {a_breakdown_costs_one_image,
@@ -278,7 +289,8 @@ int main(void)
                             a_child_killed_at_work_costs_one_image,
                             the_time_of_a_child_is_limited,
                             a_deadline_ends_the_work,
-                            waiting_for_a_child_ends_at_the_deadline};
-    size_t loops[] = {BREAKDOWN_COUNT, 1, 1, 1, 1, 1, 1};
-    return run_cases("sandbox/breakdown", tests, loops, 7);
+                            waiting_for_a_child_ends_at_the_deadline,
+                            a_template_that_hangs_is_ended};
+    size_t loops[] = {BREAKDOWN_COUNT, 1, 1, 1, 1, 1, 1, 1};
+    return run_cases("sandbox/breakdown", tests, loops, 8);
 }
