@@ -209,7 +209,7 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-const char *json_duplicate_name(const struct json *object)
+static const char *duplicate_in(const struct json *object)
 {
     size_t count = json_length(object), i = 0;
     if (!json_is_object(object) || count < 2)
@@ -223,6 +223,14 @@ const char *json_duplicate_name(const struct json *object)
         if (!strcmp(names[i - 1], names[i]))
             twice = names[i];
     free(names);
+    return twice;
+}
+
+const char *json_duplicate_name(const struct json *value)
+{
+    const char *twice = duplicate_in(value);
+    for (const struct json *at = json_first(value); at && !twice; at = json_next(at))
+        twice = json_duplicate_name(at);
     return twice;
 }
 

@@ -45,8 +45,8 @@ bool json_number(const struct json *value, double *out); /* false when not a num
 bool json_boolean(const struct json *value, bool *out);  /* false when not true or false */
 /* A number that is a whole one in [minimum, maximum] (which lie within +-2^53). */
 bool json_integer(const struct json *value, int64_t minimum, int64_t maximum, int64_t *out);
-/* The name that stands twice in an object, or NULL. */
-const char *json_duplicate_name(const struct json *object);
+/* A name that stands twice in an object, in this value or in any within it; or NULL. */
+const char *json_duplicate_name(const struct json *value);
 
 /* Building. A value handed to json_add or json_append belongs to its container from then on. JSON has no
  * numbers that are not finite, and whoever made one has made a mistake: they assert. */

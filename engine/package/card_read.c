@@ -36,7 +36,7 @@ static void refuse(struct reader *reader, const char *where, const char *name, c
  * on which of two a reader takes. */
 static void check_document(struct reader *reader, const struct json *value, const char *name)
 {
-    const char *text = json_text(value), *twice = json_duplicate_name(value);
+    const char *text = json_text(value);
     if (reader->status)
         return;
     if (!utf8_is_plain(name, strlen(name)))
@@ -45,9 +45,6 @@ static void check_document(struct reader *reader, const struct json *value, cons
     else if (text && !utf8_is_plain(text, strlen(text)))
         reader->status = failure_set(reader->failure, STATUS_INVALID_FILE,
                                      "\"%.80s\" holds control characters or is not UTF-8.", name);
-    else if (twice && utf8_is_plain(twice, strlen(twice)))
-        reader->status =
-            failure_set(reader->failure, STATUS_INVALID_FILE, "\"%.80s\" stands twice in one object.", twice);
     for (const struct json *at = json_first(value); at; at = json_next(at))
         check_document(reader, at, json_name(at) ? json_name(at) : name);
 }
@@ -280,6 +277,10 @@ enum status card_read(const struct json *root, struct arena *arena, struct failu
     struct reader reader = {.arena = arena, .failure = failure};
     struct model_card card = {0};
     check_document(&reader, root, "model.json");
+    const char *twice = json_duplicate_name(root);
+    if (twice && !reader.status)
+        reader.status =
+            failure_set(failure, STATUS_INVALID_FILE, "\"%.80s\" stands twice in one object.", twice);
     read_integer(&reader, root, "model.json", "format", 1, 1);
     card.name = read_text(&reader, root, "model.json", "name");
     card.version = read_text(&reader, root, "model.json", "version");

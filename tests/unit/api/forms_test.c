@@ -124,7 +124,7 @@ START_TEST(json_comes_as_libraries_write_it)
     refused("application/json", TEXT("{\"images\":[{\"data\":\"\",\"id\":\"a\\u0000b\"}]}"), 400, "NUL");
     refused("application/json", TEXT("{\"images\":[{\"data\":\"AAAA\\u0000\"}]}"), 400, "NUL");
     refused("application/json", TEXT("{\"images\":[{\"data\":\"\",\"data\":\"\"}]}"), 400,
-            "images[0] must be");
+            "the name 'data' twice");
     refused("application/json", TEXT("{\"images\":[{\"data\":\"\"}],\"heads\":\"a\",\"heads\":\"b\"}"), 400,
             "twice");
     refused("application/json", TEXT("{\"images\":[{\"data\":\"\",\"id\":5}]}"), 400, "images[0] must be");

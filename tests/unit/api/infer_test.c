@@ -156,6 +156,7 @@ START_TEST(what_is_wrong_is_named)
         {INFER, INPUT("[2]", "[\"%s\"]") "}", "fewer elements", 400},
         {INFER, INPUT("[1]", "[\"%s\",\"%s\"]") "}", "more elements", 400},
         {INFER, INPUT("[1]", "[1]") "}", "base64", 400},
+        {INFER, INPUT("[1]", "[\"%s\"],\"data\":[\"%s\"]") "}", "each member once", 400},
         {INFER, INPUT("[1]", "[\"?\"]") "}", "Element 0", 400},
         {INFER, INPUT("[1]", "\"%s\"") "}", "must have either", 400},
         {INFER, INPUT("[1]", "[\"\"]") "}", "empty", 422},

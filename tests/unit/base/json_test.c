@@ -220,6 +220,9 @@ START_TEST(duplicate_names_are_seen)
     value = parsed("{\"a\":1,\"A\":2,\"aa\":3}");
     ck_assert_ptr_null(json_duplicate_name(value));
     json_destroy(&value);
+    value = parsed("{\"a\":[{\"b\":1},{\"c\":{\"d\":1,\"e\":2,\"d\":3}}]}");
+    ck_assert_str_eq(json_duplicate_name(value), "d");
+    json_destroy(&value);
     value = parsed("[\"a\",\"a\"]");
     ck_assert_ptr_null(json_duplicate_name(value));
     json_destroy(&value);
