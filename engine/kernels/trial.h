@@ -21,7 +21,7 @@ struct trial_shape {
     uint32_t tokens, batch;
 };
 
-/* The best of three runs of one block's GEMMs and attention after one to warm up. */
+/* The best of three runs of one block's GEMMs and attention after warming up. */
 WARN_UNUSED enum status trial_time(const struct kernels *kernels, const struct trial_shape *shape,
                                    struct failure *failure, double *milliseconds);
 
