@@ -76,10 +76,18 @@ static enum status handle_create(struct gpu_device *device, struct failure *fail
     VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
                                           .pNext = &v11,
                                           .features.shaderInt64 = physical->info.int64};
-    const char *extensions[3] = {VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME};
+    const char *extensions[4] = {VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME};
     uint32_t extension_count = control && physical->subgroup_control_is_extension;
     struct gpu_matrix_features matrices;
     const void *chain = &features;
+    VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR statistics = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR,
+        .pNext = (void *)chain,
+        .pipelineExecutableInfo = VK_TRUE};
+    if (physical->statistics) {
+        chain = &statistics;
+        extensions[extension_count++] = VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME;
+    }
     gpu_matrices_enable(&physical->info, &matrices, &chain, extensions, &extension_count);
     const float priority = 1;
     const VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,

@@ -191,6 +191,8 @@ void gpu_physical_query(VkInstance instance, VkPhysicalDevice handle, struct gpu
     properties_query(out, extension_present(extensions, count, VK_EXT_PCI_BUS_INFO_EXTENSION_NAME));
     gpu_matrices_query(instance, extension_present(extensions, count, "VK_KHR_cooperative_matrix"),
                        extension_present(extensions, count, "VK_NV_cooperative_matrix2"), out);
+    out->statistics =
+        extension_present(extensions, count, VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME);
     free(extensions);
     if (missing) {
         refuse(info, "");

@@ -36,6 +36,13 @@ WARN_UNUSED enum status gpu_pipeline_create(struct gpu_device *device, const str
                                             struct failure *failure, struct gpu_pipeline **out);
 void gpu_pipeline_destroy(struct gpu_pipeline **pipeline);
 
+/* Has the driver's compiler keep what it knows of the pipelines that are made from here on. */
+void gpu_pipelines_inspect(struct gpu_device *device);
+/* Tells `take` what that is of one, number by number: registers, spills, whatever the driver counts, by its
+ * own names. Nothing where it says nothing, or was not asked to keep it. */
+void gpu_pipeline_statistics(const struct gpu_pipeline *pipeline,
+                             void (*take)(void *context, const char *name, double value), void *context);
+
 /* One of many pipelines to be made. */
 struct gpu_pipeline_request {
     const struct gpu_shader *shader;

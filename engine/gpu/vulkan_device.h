@@ -20,6 +20,7 @@ struct gpu_physical {
     bool subgroup_control_is_extension; /* before Vulkan 1.3 */
     bool full_subgroups;                /* computeFullSubgroups */
     bool memory_model;                  /* vulkanMemoryModel and its device scope */
+    bool statistics;                    /* VK_KHR_pipeline_executable_properties */
 };
 
 struct gpu_transfer; /* staging of gpu_slice_write and gpu_slice_read, made when first needed */
@@ -37,6 +38,7 @@ struct gpu_device {
     pthread_mutex_t cache_mutex;
     char *cache_folder;      /* NULL: nothing is kept on disk */
     size_t cache_size_bytes; /* of the driver's data when last read or written */
+    bool inspected;          /* pipelines keep their statistics */
     atomic_bool lost;
     uint64_t drill_submissions; /* until the device is made to look lost; 0: no drill; under queue_mutex */
 };

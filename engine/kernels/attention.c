@@ -7,10 +7,15 @@
 /* Query rows of a workgroup, as attention.comp has them. */
 enum { QUERIES = 64 };
 
+uint32_t attention_count(const struct gpu_device_info *device, enum rung rung)
+{
+    return rung == RUNG_MATRIX ? matrix_attentions(device) : 1;
+}
+
 enum status attention_add(struct kernels *kernels, struct pipeline_list *list, struct failure *failure)
 {
     if (kernels->rung == RUNG_MATRIX || kernels->rung == RUNG_MATRIX2) {
-        kernels->attention_variant = matrix_attention(kernels);
+        kernels->attention_variant = matrix_attention(kernels, kernels->attention_index);
         return variant_add(list, &kernels->attention_variant, sizeof(struct attention_params), failure,
                            &kernels->attention);
     }

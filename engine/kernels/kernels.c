@@ -1,5 +1,6 @@
 /* Making and destroying a set of kernels. */
 #include <assert.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,6 +97,12 @@ static enum status pipelines_create(struct kernels *kernels, struct failure *fai
 enum status kernels_create(struct gpu_device *device, enum rung rung, enum element weights,
                            struct failure *failure, struct kernels **out)
 {
+    return kernels_create_with(device, rung, weights, 0, failure, out);
+}
+
+enum status kernels_create_with(struct gpu_device *device, enum rung rung, enum element weights,
+                                uint32_t attention_index, struct failure *failure, struct kernels **out)
+{
     const char *why_not;
     if (!rung_supported(rung, gpu_device_info(device), &why_not))
         return failure_set(failure, STATUS_DEVICE, "The device cannot run the %s kernels: %s.",
@@ -108,6 +115,7 @@ enum status kernels_create(struct gpu_device *device, enum rung rung, enum eleme
     kernels->rung = rung;
     kernels->activations = rung_takes(rung, ELEMENT_F32) ? ELEMENT_F32 : ELEMENT_F16;
     kernels->weights = weights;
+    kernels->attention_index = attention_index;
     enum status status = pipelines_create(kernels, failure);
     if (status != STATUS_OK) {
         kernels_destroy(&kernels);
@@ -130,6 +138,27 @@ void kernels_destroy(struct kernels **kernels)
             gpu_pipeline_destroy(&old->gemm[size][i]);
     gpu_pipeline_destroy(&old->attention);
     free(old);
+}
+
+void kernels_each(const struct kernels *kernels,
+                  void (*show)(void *context, const char *name, const struct gpu_pipeline *pipeline),
+                  void *context)
+{
+    static const char *const sizes[TILE_SIZES] = {[TILE_LARGE] = "", [TILE_SMALL] = ", small tile"};
+    static const char *const epilogues[GEMM_EPILOGUE_COUNT] = {
+        [GEMM_EXACT] = "exact", [GEMM_ADD] = "add",       [GEMM_RELU] = "relu",
+        [GEMM_GELU] = "gelu",   [GEMM_SWIGLU] = "swiglu", [GEMM_HEADS] = "heads"};
+    char name[64];
+    for (size_t size = 0; size < TILE_SIZES; size++)
+        for (size_t i = 0; i < GEMM_EPILOGUE_COUNT; i++) {
+            snprintf(name, sizeof name, "gemm %s%s", epilogues[i], sizes[size]);
+            if (kernels->gemm[size][i])
+                show(context, name, kernels->gemm[size][i]);
+        }
+    snprintf(name, sizeof name, "attention %" PRIu32, kernels->attention_index + 1);
+    show(context, name, kernels->attention);
+    for (size_t i = 0; i < OPERATION_COUNT; i++)
+        show(context, operations[i].stem, *pipeline_at((struct kernels *)kernels, &operations[i]));
 }
 
 enum rung kernels_rung(const struct kernels *kernels)

@@ -1,12 +1,15 @@
 /* Shapes and tiles of the kernels on cooperative matrices.
  *
- * No GPU has tuned these tables yet: they follow from what is known of tensor cores. A subgroup that makes
- * R x C of a GEMM reads R + C values from shared memory for R C multiply-adds and keeps R C / lanes sums in
- * registers. 64 x 64 takes 128 of the 255 registers of each of 32 lanes, and its 256 bytes for 4096
+ * They follow from what is known of tensor cores, and from what an H200 measured (docs/gpu/). A subgroup that
+ * makes R x C of a GEMM reads R + C values from shared memory for R C multiply-adds and keeps R C / lanes
+ * sums in registers. 64 x 64 takes 128 of the 255 registers of each of 32 lanes, and its 256 bytes for 4096
  * multiply-adds take a multiprocessor as long as the multiply-adds do. */
 #include "engine/kernels/matrix.h"
 
 #include <assert.h>
+#include <string.h>
+
+enum { CPU_LANES = 8 };
 
 /* As gemm_matrix.comp has them. TILE_K / K and what a thread loads divide evenly. */
 static const struct gemm_matrix_tile {
@@ -14,7 +17,7 @@ static const struct gemm_matrix_tile {
     uint32_t rows, columns, step, warp_rows, warp_columns;
 } gemm_tiles[][TILE_SIZES] = {
     /* CPU drivers: as small as exercises everything. */
-    {{8, 32, 32, 32, 16, 16}, {8, 16, 32, 32, 16, 16}},
+    {{CPU_LANES, 32, 32, 32, 16, 16}, {CPU_LANES, 16, 32, 32, 16, 16}},
     /* Intel: 16 lanes with 128 registers each, of which 32 x 32 takes 64. */
     {{16, 128, 64, 32, 32, 32}, {16, 64, 64, 64, 32, 16}},
     /* NVIDIA and AMD: 20 KiB of shared memory, 128 threads, by registers two workgroups a multiprocessor. */
@@ -32,16 +35,25 @@ static const struct gemm_matrix2_tile {
 static const struct gemm_matrix2_tile attention_workgroup2 = {128, 64, 64, HEAD_SIZE},
                                       attention_subgroup2 = {0, 8, 8, HEAD_SIZE};
 
-/* As attention_matrix.comp has them: as many subgroups as the queries take, which are at most 2 * keys. */
+/* As attention_matrix.comp has them, the one expected to be fastest first: as many subgroups as the queries
+ * take. */
 static const struct attention_matrix_tile {
-    uint32_t lanes_max; /* for subgroups of at most so many lanes */
+    const char *shader;
+    uint32_t lanes_max; /* for subgroups of at most so many lanes, and of more than CPU drivers have unless it
+                           is theirs */
     uint32_t queries, keys, row_fragments;
 } attention_tiles[] = {
-    {8, 16, 16, 1}, /* CPU drivers, which unroll it all: minutes to compile 64 x 64 */
-    {64, 64, 64, 1},
+    /* CPU drivers, which unroll it all: minutes to compile 64 x 64. */
+    {"attention_matrix.f16_conversions", CPU_LANES, 16, 16, 1},
+    {"attention_matrix.f16", CPU_LANES, 16, 16, 1},
+    {"attention_matrix.f16_conversions", 64, 64, 32, 1},
+    {"attention_matrix.f16_conversions", 64, 128, 32, 2},
+    {"attention_matrix.f16_conversions", 64, 64, 64, 1},
+    {"attention_matrix.f16", 64, 64, 64, 1},
+    {"attention_matrix.f16", 64, 128, 64, 1},
 };
 
-enum { VECTOR_BYTES = 16 };
+enum { VECTOR_BYTES = 16, ATTENTION_TILES = sizeof attention_tiles / sizeof *attention_tiles };
 
 static uint32_t at_least(uint32_t a, uint32_t b)
 {
@@ -90,30 +102,54 @@ static uint32_t gemm_shared_bytes(const struct gemm_matrix_tile *tile, const str
     return at_least(tiles, stages) * VECTOR_BYTES;
 }
 
-static const struct attention_matrix_tile *attention_tile(const struct gpu_device_info *device)
-{
-    return &attention_tiles[lanes_of(device) > attention_tiles[0].lanes_max];
-}
-
-static uint32_t attention_subgroups(const struct attention_matrix_tile *tile,
-                                    const struct gpu_matrix_shape *shape)
-{
-    return tile->queries / (tile->row_fragments * shape->m);
-}
-
 /* As attention_matrix.comp adds it up. */
 static uint32_t attention_shared_bytes(const struct attention_matrix_tile *tile,
-                                       const struct gpu_matrix_shape *shape)
+                                       const struct gpu_matrix_shape *shape, bool conversions)
 {
-    uint32_t maxima = shape->n / 4 + 1, scores = at_least(tile->keys / 8 + 1, maxima);
-    return (2 * tile->keys * (HEAD_SIZE / 8 + 1) + tile->queries * (scores + maxima)) * VECTOR_BYTES;
+    uint32_t maxima = shape->n / 4 + 1, scores = conversions ? 0 : at_least(tile->keys / 8 + 1, maxima);
+    return (at_least(2 * tile->keys, tile->queries) * (HEAD_SIZE / 8 + 1) +
+            tile->queries * (scores + maxima)) *
+           VECTOR_BYTES;
+}
+
+static bool attention_fits(const struct gpu_device_info *device, const struct attention_matrix_tile *tile,
+                           const struct gpu_matrix_shape *shape)
+{
+    const uint32_t lanes = lanes_of(device), rows = tile->row_fragments * shape->m;
+    const uint32_t threads = tile->queries / rows * lanes;
+    const bool conversions = strcmp(tile->shader, "attention_matrix.f16") != 0;
+    return gpu_shader_find(tile->shader) && lanes <= tile->lanes_max &&
+           (lanes <= CPU_LANES) == (tile->lanes_max <= CPU_LANES) &&
+           (!conversions || (device->cooperative_matrix2 && shape->n == shape->k)) &&
+           tile->queries % rows == 0 && tile->keys * HEAD_SIZE / 8 % threads == 0 &&
+           threads <= device->workgroup_invocations_max &&
+           attention_shared_bytes(tile, shape, conversions) <= device->shared_memory_bytes;
+}
+
+/* The tile that is number `index` of those that fit; NULL: there are not so many. */
+static const struct attention_matrix_tile *attention_tile(const struct gpu_device_info *device,
+                                                          uint32_t index)
+{
+    const struct gpu_matrix_shape *shape = shape_of(device);
+    for (size_t i = 0; i < ATTENTION_TILES; i++)
+        if (attention_fits(device, &attention_tiles[i], shape) && index-- == 0)
+            return &attention_tiles[i];
+    return NULL;
+}
+
+uint32_t matrix_attentions(const struct gpu_device_info *device)
+{
+    uint32_t count = 0;
+    while (attention_tile(device, count))
+        count++;
+    return count;
 }
 
 const char *matrix_lacks(const struct gpu_device_info *device)
 {
     if (!device->cooperative_matrix)
         return device->matrix_lack ? device->matrix_lack : "it has no cooperative matrices";
-    if (!gpu_shader_find("gemm_matrix.f16") || !gpu_shader_find("attention_matrix.f16"))
+    if (!gpu_shader_find("gemm_matrix.f16"))
         return "this build's shader compiler was too old for its kernels";
     if (!device->half_storage || !device->half_arithmetic)
         return "it has no 16-bit storage and arithmetic";
@@ -131,11 +167,8 @@ const char *matrix_lacks(const struct gpu_device_info *device)
         if (gemm_shared_bytes(tile, shape) > device->shared_memory_bytes)
             return "its shared memory is too small for the tiles";
     }
-    const struct attention_matrix_tile *tile = attention_tile(device);
-    if (attention_subgroups(tile, shape) * lanes_of(device) > device->workgroup_invocations_max)
-        return "its workgroups are too small for the tiles";
-    if (attention_shared_bytes(tile, shape) > device->shared_memory_bytes)
-        return "its shared memory is too small for the tiles";
+    if (!attention_tile(device, 0))
+        return "its workgroups or its shared memory are too small for attention";
     return NULL;
 }
 
@@ -215,7 +248,7 @@ struct variant matrix_gemm(const struct kernels *kernels, enum tile_size size)
                             .subgroup_size = lanes};
 }
 
-struct variant matrix_attention(const struct kernels *kernels)
+struct variant matrix_attention(const struct kernels *kernels, uint32_t index)
 {
     const struct gpu_device_info *device = gpu_device_info(kernels->device);
     uint32_t lanes = lanes_of(device);
@@ -229,10 +262,9 @@ struct variant matrix_attention(const struct kernels *kernels)
             .subgroup_size = lanes};
     }
     const struct gpu_matrix_shape *shape = shape_of(device);
-    const struct attention_matrix_tile *tile = attention_tile(device);
-    uint32_t subgroups = attention_subgroups(tile, shape);
-    assert(tile->keys * HEAD_SIZE / 8 % (subgroups * lanes) == 0 && tile->queries <= 2 * tile->keys);
-    return (struct variant){.shader = "attention_matrix.f16",
+    const struct attention_matrix_tile *tile = attention_tile(device, index);
+    const uint32_t subgroups = tile->queries / (tile->row_fragments * shape->m);
+    return (struct variant){.shader = tile->shader,
                             .rows = tile->queries,
                             .constants = {lanes, shape->m, shape->n, shape->k, subgroups, tile->row_fragments,
                                           tile->keys, subgroups * lanes},

@@ -11,9 +11,13 @@
 const char *matrix_lacks(const struct gpu_device_info *device);
 const char *matrix2_lacks(const struct gpu_device_info *device);
 
+/* How many attention kernels of the rung matrix the device can run, which differ in tiles and in what they
+ * ask for. */
+uint32_t matrix_attentions(const struct gpu_device_info *device);
+
 /* How the GEMM and the attention kernel of the set's rung, one of the two, are built: for a GEMM the first of
  * the constants is the epilogue, and left to the caller. */
 struct variant matrix_gemm(const struct kernels *kernels, enum tile_size size);
-struct variant matrix_attention(const struct kernels *kernels);
+struct variant matrix_attention(const struct kernels *kernels, uint32_t index);
 
 #endif

@@ -108,7 +108,7 @@ static bool promising(enum rung rung, const struct gpu_device_info *device)
 size_t rung_candidates(const struct gpu_device_info *device, enum precision precision,
                        enum rung candidates[RUNG_COUNT])
 {
-    static const enum rung by_speed[] = {RUNG_CPU, RUNG_MATRIX2, RUNG_MATRIX, RUNG_HALF, RUNG_PORTABLE};
+    static const enum rung by_speed[] = {RUNG_CPU, RUNG_MATRIX, RUNG_MATRIX2, RUNG_HALF, RUNG_PORTABLE};
     size_t count = 0;
     for (size_t i = 0; i < sizeof by_speed / sizeof *by_speed; i++)
         if (promising(by_speed[i], device) && !rungs[by_speed[i]].lacks(device) &&

@@ -28,11 +28,20 @@ struct kernels {
     struct gpu_device *device;
     enum rung rung;
     enum element activations, weights;
+    uint32_t attention_index; /* below attention_count */
     struct variant gemm_variants[TILE_SIZES], attention_variant;
     struct gpu_pipeline *gemm[TILE_SIZES][GEMM_EPILOGUE_COUNT];
     struct gpu_pipeline *attention, *patchify, *tokens, *layernorm, *features, *softmax, *pool, *average,
         *logits;
 };
+
+/* kernels_create with another of the attention kernels than the first, which is expected to be the fastest.
+ */
+WARN_UNUSED enum status kernels_create_with(struct gpu_device *device, enum rung rung, enum element weights,
+                                            uint32_t attention_index, struct failure *failure,
+                                            struct kernels **out);
+/* How many attention kernels of the rung the device can run. */
+uint32_t attention_count(const struct gpu_device_info *device, enum rung rung);
 
 /* GEMM and attention choose shader and specialisation constants themselves; the table in kernels.c adds the
  * other operations. kernels_destroy destroys all pipelines, made or not. */
@@ -49,6 +58,11 @@ WARN_UNUSED enum status variant_add(struct pipeline_list *list, const struct var
 WARN_UNUSED enum status kernel_add(const struct kernels *kernels, struct pipeline_list *list,
                                    const char *stem, const char *cpu_shader, uint32_t push_bytes,
                                    struct failure *failure, struct gpu_pipeline **out);
+
+/* Shows every pipeline of the set; `name` says of an operation with several which it is. */
+void kernels_each(const struct kernels *kernels,
+                  void (*show)(void *context, const char *name, const struct gpu_pipeline *pipeline),
+                  void *context);
 
 /* gemm_record with a tile of that size, which the rung has. */
 void gemm_record_tile(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,

@@ -1,6 +1,13 @@
 /* How a GEMM stores 4 columns of a row: the epilogue EPILOGUE (a specialisation constant of the shader). */
 #include "gemm_epilogue.glsl"
 
+/* What GEMM_ADD adds to them before. */
+vec4 addend(uint row, uint column)
+{
+    const uint from = params.addend_group != 0 ? part_of(row, params.addend_group).row : stored_row(row);
+    return Float4Buffer(params.addend).v[panel_index(params.addend_rows, from, column) / 4];
+}
+
 void store(uint row, uint column, vec4 value)
 {
     if (EPILOGUE == GEMM_HEADS) {
@@ -15,10 +22,6 @@ void store(uint row, uint column, vec4 value)
         return;
     }
     const uint i = panel_index(params.out_rows, to, column) / 4;
-    if (EPILOGUE == GEMM_ADD) {
-        const uint from = params.addend_group != 0 ? row % params.addend_group : to;
-        value += Float4Buffer(params.addend).v[panel_index(params.addend_rows, from, column) / 4];
-    }
     if (EPILOGUE == GEMM_RELU)
         value = vec4(relu(value.x), relu(value.y), relu(value.z), relu(value.w));
     if (EPILOGUE == GEMM_GELU)

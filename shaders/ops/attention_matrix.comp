@@ -2,18 +2,23 @@
  * scores, maxima, sums and outputs in float32.
  *
  * A subgroup owns ROWS * M query rows from first to last, so that only K and V concern the whole workgroup: two
- * barriers a step of KEYS keys, the next step's K and V being on their way into registers meanwhile. Of the scores
- * only each row's maxima go through shared memory, those of N neighbouring fragments made one beforehand, and come
- * back as a matrix with the row's maximum in all of its columns; powers and rescaling then happen in registers, and
- * so do the sums, p times a matrix of ones. p returns through shared memory as a left operand, which is the only
- * portable way from an accumulator to one.
+ * barriers a step of KEYS keys, the next step's K and V being on their way into registers meanwhile.
  *
- * At 16 rows a subgroup a step moves 24 KiB of shared memory for 262 kFLOP, most of it K and V: ROWS = 2 moves
- * 32 KiB for twice as much, for 96 registers a lane more. */
+ * With CONVERSIONS (reductions and conversions of VK_NV_cooperative_matrix2) a row's maximum, its sum and p as a left
+ * operand stay in registers: N has to be K. Without, of the scores only each row's maxima go through shared memory,
+ * those of N neighbouring fragments made one beforehand, and come back as a matrix with the row's maximum in all of its
+ * columns; powers and rescaling then happen in registers, and so do the sums, p times a matrix of ones. p returns
+ * through shared memory as a left operand, which is the only portable way from an accumulator to one.
+ *
+ * At 16 rows a subgroup a step of 64 keys moves 24 KiB of shared memory for 262 kFLOP, most of it K and V: ROWS = 2
+ * moves 32 KiB for twice as much, for 96 registers a lane more. */
 #version 460
 #include "types.glsl"
 #include "attention.h"
 #include "matrix.glsl"
+#if CONVERSIONS
+#extension GL_NV_cooperative_matrix2 : require
+#endif
 
 layout(constant_id = 0) const uint SUBGROUP = 32;
 layout(constant_id = 1) const uint M = 16; /* of a fragment */
@@ -33,13 +38,30 @@ const uint PARTS = SUBGROUP / M, P_STRIDE = KEYS / HALVES + 1, N_QUADS = N / FLO
 const uint KEY_FRAGMENTS = KEYS / N, HEAD_FRAGMENTS = HEAD_SIZE / N, HEAD_STEPS = HEAD_SIZE / K;
 /* K and V tiles, whose place Q has at first and the output at last; then each subgroup's p, with the scores to find
  * maxima in before it, and its maxima. */
-const uint V_TILE = KEYS * STRIDE, SCRATCH = 2 * V_TILE;
-const uint P_SIZE = WARP_ROWS * (P_STRIDE > N_STRIDE ? P_STRIDE : N_STRIDE), MAXIMA_SIZE = WARP_ROWS * N_STRIDE;
+const uint V_TILE = KEYS * STRIDE, SCRATCH = (QUERIES > 2 * KEYS ? QUERIES : 2 * KEYS) * STRIDE;
+#if CONVERSIONS
+const uint P_SIZE = 0;
+#else
+const uint P_SIZE = WARP_ROWS * (P_STRIDE > N_STRIDE ? P_STRIDE : N_STRIDE);
+#endif
+const uint MAXIMA_SIZE = WARP_ROWS * N_STRIDE;
 
 shared uvec4 tile[SCRATCH + WARPS * (P_SIZE + MAXIMA_SIZE)];
 
 uint thread = gl_LocalInvocationIndex, lane = gl_SubgroupInvocationID;
 uint p_tile = SCRATCH + gl_SubgroupID * (P_SIZE + MAXIMA_SIZE), maxima = p_tile + P_SIZE;
+
+#if CONVERSIONS
+float larger(const in float a, const in float b)
+{
+    return max(a, b);
+}
+
+float added(const in float a, const in float b)
+{
+    return a + b;
+}
+#endif
 
 /* 8 columns of row `token` (the last one when there is none) of Q, K or V (0, 1, 2) of the workgroup's head. What a
  * row past the last token holds may be NaN, and 0 times that would not be 0. */
@@ -125,11 +147,18 @@ void main()
             }
         }
 
+        MATRIX(float, Accumulator, M, N) higher[ROWS];
         [[unroll]] for (uint i = 0; i < ROWS; i++) {
             MATRIX(float, Accumulator, M, N) most = s[i][0];
             [[unroll]] for (uint j = 1; j < KEY_FRAGMENTS; j++)
                 for (uint e = 0; e < most.length(); e++)
                     most[e] = max(most[e], s[i][j][e]);
+#if CONVERSIONS
+            coopMatReduceNV(higher[i], most, gl_CooperativeMatrixReduceRowNV, larger);
+            for (uint e = 0; e < most.length(); e++)
+                higher[i][e] = max(higher[i][e], highest[i][e]);
+        }
+#else
             coopMatStore(most, tile, p_tile + i * M * N_STRIDE, N_STRIDE, ROW_MAJOR);
         }
         subgroupBarrier();
@@ -144,32 +173,45 @@ void main()
                 tile[maxima + row + quad] = floatBitsToUint(vec4(lane_highest[i]));
         }
         subgroupBarrier();
+        [[unroll]] for (uint i = 0; i < ROWS; i++)
+            coopMatLoad(higher[i], tile, maxima + i * M * N_STRIDE, N_STRIDE, ROW_MAJOR);
+#endif
         [[unroll]] for (uint i = 0; i < ROWS; i++) {
-            MATRIX(float, Accumulator, M, N) higher, scale;
-            coopMatLoad(higher, tile, maxima + i * M * N_STRIDE, N_STRIDE, ROW_MAJOR);
+            MATRIX(float, Accumulator, M, N) scale;
             for (uint e = 0; e < scale.length(); e++) {
-                scale[e] = exp2(highest[i][e] - higher[e]);
+                scale[e] = exp2(highest[i][e] - higher[i][e]);
                 sum[i][e] *= scale[e];
             }
-            highest[i] = higher;
+            highest[i] = higher[i];
             [[unroll]] for (uint j = 0; j < HEAD_FRAGMENTS; j++)
                 for (uint e = 0; e < scale.length(); e++)
                     o[i][j][e] *= scale[e];
             [[unroll]] for (uint j = 0; j < KEY_FRAGMENTS; j++) {
-                for (uint e = 0; e < higher.length(); e++)
-                    s[i][j][e] = exp2(s[i][j][e] - higher[e]);
+                for (uint e = 0; e < scale.length(); e++)
+                    s[i][j][e] = exp2(s[i][j][e] - higher[i][e]);
+#if CONVERSIONS
+                for (uint e = 0; e < scale.length(); e++)
+                    sum[i][e] += s[i][j][e]; /* of a part of the columns: of all of them in the end */
+#else
                 coopMatStore(MATRIX(float16_t, Accumulator, M, N)(s[i][j]), tile,
                              p_tile + i * M * P_STRIDE + j * (N / HALVES), P_STRIDE, ROW_MAJOR);
+#endif
             }
         }
-        subgroupBarrier();
 
+#if !CONVERSIONS
+        subgroupBarrier();
         const MATRIX(float16_t, B, K, N) ones = MATRIX(float16_t, B, K, N)(1.0);
+#endif
         [[unroll]] for (uint k = 0; k < KEYS / K; k++) {
             MATRIX(float16_t, A, M, K) p[ROWS];
             [[unroll]] for (uint i = 0; i < ROWS; i++) {
+#if CONVERSIONS
+                p[i] = MATRIX(float16_t, A, M, K)(s[i][k]);
+#else
                 coopMatLoad(p[i], tile, p_tile + i * M * P_STRIDE + k * (K / HALVES), P_STRIDE, ROW_MAJOR);
                 sum[i] = coopMatMulAdd(p[i], ones, sum[i]);
+#endif
             }
             [[unroll]] for (uint j = 0; j < HEAD_FRAGMENTS; j++) {
                 MATRIX(float16_t, B, K, N) values;
@@ -182,13 +224,18 @@ void main()
     } while (first_key < params.tokens);
 
     barrier();
-    [[unroll]] for (uint i = 0; i < ROWS; i++)
+    [[unroll]] for (uint i = 0; i < ROWS; i++) {
+        MATRIX(float, Accumulator, M, N) whole = sum[i];
+#if CONVERSIONS
+        coopMatReduceNV(whole, sum[i], gl_CooperativeMatrixReduceRowNV, added);
+#endif
         [[unroll]] for (uint j = 0; j < HEAD_FRAGMENTS; j++) {
-            for (uint e = 0; e < sum[i].length(); e++)
-                o[i][j][e] /= sum[i][e];
+            for (uint e = 0; e < whole.length(); e++)
+                o[i][j][e] /= whole[e];
             coopMatStore(MATRIX(float16_t, Accumulator, M, N)(o[i][j]), tile,
                          (warp_row + i * M) * STRIDE + j * (N / HALVES), STRIDE, ROW_MAJOR);
         }
+    }
     barrier();
     const uint image = gl_WorkGroupID.y / params.heads, head = gl_WorkGroupID.y % params.heads;
     [[unroll]] for (uint i = 0; i < ROW_LOADS; i++) {

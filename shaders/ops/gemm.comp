@@ -13,6 +13,7 @@ layout(constant_id = 1) const uint TILE_M = 128;
 layout(constant_id = 2) const uint TILE_N = 64;
 layout(local_size_x_id = 3) in; /* TILE_M / 8 * TILE_N / 8 */
 
+#define FIRST_ROW (gl_WorkGroupID.x * TILE_M)
 #include "gemm_store.glsl"
 
 const uint QUADS = PANEL / 4; /* vec4 in a row of a panel */
@@ -115,7 +116,10 @@ void main()
     [[unroll]] for (uint i = 0; i < 8; i++) {
         const uint row = gl_WorkGroupID.x * TILE_M + i * ROW_THREADS + row_thread;
         [[unroll]] for (uint j = 0; j < 2; j++)
-            if (row < params.m && column + j * columns_apart < params.n)
+            if (row < params.m && column + j * columns_apart < params.n) {
+                if (EPILOGUE == GEMM_ADD)
+                    sum[i][j] += addend(row, column + j * columns_apart);
                 store(row, column + j * columns_apart, sum[i][j]);
+            }
     }
 }

@@ -29,6 +29,7 @@ layout(constant_id = 8) const uint WARP_M = 64;
 layout(constant_id = 9) const uint WARP_N = 64;
 layout(local_size_x_id = 10) in; /* SUBGROUP * WARPS */
 
+#define FIRST_ROW (gl_WorkGroupID.y * TILE_M)
 #include "gemm_store.glsl"
 
 const uint HALVES = 8, FLOATS = 4; /* in 16 bytes */
@@ -38,6 +39,7 @@ const uint B_TILE = TILE_M * STRIDE;
 const uint A_LOADS = TILE_M * TILE_K / HALVES / THREADS, B_LOADS = TILE_N * TILE_K / HALVES / THREADS;
 const uint QUADS = WARP_N / FLOATS, STAGE_STRIDE = QUADS + 1, STAGE = M * STAGE_STRIDE; /* a row of fragments */
 const uint TILES_SIZE = (TILE_M + TILE_N) * STRIDE, STAGES_SIZE = WARPS * STAGE;
+const uint STAGE_SLOTS = M * QUADS / SUBGROUP; /* of a lane */
 const uint ROWS = WARP_M / M, COLUMNS = WARP_N / N, STEPS = TILE_K / K;
 
 shared uvec4 tile[TILES_SIZE > STAGES_SIZE ? TILES_SIZE : STAGES_SIZE];
@@ -65,6 +67,18 @@ uvec4 load_b(uint k_panel, uint slot)
 uint place(uint slot, uint rows)
 {
     return slot / 2 % rows * STRIDE + slot / (rows * 2) * 2 + slot % 2;
+}
+
+/* Row and quad of columns of a lane's slot in a row of fragments, and which element of the product that is. */
+uvec2 stage_slot(uint slot)
+{
+    const uint i = slot * SUBGROUP + gl_SubgroupInvocationID;
+    return uvec2(i / QUADS, i % QUADS);
+}
+
+uvec2 slot_element(uint first_row, uint first_column, uint slot)
+{
+    return uvec2(tile_row * TILE_M + first_row, tile_column * TILE_N + first_column) + stage_slot(slot) * uvec2(1, FLOATS);
 }
 
 void main()
@@ -115,20 +129,26 @@ void main()
         }
     } while (panel < panels);
 
+    barrier();
     [[unroll]] for (uint i = 0; i < ROWS; i++) {
-        barrier();
+        /* What is added is on its way while the sums go through shared memory. */
+        vec4 value[STAGE_SLOTS];
+        [[unroll]] for (uint slot = 0; slot < STAGE_SLOTS; slot++) {
+            const uvec2 at = slot_element(warp_row + i * M, warp_column, slot);
+            const uint row = min(at.x, params.m - 1), column = min(at.y, params.n - FLOATS);
+            value[slot] = Float4Buffer(params.bias).v[column / FLOATS];
+            if (EPILOGUE == GEMM_ADD)
+                value[slot] += addend(row, column);
+        }
         [[unroll]] for (uint j = 0; j < COLUMNS; j++)
             coopMatStore(sum[i][j], tile, gl_SubgroupID * STAGE + j * (N / FLOATS), STAGE_STRIDE, ROW_MAJOR);
-        barrier();
-        for (uint slot = gl_SubgroupInvocationID; slot < M * QUADS; slot += SUBGROUP) {
-            const uint row = tile_row * TILE_M + warp_row + i * M + slot / QUADS;
-            const uint column = tile_column * TILE_N + warp_column + slot % QUADS * FLOATS;
-            if (row >= params.m || column >= params.n)
-                continue;
-            const vec4 value =
-                Float4Buffer(params.bias).v[column / FLOATS] +
-                uintBitsToFloat(tile[gl_SubgroupID * STAGE + slot / QUADS * STAGE_STRIDE + slot % QUADS]);
-            store(row, column, value);
+        subgroupBarrier();
+        [[unroll]] for (uint slot = 0; slot < STAGE_SLOTS; slot++) {
+            const uvec2 at = slot_element(warp_row + i * M, warp_column, slot), to = stage_slot(slot);
+            value[slot] += uintBitsToFloat(tile[gl_SubgroupID * STAGE + to.x * STAGE_STRIDE + to.y]);
+            if (at.x < params.m && at.y < params.n)
+                store(at.x, at.y, value[slot]);
         }
+        subgroupBarrier();
     }
 }

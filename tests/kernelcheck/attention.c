@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "engine/kernels/set.h"
 #include "engine/reference/attention.h"
 
 /* Rows of qkv after the last token hold anything. `deviation` of its elements: scores deviate by 8 times its
@@ -9,8 +10,8 @@
 static void attention_case(struct check *check, uint32_t batch, uint32_t heads, uint32_t tokens,
                            float deviation)
 {
-    check_case_begin(check, "batch %u, heads %u, tokens %u, deviation %g", batch, heads, tokens,
-                     (double)deviation);
+    check_case_begin(check, "%u. batch %u, heads %u, tokens %u, deviation %g",
+                     check->kernels->attention_index + 1, batch, heads, tokens, (double)deviation);
     const enum element activations = kernels_activations(check->kernels);
     const uint32_t tokens_padded = (uint32_t)round_up(tokens, PANEL);
     struct check_array *qkv =
@@ -43,6 +44,8 @@ void check_attention(struct check *check)
 {
     if (check->bench) {
         attention_case(check, 1, 16, 1029, 0.5F);
+        if (gpu_device_info(check->device)->kind != GPU_CPU)
+            attention_case(check, 8, 16, 1029, 0.5F);
         return;
     }
     attention_case(check, 1, 1, 1, 0.5F);

@@ -1,13 +1,19 @@
 /* kernelcheck: chooses device, rungs and operations, and says in the end how many cases were wrong.
  *
- *     kernelcheck [--device CHOICE] [--rung NAME] [--only OPERATION] [--bench] [--corrupt] [--apart]
+ *     kernelcheck [--device CHOICE] [--rung NAME] [--only OPERATION]
+ *                 [--bench | --compile | --corrupt] [--apart]
  *
+ * --bench times the shapes of production; --compile makes every pipeline, runs none, and prints what the
+ * driver says of each: registers, spills, whatever it counts.
  * --corrupt damages one element of every case after the run, and counts the cases where that goes unnoticed.
  * --apart puts every array into a buffer of its own, for GPU-assisted validation to see what reads past one.
  * Exit status: 0 all good, 1 not, 2 usage, 77 (skipped) without a device or where it lacks the rung asked
  * for.
  */
 #include "tests/kernelcheck/kernelcheck.h"
+
+#include "engine/gpu/pipeline.h"
+#include "engine/kernels/set.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -31,18 +37,16 @@ enum { OPERATION_COUNT = sizeof operations / sizeof *operations };
 
 struct options {
     const char *device, *rung, *only;
-    bool bench, corrupt, apart;
+    bool bench, compile, corrupt, apart;
 };
 
 static bool options_parse(int argc, char **argv, struct options *options)
 {
-    static const struct option names[] = {{"device", required_argument, NULL, 'd'},
-                                          {"rung", required_argument, NULL, 'r'},
-                                          {"only", required_argument, NULL, 'o'},
-                                          {"bench", no_argument, NULL, 'b'},
-                                          {"corrupt", no_argument, NULL, 'c'},
-                                          {"apart", no_argument, NULL, 'a'},
-                                          {0}};
+    static const struct option names[] = {
+        {"device", required_argument, NULL, 'd'}, {"rung", required_argument, NULL, 'r'},
+        {"only", required_argument, NULL, 'o'},   {"bench", no_argument, NULL, 'b'},
+        {"compile", no_argument, NULL, 'm'},      {"corrupt", no_argument, NULL, 'c'},
+        {"apart", no_argument, NULL, 'a'},        {0}};
     int option;
     while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
         switch (option) {
@@ -57,6 +61,9 @@ static bool options_parse(int argc, char **argv, struct options *options)
             break;
         case 'b':
             options->bench = true;
+            break;
+        case 'm':
+            options->compile = true;
             break;
         case 'c':
             options->corrupt = true;
@@ -81,10 +88,10 @@ static bool rung_known(const char *name)
 }
 
 /* Every chosen operation on one set of kernels. */
-static void check_set(struct check *check, const struct options *options, bool only_by_weights)
+static void check_set(struct check *check, const char *only, bool only_by_weights)
 {
     for (size_t i = 0; i < OPERATION_COUNT; i++) {
-        if (options->only && strcmp(options->only, operations[i].name) != 0)
+        if (only && strcmp(only, operations[i].name) != 0)
             continue;
         if (only_by_weights && !operations[i].by_weights)
             continue;
@@ -93,27 +100,41 @@ static void check_set(struct check *check, const struct options *options, bool o
     }
 }
 
-/* The rung with every way of holding weights that it takes. */
-static void check_rung(struct check *check, enum rung rung, const struct options *options)
+static void check_kernels(struct check *check, enum rung rung, enum element weights, uint32_t attention,
+                          const char *only, bool only_by_weights)
 {
     struct failure failure = {0};
+    struct kernels *kernels;
+    check_demand(kernels_create_with(check->device, rung, weights, attention, &failure, &kernels), &failure);
+    check->kernels = kernels;
+    if (check->compile)
+        check_compile(check, only);
+    else
+        check_set(check, only, only_by_weights);
+    kernels_destroy(&kernels);
+}
+
+/* The rung with every way of holding weights that it takes, and every attention kernel. */
+static void check_rung(struct check *check, enum rung rung, const struct options *options)
+{
     bool first = true;
     for (int weights = ELEMENT_F32; weights <= ELEMENT_F16; weights++) {
-        struct kernels *kernels;
         if (!rung_takes(rung, (enum element)weights))
             continue;
-        check_demand(kernels_create(check->device, rung, weights, &failure, &kernels), &failure);
-        check->kernels = kernels;
-        check_set(check, options, !first);
-        kernels_destroy(&kernels);
+        check_kernels(check, rung, (enum element)weights, 0, options->only, !first);
         first = false;
     }
+    const uint32_t attentions = attention_count(gpu_device_info(check->device), rung);
+    for (uint32_t i = 1; i < attentions && (!options->only || !strcmp(options->only, "attention")); i++)
+        check_kernels(check, rung, ELEMENT_F16, i, "attention", false);
 }
 
 /* How many rungs were checked: those named (or all) that the device supports. */
 static unsigned check_device(struct gpu_device *device, const struct options *options, struct check *check)
 {
     unsigned checked = 0;
+    if (check->compile)
+        gpu_pipelines_inspect(device);
     check_start(check, device);
     for (int rung = 0; rung < RUNG_COUNT; rung++) {
         const char *why_not;
@@ -136,8 +157,8 @@ int main(int argc, char **argv)
     struct failure failure = {0};
     struct gpu_device *device;
     if (!options_parse(argc, argv, &options) || (options.rung && !rung_known(options.rung))) {
-        fprintf(stderr, "usage: kernelcheck [--device CHOICE] [--rung NAME] [--only OPERATION] [--bench] "
-                        "[--corrupt] [--apart]\n");
+        fprintf(stderr, "usage: kernelcheck [--device CHOICE] [--rung NAME] [--only OPERATION] [--bench | "
+                        "--compile | --corrupt] [--apart]\n");
         return EXIT_USAGE;
     }
     enum status status = gpu_device_create(options.device, NULL, &failure, &device);
@@ -147,7 +168,10 @@ int main(int argc, char **argv)
     }
     check_demand(status, &failure);
     printf("device: %s, %s\n", gpu_device_info(device)->name, gpu_device_info(device)->driver_info);
-    struct check check = {.bench = options.bench, .corrupt = options.corrupt, .apart = options.apart};
+    struct check check = {.bench = options.bench,
+                          .compile = options.compile,
+                          .corrupt = options.corrupt,
+                          .apart = options.apart};
     unsigned rungs = check_device(device, &options, &check);
     gpu_device_destroy(&device);
     if (rungs == 0)

@@ -67,6 +67,7 @@ struct check {
     const struct kernels *kernels;
     struct gpu_recorder *recorder; /* of the case */
     bool bench;                    /* time the large shapes instead of comparing the small ones */
+    bool compile;                  /* print what the driver makes of the pipelines, and run none */
 
     bool apart; /* every array in a buffer of its own */
 
@@ -136,6 +137,10 @@ void check_damage(struct check *check);
 void check_demand(enum status status, const struct failure *failure);
 
 /* The operations, one file each: all cases of check->kernels, or the benchmark shapes. */
+/* Prints what the driver says of each pipeline of check->kernels (of the operation `only`, unless that is
+ * NULL), which count as cases. */
+void check_compile(struct check *check, const char *only);
+
 void check_attention(struct check *check);
 void check_average(struct check *check);
 void check_features(struct check *check);
