@@ -1,5 +1,6 @@
 /* The order in which a GEMM's weights lie on the device, by rung. */
 #include <assert.h>
+#include <math.h>
 
 #include "engine/base/half.h"
 #include "engine/base/parallel.h"
@@ -41,23 +42,37 @@ static size_t base_of(enum rung rung, size_t k, size_t row)
 
 size_t gemm_packed_size_bytes(const struct kernels *kernels, size_t n, size_t k)
 {
-    return n * k * element_size_bytes(kernels->weights);
+    const size_t scales_bytes = kernels->weights == ELEMENT_F16 ? n * sizeof(float) : 0;
+    return n * k * element_size_bytes(kernels->weights) + scales_bytes;
+}
+
+/* The power of two by which a row is divided, so that the largest of it is at least 1 and below 2. */
+static float scale_of(const float *row, size_t count, float gain)
+{
+    float largest = 0;
+    int exponent = 1;
+    for (size_t i = 0; i < count; i++)
+        largest = fmaxf(largest, fabsf(row[i] * gain));
+    if (largest > 0 && isfinite(largest))
+        (void)frexpf(largest, &exponent);
+    return ldexpf(1, exponent - 1);
 }
 
 /* K_STEP columns of one row from `first` on, of which it has `given`, to their places in `out`. */
-static void pack_floats(const float *row, float gain, size_t first, size_t given, struct order order,
+static void pack_floats(const float *row, float factor, size_t first, size_t given, struct order order,
                         float *out)
 {
     for (size_t i = 0; i < K_STEP; i++)
-        out[i / PANEL * order.block + i % PANEL * order.step] = first + i < given ? row[first + i] * gain : 0;
+        out[i / PANEL * order.block + i % PANEL * order.step] =
+            first + i < given ? row[first + i] * factor : 0;
 }
 
-static void pack_halves(const float *row, float gain, size_t first, size_t given, struct order order,
+static void pack_halves(const float *row, float factor, size_t first, size_t given, struct order order,
                         uint16_t *out)
 {
     for (size_t i = 0; i < K_STEP; i++)
         out[i / PANEL * order.block + i % PANEL * order.step] =
-            first + i < given ? half_from_float(row[first + i] * gain) : 0;
+            first + i < given ? half_from_float(row[first + i] * factor) : 0;
 }
 
 struct packing {
@@ -67,23 +82,38 @@ struct packing {
     void *out;
 };
 
+/* The packed rows' scales, behind the weights. */
+static float *scales_in(const struct packing *packing)
+{
+    return (float *)((uint16_t *)packing->out + packing->n * packing->k);
+}
+
 /* Row by row within so few columns that what is written stays in the first cache. */
 static void pack_panel(const struct packing *packing, size_t panel)
 {
     const struct kernels *kernels = packing->kernels;
     const struct gemm_weights *weights = packing->weights;
     const struct order order = order_of(kernels->rung);
+    const bool half = kernels->weights == ELEMENT_F16;
+    const float *from[PANEL];
+    float factor[PANEL];
+    for (size_t i = 0; i < PANEL; i++) {
+        const size_t source = panel + i < weights->n ? gemm_weights_row(weights, panel + i) : 0;
+        const float gain = weights->gain ? weights->gain[source] : 1;
+        from[i] = weights->values + source * weights->k;
+        const float scale = half ? scale_of(from[i], weights->k, gain) : 1;
+        factor[i] = gain / scale;
+        if (half)
+            scales_in(packing)[panel + i] = scale;
+    }
     for (size_t first = 0; first < packing->k; first += K_STEP)
-        for (size_t row = panel; row < panel + PANEL; row++) {
-            const size_t given = row < weights->n ? weights->k : 0;
-            const size_t source = given ? gemm_weights_row(weights, row) : 0;
-            const float *from = weights->values + source * weights->k;
-            const float gain = weights->gain ? weights->gain[source] : 1;
-            const size_t to = base_of(kernels->rung, packing->k, row) + first / PANEL * order.block;
-            if (kernels->weights == ELEMENT_F16)
-                pack_halves(from, gain, first, given, order, (uint16_t *)packing->out + to);
+        for (size_t i = 0; i < PANEL; i++) {
+            const size_t given = panel + i < weights->n ? weights->k : 0;
+            const size_t to = base_of(kernels->rung, packing->k, panel + i) + first / PANEL * order.block;
+            if (half)
+                pack_halves(from[i], factor[i], first, given, order, (uint16_t *)packing->out + to);
             else
-                pack_floats(from, gain, first, given, order, (float *)packing->out + to);
+                pack_floats(from[i], factor[i], first, given, order, (float *)packing->out + to);
         }
 }
 

@@ -56,7 +56,8 @@ static inline size_t gemm_weights_row(const struct gemm_weights *weights, size_t
 }
 
 /* Packs weights for the GEMM, on all cores: n padded with zeros to a multiple of 16 and k to one of 64.
- * gemm_packed_size_bytes says how much gemm_pack writes. */
+ * gemm_packed_size_bytes says how much gemm_pack writes, the scales of float16 rows included
+ * (shaders/params/gemm.h). */
 size_t gemm_packed_size_bytes(const struct kernels *kernels, size_t n, size_t k);
 void gemm_pack(const struct kernels *kernels, const struct gemm_weights *weights, size_t n, size_t k,
                void *out);

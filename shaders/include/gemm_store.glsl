@@ -1,6 +1,12 @@
 /* How a GEMM stores 4 columns of a row: the epilogue EPILOGUE (a specialisation constant of the shader). */
 #include "gemm_epilogue.glsl"
 
+/* What 4 columns of the product are multiplied by where weights are float16. */
+vec4 scales(uint column)
+{
+    return Float4Buffer(params.b).v[params.n * params.k / 8 + column / 4];
+}
+
 /* What GEMM_ADD adds to them before. */
 vec4 addend(uint row, uint column)
 {

@@ -68,12 +68,9 @@ void main()
     const uint column = gl_WorkGroupID.y * TILE_N + column_thread * 4, columns_apart = COLUMN_THREADS * 4;
 
     vec4 sum[8][2];
-    [[unroll]] for (uint j = 0; j < 2; j++) {
-        const uint first = min(column + j * columns_apart, params.n - 4);
-        const vec4 bias = Float4Buffer(params.bias).v[first / 4];
+    [[unroll]] for (uint j = 0; j < 2; j++)
         [[unroll]] for (uint i = 0; i < 8; i++)
-            sum[i][j] = bias;
-    }
+            sum[i][j] = vec4(0);
 
     vec4 next_a[A_LOADS], next_b[B_LOADS];
     [[unroll]] for (uint i = 0; i < A_LOADS; i++)
@@ -113,13 +110,24 @@ void main()
         }
     } while (panel < panels);
 
-    [[unroll]] for (uint i = 0; i < 8; i++) {
-        const uint row = gl_WorkGroupID.x * TILE_M + i * ROW_THREADS + row_thread;
-        [[unroll]] for (uint j = 0; j < 2; j++)
-            if (row < params.m && column + j * columns_apart < params.n) {
-                if (EPILOGUE == GEMM_ADD)
-                    sum[i][j] += addend(row, column + j * columns_apart);
-                store(row, column + j * columns_apart, sum[i][j]);
-            }
+    [[unroll]] for (uint j = 0; j < 2; j++) {
+        const uint to = column + j * columns_apart;
+        if (to >= params.n)
+            continue;
+        const vec4 bias = Float4Buffer(params.bias).v[to / 4];
+#if WEIGHT_HALF
+        const vec4 scale = scales(to);
+#else
+        const vec4 scale = vec4(1);
+#endif
+        [[unroll]] for (uint i = 0; i < 8; i++) {
+            const uint row = gl_WorkGroupID.x * TILE_M + i * ROW_THREADS + row_thread;
+            if (row >= params.m)
+                continue;
+            vec4 value = fma(sum[i][j], scale, bias);
+            if (EPILOGUE == GEMM_ADD)
+                value += addend(row, to);
+            store(row, to, value);
+        }
     }
 }

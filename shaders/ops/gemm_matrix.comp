@@ -10,8 +10,8 @@
  * scheduler gets of either. Whatever the tile, an element's products are added in the order of K, fragment by fragment:
  * the tile depends on how many images share a batch, and an image's answer must not.
  *
- * The accumulators leave through shared memory too, row of fragments by row of fragments, and get bias and epilogue
- * there: what a lane holds of them is not known. */
+ * The accumulators leave through shared memory too, row of fragments by row of fragments, and get scale, bias and
+ * epilogue there: what a lane holds of them is not known. */
 #version 460
 #include "types.glsl"
 #include "gemm.h"
@@ -145,9 +145,10 @@ void main()
         subgroupBarrier();
         [[unroll]] for (uint slot = 0; slot < STAGE_SLOTS; slot++) {
             const uvec2 at = slot_element(warp_row + i * M, warp_column, slot), to = stage_slot(slot);
-            value[slot] += uintBitsToFloat(tile[gl_SubgroupID * STAGE + to.x * STAGE_STRIDE + to.y]);
-            if (at.x < params.m && at.y < params.n)
-                store(at.x, at.y, value[slot]);
+            if (at.x >= params.m || at.y >= params.n)
+                continue;
+            const vec4 sums = uintBitsToFloat(tile[gl_SubgroupID * STAGE + to.x * STAGE_STRIDE + to.y]);
+            store(at.x, at.y, fma(sums, scales(at.y), value[slot]));
         }
         subgroupBarrier();
     }

@@ -66,19 +66,24 @@ void main()
     MATRIX(float16_t, B, TILE_K, COLUMNS) b = MATRIX(float16_t, B, TILE_K, COLUMNS)(0.0);
     MATRIX(float, Accumulator, TILE_M, COLUMNS) sum[PARTS];
 
-    /* One row of bias, which is the nearest one to every row. */
-    TENSOR(bias, NEAREST, 1, params.n / PARTS, PARTS, params.n, PARTS, 1);
-    [[unroll]] for (uint part = 0; part < PARTS; part++) {
-        /* Not into sum[part] at once: compilers of 2025 fall over loads into an array's element. */
-        MATRIX(float, Accumulator, TILE_M, COLUMNS) start = MATRIX(float, Accumulator, TILE_M, COLUMNS)(0.0);
-        LOAD(start, COLUMNS, Floats, params.bias, 0,
-             SLICE(bias, 0, TILE_M, int(first_column / PARTS), COLUMNS, int(part), 1), plain);
-        sum[part] = start;
-    }
+    [[unroll]] for (uint part = 0; part < PARTS; part++)
+        sum[part] = MATRIX(float, Accumulator, TILE_M, COLUMNS)(0.0);
     if (first_row + TILE_M <= params.m && first_column + TILE_N <= params.n)
         MULTIPLY(UNCLAMPED)
     else
         MULTIPLY(ZERO)
+
+    /* One row of scales and one of bias, which are the nearest ones to every row. */
+    TENSOR(row, NEAREST, 1, params.n / PARTS, PARTS, params.n, PARTS, 1);
+    [[unroll]] for (uint part = 0; part < PARTS; part++) {
+        MATRIX(float, Accumulator, TILE_M, COLUMNS) each = MATRIX(float, Accumulator, TILE_M, COLUMNS)(0.0);
+        LOAD(each, COLUMNS, Floats, params.b, params.n * (params.k / 2),
+             SLICE(row, 0, TILE_M, int(first_column / PARTS), COLUMNS, int(part), 1), plain);
+        sum[part] *= each;
+        LOAD(each, COLUMNS, Floats, params.bias, 0,
+             SLICE(row, 0, TILE_M, int(first_column / PARTS), COLUMNS, int(part), 1), plain);
+        sum[part] += each;
+    }
 
     if (EPILOGUE == GEMM_HEADS) {
         /* Of each of Q, K and V and each image that the tile has part of, what is there of it. */

@@ -1,4 +1,9 @@
-/* GEMM: out = epilogue(A * B^T + bias). A [m][k] activations; B [n][k] packed by gemm_pack; bias [n] float32. */
+/* GEMM: out = epilogue(A * B^T + bias). A [m][k] activations; B [n][k] packed by gemm_pack; bias [n] float32.
+ *
+ * Rows of B in float16 are held divided by a power of two each, their scale, so that the largest of a row is near 1: a
+ * row of small weights, as LayerScale's gains make them, would lose its bits to float16's least numbers, and all of
+ * itself where those are flushed to zero. The scales [n] float32 follow the packed weights; the product's columns are
+ * multiplied by them in float32. */
 #ifndef CXRD_SHADERS_PARAMS_GEMM_H
 #define CXRD_SHADERS_PARAMS_GEMM_H
 #include "params.h"
@@ -16,7 +21,7 @@ END_CHOICES;
 
 PARAMS(gemm_params)
     ADDRESS a;      /* activations: k columns of a matrix of a_columns, from the one this address is at */
-    ADDRESS b;      /* packed weights */
+    ADDRESS b;      /* packed weights, and in float16 their scales */
     ADDRESS bias;   /* [n] float32 */
     ADDRESS addend; /* float32 panels added before storing (GEMM_ADD); else unused */
     ADDRESS out;

@@ -26,16 +26,21 @@ class Normal:
 
 
 def initialise(tensors):
-    """Gives a backbone the weights that DINOv2 begins to train with, LayerScale 1, and massive activations (Sun et al., 2024):
-    from the first block on, a few channels of the residual stream are a thousand times the others."""
+    """Gives a backbone the weights that DINOv2 begins to train with, LayerScale log-uniform from 1e-5, with which DINOv2 begins,
+    to 1, and massive activations (Sun et al., 2024): from the first block on, a few channels of the residual stream are a
+    thousand times the others."""
+    generator = np.random.default_rng(2)
     for name, array in tensors.items():
-        if name.endswith("gamma") or "norm" in name and name.endswith("weight"):
+        if name.endswith("gamma"):
+            array[:] = 10 ** generator.uniform(-5, 0, array.shape)
+        elif "norm" in name and name.endswith("weight"):
             array[:] = 1
         elif name.endswith("bias"):
             array[:] = 0
         elif name.startswith("blocks."):
             array *= 0.02 / array.std()
     tensors["blocks.0.mlp.w3.weight"][MASSIVE_CHANNELS] *= 1000
+    tensors["blocks.0.ls2.gamma"][MASSIVE_CHANNELS] = 1
 
 
 def write_package(folder, massive=False):

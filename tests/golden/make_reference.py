@@ -39,7 +39,8 @@ CASES = {
             dict(name="nodule", kind="risk", type="linear", classes=1, blocks=2, average_pool=True),
         ]),
     # What trained networks of this kind do: from the first block on, a few channels of the residual stream are a
-    # thousand times as large as the others, and the norms' gains bring both back to size.
+    # thousand times as large as the others, and the norms' gains bring both back to size. LayerScale is anything from
+    # 1e-5, with which DINOv2 begins to train, to 1.
     "massive": dict(
         seed=3, width=64, depth=3, patch=16, side=64, registers=4, ffn="swiglu", hidden=176, layer_scale=True,
         bias=True, position_grid=4, offset=0.1, images=2, massive=[5, 40],
@@ -111,6 +112,11 @@ def make_backbone(case, random):
 
 def make_massive(tensors, case):
     channels = np.isin(np.arange(case["width"]), case["massive"])
+    random = np.random.default_rng(case["seed"])
+    for i in range(case["depth"]):
+        for name in ("ls1.gamma", "ls2.gamma"):
+            gammas = 10 ** random.uniform(-5, 0, case["width"]) * random.choice([-1, 1], case["width"])
+            tensors[f"blocks.{i}.{name}"] = np.where(channels, 1, gammas).astype(np.float16)
     tensors["blocks.0.mlp.w3.weight"][channels] *= MASSIVE
     for name, gains in tensors.items():
         if name.endswith(("norm1.weight", "norm2.weight", "norm.weight")) and not name.startswith("blocks.0."):

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "engine/base/half.h"
 #include "engine/kernels/set.h"
 #include "engine/reference/gemm.h"
 
@@ -36,10 +37,23 @@ static uint64_t upload_packed(struct check *check, const struct gemm_params *par
     return address;
 }
 
-/* Fills in `params`, from its shape on, and runs one product. When `padded`, B has padding, and A is the last
- * columns of a matrix. */
-static void run(struct check *check, enum gemm_epilogue epilogue, struct gemm_params params, bool padded)
+/* Weights as LayerScale's gains make them, below what float16 can hold; each row by itself is exact in
+ * float16. */
+static void shrink(struct check_array *b, struct check_array *bias, const struct gemm_params *params)
 {
+    for (size_t i = 0; i < b->count; i++)
+        b->values[i] = ldexpf(half_to_float(half_from_float(b->values[i])), -20 - (int)(i / params->k % 4));
+    for (size_t i = 0; i < bias->count; i++)
+        bias->values[i] = ldexpf(bias->values[i], -20);
+}
+
+enum b_kind { B_FULL, B_PADDED, B_SMALL };
+
+/* Fills in `params`, from its shape on, and runs one product. With B_PADDED B has padding, and A is the last
+ * columns of a matrix; with B_SMALL B and bias are small. */
+static void run(struct check *check, enum gemm_epilogue epilogue, struct gemm_params params, enum b_kind kind)
+{
+    const bool padded = kind == B_PADDED;
     const bool exact = epilogue == GEMM_EXACT || epilogue == GEMM_ADD;
     const size_t n_given = padded ? params.n - 5 : params.n, k_given = padded ? params.k - 20 : params.k;
     const float deviation = 1 / sqrtf((float)params.k);
@@ -48,11 +62,14 @@ static void run(struct check *check, enum gemm_epilogue epilogue, struct gemm_pa
     params.a_columns = a_first + params.k;
     struct check_array *a = check_input_activations(check, params.m, params.a_columns, 1);
     struct check_array *b =
-        check_input(check, kernels_weights(check->kernels), (size_t)params.n * params.k, deviation);
+        check_input(check, kind == B_SMALL ? ELEMENT_F32 : kernels_weights(check->kernels),
+                    (size_t)params.n * params.k, deviation);
     for (size_t i = 0; padded && i < b->count; i++)
         if (i / params.k >= n_given || i % params.k >= k_given)
             b->values[i] = 0;
     struct check_array *bias = check_input(check, ELEMENT_F32, params.n, 1);
+    if (kind == B_SMALL)
+        shrink(b, bias, &params);
     struct check_array *addend = NULL;
     if (params.addend_group != 0)
         addend = check_input(check, ELEMENT_F32, (size_t)params.addend_rows * params.n, 1);
@@ -87,7 +104,15 @@ static void plain_case(struct check *check, enum gemm_epilogue epilogue, uint32_
     check_case_begin(check, "%s, %u x %u x %u", epilogue_names[epilogue], m, n, k);
     const struct gemm_params params = {
         .m = m, .n = n, .k = k, .group = m, .out_group = m, .out_rows = m, .addend_rows = m};
-    run(check, epilogue, params, false);
+    run(check, epilogue, params, B_FULL);
+}
+
+static void small_case(struct check *check, uint32_t m, uint32_t n, uint32_t k)
+{
+    check_case_begin(check, "exact, small weights, %u x %u x %u", m, n, k);
+    const struct gemm_params params = {
+        .m = m, .n = n, .k = k, .group = m, .out_group = m, .out_rows = m, .addend_rows = m};
+    run(check, GEMM_EXACT, params, B_SMALL);
 }
 
 /* Patches after `prefix` other rows of each image; with GEMM_ADD, each image's are added to the same addend.
@@ -106,7 +131,7 @@ static void grouped_case(struct check *check, enum gemm_epilogue epilogue, uint3
                                        .out_rows = batch * (prefix + patches),
                                        .addend_group = epilogue == GEMM_ADD ? patches : 0,
                                        .addend_rows = patches};
-    run(check, epilogue, params, true);
+    run(check, epilogue, params, B_PADDED);
 }
 
 static void heads_case(struct check *check, uint32_t batch, uint32_t heads, uint32_t tokens, uint32_t k)
@@ -119,7 +144,7 @@ static void heads_case(struct check *check, uint32_t batch, uint32_t heads, uint
                                        .heads = heads,
                                        .tokens = tokens,
                                        .tokens_padded = (uint32_t)round_up(tokens, PANEL)};
-    run(check, GEMM_HEADS, params, false);
+    run(check, GEMM_HEADS, params, B_FULL);
 }
 
 /* Both tiles of a rung that has two give the same bits: which one is taken depends on how many images share a
@@ -179,6 +204,8 @@ void check_gemm(struct check *check)
     plain_case(check, GEMM_EXACT, 1029, 48, 704);
     plain_case(check, GEMM_EXACT, 1801, 32, 704); /* more than the cpu rung takes in one block of rows */
     plain_case(check, GEMM_EXACT, 7, 1024, 128);
+    small_case(check, 69, 96, 128);
+    small_case(check, 257, 480, 64);
     plain_case(check, GEMM_ADD, 1, 16, 64);
     plain_case(check, GEMM_ADD, 201, 96, 128);
     plain_case(check, GEMM_RELU, 5, 352, 192);
