@@ -21,7 +21,7 @@ enum {
     WARM_MS = 300,
     RUNS_MAX = 1000,
     BATCH_MAX = 64,
-    GLORI_WIDTH = 768
+    HEADS_MAX = 64 /* more than a package has */
 };
 
 struct bench {
@@ -152,7 +152,7 @@ static enum status choose_kernels(struct bench *bench, struct failure *failure)
 static enum status open_bench(struct bench *bench, struct failure *failure)
 {
     struct model_weights weights = {0};
-    const struct safetensors *heads[64];
+    const struct safetensors *heads[HEADS_MAX];
     uint64_t start_ns = clock_now_ns();
     char *cache_folder = file_cache_folder();
     enum status status = gpu_device_create(bench->device_choice, cache_folder, failure, &bench->device);
@@ -211,7 +211,10 @@ static void sum_timings(const struct gpu_timing *timings, size_t count, struct b
 static void rate_operations(const struct bench *bench, struct bench_result *result)
 {
     struct cost costs[COSTS_MAX];
-    size_t count = cost_list(model_shape(bench->network), bench->card, GLORI_WIDTH, result->batch,
+    uint32_t widths[HEADS_MAX] = {0};
+    for (size_t i = 0; i < bench->card->head_count; i++)
+        widths[i] = model_glori_width(bench->network, i);
+    size_t count = cost_list(model_shape(bench->network), bench->card, widths, result->batch,
                              (double)element_size_bytes(kernels_weights(bench->kernels)),
                              (double)element_size_bytes(kernels_activations(bench->kernels)), costs);
     for (size_t i = 0; i < result->operation_count; i++)

@@ -1,5 +1,7 @@
 #include "engine/model/cost.h"
 
+#include "shaders/params/params.h"
+
 /* A GEMM of m rows, n columns and depth k, done `times` times. */
 struct product {
     double m, n, k, times;
@@ -41,33 +43,41 @@ static void add_backbone(struct list *list, const struct shape *s, double batch)
 }
 
 /* All GLoRI heads of one model carry the same labels: their costs add up. */
-static void add_glori(struct list *list, const struct shape *s, const struct model_card *card, double width,
-                      double batch)
+static void add_glori(struct list *list, const struct shape *s, const struct model_card *card,
+                      const uint32_t *widths, double batch)
 {
-    double patch_rows = batch * s->patches, classes = 0, heads = 0, blocks = 0;
-    for (size_t i = 0; i < card->head_count; i++)
-        if (card->heads[i].type == HEAD_GLORI) {
-            heads++;
-            blocks += card->heads[i].blocks;
-            classes += (double)card->heads[i].label_count;
-        }
-    if (!heads)
-        return;
-    double half = list->activation_bytes;
-    add_product(list, "glori embedding", (struct product){patch_rows, width, blocks * s->width, 1}, half);
-    add_product(list, "glori scores", (struct product){patch_rows, 8 * classes, width, 1}, 4);
-    add(list, "glori softmax", 0, patch_rows * 8 * classes * 8);
-    add(list, "glori pooling", 2 * patch_rows * 8 * classes * width,
-        patch_rows * (8 * classes * 4 + heads * width * half));
-    add_product(list, "glori values", (struct product){batch * classes, width, 8 * width, 1}, 8);
+    const double rows = batch * s->patches, half = list->activation_bytes, weight = list->weight_bytes;
+    struct cost embedding = {.label = "glori embedding"}, scores = {.label = "glori scores"},
+                softmax = {.label = "glori softmax"}, pooling = {.label = "glori pooling"},
+                values = {.label = "glori values"};
+    for (size_t i = 0; i < card->head_count; i++) {
+        if (card->heads[i].type != HEAD_GLORI)
+            continue;
+        const double width = widths[i], columns = (double)GLORI_HEADS * (double)card->heads[i].label_count;
+        const double k = (double)card->heads[i].blocks * s->width,
+                     classes = (double)card->heads[i].label_count;
+        embedding.operations += 2 * rows * width * k;
+        embedding.bytes += rows * (k + width) * half + width * k * weight;
+        scores.operations += 2 * rows * columns * width;
+        scores.bytes += rows * width * half + columns * width * weight + rows * columns * 4;
+        softmax.bytes += rows * columns * 8;
+        pooling.operations += 2 * rows * columns * width;
+        pooling.bytes += rows * (columns * 4 + width * half);
+        values.operations += 2 * batch * classes * width * GLORI_HEADS * width;
+        values.bytes +=
+            batch * classes * width * (GLORI_HEADS * half + 8) + width * GLORI_HEADS * width * weight;
+    }
+    const struct cost all[] = {embedding, scores, softmax, pooling, values};
+    for (size_t i = 0; i < sizeof all / sizeof *all && all[0].operations > 0; i++)
+        list->costs[list->count++] = all[i];
 }
 
-size_t cost_list(const struct shape *shape, const struct model_card *card, uint32_t glori_width,
+size_t cost_list(const struct shape *shape, const struct model_card *card, const uint32_t *glori_widths,
                  uint32_t batch, double weight_bytes, double activation_bytes, struct cost *out)
 {
     struct list list = {.costs = out, .weight_bytes = weight_bytes, .activation_bytes = activation_bytes};
     add_backbone(&list, shape, batch);
-    add_glori(&list, shape, card, glori_width, batch);
+    add_glori(&list, shape, card, glori_widths, batch);
     return list.count;
 }
 

@@ -15,8 +15,8 @@ struct cost {
 enum { COSTS_MAX = 32 };
 
 /* Fills out[0..COSTS_MAX) with the operations whose cost is worth a rate and returns how many there are.
- * GLoRI heads are counted with the head width `glori_width`. */
-size_t cost_list(const struct shape *shape, const struct model_card *card, uint32_t glori_width,
+ * glori_widths [head_count]: of each head that is GLoRI, its E (model_glori_width). */
+size_t cost_list(const struct shape *shape, const struct model_card *card, const uint32_t *glori_widths,
                  uint32_t batch, double weight_bytes, double activation_bytes, struct cost *out);
 
 /* Operations of one image in the backbone alone: the figure a model is known by. */

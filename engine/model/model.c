@@ -259,6 +259,12 @@ const struct shape *model_shape(const struct model *model)
     return &model->vit.shape;
 }
 
+uint32_t model_glori_width(const struct model *model, size_t head)
+{
+    assert(head < model->head_count);
+    return model->heads[head].type == HEAD_GLORI ? model->heads[head].glori.width : 0;
+}
+
 size_t model_weight_bytes(const struct model *model)
 {
     return gpu_pool_size_bytes(model->weights);

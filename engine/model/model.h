@@ -45,6 +45,8 @@ WARN_UNUSED enum status model_create(struct gpu_device *device, const struct ker
 void model_destroy(struct model **model);
 
 const struct shape *model_shape(const struct model *model);
+/* E of a GLoRI head (engine/model/glori.h); 0 of others. */
+uint32_t model_glori_width(const struct model *model, size_t head);
 size_t model_weight_bytes(const struct model *model);     /* on the device */
 size_t model_activation_bytes(const struct model *model); /* on the device */
 uint32_t model_max_batch(const struct model *model);
