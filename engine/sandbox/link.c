@@ -102,8 +102,10 @@ static bool order_child(struct link *link, size_t slot, struct delivery *deliver
     return done;
 }
 
-enum status link_renew(struct link *link, size_t slot, struct failure *failure, int *channel, int *ended)
+enum status link_renew(struct link *link, size_t slot, uint64_t deadline_ns, struct failure *failure,
+                       int *channel, int *ended)
 {
+    uint64_t until_ns = clock_now_ns() + START_S * UINT64_C(1000000000);
     struct delivery delivery = {-1};
     struct outcome outcome;
     if (*channel >= 0)
@@ -115,7 +117,8 @@ enum status link_renew(struct link *link, size_t slot, struct failure *failure, 
         *ended = delivery.ended;
     if (*channel < 0)
         return no_children(failure, "The system starts no further image decoder; try again in a moment.");
-    if (channel_wait(*channel, clock_now_ns() + START_S * UINT64_C(1000000000), &outcome) != ANSWER_GIVEN)
+    if (channel_wait(*channel, deadline_ns && deadline_ns < until_ns ? deadline_ns : until_ns, &outcome) !=
+        ANSWER_GIVEN)
         no_children(failure, "An image decoder did not start; try again in a moment.");
     else if (outcome.failure.status)
         *failure = outcome.failure;

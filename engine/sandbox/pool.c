@@ -16,8 +16,9 @@
 #include <unistd.h>
 
 enum {
-    ATTEMPTS_MAX = 3,  /* at a child that dies before it has read its job */
-    LOOK_NS = 50000000 /* between two looks at whether anybody still waits for the image */
+    ATTEMPTS_MAX = 3,       /* at a child that dies before it has read its job */
+    LOOK_NS = 50000000,     /* between two looks at whether anybody still waits for the image */
+    RENEWAL_NS = 1000000000 /* for another child after one that took too long or died */
 };
 
 struct slot {
@@ -85,7 +86,7 @@ enum status image_pool_create(const struct image_pool_options *options, struct f
         return status;
     }
     for (size_t i = 0; i < pool->plan.count && !status; i++)
-        status = link_renew(&pool->link, i, failure, &pool->slots[i].channel, NULL);
+        status = link_renew(&pool->link, i, 0, failure, &pool->slots[i].channel, NULL);
     if (status) {
         image_pool_destroy(&pool);
         return status;
@@ -178,11 +179,11 @@ static void log_end(enum answer answer, int ended)
                     strsignal(WTERMSIG(ended)));
 }
 
-static enum status child_renew(struct image_pool *pool, size_t slot, enum answer reason,
+static enum status child_renew(struct image_pool *pool, size_t slot, enum answer reason, uint64_t until_ns,
                                struct failure *failure)
 {
     int ended = -1;
-    enum status status = link_renew(&pool->link, slot, failure, &pool->slots[slot].channel, &ended);
+    enum status status = link_renew(&pool->link, slot, until_ns, failure, &pool->slots[slot].channel, &ended);
     if (ended != -1)
         log_end(reason, ended);
     if (status)
@@ -207,7 +208,7 @@ static enum status child_decode(struct image_pool *pool, size_t slot, size_t siz
     *answer = ANSWER_UNREAD;
     for (int attempt = 0; attempt < ATTEMPTS_MAX && *answer == ANSWER_UNREAD; attempt++) {
         start.status = STATUS_OK;
-        if (!channel_is_idle(*channel) && child_renew(pool, slot, ANSWER_UNREAD, &start))
+        if (!channel_is_idle(*channel) && child_renew(pool, slot, ANSWER_UNREAD, until_ns, &start))
             continue;
         if (send(*channel, &job, sizeof job, MSG_NOSIGNAL) == sizeof job)
             *answer = channel_wait(*channel, until_ns, out);
@@ -220,7 +221,10 @@ static enum status child_decode(struct image_pool *pool, size_t slot, size_t siz
         *answer = ANSWER_NEVER;
     if (*answer != ANSWER_GIVEN || out->retires) {
         struct failure ignored;
-        enum status renewed = child_renew(pool, slot, *answer, &ignored);
+        /* By the same time, or, where that has passed, in a moment: the answer waits for it. */
+        const uint64_t soon_ns = clock_now_ns() + RENEWAL_NS;
+        enum status renewed =
+            child_renew(pool, slot, *answer, until_ns > soon_ns ? until_ns : soon_ns, &ignored);
         (void)renewed; /* else the next image tries again */
     }
     return STATUS_OK;
