@@ -7,7 +7,8 @@ validation layer; golden values; the network on every rung; PyTorch eager and co
 attention of PyTorch; the HTTP service. FOLDER/NAME.json and FOLDER/NAME.md, named after the device, are written after each
 part, so that a cut leaves what was done. Each part has a limit of its own; one that fails never stops the next.
 
---rehearse does all of it on whatever device there is with a small network, PyTorch on the CPU, in two minutes.
+--rehearse does all of it on whatever device there is with a small network, PyTorch on the CPU; it takes one to two
+minutes of the four that it may.
 Exit status: 0 all was done, but for what needs torch or a layer that is not there; 1 a part failed, ran past its limit or had
 no time; 2 usage.
 """
@@ -30,6 +31,7 @@ import typing
 
 import gpu_page
 import gpu_parts
+import gpu_power
 from gpu_torch import Contestant
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -51,16 +53,18 @@ class Setup:
 
     def __init__(self, arguments):
         self.root, self.build = ROOT, pathlib.Path(os.path.relpath(arguments.build, ROOT))
-        self.wrapper = [os.path.relpath(word, ROOT) if os.path.exists(word) else word for word in shlex.split(arguments.wrapper)]
+        self.wrapper = [os.path.relpath(word, ROOT) if os.path.exists(word) else word
+                        for word in shlex.split(arguments.wrapper)]
         self.cxrd = os.path.relpath(arguments.cxrd, ROOT) if arguments.cxrd else self.program("cli/cxrd")
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="cxrd-gpu-"))
         self.power, rehearse = self.scratch / "power", arguments.rehearse
-        self.architecture, self.batches = ("vits16-128", [1, 2]) if rehearse else ("vitl16-512", [1, 8, 32])
-        self.sizes = (384, 6, 69, 1024) if rehearse else (1024, 16, 1029, 2752) # width, heads, tokens, padded hidden
-        self.product_batch, self.runs = self.batches[1], 3 if rehearse else 20
+        self.architecture, self.batches = ("vits16-64", [1, 2]) if rehearse else ("vitl16-512", [1, 8, 32])
+        self.batches = arguments.batch or self.batches
+        self.sizes = (384, 6, 21, 1024) if rehearse else (1024, 16, 1029, 2752) # width, heads, tokens, padded hidden
+        self.product_batch, self.runs = self.batches[len(self.batches) // 2], 2 if rehearse else 20
         self.hold_s, self.load_s, self.patience_s = (1, 1, 15) if rehearse else (4, 5, 90)
         self.contestants, self.ready, self.fastest, self.reports = [], [], None, []
-        self.sampler = subprocess.Popen([sys.executable, gpu_parts.gpu_power.__file__, str(self.power)], stderr=subprocess.DEVNULL)
+        self.sampler = subprocess.Popen([sys.executable, gpu_power.__file__, str(self.power)], stderr=subprocess.DEVNULL)
         self.package = gpu_parts.Package(ROOT, self.scratch / "package", not rehearse)
         logs = pathlib.Path(arguments.out)
         for dtype in ("float32",) if rehearse else ("bfloat16", "float16"):
@@ -190,8 +194,8 @@ class Measurement:
         state, why = run_part(part, self.setup, tell, self.start + self.result["budget_s"] - began)
         step["parts"].append({"name": part.name, "state": state, "why": why, "seconds": time.monotonic() - began})
         self.result["seconds"] = time.monotonic() - self.start
-        print(f"{self.result['seconds']:5.0f} s  {part.step} {part.name}: {state} {why}".rstrip(), flush=True)
         self.save()
+        print(f"{self.result['seconds']:5.0f} s  {part.step} {part.name}: {state} {why}".rstrip(), flush=True)
         return state
 
     def save(self):
@@ -218,13 +222,16 @@ def main():
     parser.add_argument("--build", default=ROOT / "build", metavar="FOLDER")
     parser.add_argument("--cxrd", help="another cxrd than the build folder's")
     parser.add_argument("--wrapper", default="", metavar="COMMAND", help="put before every program of the build folder")
-    parser.add_argument("--minutes", type=float, metavar="N", help="for all of it: 8, or 2 in a rehearsal")
-    parser.add_argument("--steps", type=lambda text: text.split(","), metavar="NAME,...", help="only these: " + ", ".join(gpu_page.STEPS))
+    parser.add_argument("--minutes", type=float, metavar="N", help="for all of it: 8, or 4 in a rehearsal")
+    parser.add_argument("--batch", type=lambda text: sorted(map(int, text.split(","))), metavar="N,...",
+                        help="batch sizes, 1,8,32 where nothing else is said: less for a GPU that is slow or small")
+    parser.add_argument("--steps", type=lambda text: text.split(","), metavar="NAME,...",
+                        help="only devices and these: " + ", ".join(gpu_page.STEPS))
     parser.add_argument("--rehearse", action="store_true")
     arguments = parser.parse_args()
     if unknown := set(arguments.steps or []) - set(gpu_page.STEPS):
         parser.error(f"no step is called {', '.join(sorted(unknown))}; there are {', '.join(gpu_page.STEPS)}")
-    arguments.minutes = arguments.minutes or (2 if arguments.rehearse else 8)
+    arguments.minutes = arguments.minutes or (4 if arguments.rehearse else 8)
     os.makedirs(arguments.out, exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     setup = Setup(arguments)

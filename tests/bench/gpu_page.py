@@ -20,8 +20,8 @@ def shown(value):
         return ""
     if not isinstance(value, float):
         return str(value)
-    size = abs(value)
-    return f"{value:.0f}" if size >= 1000 else f"{value:.1f}" if size >= 100 else f"{value:.2f}" if size >= 1 else f"{value:.3g}"
+    digits = next((digits for least, digits in ((1000, 0), (100, 1), (1, 2)) if abs(value) >= least), None)
+    return f"{value:.3g}" if digits is None else f"{value:.{digits}f}"
 
 
 def times(value):
@@ -85,7 +85,8 @@ def bench(records):
             tflops = report["backbone_gflop"] * batch["images_per_s"] / 1e3
             rows.append([record["rung"], batch["batch"], batch["images_per_s"], batch["best_ms"], batch["median_ms"], tflops,
                          share(1e3 * tflops / limits["gemm_gflops"])])
-    return (table(["rung", "batch", "images/s at best", "best ms", "median ms", "backbone TFLOP/s", "of the GEMM ceiling"], rows) +
+    return (table(["rung", "batch", "images/s at best", "best ms", "median ms", "backbone TFLOP/s",
+                   "of the GEMM ceiling"], rows) +
             table(["rung", "weights", "ready s", "weights GB", "activations GB", "float32 peak TFLOP/s", "GEMM ceiling TFLOP/s",
                    "copy GB/s", "MiB in use"], ceilings) + operations(records))
 
@@ -150,12 +151,14 @@ def products(records, steps):
 
 def http(records):
     engine = next((record["engine"] for record in of(records, "engine")), None)
-    lines = [f"\nPackage {record['model']}; the engine alone {record['engine']:.1f} images/s." for record in of(records, "engine")]
+    lines = [f"\nPackage {record['model']}; the engine alone {record['engine']:.1f} images/s."
+             for record in of(records, "engine")]
     lines += table(["clients", "requests/s", "of the engine", "p50 ms", "p99 ms", "refused", "lost", "W", "MiB in use"],
-                   [[r["clients"], r["requests_per_s"], share(r["requests_per_s"] / engine), r["p50_ms"], r["p99_ms"], r["refused"],
-                     r["lost"], *watts(r)] for r in of(records, "clients")])
+                   [[r["clients"], r["requests_per_s"], share(r["requests_per_s"] / engine), r["p50_ms"], r["p99_ms"],
+                     r["refused"], r["lost"], *watts(r)] for r in of(records, "clients")])
     for record in of(records, "stage_ms"):
-        lines += ["", "Mean ms of each stage: " + ", ".join(f"{stage} {ms:.2f}" for stage, ms in record["stage_ms"].items()) + "."]
+        stages = ", ".join(f"{stage} {ms:.2f}" for stage, ms in record["stage_ms"].items())
+        lines += ["", f"Mean ms of each stage: {stages}."]
     return lines
 
 
@@ -167,18 +170,18 @@ STEPS = {
     "golden": ("Golden values", "The largest error of any tap, relative to the root mean square of what is expected.", golden),
     "bench": ("The network on every rung", "Random weights. Best and median are of the runs after one to warm up; ceilings are "
               "measured in the same process before.", bench),
-    "ready": ("PyTorch, made ready", "Compiling began with the first step and stood still while cxrd was timed; torch.compile in its "
-              "default mode, a batch size at a time, the network with fused attention.", ready),
-    "turns": ("In turns with PyTorch", "Each round runs every contestant once. PyTorch's time is of calls one behind another for "
-              "0.1 s, waited for once, after 0.3 s of warming up; cxrd's is of each batch from submission to answer, images' upload "
-              "included. Best of all rounds, median of the rounds' medians, ratio the median of the rounds' own.", turns),
-    "energy": ("Power and memory", "Mean power while the largest batch is computed over and over. Memory is the whole GPU's, so "
-               "PyTorch's other processes, each with its network, are in every line.", energy),
-    "products": ("Products and attention", "PyTorch's products (cuBLAS, or rocBLAS) without bias or what follows; cxrd's, from its "
-                 "own benchmark, with the bias, the activation or the residual that are fused into them.", products),
+    "ready": ("PyTorch, made ready", "Compiling began with the first step and stood still while cxrd was timed; torch.compile in "
+              "its default mode, a batch size at a time, the network with fused attention.", ready),
+    "turns": ("In turns with PyTorch", "Each round runs every contestant once. PyTorch's time is of calls one behind another "
+              "for 0.1 s, waited for once, after 0.3 s of warming up; cxrd's is of each batch from submission to answer, images' "
+              "upload included. Best of all rounds, median of the rounds' medians, ratio the median of the rounds' own.", turns),
+    "energy": ("Power and memory", "Mean power while the largest batch is computed over and over. Memory is the whole GPU's, "
+               "so PyTorch's other processes, each with its network, are in every line.", energy),
+    "products": ("Products and attention", "PyTorch's products (cuBLAS, or rocBLAS) without bias or what follows; cxrd's, from "
+                 "its own benchmark, with the bias, the activation or the residual that are fused into them.", products),
     "http": ("The HTTP service", "Clients on the same machine send one PNG over and over and ask again once answered.", http),
 }
-STATES = {"failed": "FAILED", "late": "ran past its limit", "missing": "not measured", "left out": "left out"}
+STATES = {"failed": "FAILED after {:.1f} s", "late": "CUT after {:.1f} s", "missing": "not measured", "left out": "left out"}
 
 
 def markdown(result):
@@ -199,6 +202,6 @@ def markdown(result):
         for part in step["parts"]:
             if part["state"] in STATES:
                 first, *rest = part["why"].splitlines() or [""]
-                lines += ["", f"{part['name']}: {STATES[part['state']]} after {part['seconds']:.1f} s. {first}",
+                lines += ["", f"{part['name']}: {STATES[part['state']].format(part['seconds'])}. {first}",
                           *(["```", *rest, "```"] if rest else [])]
     return "\n".join(lines) + "\n"

@@ -53,6 +53,12 @@ def cxrd_json(setup, tell, *arguments):
     return json.loads(done.stdout)
 
 
+def bench_json(setup, tell, rung, batches, runs, model=None):
+    """The report of `cxrd bench`: of the architecture that is measured, or of a package."""
+    what = ["--model", model] if model else ["--arch", setup.architecture]
+    return cxrd_json(setup, tell, "bench", *what, "--batch", ",".join(map(str, batches)), "--runs", runs, "--rung", rung)
+
+
 def devices(setup, tell):
     found = cxrd_json(setup, tell, "devices")["devices"]
     usable = [device for device in found if device["usable"]]
@@ -73,7 +79,8 @@ def devices(setup, tell):
 
 def kernelcheck(setup, tell, rung, layers=False):
     start = time.monotonic()
-    done = program(setup, tell, setup.program("tests/kernelcheck/kernelcheck"), "--rung", rung, environment=LAYERS if layers else ())
+    done = program(setup, tell, setup.program("tests/kernelcheck/kernelcheck"), "--rung", rung,
+                   environment=LAYERS if layers else ())
     text = done.stdout + done.stderr
     if layers and 'Insert instance layer "VK_LAYER_KHRONOS_validation"' not in text:
         raise Missing("the validation layer is not installed, or VK_LAYER_PATH does not name its folder")
@@ -103,10 +110,10 @@ def golden(setup, tell, rung):
 
 
 def bench(setup, tell, rung):
-    batches = [batch for batch in setup.batches if rung != "portable" or batch <= 8]
+    slow = rung == "portable" # float32 without matrices
+    batches = [batch for batch in setup.batches if not slow or batch <= 8]
     start = time.time()
-    report = cxrd_json(setup, tell, "bench", "--arch", setup.architecture, "--batch", ",".join(map(str, batches)),
-                       "--runs", setup.runs, "--rung", rung)
+    report = bench_json(setup, tell, rung, batches, min(setup.runs, 5) if slow else setup.runs)
     tell(rung=rung, report=report, power=gpu_power.between(setup.power, start, time.time()))
 
 
@@ -122,10 +129,9 @@ def ready(setup, tell, contestant):
 
 def turns(setup, tell, turn):
     """cxrd's fastest rung, then each contestant that is ready, each batch."""
-    report = cxrd_json(setup, tell, "bench", "--arch", setup.architecture, "--batch", ",".join(map(str, setup.batches)),
-                       "--runs", setup.runs, "--rung", setup.fastest)
+    report = bench_json(setup, tell, setup.fastest, setup.batches, setup.runs)
     for batch in report["batches"]:
-        tell(who="cxrd", rung=report["rung"], batch=batch["batch"], turn=turn, best_ms=batch["best_ms"], median_ms=batch["median_ms"])
+        tell(who="cxrd", rung=report["rung"], turn=turn, **{key: batch[key] for key in ("batch", "best_ms", "median_ms")})
     bad = []
     for contestant in setup.ready:
         for batch in setup.batches:
@@ -141,8 +147,7 @@ def energy(setup, tell):
     """Each computes the largest batch for some seconds; the middle of that is looked at, when the power has settled."""
     batch, seconds = setup.batches[-1], setup.hold_s
     runs = min(1000, max(2, round(1e3 * seconds / setup.batch_ms(setup.fastest, batch))))
-    report = cxrd_json(setup, tell, "bench", "--arch", setup.architecture, "--batch", batch, "--runs", runs, "--rung", setup.fastest)
-    found = report["batches"][0]
+    found = bench_json(setup, tell, setup.fastest, [batch], runs)["batches"][0]
     end = time.time() - 0.3 # it ended by freeing its memory
     spell = found["median_ms"] * runs / 1e3
     tell(who="cxrd", rung=setup.fastest, batch=batch, images_per_s=1e3 * batch / found["median_ms"],
@@ -150,7 +155,8 @@ def energy(setup, tell):
     for contestant in setup.ready:
         start = time.time()
         answer = contestant.ask(do="hold", batch=batch, seconds=seconds)
-        tell(who=contestant.name, batch=batch, power=gpu_power.between(setup.power, start + 0.4 * seconds, time.time()), **answer)
+        power = gpu_power.between(setup.power, start + 0.4 * seconds, time.time())
+        tell(who=contestant.name, batch=batch, power=power, **answer)
 
 
 def products(setup, tell):
@@ -160,20 +166,22 @@ def products(setup, tell):
         raise Missing("no PyTorch is ready")
     width, heads, tokens, hidden = setup.sizes
     batch = setup.product_batch
-    shapes = {"qkv": (3 * width, width), "projection": (width, width), "ffn in": (2 * hidden, width), "ffn out": (width, hidden)}
+    shapes = {"qkv": (3 * width, width), "projection": (width, width), "ffn in": (2 * hidden, width),
+              "ffn out": (width, hidden)}
     for contestant in eager:
         for what, (n, k) in shapes.items():
             m = batch * tokens
             tell(what=what, shape=f"{m} x {n} x {k}", batch=batch, who=contestant.name, gflop=2e-9 * m * n * k,
                  **contestant.ask(do="product", m=m, n=n, k=k))
         tell(what="attention", shape=f"{batch} x {heads} heads x {tokens} x 64", batch=batch, who=contestant.name,
-             gflop=4e-9 * batch * heads * tokens**2 * 64, **contestant.ask(do="attention", batch=batch, heads=heads, tokens=tokens))
+             gflop=4e-9 * batch * heads * tokens**2 * 64,
+             **contestant.ask(do="attention", batch=batch, heads=heads, tokens=tokens))
 
 
 def http(setup, tell):
     """The service kept busy by clients that ask again once answered, beside the engine with the same package."""
     model = setup.package.wait()
-    report = cxrd_json(setup, tell, "bench", "--model", model, "--batch", ",".join(map(str, setup.batches)), "--rung", setup.fastest)
+    report = bench_json(setup, tell, setup.fastest, setup.batches, 5, model)
     engine = max(batch["images_per_s"] for batch in report["batches"])
     tell(engine=engine, model=report["model"])
     command = [*setup.wrapper, str(setup.cxrd)]

@@ -27,8 +27,8 @@ class Contestant:
         arguments = [kind, dtype, device, architecture, ",".join(map(str, batches))]
         self.shown = ["python3", "tests/bench/gpu_torch.py", *arguments]
         with open(log, "wb") as errors:
-            self.process = subprocess.Popen([sys.executable, __file__, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                            stderr=errors, bufsize=0, start_new_session=True)
+            self.process = subprocess.Popen([sys.executable, __file__, *arguments], stdin=subprocess.PIPE,
+                                            stdout=subprocess.PIPE, stderr=errors, bufsize=0, start_new_session=True)
 
     def line(self):
         text = self.process.stdout.readline()
@@ -131,7 +131,8 @@ def main():
     except Exception as failure: # whatever a compiler raises: the others go on
         return print(json.dumps({"failed": f"{type(failure).__name__}: {failure}".splitlines()[0]}), file=told)
     print(json.dumps({"ready_s": time.monotonic() - start, **runner.about()}), file=told)
-    does = {"network": runner.network_times, "hold": runner.network_held, "product": runner.product_times, "attention": runner.attention_times}
+    does = {"network": runner.network_times, "hold": runner.network_held, "product": runner.product_times,
+            "attention": runner.attention_times}
     for line in sys.stdin:
         request = json.loads(line)
         asked, do = request.pop("id"), request.pop("do")
