@@ -135,7 +135,7 @@ def perform(measure, setup, pipe):
         measure(setup, lambda **record: pipe.send(record))
         pipe.send(("done", ""))
     except gpu_parts.Missing as missing:
-        pipe.send(("missing", f"{missing}."))
+        pipe.send(("missing", f"{str(missing)[:1].upper()}{str(missing)[1:]}."))
     except Exception as failure: # a part that breaks must not stop the next
         pipe.send(("failed", str(failure) if isinstance(failure, gpu_parts.Failed) else f"{type(failure).__name__}: {failure}"))
     pipe.close()

@@ -49,7 +49,7 @@ def devices(records):
         rows = [[name.replace("_", " "), ", ".join(value) if isinstance(value, list) else str(value)]
                 for name, value in device.items() if name != "lacks" and value != []]
         lines += table(["", "what cxrd says of it"], rows)
-        lines += [f"- It lacks {rung}: {why}." for rung, why in device["lacks"].items()]
+        lines += ["", *(f"- It lacks {rung}: {why}." for rung, why in device["lacks"].items())]
     lines += ["", *(f"nvidia-smi: {record['nvidia']}." for record in of(records, "nvidia"))]
     for record in of(records, "told"):
         told = record["told"] or {}

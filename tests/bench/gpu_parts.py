@@ -36,7 +36,7 @@ def program(setup, tell, *arguments, environment=()):
     """Runs a program and tells its command; CompletedProcess with both outputs as one text in stdout, but for JSON's sake."""
     command = [*setup.wrapper, *map(str, arguments)]
     shown = [f"{name}={value}" for name, value in dict(environment).items()] + [shlex.join(command)]
-    tell(command=" ".join(shown).replace(str(setup.package.folder), "vitl16-512"))
+    tell(command=setup.package.named(" ".join(shown)))
     return subprocess.run(command, cwd=setup.root, env={**os.environ, **dict(environment)}, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, errors="replace")
 
@@ -91,7 +91,8 @@ def kernelcheck(setup, tell, rung, layers=False):
     if counts:
         tell(rung=rung, cases=int(counts[1]), wrong=int(counts[2]), messages=messages, seconds=time.monotonic() - start)
     if done.returncode or messages:
-        said = re.findall(r"^.*(?:FAIL|WRONG|wrong|Validation Error|VUID-|SYNC-HAZARD).*$", text, re.M)[:20]
+        # Lines of cases that do not end in "ok", and what the layer says.
+        said = re.findall(r"^.*\(bound .*(?<!ok)$|^.*(?:Validation Error|VUID-|SYNC-HAZARD).*$", text, re.M)[:20]
         raise Failed("\n".join(said) or last_line(done))
 
 
@@ -186,7 +187,8 @@ def http(setup, tell):
     tell(engine=engine, model=report["model"])
     command = [*setup.wrapper, str(setup.cxrd)]
     options = ["--rung", setup.fastest]
-    tell(command=shlex.join([*command, "serve", "--model", report["model"], "--listen", "127.0.0.1:0", *options]))
+    shown = [*command, "serve", "--model", str(model), "--listen", "127.0.0.1:0", *options]
+    tell(command=setup.package.named(shlex.join(shown)))
     os.chdir(setup.root)
     start = time.monotonic()
     service = Service(command, str(model), options)
@@ -217,6 +219,10 @@ class Package:
                       "vitl.write_package(pathlib.Path(sys.argv[2]))")
             self.process = subprocess.Popen([sys.executable, "-c", script, str(root / "tests/bench"), str(folder)],
                                             stderr=subprocess.DEVNULL, start_new_session=True)
+
+    def named(self, text):
+        """A command without the folder that is gone when it is read."""
+        return text.replace(str(self.folder), "vitl16-512")
 
     def wait(self):
         """Asked in a part's process, which cannot wait for a child of its parent; the sums are the last file written."""

@@ -33,7 +33,7 @@ elif "kernelcheck" in words:
         with open("PID", "w") as file:
             print(os.getpid(), file=file, flush=True)
             time.sleep(HANG)
-    print("gemm half f16 WRONG" if "half" in words else "gemm ok")
+    print("gemm  half  exact  out  0.3 (bound 0.01)  wrong" if "half" in words else "gemm  out  0.001 (bound 0.01)  ok")
     print("5 cases, 1 wrong" if "half" in words else "5 cases, 0 wrong")
     sys.exit("half" in words)
 elif "golden_test" in words:
@@ -80,7 +80,7 @@ class Parts(unittest.TestCase):
         def missing(*_):
             raise gpu_parts.Missing("no torch")
         self.assertEqual(self.run_part(lambda _, tell: tell(x=1 // 0))[0][0], "failed")
-        self.assertEqual(self.run_part(missing)[0], ("missing", "no torch."))
+        self.assertEqual(self.run_part(missing)[0], ("missing", "No torch."))
         self.assertEqual(self.run_part(lambda *_: os._exit(3))[0], ("failed", "Its process died."))
 
 
@@ -108,7 +108,8 @@ class WholeRun(unittest.TestCase):
                          {"matrix": "done", "half": "failed", "portable": "done"})
         self.assertEqual([part["state"] for part in steps["golden"]["parts"]], ["done"] * 3)
         page = self.found("md")
-        self.assertIn("gemm half f16 WRONG", page)
+        self.assertIn("gemm  half  exact  out  0.3 (bound 0.01)  wrong", page)
+        self.assertNotIn("(bound 0.01)  ok", page)
         self.assertIn("| half | 5 | 1 |", page)
         self.assertIn("| massive | half | f16 | right |", page)
 
