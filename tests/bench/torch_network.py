@@ -17,6 +17,13 @@ ARCHITECTURES = {"vitl16-512": (1024, 24, 16, 512), "vitb16-512": (768, 12, 16, 
                  "vits16-512": (384, 12, 16, 512), "vitg14-518": (1536, 40, 14, 518)}
 
 
+def sizes(architecture):
+    """Width, depth, patch and side of a name, whose side may be another that the patch divides."""
+    family, side = architecture.split("-")
+    width, depth, patch, _ = next(sizes for name, sizes in ARCHITECTURES.items() if name.split("-")[0] == family)
+    return width, depth, patch, int(side)
+
+
 class Block(nn.Module):
     def __init__(self, width, fused):
         super().__init__()
@@ -66,7 +73,7 @@ class Network(nn.Module):
 
     def __init__(self, architecture, fused):
         super().__init__()
-        width, depth, patch, side = ARCHITECTURES[architecture]
+        width, depth, patch, side = sizes(architecture)
         self.side = side
         self.patch_embed = nn.Conv2d(3, width, patch, patch)
         self.cls_token = nn.Parameter(torch.randn(1, 1, width))
