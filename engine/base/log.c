@@ -1,6 +1,7 @@
 #include "engine/base/log.h"
 
 #include "engine/base/log_writer.h"
+#include "engine/base/utf8.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -25,17 +26,23 @@ bool log_enabled(enum log_level level)
     return level <= atomic_load(&threshold);
 }
 
-/* JSON string escapes into `out`, cut where it would not fit. */
+/* JSON string escapes into `out`, cut where it would not fit; a byte that belongs to no character is a
+ * question mark. */
 static void escape(const char *text, char *out, size_t capacity)
 {
-    size_t used = 0;
-    for (const unsigned char *at = (const unsigned char *)text; *at && used + 7 < capacity; at++) {
-        if (*at == '"' || *at == '\\')
-            used += (size_t)snprintf(out + used, capacity - used, "\\%c", *at);
-        else if (*at < 0x20)
-            used += (size_t)snprintf(out + used, capacity - used, "\\u%04x", *at);
+    size_t used = 0, left = strlen(text);
+    for (size_t bytes; left && used + 7 < capacity; text += bytes, left -= bytes) {
+        const unsigned char byte = (unsigned char)*text;
+        const size_t character = utf8_character(text, left);
+        bytes = character ? character : 1;
+        if (byte == '"' || byte == '\\')
+            used += (size_t)snprintf(out + used, capacity - used, "\\%c", byte);
+        else if (byte < 0x20 || byte == 0x7f)
+            used += (size_t)snprintf(out + used, capacity - used, "\\u%04x", byte);
+        else if (character)
+            used += (size_t)snprintf(out + used, capacity - used, "%.*s", (int)bytes, text);
         else
-            out[used++] = (char)*at;
+            out[used++] = '?';
     }
     out[used] = '\0';
 }
@@ -65,11 +72,8 @@ void log_message(enum log_level level, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    if (atomic_load(&shape) == LOG_TEXT)
-        for (char *at = text; *at; at++)
-            if ((unsigned char)*at < 0x20 || *at == 0x7f)
-                *at = ' '; /* one message is one line, whatever it quotes */
     escape(text, escaped, sizeof escaped);
+    utf8_make_plain(text); /* one message is one line, whatever it quotes */
     snprintf(members, sizeof members, "\"message\":\"%s\"", escaped);
     emit(level, text, members);
 }

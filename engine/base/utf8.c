@@ -1,5 +1,7 @@
 #include "engine/base/utf8.h"
 
+#include <string.h>
+
 /* Unicode table 3-7 says which bytes may follow which. */
 size_t utf8_character(const char *text, size_t left)
 {
@@ -31,4 +33,36 @@ bool utf8_is_plain(const char *text, size_t length)
             return false;
     }
     return true;
+}
+
+/* Whether what is left are the first bytes of one character. */
+static bool is_cut_off(const unsigned char *text, size_t left)
+{
+    const size_t width = text[0] < 0xc2   ? 1
+                         : text[0] < 0xe0 ? 2
+                         : text[0] < 0xf0 ? 3
+                         : text[0] < 0xf5 ? 4
+                                          : 1;
+    for (size_t i = 1; i < left; i++)
+        if ((text[i] & 0xc0) != 0x80)
+            return false;
+    return left < width;
+}
+
+void utf8_make_plain(char *text)
+{
+    size_t left = strlen(text);
+    while (left) {
+        size_t bytes = utf8_character(text, left);
+        const unsigned char byte = (unsigned char)*text;
+        if (!bytes && is_cut_off((const unsigned char *)text, left)) {
+            *text = '\0';
+            return;
+        }
+        if (!bytes)
+            *text = byte < 0x20 || byte == 0x7f ? ' ' : '?';
+        bytes = bytes ? bytes : 1;
+        text += bytes;
+        left -= bytes;
+    }
 }

@@ -12,4 +12,8 @@ size_t utf8_character(const char *text, size_t left);
 /* True when the text is well-formed and without control characters. */
 bool utf8_is_plain(const char *text, size_t length);
 
+/* Makes it so in place: a space for a control character of one byte, a question mark for each byte that
+ * belongs to no character, and nothing for a character that the end cuts off. */
+void utf8_make_plain(char *text);
+
 #endif

@@ -40,10 +40,32 @@ START_TEST(measures_characters)
 }
 END_TEST
 
+START_TEST(what_is_quoted_is_made_plain)
+{
+    static const char *const quotes[][2] = {
+        {"Herz \xc3\x89 \xe2\x82\xac", "Herz \xc3\x89 \xe2\x82\xac"},
+        {"two\nlines\tand\x7f", "two lines and "},
+        {"'\xe2\x82' in the middle", "'?\?' in the middle"}, /* as a cut in characters' midst leaves it */
+        {"at the end \xe2\x82", "at the end "},
+        {"at the end \xf0\x9f\x98", "at the end "},
+        {"\xff\xc0 \x80", "?\? ?"},
+        {"", ""},
+    };
+    for (size_t i = 0; i < sizeof quotes / sizeof *quotes; i++) {
+        char text[64];
+        strcpy(text, quotes[i][0]);
+        utf8_make_plain(text);
+        ck_assert_str_eq(text, quotes[i][1]);
+        ck_assert(utf8_is_plain(text, strlen(text)));
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *all = tcase_create("all");
     tcase_add_loop_test(all, tells_plain_text, 0, sizeof cases / sizeof *cases);
+    tcase_add_test(all, what_is_quoted_is_made_plain);
     tcase_add_test(all, measures_characters);
     return suite_run("base/utf8", all);
 }
