@@ -1,6 +1,7 @@
 #include "server/limits.h"
 
 #include "engine/base/log.h"
+#include "server/control_group.h"
 
 #include <malloc.h>
 #include <pthread.h>
@@ -118,18 +119,6 @@ enum status limits_set(struct settings *settings, struct failure *failure)
     return status;
 }
 
-/* The number in a file of the control group's, SIZE_MAX where there is none or "max". */
-static size_t read_number(const char *path)
-{
-    FILE *file = fopen(path, "re");
-    unsigned long long number = SIZE_MAX;
-    if (file && fscanf(file, "%llu", &number) != 1)
-        number = SIZE_MAX;
-    if (file)
-        fclose(file);
-    return (size_t)number;
-}
-
 size_t limits_request_bytes(const struct settings *settings)
 {
     static const size_t least = (size_t)128 << 20, most = (size_t)4 << 30;
@@ -139,8 +128,7 @@ size_t limits_request_bytes(const struct settings *settings)
     getrlimit(RLIMIT_AS, &space);
     const size_t bounds[] = {(size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE),
                              space.rlim_cur == RLIM_INFINITY ? SIZE_MAX : (size_t)space.rlim_cur,
-                             read_number("/sys/fs/cgroup/memory.max"),
-                             read_number("/sys/fs/cgroup/memory/memory.limit_in_bytes")};
+                             control_group_memory_bytes("/proc/self/cgroup", "/sys/fs/cgroup")};
     size_t there_is = SIZE_MAX;
     for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++)
         there_is = bounds[i] < there_is ? bounds[i] : there_is;
