@@ -8,8 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { TEMPORARY_LETTERS = 6, TEMPORARY_TRIES = 100 };
 
 static const char *kind_name(mode_t mode)
 {
@@ -154,12 +157,44 @@ void file_rest(const struct file_mapping *mapping)
         madvise((void *)mapping->content.data, mapping->content.size, MADV_DONTNEED); /* only a hint */
 }
 
+/* Puts other letters for the Xs at the end of a name. */
+static void name_randomly(char *name)
+{
+    static const char letters[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    unsigned char random[TEMPORARY_LETTERS];
+    char *end = name + strlen(name) - sizeof random;
+    if (getrandom(random, sizeof random, 0) != sizeof random)
+        memset(random, getpid() & 0xff, sizeof random); /* no system call of that name */
+    for (size_t i = 0; i < sizeof random; i++)
+        end[i] = letters[random[i] % (sizeof letters - 1)];
+}
+
+int file_make_temporary(char *name)
+{
+    int fd = -1;
+    for (int i = 0; i < TEMPORARY_TRIES && fd < 0 && (!i || errno == EEXIST); i++) {
+        name_randomly(name);
+        fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    }
+    return fd;
+}
+
+bool folder_make_temporary(char *name)
+{
+    bool made = false;
+    for (int i = 0; i < TEMPORARY_TRIES && !made && (!i || errno == EEXIST); i++) {
+        name_randomly(name);
+        made = !mkdir(name, 0777);
+    }
+    return made;
+}
+
 enum status file_write(const char *path, struct bytes content, struct failure *failure)
 {
     size_t length = strlen(path) + 8;
     char *temporary = memory_allocate(length, 1);
     snprintf(temporary, length, "%s.XXXXXX", path);
-    int fd = mkstemp(temporary);
+    int fd = file_make_temporary(temporary);
     enum status status = STATUS_OK;
     size_t done = 0;
     if (fd < 0) {
@@ -175,9 +210,7 @@ enum status file_write(const char *path, struct bytes content, struct failure *f
             break;
         done += (size_t)put;
     }
-    mode_t mask = umask(0);
-    umask(mask);
-    if (done < content.size || fchmod(fd, 0666 & ~mask) || fsync(fd) || rename(temporary, path)) {
+    if (done < content.size || fsync(fd) || rename(temporary, path)) {
         status =
             failure_set(failure, STATUS_INVALID_FILE, "%s: cannot be written: %s.", path, strerror(errno));
         unlink(temporary);

@@ -38,6 +38,12 @@ void file_rest(const struct file_mapping *mapping);
  */
 WARN_UNUSED enum status file_write(const char *path, struct bytes content, struct failure *failure);
 
+/* As mkstemp and mkdtemp, which put letters for the six Xs at the end of `name`, but with the permissions
+ * that a new file and a new folder have: asking for the umask would change it for the other threads. -1 and
+ * false with errno. */
+int file_make_temporary(char *name);
+bool folder_make_temporary(char *name);
+
 /* Where this program keeps what it can make again: $XDG_CACHE_HOME/cxrd, else $HOME/.cache/cxrd. NULL when
  * neither variable is set; the caller frees it. The folder may not be there yet. */
 char *file_cache_folder(void);

@@ -255,14 +255,12 @@ static enum status write_package(struct work *work, struct failure *failure)
     char *temporary = memory_allocate(length + 8, 1);
     snprintf(temporary, length + 8, "%.*s.XXXXXX", (int)length, output);
     enum status status;
-    if (!mkdtemp(temporary)) {
+    if (!folder_make_temporary(temporary)) {
         status = failure_set(failure, STATUS_BAD_REQUEST, "%s cannot be made: %s.", output, strerror(errno));
         goto free_name;
     }
     status = write_files(work, temporary, failure);
-    mode_t mask = umask(0);
-    umask(mask);
-    if (!status && (chmod(temporary, 0777 & ~mask) || rename(temporary, output)))
+    if (!status && rename(temporary, output))
         status = failure_set(failure, STATUS_BAD_REQUEST, "%s cannot be made: %s.", output, strerror(errno));
     if (status)
         remove_folder(temporary);

@@ -1,11 +1,12 @@
 #include "engine/weights/safetensors.h"
 
+#include "engine/base/file.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static struct json *describe(const struct tensor *tensors, size_t count, const struct json *metadata)
@@ -69,7 +70,7 @@ enum status safetensors_write(const char *path, const struct tensor *tensors, si
     size_t length = strlen(path) + 8;
     char *temporary = memory_allocate(length, 1);
     snprintf(temporary, length, "%s.XXXXXX", path);
-    int descriptor = mkstemp(temporary);
+    int descriptor = file_make_temporary(temporary);
     FILE *stream = descriptor < 0 ? NULL : fdopen(descriptor, "wb");
     if (!stream)
         goto cannot_write;
@@ -83,9 +84,7 @@ enum status safetensors_write(const char *path, const struct tensor *tensors, si
         if (tensors[i].size_bytes && fwrite(data, 1, tensors[i].size_bytes, stream) != tensors[i].size_bytes)
             goto cannot_write;
     }
-    mode_t mask = umask(0);
-    umask(mask);
-    if (fflush(stream) || fchmod(descriptor, 0666 & ~mask) || fsync(descriptor) || rename(temporary, path))
+    if (fflush(stream) || fsync(descriptor) || rename(temporary, path))
         goto cannot_write;
     fclose(stream);
     free(temporary);
