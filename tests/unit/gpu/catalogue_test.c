@@ -6,6 +6,7 @@
 
 #include "shaders/params/attention.h"
 #include "shaders/params/average.h"
+#include "shaders/params/copy.h"
 #include "shaders/params/features.h"
 #include "shaders/params/gemm.h"
 #include "shaders/params/layernorm.h"
@@ -28,6 +29,7 @@ static const struct {
     {"attention_matrix", sizeof(struct attention_params)},
     {"attention_matrix2", sizeof(struct attention_params)},
     {"average", sizeof(struct average_params)},
+    {"copy", sizeof(struct copy_params)},
     {"features", sizeof(struct features_params)},
     {"gemm", sizeof(struct gemm_params)},
     {"gemm_cpu", sizeof(struct gemm_params)},

@@ -116,7 +116,12 @@ START_TEST(matrix_rung_wants_shapes_and_room_for_its_tiles)
     device.matrix_shapes[0] = device.matrix_shapes[1] = (struct gpu_matrix_shape){32, 32, 32, 0};
     lacks(RUNG_MATRIX, &device, "shape");
     device = gpu;
-    device.shared_memory_bytes = 32767; /* 32 KiB is what attention takes of 16 x 16 x 16 */
+    device.shared_memory_bytes = 20479; /* 20 KiB is what a product takes of 16 x 16 x 16 */
+    lacks(RUNG_MATRIX, &device, "shared memory");
+    device.shared_memory_bytes = 20480;
+    ck_assert_int_eq(supported(RUNG_MATRIX, device), built("attention_matrix.f16_conversions"));
+    device.cooperative_matrix2 = false;
+    device.shared_memory_bytes = 32767; /* and 32 KiB attention without conversions */
     lacks(RUNG_MATRIX, &device, "shared memory");
     device.shared_memory_bytes = 32768;
     ck_assert_int_eq(supported(RUNG_MATRIX, device), built("gemm_matrix.f16"));
@@ -191,7 +196,7 @@ START_TEST(matrices_are_preferred_on_a_gpu_and_never_tried_on_a_cpu_driver)
     const bool can = built("gemm_matrix.f16");
     struct gpu_device_info device = gpu;
     ck_assert_str_eq(candidates(device, PRECISION_AUTO),
-                     can ? "matrix2 matrix half portable" : "half portable");
+                     can ? "matrix matrix2 half portable" : "half portable");
     ck_assert_str_eq(candidates(device, PRECISION_FP32), "portable");
     device.matrix2_workgroup = false; /* a subgroup's are for tests */
     ck_assert_str_eq(candidates(device, PRECISION_FP16), can ? "matrix half portable" : "half portable");
