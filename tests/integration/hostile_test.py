@@ -26,7 +26,7 @@ import zlib
 
 from service import FORM, ROOT, Service, children, form, in_background, png, wait_until
 
-WORKERS, THREADS, ARRAYS = 4, 256, 16
+WORKERS, THREADS, DECODERS, ARRAYS = 4, 256, 2, 16
 PICTURE = png(100, 80)
 JPEG = (ROOT / "models/phantom/samples/consolidation_devices.jpg").read_bytes()
 ANSWER_S_MAX = 1
@@ -81,6 +81,7 @@ class Bad:
     """Good requests of every kind, and how they are broken; and some that are well-formed and greedy."""
 
     large = plane(6000)
+    kept = plane(2400) # 16 MiB as pixels, and not a large one
 
     def __init__(self, model):
         text = base64.b64encode(PICTURE).decode()
@@ -266,7 +267,11 @@ def arrays(running, mib, count):
 
 
 def warm(running, threads):
-    """Uses every thread of the service with a request as long as what it keeps for a connection; that is taken once."""
+    """Uses every thread of the service with a request as long as what it keeps for a connection, and every decoder with a picture as
+    large as what it keeps; that is taken once."""
+    pictures = [in_background(lambda: running.post("/predict", "image/png", Bad.kept)) for _ in range(4 * DECODERS)]
+    for picture in pictures:
+        picture.join()
     with contextlib.ExitStack() as stack:
         connections = [stack.enter_context(running.connect()) for _ in range(threads)]
         for connection in connections:
@@ -286,7 +291,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=0, help="to go on for, again and again")
     arguments = parser.parse_args()
     with Service(arguments.binary, "--log-level", "error", "--head-timeout-ms", "5000", "--body-timeout-ms", "8000",
-                 "--decoders", "2", "--threads", str(THREADS), model=arguments.model) as running:
+                 "--decoders", str(DECODERS), "--threads", str(THREADS), model=arguments.model) as running:
         model = running.get("/models").json["models"][0]["name"]
         for _ in range(3):
             warm(running, THREADS)
