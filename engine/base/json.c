@@ -1,4 +1,4 @@
-#include "engine/base/json.h"
+#include "engine/base/json_text.h"
 
 #include <assert.h>
 #include <cjson/cJSON.h>
@@ -42,51 +42,10 @@ __attribute__((constructor)) static void set_allocator(void)
     cJSON_InitHooks(&(cJSON_Hooks){allocate, free});
 }
 
-/* The place of the quote that ends a string which begins at `at`, or of a NUL, plain or escaped, in it. */
-static size_t string_end(struct bytes text, size_t at)
-{
-    while (at < text.size && text.data[at] && text.data[at] != '"') {
-        if (text.data[at] == '\\') {
-            if (text.size - at >= 6 && !memcmp(text.data + at + 1, "u0000", 5))
-                return at;
-            at++;
-        }
-        at++;
-    }
-    return at;
-}
-
-/* Bounds a document before any of it is built: cJSON takes 64 bytes for what may be one byte of text, and
- * ends texts at a NUL. An empty container counts as two values. */
-static enum status check_text(struct bytes text, struct json_limits limits, struct failure *failure)
-{
-    size_t values = 1;
-    int depth = 0;
-    for (size_t at = 0; at < text.size; at++) {
-        uint8_t c = text.data[at];
-        if (c == '"') {
-            at = string_end(text, at + 1);
-            if (at < text.size && text.data[at] != '"')
-                return failure_set(failure, STATUS_BAD_REQUEST, "The JSON has a NUL in a text, at byte %zu.",
-                                   at);
-        }
-        depth += c == '{' || c == '[';
-        depth -= c == '}' || c == ']';
-        values += c == '{' || c == '[' || c == ',';
-        if (depth > limits.depth)
-            return failure_set(failure, STATUS_BAD_REQUEST, "The JSON is nested deeper than %d levels.",
-                               limits.depth);
-        if (values > limits.values)
-            return failure_set(failure, STATUS_BAD_REQUEST, "The JSON has more than %zu values.",
-                               limits.values);
-    }
-    return STATUS_OK;
-}
-
 enum status json_parse(struct bytes text, struct json_limits limits, struct failure *failure,
                        struct json **out)
 {
-    enum status status = check_text(text, limits, failure);
+    enum status status = json_text_check(text, limits, failure);
     if (status)
         return status;
     const char *start = (const char *)text.data, *end = NULL;

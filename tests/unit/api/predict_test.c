@@ -339,7 +339,7 @@ START_TEST(bad_json_is_refused)
         {"{\"images\":[{\"data\":\"\"}],\"heads\":[1]}", "not text"},
         {"{\"images\":[{\"data\":\"\"}],\"heads\":{}}", "has no value"},
         {"{\"images\":[{\"data\":\"\"}],\"images\":[]}", "twice"},
-        {"{\"images\":[{\"data\":\"\"}]} x", "after its end"},
+        {"{\"images\":[{\"data\":\"\"}]} 1", "after its end"},
         {"{\"images\":[[[[[[[[[[[]]]]]]]]]]]}", "nested"}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         refused("/predict", "application/json", TEXT(wrong[i][0]), 400, wrong[i][1]);

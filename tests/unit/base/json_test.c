@@ -171,9 +171,13 @@ END_TEST
 START_TEST(malformed_text_is_refused)
 {
     static const char *const texts[] = {
-        "",      " ",   "{",     "}",       "[1,]",      "[1 2]", "{\"a\"}", "{\"a\":}",  "{\"a\":1,",
-        "{a:1}", "'a'", "\"a",   "\"\\x\"", "\"\\u12\"", "nul",   "NaN",     "Infinity",  "+1",
-        "[1]]",  "1 1", "{} {}", "[1] x",   "[],",       "\"\\",  "[\"",     "{\"1\":1,", "-",
+        "",         " ",         "{",        "}",       "[1,]",     "[1 2]",    "{\"a\"}",
+        "{\"a\":}", "{\"a\":1,", "{a:1}",    "'a'",     "\"a",      "\"\\x\"",  "\"\\u12\"",
+        "nul",      "NaN",       "Infinity", "+1",      "01",       "-01",      "1.",
+        "1.e2",     "1e",        "1e+",      ".5",      "1.5e",     "--1",      "0x10",
+        "truex",    "[nullx]",   "\v1",      "[1,\f2]", "\"a\tb\"", "\"\x01\"", "{\"a\nb\":1}",
+        "\x7f",     "[1]]",      "1 1",      "{} {}",   "[1] x",    "[],",      "\"\\",
+        "[\"",      "{\"1\":1,", "-",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct json *value = NULL;
@@ -182,6 +186,23 @@ START_TEST(malformed_text_is_refused)
                       "accepted: %s", texts[i]);
         ck_assert_ptr_null(value);
         ck_assert_ptr_nonnull(strstr(failure.sentence, "JSON"));
+    }
+}
+END_TEST
+
+START_TEST(numbers_are_read_as_json_writes_them)
+{
+    static const struct {
+        const char *text;
+        double value;
+    } numbers[] = {{"0", 0},       {"-0", 0},     {"10", 10},    {"-1.5", -1.5},
+                   {"0.25e2", 25}, {"1E-1", 0.1}, {"2e+3", 2000}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        struct json *value = parsed(numbers[i].text);
+        double number = NAN;
+        ck_assert(json_number(value, &number));
+        ck_assert_double_eq(number, numbers[i].value);
+        json_destroy(&value);
     }
 }
 END_TEST
@@ -274,6 +295,7 @@ int main(void)
     if (memory_is_native())
         tcase_add_test(cases, a_text_without_memory_for_it_fails);
     tcase_add_test(cases, malformed_text_is_refused);
+    tcase_add_test(cases, numbers_are_read_as_json_writes_them);
     tcase_add_test(cases, every_cut_of_a_document_is_refused);
     tcase_add_test(cases, trailing_white_space_is_no_garbage);
     tcase_add_test(cases, duplicate_names_are_seen);
