@@ -35,7 +35,6 @@ import gpu_power
 from gpu_torch import Contestant
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ROUNDS = 3
 
 
 @dataclasses.dataclass
@@ -63,6 +62,7 @@ class Setup:
         self.sizes = (384, 6, 21, 1024) if rehearse else (1024, 16, 1029, 2752) # width, heads, tokens, padded hidden
         self.product_batch, self.runs = self.batches[len(self.batches) // 2], 2 if rehearse else 20
         self.hold_s, self.load_s, self.patience_s = (1, 1, 15) if rehearse else (4, 5, 90)
+        self.rounds = 1 if rehearse else 3
         self.contestants, self.ready, self.fastest, self.reports = [], [], None, []
         self.sampler = subprocess.Popen([sys.executable, gpu_power.__file__, str(self.power)], stderr=subprocess.DEVNULL)
         self.package = gpu_parts.Package(ROOT, self.scratch / "package", not rehearse)
@@ -119,7 +119,7 @@ def parts_of(setup, rungs):
         yield Part("bench", rung, lambda *with_, rung=rung: gpu_parts.bench(*with_, rung), 10, 60, alone=True)
     for contestant in setup.contestants:
         yield Part("ready", contestant.name, lambda *with_, one=contestant: gpu_parts.ready(*with_, one), 1, setup.patience_s)
-    for turn in range(1, ROUNDS + 1):
+    for turn in range(1, setup.rounds + 1):
         yield Part("turns", f"round {turn}", lambda *with_, turn=turn: gpu_parts.turns(*with_, turn), 10, 60, alone=True)
     yield Part("energy", "power", gpu_parts.energy, 10, 60, alone=True)
     yield Part("products", "products", gpu_parts.products, 5, 40, alone=True)
@@ -210,7 +210,7 @@ def measure(arguments, setup):
     measurement = Measurement(arguments, setup)
     states = [measurement.run(Part("devices", "cxrd devices", gpu_parts.devices, 1, 30))]
     device = measurement.result["device"]
-    rungs = [*reversed(device["rungs"])] if device else []
+    rungs = [rung for rung in reversed(device["rungs"]) if not arguments.rungs or rung in arguments.rungs] if device else []
     states += [measurement.run(part) for part in parts_of(setup, rungs) if not arguments.steps or part.step in arguments.steps]
     print(f"{measurement.out / measurement.name}.md")
     return states
@@ -227,6 +227,7 @@ def main():
                         help="batch sizes, 1,8,32 where nothing else is said: less for a GPU that is slow or small")
     parser.add_argument("--steps", type=lambda text: text.split(","), metavar="NAME,...",
                         help="only devices and these: " + ", ".join(gpu_page.STEPS))
+    parser.add_argument("--rungs", type=lambda text: text.split(","), metavar="NAME,...", help="only these of the device's")
     parser.add_argument("--rehearse", action="store_true")
     arguments = parser.parse_args()
     if unknown := set(arguments.steps or []) - set(gpu_page.STEPS):
