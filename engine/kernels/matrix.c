@@ -7,7 +7,6 @@
 #include "engine/kernels/matrix.h"
 
 #include <assert.h>
-#include <string.h>
 
 enum { CPU_LANES = 8 };
 
@@ -38,20 +37,19 @@ static const struct gemm_matrix2_tile attention_workgroup2 = {128, 64, 64, HEAD_
 /* As attention_matrix.comp has them, the one expected to be fastest first: as many subgroups as the queries
  * take. */
 static const struct attention_matrix_tile {
-    const char *shader;
-    uint32_t lanes_max; /* for subgroups of at most so many lanes, and of more than CPU drivers have unless it
-                           is theirs */
+    bool cpu_driver;  /* for CPU drivers, which unroll it all: minutes to compile 64 x 64; else for GPUs */
+    bool conversions; /* with the reductions and conversions of VK_NV_cooperative_matrix2 */
     uint32_t queries, keys, row_fragments;
 } attention_tiles[] = {
-    /* CPU drivers, which unroll it all: minutes to compile 64 x 64. */
-    {"attention_matrix.f16_conversions", CPU_LANES, 16, 16, 1},
-    {"attention_matrix.f16", CPU_LANES, 16, 16, 1},
-    {"attention_matrix.f16_conversions", 64, 64, 32, 1},
-    {"attention_matrix.f16_conversions", 64, 128, 32, 2},
-    {"attention_matrix.f16_conversions", 64, 64, 64, 1},
-    {"attention_matrix.f16", 64, 64, 64, 1},
-    {"attention_matrix.f16", 64, 128, 64, 1},
+    {true, true, 16, 16, 1},    {true, false, 16, 16, 1}, {false, true, 64, 32, 1},
+    {false, true, 128, 32, 2},  {false, true, 64, 64, 1}, {false, false, 64, 64, 1},
+    {false, false, 128, 64, 1},
 };
+
+static const char *attention_shader(const struct attention_matrix_tile *tile)
+{
+    return tile->conversions ? "attention_matrix.f16_conversions" : "attention_matrix.f16";
+}
 
 enum { VECTOR_BYTES = 16, ATTENTION_TILES = sizeof attention_tiles / sizeof *attention_tiles };
 
@@ -104,9 +102,9 @@ static uint32_t gemm_shared_bytes(const struct gemm_matrix_tile *tile, const str
 
 /* As attention_matrix.comp adds it up. */
 static uint32_t attention_shared_bytes(const struct attention_matrix_tile *tile,
-                                       const struct gpu_matrix_shape *shape, bool conversions)
+                                       const struct gpu_matrix_shape *shape)
 {
-    uint32_t maxima = shape->n / 4 + 1, scores = conversions ? 0 : at_least(tile->keys / 8 + 1, maxima);
+    uint32_t maxima = shape->n / 4 + 1, scores = tile->conversions ? 0 : at_least(tile->keys / 8 + 1, maxima);
     return (at_least(2 * tile->keys, tile->queries) * (HEAD_SIZE / 8 + 1) +
             tile->queries * (scores + maxima)) *
            VECTOR_BYTES;
@@ -117,13 +115,11 @@ static bool attention_fits(const struct gpu_device_info *device, const struct at
 {
     const uint32_t lanes = lanes_of(device), rows = tile->row_fragments * shape->m;
     const uint32_t threads = tile->queries / rows * lanes;
-    const bool conversions = strcmp(tile->shader, "attention_matrix.f16") != 0;
-    return gpu_shader_find(tile->shader) && lanes <= tile->lanes_max &&
-           (lanes <= CPU_LANES) == (tile->lanes_max <= CPU_LANES) &&
-           (!conversions || (device->cooperative_matrix2 && shape->n == shape->k)) &&
+    return gpu_shader_find(attention_shader(tile)) && tile->cpu_driver == (lanes <= CPU_LANES) &&
+           (!tile->conversions || (device->cooperative_matrix2 && shape->n == shape->k)) &&
            tile->queries % rows == 0 && tile->keys * HEAD_SIZE / 8 % threads == 0 &&
            threads <= device->workgroup_invocations_max &&
-           attention_shared_bytes(tile, shape, conversions) <= device->shared_memory_bytes;
+           attention_shared_bytes(tile, shape) <= device->shared_memory_bytes;
 }
 
 /* The tile that is number `index` of those that fit; NULL: there are not so many. */
@@ -264,7 +260,7 @@ struct variant matrix_attention(const struct kernels *kernels, uint32_t index)
     const struct gpu_matrix_shape *shape = shape_of(device);
     const struct attention_matrix_tile *tile = attention_tile(device, index);
     const uint32_t subgroups = tile->queries / (tile->row_fragments * shape->m);
-    return (struct variant){.shader = tile->shader,
+    return (struct variant){.shader = attention_shader(tile),
                             .rows = tile->queries,
                             .constants = {lanes, shape->m, shape->n, shape->k, subgroups, tile->row_fragments,
                                           tile->keys, subgroups * lanes},
