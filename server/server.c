@@ -149,6 +149,12 @@ static enum status listen_all(const struct settings *settings, struct http_optio
     options.threads = PROBE_THREADS;
     options.probes_only = true;
     status = http_start(&options, api, failure, probes);
+    if (!status &&
+        http_port(*probes) == http_port(*http)) /* a listener knows its connections by their port */
+        return failure_set(
+            failure, STATUS_BAD_REQUEST,
+            "listen and probe-listen need ports of their own, on whatever addresses: both are %d.",
+            http_port(*http));
     if (!status)
         announce("probes on", settings->probe_listen, http_port(*probes));
     return status;
