@@ -1,5 +1,7 @@
 #include "engine/model/cost.h"
 
+#include <string.h>
+
 #include "shaders/params/params.h"
 
 /* A GEMM of m rows, n columns and depth k, done `times` times. */
@@ -13,9 +15,16 @@ struct list {
     double weight_bytes, activation_bytes;
 };
 
+/* Costs of one label add up: all GLoRI heads of a model carry the same ones. */
 static void add(struct list *list, const char *label, double operations, double bytes)
 {
-    list->costs[list->count++] = (struct cost){label, operations, bytes};
+    size_t at = 0;
+    while (at < list->count && strcmp(list->costs[at].label, label))
+        at++;
+    if (at == list->count)
+        list->costs[list->count++] = (struct cost){.label = label};
+    list->costs[at].operations += operations;
+    list->costs[at].bytes += bytes;
 }
 
 static void add_product(struct list *list, const char *label, struct product p, double out_bytes)
@@ -42,34 +51,18 @@ static void add_backbone(struct list *list, const struct shape *s, double batch)
     add(list, "features", 0, s->feature_blocks * rows * width * (4 + half));
 }
 
-/* All GLoRI heads of one model carry the same labels: their costs add up. */
-static void add_glori(struct list *list, const struct shape *s, const struct model_card *card,
-                      const uint32_t *widths, double batch)
+/* A head of so many classes on so many blocks, `width` being its E. */
+static void add_glori(struct list *list, const struct shape *s, const struct head_card *card, double width,
+                      double batch)
 {
-    const double rows = batch * s->patches, half = list->activation_bytes, weight = list->weight_bytes;
-    struct cost embedding = {.label = "glori embedding"}, scores = {.label = "glori scores"},
-                softmax = {.label = "glori softmax"}, pooling = {.label = "glori pooling"},
-                values = {.label = "glori values"};
-    for (size_t i = 0; i < card->head_count; i++) {
-        if (card->heads[i].type != HEAD_GLORI)
-            continue;
-        const double width = widths[i], columns = (double)GLORI_HEADS * (double)card->heads[i].label_count;
-        const double k = (double)card->heads[i].blocks * s->width,
-                     classes = (double)card->heads[i].label_count;
-        embedding.operations += 2 * rows * width * k;
-        embedding.bytes += rows * (k + width) * half + width * k * weight;
-        scores.operations += 2 * rows * columns * width;
-        scores.bytes += rows * width * half + columns * width * weight + rows * columns * 4;
-        softmax.bytes += rows * columns * 8;
-        pooling.operations += 2 * rows * columns * width;
-        pooling.bytes += rows * (columns * 4 + width * half);
-        values.operations += 2 * batch * classes * width * GLORI_HEADS * width;
-        values.bytes +=
-            batch * classes * width * (GLORI_HEADS * half + 8) + width * GLORI_HEADS * width * weight;
-    }
-    const struct cost all[] = {embedding, scores, softmax, pooling, values};
-    for (size_t i = 0; i < sizeof all / sizeof *all && all[0].operations > 0; i++)
-        list->costs[list->count++] = all[i];
+    const double rows = batch * s->patches, half = list->activation_bytes;
+    const double classes = (double)card->label_count, columns = GLORI_HEADS * classes;
+    add_product(list, "glori embedding", (struct product){rows, width, (double)card->blocks * s->width, 1},
+                half);
+    add_product(list, "glori scores", (struct product){rows, columns, width, 1}, 4);
+    add(list, "glori softmax", 0, rows * columns * 8);
+    add(list, "glori pooling", 2 * rows * columns * width, rows * (columns * 4 + width * half));
+    add_product(list, "glori values", (struct product){batch * classes, width, GLORI_HEADS * width, 1}, 8);
 }
 
 size_t cost_list(const struct shape *shape, const struct model_card *card, const uint32_t *glori_widths,
@@ -77,7 +70,9 @@ size_t cost_list(const struct shape *shape, const struct model_card *card, const
 {
     struct list list = {.costs = out, .weight_bytes = weight_bytes, .activation_bytes = activation_bytes};
     add_backbone(&list, shape, batch);
-    add_glori(&list, shape, card, glori_widths, batch);
+    for (size_t i = 0; i < card->head_count; i++)
+        if (card->heads[i].type == HEAD_GLORI)
+            add_glori(&list, shape, &card->heads[i], glori_widths[i], batch);
     return list.count;
 }
 
