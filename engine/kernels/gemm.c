@@ -15,6 +15,14 @@ enum {
     CPU_BLOCK_BYTES = 9 << 19
 };
 
+const char *gemm_epilogue_name(enum gemm_epilogue epilogue)
+{
+    static const char *const names[GEMM_EPILOGUE_COUNT] = {
+        [GEMM_EXACT] = "exact", [GEMM_ADD] = "add",       [GEMM_RELU] = "relu",
+        [GEMM_GELU] = "gelu",   [GEMM_SWIGLU] = "swiglu", [GEMM_HEADS] = "heads"};
+    return names[epilogue];
+}
+
 static bool on_matrices(const struct kernels *kernels)
 {
     return kernels->rung == RUNG_MATRIX || kernels->rung == RUNG_MATRIX2;

@@ -145,13 +145,10 @@ void kernels_each(const struct kernels *kernels,
                   void *context)
 {
     static const char *const sizes[TILE_SIZES] = {[TILE_LARGE] = "", [TILE_SMALL] = ", small tile"};
-    static const char *const epilogues[GEMM_EPILOGUE_COUNT] = {
-        [GEMM_EXACT] = "exact", [GEMM_ADD] = "add",       [GEMM_RELU] = "relu",
-        [GEMM_GELU] = "gelu",   [GEMM_SWIGLU] = "swiglu", [GEMM_HEADS] = "heads"};
     char name[64];
     for (size_t size = 0; size < TILE_SIZES; size++)
         for (size_t i = 0; i < GEMM_EPILOGUE_COUNT; i++) {
-            snprintf(name, sizeof name, "gemm %s%s", epilogues[i], sizes[size]);
+            snprintf(name, sizeof name, "gemm %s%s", gemm_epilogue_name((enum gemm_epilogue)i), sizes[size]);
             if (kernels->gemm[size][i])
                 show(context, name, kernels->gemm[size][i]);
         }

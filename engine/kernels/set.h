@@ -59,6 +59,8 @@ WARN_UNUSED enum status kernel_add(const struct kernels *kernels, struct pipelin
                                    const char *stem, const char *cpu_shader, uint32_t push_bytes,
                                    struct failure *failure, struct gpu_pipeline **out);
 
+const char *gemm_epilogue_name(enum gemm_epilogue epilogue); /* "exact", ... */
+
 /* Shows every pipeline of the set; `name` says of an operation with several which it is. */
 void kernels_each(const struct kernels *kernels,
                   void (*show)(void *context, const char *name, const struct gpu_pipeline *pipeline),

@@ -7,11 +7,6 @@
 #include "engine/kernels/set.h"
 #include "engine/reference/gemm.h"
 
-static const char *const epilogue_names[GEMM_EPILOGUE_COUNT] = {
-    [GEMM_EXACT] = "exact", [GEMM_ADD] = "add",       [GEMM_RELU] = "relu",
-    [GEMM_GELU] = "gelu",   [GEMM_SWIGLU] = "swiglu", [GEMM_HEADS] = "heads",
-};
-
 static size_t out_count(enum gemm_epilogue epilogue, const struct gemm_params *params)
 {
     if (epilogue == GEMM_HEADS)
@@ -101,7 +96,7 @@ static void run(struct check *check, enum gemm_epilogue epilogue, struct gemm_pa
 /* Rows stored where they are computed; GEMM_ADD adds to them in place. */
 static void plain_case(struct check *check, enum gemm_epilogue epilogue, uint32_t m, uint32_t n, uint32_t k)
 {
-    check_case_begin(check, "%s, %u x %u x %u", epilogue_names[epilogue], m, n, k);
+    check_case_begin(check, "%s, %u x %u x %u", gemm_epilogue_name(epilogue), m, n, k);
     const struct gemm_params params = {
         .m = m, .n = n, .k = k, .group = m, .out_group = m, .out_rows = m, .addend_rows = m};
     run(check, epilogue, params, B_FULL);
@@ -120,8 +115,8 @@ static void small_case(struct check *check, uint32_t m, uint32_t n, uint32_t k)
 static void grouped_case(struct check *check, enum gemm_epilogue epilogue, uint32_t batch, uint32_t patches,
                          uint32_t prefix)
 {
-    check_case_begin(check, "%s, %u images of %u + %u rows, padded weights", epilogue_names[epilogue], batch,
-                     prefix, patches);
+    check_case_begin(check, "%s, %u images of %u + %u rows, padded weights", gemm_epilogue_name(epilogue),
+                     batch, prefix, patches);
     const struct gemm_params params = {.m = batch * patches,
                                        .n = 96,
                                        .k = 128,
