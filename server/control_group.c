@@ -1,5 +1,6 @@
 #include "server/control_group.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,13 +39,13 @@ static size_t least_upwards(const char *mount, const char *group, const char *na
 }
 
 /* Whether a comma-separated list of controllers has `name`. */
-static int lists(const char *controllers, const char *name)
+static bool lists(const char *controllers, const char *name)
 {
     const size_t length = strlen(name);
     for (const char *at = controllers; (at = strstr(at, name)); at += length)
         if ((at == controllers || at[-1] == ',') && (!at[length] || at[length] == ','))
-            return 1;
-    return 0;
+            return true;
+    return false;
 }
 
 size_t control_group_memory_bytes(const char *membership, const char *mount)

@@ -2,6 +2,15 @@
 
 #include <string.h>
 
+/* Bytes of the character that a byte above 0x7f leads; 0 when it leads none. */
+static size_t length_by(unsigned char lead)
+{
+    return lead >= 0xc2 && lead <= 0xdf   ? 2
+           : lead >= 0xe0 && lead <= 0xef ? 3
+           : lead >= 0xf0 && lead <= 0xf4 ? 4
+                                          : 0;
+}
+
 /* Unicode table 3-7 says which bytes may follow which. */
 size_t utf8_character(const char *text, size_t left)
 {
@@ -9,10 +18,7 @@ size_t utf8_character(const char *text, size_t left)
     unsigned char lead = at[0];
     if (lead < 0x80)
         return lead >= 0x20 && lead != 0x7f;
-    size_t length = lead >= 0xc2 && lead <= 0xdf   ? 2
-                    : lead >= 0xe0 && lead <= 0xef ? 3
-                    : lead >= 0xf0 && lead <= 0xf4 ? 4
-                                                   : 0;
+    const size_t length = length_by(lead);
     if (!length || length > left)
         return 0;
     for (size_t i = 1; i < length; i++)
@@ -38,15 +44,10 @@ bool utf8_is_plain(const char *text, size_t length)
 /* Whether what is left are the first bytes of one character. */
 static bool is_cut_off(const unsigned char *text, size_t left)
 {
-    const size_t width = text[0] < 0xc2   ? 1
-                         : text[0] < 0xe0 ? 2
-                         : text[0] < 0xf0 ? 3
-                         : text[0] < 0xf5 ? 4
-                                          : 1;
     for (size_t i = 1; i < left; i++)
         if ((text[i] & 0xc0) != 0x80)
             return false;
-    return left < width;
+    return left < length_by(text[0]);
 }
 
 void utf8_make_plain(char *text)
