@@ -36,7 +36,7 @@ struct engine_options {
      * whoever started it chose: a decoder that breaks down then takes nobody else's work with it. */
     struct image_pool *decoders;
     uint32_t stuck_after_ms;    /* a device with work and without progress is stuck; 0: never */
-    uint32_t lose_device_after; /* a drill: devices look lost after so many submissions, once; 0: no drill */
+    uint32_t lose_device_after; /* a drill: each device looks lost after so many batches, once; 0: no drill */
 };
 
 /* Fails with INVALID_FILE, NOT_FOUND, NO_DEVICE, DEVICE, OUT_OF_MEMORY. On success the model is loaded, every

@@ -113,7 +113,9 @@ static enum status make(struct replica *replica, const char *choice, struct fail
     if (status)
         return status;
     say_stage("opening the device", &start_ns);
-    struct model_options model = {.max_batch = options->max_batch, .in_flight = options->in_flight};
+    struct model_options model = {.max_batch = options->max_batch,
+                                  .in_flight = options->in_flight,
+                                  .lose_on = options->lose_device_after ? options->lose_device_after + 1 : 0};
     if (!model.max_batch)
         model.max_batch = gpu_device_info(replica->device)->kind == GPU_CPU ? MAX_BATCH_CPU : MAX_BATCH_GPU;
     const struct shape shape = shape_of(package_card(replica->package));
@@ -160,8 +162,7 @@ enum status replica_create(const struct package *package, const struct engine_op
         replica_destroy(&replica);
         return status;
     }
-    if (options->lose_device_after)
-        gpu_device_lose_after(replica->device, options->lose_device_after);
+    replica->options.lose_device_after = 0; /* not again when it is restored */
     snprintf(replica->device_uuid, sizeof replica->device_uuid, "%s", gpu_device_info(replica->device)->uuid);
     snprintf(replica->device_name, sizeof replica->device_name, "%s", gpu_device_info(replica->device)->name);
     snprintf(replica->rung_name, sizeof replica->rung_name, "%s", rung_name(kernels_rung(replica->kernels)));

@@ -32,6 +32,7 @@ struct model_options {
     uint32_t max_batch;
     uint32_t in_flight; /* batches submitted at once, up to MODEL_IN_FLIGHT_MAX; 0: what suits the device */
     bool timed;         /* takes timestamps around every operation */
+    uint32_t lose_on;   /* a drill: the device looks lost from that batch on, 1 the first; 0: no drill */
 };
 
 struct model;

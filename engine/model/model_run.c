@@ -51,6 +51,8 @@ enum status model_submit(struct model *model, const struct model_image *images, 
     assert(model->submitted - model->landed < model->options.in_flight);
     struct model_slot *slot = slot_of(model, model->submitted);
     write_inputs(model, slot, images, count);
+    if (model->options.lose_on && !--model->options.lose_on)
+        gpu_device_lose_after(model->device, 0);
     enum status status = gpu_recorder_submit(slot->passes[count - 1], failure);
     if (!status)
         model->submitted++;

@@ -88,7 +88,7 @@ class Compression(Client):
             answer = self.predict(accept)
             self.assertEqual(answer.headers["content-encoding"], "gzip", accept)
             self.assertIn("Accept-Encoding", answer.headers["vary"])
-            self.assertEqual(answer.json["predictions"], plain["predictions"])
+            self.assertEqual(answer.predictions, plain["predictions"])
         for accept in (None, "", "identity", "gzip;q=0", "gzip;q=0.0, *", "br"):
             answer = self.predict(accept)
             self.assertNotIn("content-encoding", answer.headers, accept)
@@ -108,7 +108,7 @@ class Compression(Client):
 
 class Packed(Client):
     def test_bodies_are_unpacked(self):
-        plain = self.service.post("/predict", "image/png", PICTURE).json["predictions"]
+        plain = self.service.post("/predict", "image/png", PICTURE).predictions
         text = json.dumps({"images": [{"data": base64.b64encode(PICTURE).decode()}]}).encode()
         for kind, body in (("image/png", PICTURE), ("application/json", text), (service.FORM, service.form([(None, PICTURE)]))):
             headers = {"Content-Type": kind, "Content-Encoding": "gzip"}

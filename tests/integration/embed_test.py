@@ -114,8 +114,8 @@ class Embed(unittest.TestCase):
 
     def test_embeddings_and_predictions_share_batches(self):
         data = PNG.read_bytes()
-        (expected,), predicted = self.embed("?tokens=" + ALL), self.service.post("/predict", "image/png", data).json["predictions"]
-        ways = [lambda: self.service.post("/predict", "image/png", data).json["predictions"],
+        (expected,), predicted = self.embed("?tokens=" + ALL), self.service.post("/predict", "image/png", data).predictions
+        ways = [lambda: self.service.post("/predict", "image/png", data).predictions,
                 lambda: self.embed("?tokens=" + ALL),
                 lambda: self.embed()]
         for number, ask in enumerate([service.in_background(way) for way in ways * 4]):

@@ -76,7 +76,7 @@ class Infer(unittest.TestCase):
     def test_the_numbers_are_those_of_predict(self):
         _, tensors = self.infer(IMAGES)
         for number, path in enumerate(SAMPLES):
-            predicted = self.service.post("/predict?attention=none", KINDS[path.suffix], IMAGES[number]).json["predictions"][0]
+            predicted = self.service.post("/predict?attention=none", KINDS[path.suffix], IMAGES[number]).predictions[0]
             for head in self.model["heads"]:
                 width = len(head["labels"])
                 found = (predicted["findings"] if head["kind"] == "findings" else predicted["risk_scores"])
@@ -140,7 +140,7 @@ class Infer(unittest.TestCase):
 
     def test_warnings_come_with_the_tensors(self):
         images = [IMAGES[0], (MODEL / "samples/nodule_16bit.png").read_bytes()]
-        said = self.service.post("/predict?attention=none", "image/png", images[1]).json["predictions"][0]["image"]["warnings"]
+        said = self.service.post("/predict?attention=none", "image/png", images[1]).predictions[0]["image"]["warnings"]
         self.assertEqual(len(said), 1)
         package = self.service.get("/models").json["models"][0]["package_sha256"]
         for binary_in in (False, True):

@@ -70,10 +70,10 @@ class Devices(unittest.TestCase):
     def test_two_workers_answer_as_one_does(self):
         with Service(BINARY, model=MODEL) as one, \
                 Service(BINARY, "--device", "0", "--device", "0", model=MODEL) as two:
-            expected = one.post("/predict", "image/png", PICTURE).json["predictions"][0]
+            expected = one.post("/predict", "image/png", PICTURE).predictions[0]
             body = form([(None, PICTURE)] * 20)
             clients = Clients(two, 4)
-            for prediction in two.post("/predict", FORM, body).json["predictions"]:
+            for prediction in two.post("/predict", FORM, body).predictions:
                 self.assertEqual(prediction["findings"], expected["findings"])
             clients.stop()
             self.assertEqual(clients.broken, [])
@@ -89,7 +89,7 @@ class Devices(unittest.TestCase):
 class Loss(unittest.TestCase):
     def test_a_lost_device_costs_only_retries(self):
         with Service(BINARY, "--lose-device-after", "20", model=MODEL) as running:
-            expected = running.post("/predict", "image/png", PICTURE).json["predictions"]
+            expected = running.post("/predict", "image/png", PICTURE).predictions
             seen = []
             ending = threading.Event()
             probe = threading.Thread(target=lambda: self.watch(running, seen, ending))
@@ -107,7 +107,7 @@ class Loss(unittest.TestCase):
             self.assertGreater(clients.count(503), 0)
             for code, headers, _ in clients.answers:
                 self.assertEqual("retry-after" in headers, code == 503)
-            self.assertEqual(running.post("/predict", "image/png", PICTURE).json["predictions"], expected)
+            self.assertEqual(running.post("/predict", "image/png", PICTURE).predictions, expected)
             self.assertEqual(running.stop(), 0)
 
     def test_weights_that_were_written_to_are_not_loaded_again(self):
@@ -201,7 +201,7 @@ class Reload(unittest.TestCase):
 
     def test_a_broken_package_leaves_the_old_one_serving(self):
         with Service(BINARY, model=self.package) as running:
-            expected = running.post("/predict", "image/png", PICTURE).json["predictions"]
+            expected = running.post("/predict", "image/png", PICTURE).predictions
             one = hashlib.sha256((self.package / "SHA256SUMS").read_bytes()).hexdigest()
             self.assertIn(f"package_sha256 {one}", running.errors())
             self.assertEqual(running.get("/models").json["models"][0]["package_sha256"], one)
@@ -216,7 +216,7 @@ class Reload(unittest.TestCase):
                 wait_until(lambda: running.errors().count("the old ones stay") == number, 120)
                 self.assertEqual(running.get("/readyz").code, 200)
                 self.assertEqual(self.version(running), "1")
-                self.assertEqual(running.post("/predict", "image/png", PICTURE).json["predictions"], expected)
+                self.assertEqual(running.post("/predict", "image/png", PICTURE).predictions, expected)
             self.replace("4")
             running.process.send_signal(signal.SIGHUP)
             wait_until(lambda: self.version(running) == "4", 120)

@@ -243,7 +243,7 @@ class Weights(Copy):
         with Service(BINARY, "--precision", "fp32", model=self.folder) as service:
             answer = service.post("/predict", FORM, form([(path.name, path.read_bytes()) for path in images]))
             self.assertEqual(answer.code, 200, answer.body)
-            whole, failed = answer.json["predictions"]
+            whole, failed = answer.predictions
             self.assertEqual(len(whole["findings"]), 11)
             self.assertEqual(failed["error"]["type"], "urn:cxrd:problem:not-finite")
             self.assertIn("\ncxr_not_finite_total 1\n", service.get("/metrics").body.decode())

@@ -43,7 +43,7 @@ class Predict(unittest.TestCase):
     def predict(self, path, query=""):
         answer = self.service.post("/predict" + query, KINDS[path.suffix], path.read_bytes())
         self.assertEqual(answer.code, 200, answer.body)
-        return answer.json["predictions"][0]
+        return answer.predictions[0]
 
     def refused(self, code, target, kind, body, *words):
         answer = self.service.post(target, kind, body)
@@ -74,12 +74,12 @@ class Numbers(Predict):
         data = [path.read_bytes() for path in SAMPLES]
         answer = self.service.post("/predict", FORM, form([(path.name, path.read_bytes()) for path in SAMPLES]))
         self.assertEqual(answer.code, 200)
-        for path, one in zip(SAMPLES, answer.json["predictions"]):
+        for path, one in zip(SAMPLES, answer.predictions):
             self.assertEqual(one["image"]["id"], path.name)
             alone = self.predict(path)
             for left, right in zip(one["findings"] + one["risk_scores"], alone["findings"] + alone["risk_scores"]):
                 self.assertTrue(math.isclose(left["logit"], right["logit"], rel_tol=1e-4, abs_tol=1e-4), path.name)
-        self.assertEqual(len(answer.json["predictions"]), len(data))
+        self.assertEqual(len(answer.predictions), len(data))
 
     def test_probabilities_are_sigmoids(self):
         for finding in self.predict(PNG)["findings"]:
@@ -136,7 +136,7 @@ class Attention(Predict):
             self.assertEqual(png_size(base64.b64decode(one["png"])), (100, 100))
             self.assertEqual((one["width"], one["height"]), (100, 100))
         large = png(1500, 1300, lambda x, y: (x // 9 + y // 7) % 256)
-        prediction = self.service.post("/predict?attention=overlay", "image/png", large).json["predictions"][0]
+        prediction = self.service.post("/predict?attention=overlay", "image/png", large).predictions[0]
         self.assertEqual(max(png_size(base64.b64decode(prediction["attention_maps"][0]["png"]))), 1024)
 
     def test_more_pictures_than_an_answer_may_have_are_refused(self):
@@ -239,9 +239,9 @@ class BadInput(Predict):
         good = PNG.read_bytes()
         answer = self.service.post("/predict", FORM, form([("a", good), ("b", good[:99]), ("c", b"?"), ("d", good)]))
         self.assertEqual(answer.code, 200)
-        kinds = [one.get("error", {}).get("status") for one in answer.json["predictions"]]
+        kinds = [one.get("error", {}).get("status") for one in answer.predictions]
         self.assertEqual(kinds, [None, 422, 415, None])
-        first, last = answer.json["predictions"][0], answer.json["predictions"][3]
+        first, last = answer.predictions[0], answer.predictions[3]
         self.assertEqual(numbers(first), numbers(last))
 
 

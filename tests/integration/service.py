@@ -68,6 +68,11 @@ class Answer:
     def detail(self):
         return (self.json or {}).get("detail", "") or (self.json or {}).get("error", "")
 
+    @property
+    def predictions(self):
+        assert "predictions" in self.json, f"{self.code}: {self.detail}"
+        return self.json["predictions"]
+
 
 class Description:
     """openapi.yaml as the judge of answers."""
