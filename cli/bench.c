@@ -146,7 +146,13 @@ static enum status choose_kernels(struct bench *bench, struct failure *failure)
     const struct shape shape = shape_of(bench->card);
     const struct kernels_wish wish = {bench->rung_choice, bench->precision,
                                       shape_for_trial(&shape, largest_batch(bench))};
-    return kernels_choose(bench->device, &wish, failure, &bench->kernels);
+    struct rung_record *record =
+        wish.rung ? NULL : rung_record_open(bench->device, wish.precision, &wish.shape);
+    enum status status = kernels_choose(&bench->device, &wish, record, failure, &bench->kernels);
+    if (record && !status)
+        rung_record_choose(record, kernels_rung(bench->kernels));
+    rung_record_close(&record);
+    return status;
 }
 
 static enum status open_bench(struct bench *bench, struct failure *failure)

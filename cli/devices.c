@@ -1,17 +1,24 @@
 /* cxrd devices: what there is to run on, and why something is not used. */
 #include "cli/command.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/file.h"
 #include "engine/base/json.h"
-#include "engine/kernels/kernels.h"
+#include "engine/kernels/record.h"
 
-static const char help[] = "usage: cxrd devices [--format table|json]\n\n"
-                           "Lists every Vulkan device in order of preference: how --device names it (index, "
-                           "UUID or PCI address), the\n"
-                           "rung of kernels it would run, or why it cannot be used.\n";
+static const char help[] =
+    "usage: cxrd devices [--format table|json] [--try-again] [--cache-folder DIR]\n\n"
+    "Lists every Vulkan device in order of preference: how --device names it (index, UUID or PCI address), "
+    "the\n"
+    "rung of kernels it would run, or why it cannot be used, and which kernels failed when a model was "
+    "started.\n\n"
+    "  --try-again         forgets which kernels were chosen and which failed: the next start tries them "
+    "all\n"
+    "  --cache-folder DIR  where that is kept; as of cxrd serve, else the user's cache folder\n";
 
 /* The one expected to be fastest; a model's first start tries all that promise something. */
 static const char *first_rung(const struct gpu_device_info *info)
@@ -58,7 +65,12 @@ static struct json *shapes_json(const struct gpu_matrix_shape *shapes, uint32_t 
     return list;
 }
 
-static struct json *device_json(const struct gpu_device_info *info)
+static struct json *failures_of(const struct gpu_device_info *info, const char *cache_folder)
+{
+    return cache_folder ? rung_record_failures(cache_folder, info) : json_array();
+}
+
+static struct json *device_json(const struct gpu_device_info *info, const char *cache_folder)
 {
     struct json *device = json_object();
     json_add_number(device, "index", info->index);
@@ -72,6 +84,7 @@ static struct json *device_json(const struct gpu_device_info *info)
     json_add_text(device, "rung", first_rung(info));
     json_add(device, "rungs", rungs_json(info));
     json_add(device, "lacks", lacks_json(info));
+    json_add(device, "failures", failures_of(info, cache_folder));
     json_add_text(device, "uuid", info->uuid);
     if (info->pci_address[0])
         json_add_text(device, "pci_address", info->pci_address);
@@ -89,12 +102,12 @@ static struct json *device_json(const struct gpu_device_info *info)
     return device;
 }
 
-static void print_json(const struct gpu_device_info *infos, size_t count)
+static void print_json(const struct gpu_device_info *infos, size_t count, const char *cache_folder)
 {
     struct json *document = json_object();
     struct json *devices = json_add(document, "devices", json_array());
     for (size_t i = 0; i < count; i++)
-        json_append(devices, device_json(&infos[i]));
+        json_append(devices, device_json(&infos[i], cache_folder));
     char *text = json_print(document, true);
     puts(text);
     free(text);
@@ -117,7 +130,18 @@ static void print_rungs(const struct gpu_device_info *info)
     }
 }
 
-static void print_table(const struct gpu_device_info *infos, size_t count)
+static void print_failures(const struct gpu_device_info *info, const char *cache_folder)
+{
+    struct json *failures = failures_of(info, cache_folder);
+    for (const struct json *one = json_first(failures); one; one = json_next(one))
+        printf("       passed over: %s, for %s: %s\n", json_text(json_member(one, "rung")),
+               json_text(json_member(one, "network")), json_text(json_member(one, "reason")));
+    if (json_first(failures))
+        puts("       to have them tried again: cxrd devices --try-again");
+    json_destroy(&failures);
+}
+
+static void print_table(const struct gpu_device_info *infos, size_t count, const char *cache_folder)
 {
     size_t width = strlen("NAME");
     for (size_t i = 0; i < count; i++)
@@ -136,14 +160,30 @@ static void print_table(const struct gpu_device_info *infos, size_t count)
         printf("       uuid %s%s%s\n", info->uuid, info->pci_address[0] ? ", PCI " : "", info->pci_address);
         printf("       driver %s, %s\n", info->driver, info->driver_info);
         print_rungs(info);
+        print_failures(info, cache_folder);
     }
+}
+
+static bool forget(const struct gpu_device_info *infos, size_t count, const char *cache_folder)
+{
+    for (size_t i = 0; cache_folder && i < count; i++)
+        if (!rung_record_remove(cache_folder, &infos[i])) {
+            fprintf(stderr, "cxrd devices: what is kept of %s cannot be removed: %s.\n", infos[i].name,
+                    strerror(errno));
+            return false;
+        }
+    return true;
 }
 
 int command_devices(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"format", required_argument, NULL, 'f'}, {"help", no_argument, NULL, 'h'}, {0}};
-    bool json = false;
+    static const struct option options[] = {{"format", required_argument, NULL, 'f'},
+                                            {"try-again", no_argument, NULL, 't'},
+                                            {"cache-folder", required_argument, NULL, 'c'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    bool json = false, again = false;
+    const char *folder = NULL;
     for (int option; (option = command_option(argc, argv, options)) != -1;) {
         if (option == 'h') {
             fputs(help, stdout);
@@ -151,6 +191,12 @@ int command_devices(int argc, char **argv)
         }
         if (option == '?')
             return EXIT_USAGE;
+        if (option == 't')
+            again = true;
+        if (option == 'c')
+            folder = optarg;
+        if (option != 'f')
+            continue;
         json = strcmp(optarg, "json") == 0;
         if (!json && strcmp(optarg, "table") != 0) {
             fprintf(stderr, "cxrd devices: --format is table or json, not \"%s\".\n", optarg);
@@ -166,10 +212,14 @@ int command_devices(int argc, char **argv)
     size_t count = 0;
     if (gpu_devices_list(&failure, &infos, &count) != STATUS_OK)
         return command_fail("devices", &failure, EXIT_FAILED);
+    char *users = file_cache_folder();
+    const char *cache_folder = folder ? folder : users;
+    int code = again && !forget(infos, count, cache_folder) ? EXIT_FAILED : EXIT_DONE;
     if (json)
-        print_json(infos, count);
+        print_json(infos, count, cache_folder);
     else
-        print_table(infos, count);
+        print_table(infos, count, cache_folder);
+    free(users);
     free(infos);
-    return EXIT_DONE;
+    return code;
 }

@@ -88,6 +88,69 @@ static enum status load_model(struct replica *replica, const struct model_option
     return status ? status : package_unchanged(replica->package, failure);
 }
 
+/* Says how long a stage of making took and starts the next one's clock. */
+static void say_stage(const char *stage, uint64_t *start_ns)
+{
+    log_message(LOG_DEBUG, "%s took %.0f ms", stage, clock_elapsed_ms(*start_ns));
+    *start_ns = clock_now_ns();
+}
+
+/* On the chosen kernels. */
+static enum status make_model(struct replica *replica, const struct model_options *options,
+                              uint64_t *start_ns, struct failure *failure)
+{
+    enum status status = load_model(replica, options, failure);
+    say_stage("loading the weights", start_ns);
+    if (!status)
+        atomic_store(&replica->memory_bytes,
+                     model_weight_bytes(replica->model) + model_activation_bytes(replica->model));
+    if (!status)
+        status = self_test(replica, failure);
+    say_stage("the self-test", start_ns);
+    return status;
+}
+
+/* Kernels that trials chose have failed the model: makes room for others. False when there is no device any
+ * more. */
+static bool unmake_model(struct replica *replica, struct rung_record *record, enum status status,
+                         struct failure *failure)
+{
+    enum rung rung = kernels_rung(replica->kernels);
+    log_message(LOG_WARNING, "The %s kernels are not used: %s", rung_name(rung), failure->sentence);
+    rung_record_fail(record, rung, failure->sentence);
+    model_destroy(&replica->model);
+    kernels_destroy(&replica->kernels);
+    return status != STATUS_DEVICE_LOST || !gpu_device_reopen(&replica->device, failure);
+}
+
+/* Kernels, and the model on them: those are taken that pass all of it. */
+static enum status make_on_kernels(struct replica *replica, const struct model_options *options,
+                                   uint64_t *start_ns, struct failure *failure)
+{
+    const struct shape shape = shape_of(package_card(replica->package));
+    const struct kernels_wish wish = {replica->options.rung, replica->options.precision,
+                                      shape_for_trial(&shape, options->max_batch)};
+    struct rung_record *record =
+        wish.rung ? NULL : rung_record_open(replica->device, wish.precision, &wish.shape);
+    enum status status;
+    bool again = true;
+    while (again) {
+        status = kernels_choose(&replica->device, &wish, record, failure, &replica->kernels);
+        say_stage("making the kernels", start_ns);
+        bool chosen = !status;
+        if (chosen)
+            status = make_model(replica, options, start_ns, failure);
+        bool failed = status == STATUS_DEVICE || status == STATUS_DEVICE_LOST;
+        again = record && chosen && failed && unmake_model(replica, record, status, failure);
+        if (record && failed && !again)
+            rung_record_clear(record);
+    }
+    if (record && !status)
+        rung_record_choose(record, kernels_rung(replica->kernels));
+    rung_record_close(&record);
+    return status;
+}
+
 static enum status open_device(struct replica *replica, const char *choice, struct failure *failure)
 {
     const char *folder = replica->options.cache_folder;
@@ -95,13 +158,6 @@ static enum status open_device(struct replica *replica, const char *choice, stru
     enum status status = gpu_device_create(choice, folder ? folder : users, failure, &replica->device);
     free(users);
     return status;
-}
-
-/* Says how long a stage of making took and starts the next one's clock. */
-static void say_stage(const char *stage, uint64_t *start_ns)
-{
-    log_message(LOG_DEBUG, "%s took %.0f ms", stage, clock_elapsed_ms(*start_ns));
-    *start_ns = clock_now_ns();
 }
 
 /* Everything from the device on. */
@@ -118,20 +174,7 @@ static enum status make(struct replica *replica, const char *choice, struct fail
                                   .lose_on = options->lose_device_after ? options->lose_device_after + 1 : 0};
     if (!model.max_batch)
         model.max_batch = gpu_device_info(replica->device)->kind == GPU_CPU ? MAX_BATCH_CPU : MAX_BATCH_GPU;
-    const struct shape shape = shape_of(package_card(replica->package));
-    const struct kernels_wish wish = {options->rung, options->precision,
-                                      shape_for_trial(&shape, model.max_batch)};
-    status = kernels_choose(replica->device, &wish, failure, &replica->kernels);
-    say_stage("making the kernels", &start_ns);
-    if (!status)
-        status = load_model(replica, &model, failure);
-    say_stage("loading the weights", &start_ns);
-    if (!status)
-        atomic_store(&replica->memory_bytes,
-                     model_weight_bytes(replica->model) + model_activation_bytes(replica->model));
-    if (!status)
-        status = self_test(replica, failure);
-    say_stage("the self-test", &start_ns);
+    status = make_on_kernels(replica, &model, &start_ns, failure);
     if (!status)
         gpu_device_save_pipelines(replica->device); /* now: a killed process keeps what it compiled */
     return status;

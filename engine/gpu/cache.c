@@ -103,13 +103,17 @@ bool gpu_cache_prepare(const char *folder)
     return true;
 }
 
-char *gpu_device_cache_file(const struct gpu_device *device, const char *kind)
+char *gpu_cache_file(const char *folder, const char *kind, const char *uuid)
 {
     char name[80];
-    if (!device->cache_folder)
-        return NULL;
-    snprintf(name, sizeof name, "%s-%s.cache", kind, device->physical.info.uuid);
-    return file_join(device->cache_folder, name);
+    snprintf(name, sizeof name, "%s-%s.cache", kind, uuid);
+    return file_join(folder, name);
+}
+
+char *gpu_device_cache_file(const struct gpu_device *device, const char *kind)
+{
+    return device->cache_folder ? gpu_cache_file(device->cache_folder, kind, device->physical.info.uuid)
+                                : NULL;
 }
 
 enum status gpu_cache_open(struct gpu_device *device, const char *folder, struct failure *failure)

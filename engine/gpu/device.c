@@ -2,6 +2,7 @@
 #include "engine/gpu/device.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/base/log.h"
 #include "engine/gpu/vulkan_device.h"
@@ -164,6 +165,22 @@ void gpu_device_destroy(struct gpu_device **device)
     free(old);
 }
 
+enum status gpu_device_reopen(struct gpu_device **device, struct failure *failure)
+{
+    char uuid[sizeof(*device)->physical.info.uuid];
+    char *folder = (*device)->cache_folder ? memory_copy_text((*device)->cache_folder) : NULL;
+    memcpy(uuid, (*device)->physical.info.uuid, sizeof uuid);
+    gpu_device_destroy(device);
+    enum status status = gpu_device_create(uuid, folder, failure, device);
+    free(folder);
+    return status;
+}
+
+void gpu_device_limit_waits(struct gpu_device *device, uint64_t limit_ns)
+{
+    device->wait_limit_ns = limit_ns;
+}
+
 const struct gpu_device_info *gpu_device_info(const struct gpu_device *device)
 {
     return &device->physical.info;
@@ -226,6 +243,8 @@ enum status gpu_semaphore_wait(struct gpu_device *device, VkSemaphore semaphore,
                                       .semaphoreCount = 1,
                                       .pSemaphores = &semaphore,
                                       .pValues = &value};
+    if (device->wait_limit_ns && device->wait_limit_ns < timeout_ns)
+        timeout_ns = device->wait_limit_ns;
     VkResult result =
         gpu_device_lost(device) ? VK_ERROR_DEVICE_LOST : vkWaitSemaphores(device->handle, &wait, timeout_ns);
     if (result == VK_TIMEOUT)

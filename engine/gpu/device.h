@@ -67,12 +67,21 @@ void gpu_device_destroy(struct gpu_device **device); /* saves the pipelines too 
  * that a process that is killed leaves it behind. Trouble is logged. Thread-safe. */
 void gpu_device_save_pipelines(struct gpu_device *device);
 
-/* Where this device's file of one kind lies in the cache folder: "FOLDER/KIND-UUID.cache", which the caller
- * frees. NULL when nothing is kept on disk. */
+/* Where a device's file of one kind lies in a cache folder: "FOLDER/KIND-UUID.cache", which the caller frees.
+ * NULL when a device keeps nothing on disk. */
+char *gpu_cache_file(const char *folder, const char *kind, const char *uuid);
 char *gpu_device_cache_file(const struct gpu_device *device, const char *kind);
 
 const struct gpu_device_info *gpu_device_info(const struct gpu_device *device);
 bool gpu_device_lost(const struct gpu_device *device); /* any call has returned VK_ERROR_DEVICE_LOST */
+
+/* Opens a device that was lost again. Whatever was made from it is destroyed before, and so is the device
+ * itself on failure. */
+WARN_UNUSED enum status gpu_device_reopen(struct gpu_device **device, struct failure *failure);
+
+/* From now on whoever waits longer than so long for the device fails with TIMEOUT; 0: nobody does. What was
+ * waited for may still run: nothing that it uses may be destroyed. For one thread's use alone. */
+void gpu_device_limit_waits(struct gpu_device *device, uint64_t limit_ns);
 
 /* A drill: the device behaves as lost from the given number of submissions on, counted from now; 0: at once.
  * Real losses take the same path, so that what follows one can be tried on any device. Thread-safe. */

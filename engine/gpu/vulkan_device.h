@@ -40,6 +40,7 @@ struct gpu_device {
     size_t cache_size_bytes; /* of the driver's data when last read or written */
     bool inspected;          /* pipelines keep their statistics */
     atomic_bool lost;
+    uint64_t wait_limit_ns;     /* 0: none */
     uint64_t drill_submissions; /* until the device is made to look lost; 0: no drill; under queue_mutex */
 };
 

@@ -2,12 +2,12 @@
  *
  * Unless a rung is asked for by name, every candidate of the device is checked against the plain C reference
  * and timed on the network's own shapes, and the fastest right one is taken. What was found is kept in the
- * device's cache folder and holds until driver, shaders or shapes change.
+ * device's cache folder (record.h) and holds until driver, shaders or shapes change.
  */
 #ifndef CXRD_ENGINE_KERNELS_CHOICE_H
 #define CXRD_ENGINE_KERNELS_CHOICE_H
 
-#include "engine/kernels/trial.h"
+#include "engine/kernels/record.h"
 
 struct kernels_wish {
     const char *rung; /* its name: taken without a trial; NULL: the fastest right one */
@@ -16,9 +16,14 @@ struct kernels_wish {
 };
 
 /* Fails with BAD_REQUEST (no such rung, or it does not compute in that precision), NO_DEVICE (the device
- * cannot run it), DEVICE (no candidate is right). A wrong candidate is named in the log. The caller owns *out
- * and keeps the device alive longer. */
-WARN_UNUSED enum status kernels_choose(struct gpu_device *device, const struct kernels_wish *wish,
-                                       struct failure *failure, struct kernels **out);
+ * cannot run it), DEVICE (no candidate is right). A candidate that fails is named in the log, and not tried
+ * again by later starts. When one loses the device, that is opened again for the next: *device is another one
+ * then, or NULL on failure. When a device does not answer at all, the process ends with 3.
+ *
+ * The caller owns *out and keeps the device alive longer, and notes in the record whether the chosen rung
+ * passes what is still before it; the record may be NULL where the wish names a rung. */
+WARN_UNUSED enum status kernels_choose(struct gpu_device **device, const struct kernels_wish *wish,
+                                       struct rung_record *record, struct failure *failure,
+                                       struct kernels **out);
 
 #endif

@@ -34,6 +34,7 @@ struct array {
 static void trial_begin(struct trial *trial, const struct kernels *kernels, struct failure *failure)
 {
     *trial = (struct trial){.kernels = kernels, .random = 0x9e3779b97f4a7c15ull, .failure = failure};
+    gpu_device_limit_waits(kernels->device, TRIAL_WAIT_S * UINT64_C(1000000000));
     trial->status = gpu_pool_create(kernels->device, GPU_MEMORY_DEVICE, failure, &trial->pool);
     if (!trial->status)
         trial->status = gpu_recorder_create(kernels->device, false, failure, &trial->recorder);
@@ -41,6 +42,9 @@ static void trial_begin(struct trial *trial, const struct kernels *kernels, stru
 
 static enum status trial_end(struct trial *trial)
 {
+    gpu_device_limit_waits(trial->kernels->device, 0);
+    if (trial->status == STATUS_TIMEOUT) /* the device may still use all of it */
+        return trial->status;
     gpu_recorder_destroy(&trial->recorder);
     gpu_pool_destroy(&trial->pool);
     return trial->status;

@@ -9,6 +9,12 @@
 
 #include "engine/kernels/kernels.h"
 
+/* A GPU whose driver resets it when it hangs has done so by then. */
+enum { TRIAL_WAIT_S = 20 };
+
+/* Both fail with DEVICE_LOST too, and with TIMEOUT when the device has not answered for TRIAL_WAIT_S: it may
+ * still be at it, so neither the kernels nor the device may be destroyed, and what the trial used stays. */
+
 /* Every epilogue of GEMM and attention on small awkward shapes against the plain C reference. DEVICE, with a
  * sentence that names the operation, when a result is off; else what the device says. */
 WARN_UNUSED enum status trial_check(const struct kernels *kernels, struct failure *failure);

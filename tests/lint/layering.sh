@@ -38,7 +38,7 @@ BEGIN {
     only["jpeglib.h"]        = "engine/image/decode_jpeg.c"
     only["seccomp.h"]        = "engine/sandbox/confine.c tests/unit/sandbox/"
     only["stb_image.h"]      = "engine/image/decode_png.c"
-    only["vulkan"]           = "engine/gpu/"
+    only["vulkan"]           = "engine/gpu/ tests/integration/bad_driver.c"
     only["yaml.h"]           = "engine/base/yaml_json.c"
     only["zip.h"]            = "engine/checkpoint/"
     only["gdcm"]             = "engine/dicom/"

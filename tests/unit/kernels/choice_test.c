@@ -19,7 +19,10 @@ static struct kernels *choose(const struct kernels_wish *asked)
 {
     struct failure failure = {0};
     struct kernels *kernels = NULL;
-    require_ok(kernels_choose(device, asked, &failure, &kernels), &failure);
+    struct rung_record *record = rung_record_open(device, asked->precision, &asked->shape);
+    require_ok(kernels_choose(&device, asked, record, &failure, &kernels), &failure);
+    rung_record_choose(record, kernels_rung(kernels));
+    rung_record_close(&record);
     return kernels;
 }
 
@@ -144,7 +147,7 @@ START_TEST(a_named_rung_is_taken_as_it_is)
     ck_assert_int_eq(kernels_rung(kernels), RUNG_PORTABLE);
     kernels_destroy(&kernels);
     forced.rung = "fastest";
-    ck_assert_int_eq(kernels_choose(device, &forced, &failure, &kernels), STATUS_BAD_REQUEST);
+    ck_assert_int_eq(kernels_choose(&device, &forced, NULL, &failure, &kernels), STATUS_BAD_REQUEST);
     ck_assert_ptr_null(kernels);
 }
 END_TEST
@@ -156,7 +159,9 @@ START_TEST(a_device_that_lacks_all_kernels_is_told_why)
     struct gpu_device_info *info = (struct gpu_device_info *)gpu_device_info(device);
     const uint32_t shared_memory_bytes = info->shared_memory_bytes;
     info->shared_memory_bytes = 16384;
-    ck_assert_int_eq(kernels_choose(device, &wish, &failure, &kernels), STATUS_NO_DEVICE);
+    struct rung_record *record = rung_record_open(device, wish.precision, &wish.shape);
+    ck_assert_int_eq(kernels_choose(&device, &wish, record, &failure, &kernels), STATUS_NO_DEVICE);
+    rung_record_close(&record);
     info->shared_memory_bytes = shared_memory_bytes;
     ck_assert_ptr_nonnull(strstr(failure.sentence, "shared memory"));
     ck_assert_ptr_null(kernels);

@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+"""Kernels that kill the process, hang the device or lose it cost one start at most: trials_test.py CXRD MODEL BAD_DRIVER
+
+BAD_DRIVER is bad_driver.c, through which the first of the rungs that this driver offers goes wrong.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+from service import png
+
+BAD_DRIVER = sys.argv.pop(3)
+MODEL = sys.argv.pop(2)
+BINARY = sys.argv.pop(1)
+
+
+class Trials(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        """What the driver compiles is kept for all tests: it is not what they are about."""
+        cls.compiled = tempfile.TemporaryDirectory()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.compiled.cleanup()
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.cache = pathlib.Path(self.folder.name) / "cache"
+        self.image = pathlib.Path(self.folder.name) / "image.png"
+        self.image.write_bytes(png(100, 80))
+        self.candidates = self.rungs()
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def start(self, *arguments, fault=""):
+        loaded = ":".join(filter(None, [os.environ.get("LD_PRELOAD"), BAD_DRIVER]))
+        environment = {**os.environ, "LD_PRELOAD": loaded, "BAD_DRIVER": fault, "XDG_CACHE_HOME": str(self.cache),
+                       "MESA_SHADER_CACHE_DIR": self.compiled.name}
+        wrapper = os.environ.get("CXRD_TEST_WRAPPER", "").split()
+        return subprocess.Popen([*wrapper, BINARY, *arguments], env=environment, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True)
+
+    def run_cxrd(self, *arguments, fault=""):
+        process = self.start(*arguments, fault=fault)
+        out, errors = process.communicate()
+        return subprocess.CompletedProcess(arguments, process.returncode, out, errors)
+
+    def predict(self, fault=""):
+        return self.run_cxrd("predict", "--model", MODEL, "--format", "json", str(self.image),
+                             fault=fault)
+
+    def device(self, *options):
+        done = self.run_cxrd("devices", "--format", "json", *options)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)["devices"][0]
+
+    def rungs(self):
+        """Those that a GPU would try, the first one first."""
+        offered = self.device()["rungs"]
+        return [rung for rung in ("matrix", "half", "portable") if rung in offered]
+
+    def good(self, done):
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue(json.loads(done.stdout)["predictions"][0]["findings"])
+
+    def passed_over(self, done):
+        return [rung for rung in self.candidates if f"The {rung} kernels are passed over" in done.stderr]
+
+    def record(self):
+        """What is kept of the one network: the chosen rung, and when that was written."""
+        (path,) = self.cache.rglob("rungs-*.cache")
+        (entry,) = json.loads(path.read_text()).values()
+        return entry.get("rung"), path.stat().st_mtime_ns
+
+    def test_a_good_start_chooses_and_the_next_believes_it(self):
+        self.good(self.predict())
+        first = self.record()
+        self.assertIn(first[0], self.candidates)
+        done = self.predict()
+        self.good(done)
+        self.assertEqual((self.record(), self.passed_over(done)), (first, []))
+        self.assertEqual(self.device()["failures"], [])
+
+    def test_kernels_that_kill_the_process_are_passed_over_by_the_next_start(self):
+        killed = self.predict("die 1")
+        self.assertLess(killed.returncode, 0)
+        self.assertIn("did not survive", self.device()["failures"][0]["reason"])
+        for again in range(2):
+            done = self.predict()
+            self.good(done)
+            self.assertEqual(self.passed_over(done), [] if again else self.candidates[:1])
+            self.assertIn(self.record()[0], self.candidates[1:])
+        self.assertEqual([failure["rung"] for failure in self.device()["failures"]], self.candidates[:1])
+        self.assertIn(f"passed over: {self.candidates[0]}", self.run_cxrd("devices").stdout)
+        self.assertEqual(self.device("--try-again")["failures"], [])
+        done = self.predict()
+        self.good(done)
+        self.assertEqual(self.passed_over(done), [])
+
+    def test_kernels_that_never_end_end_the_start_in_time(self):
+        began = time.monotonic()
+        hung = self.predict("hang 1")
+        self.assertEqual(hung.returncode, 3, hung.stderr)
+        self.assertIn(f"with the {self.candidates[0]} kernels", hung.stderr)
+        self.assertGreater(time.monotonic() - began, 20)
+        done = self.predict()
+        self.good(done)
+        self.assertEqual(self.passed_over(done), self.candidates[:1])
+
+    def test_a_device_lost_in_a_trial_is_opened_again(self):
+        for fault in ("lose 1", "lose 3"):
+            self.device("--try-again")
+            done = self.predict(fault)
+            self.good(done)
+            self.assertIn(f"The {self.candidates[0]} kernels are not used", done.stderr)
+            self.assertIn(self.record()[0], self.candidates[1:])
+            self.assertIn("lost", self.device()["failures"][0]["reason"])
+
+    def test_kernels_that_lose_the_device_in_the_self_test_make_room_for_others(self):
+        done = self.predict("lose pass")
+        self.good(done)
+        (failure,) = self.device()["failures"]
+        self.assertIn(f"The {failure['rung']} kernels are not used", done.stderr)
+        self.assertIn(self.record()[0], set(self.candidates) - {failure["rung"]})
+
+    def test_a_self_test_that_kills_the_process_costs_one_start(self):
+        self.assertLess(self.predict("die pass").returncode, 0)
+        (failure,) = self.device()["failures"]
+        done = self.predict()
+        self.good(done)
+        self.assertEqual(self.passed_over(done), [failure["rung"]])
+
+    def test_when_every_rung_has_died_all_are_tried_again(self):
+        for _ in self.candidates:
+            self.assertLess(self.predict("die 1").returncode, 0)
+        done = self.predict()
+        self.good(done)
+        self.assertEqual(self.passed_over(done), self.candidates)
+        self.assertIn(self.record()[0], self.candidates)
+
+    def test_two_starts_at_once_do_not_take_each_other_for_dead(self):
+        starts = [self.start("predict", "--model", MODEL, str(self.image)) for _ in range(3)]
+        for start in starts:
+            out, errors = start.communicate()
+            self.assertEqual(start.returncode, 0, errors)
+            self.assertNotIn("passed over", errors)
+        self.assertEqual(self.device()["failures"], [])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
