@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { QUOTE_BYTES = 60, LIST_BYTES = 150 };
+enum { QUOTE_BYTES = 60, LIST_BYTES = 150, TOP_MAX = 100000 };
 
 const char *const predict_option_names[] = {"heads", "attention", "attention_for", "size", "threshold",
                                             "model", NULL};
@@ -49,7 +49,8 @@ enum status option_value(const struct option_list *list, const char *name, struc
 {
     const struct given_option *option = option_find(list, name);
     if (option && option->values.count != 1)
-        return failure_set(failure, STATUS_BAD_REQUEST, "The option '%s' takes one value.", name);
+        return failure_set(failure, STATUS_BAD_REQUEST, "The option '%s' takes one value, not %zu.", name,
+                           option->values.count);
     *out = option ? option->values.items[0] : NULL;
     return STATUS_OK;
 }
@@ -154,9 +155,11 @@ static enum status resolve_choice(struct arena *arena, const struct model_card *
     }
     if (alone && !strncmp(first, "top:", 4)) {
         double number = 0;
-        if (!text_number(first + 4, &number) || number < 1 || number > 100000 || number != floor(number))
-            return failure_set(failure, STATUS_BAD_REQUEST,
-                               "The option 'attention_for' needs a whole number of at least 1 after 'top:'.");
+        if (!text_number(first + 4, &number) || number < 1 || number > TOP_MAX || number != floor(number))
+            return failure_set(
+                failure, STATUS_BAD_REQUEST,
+                "The option 'attention_for' needs a whole number from 1 to %d after 'top:', not '%s'.",
+                TOP_MAX, text_quote(arena, first + 4, QUOTE_BYTES));
         out->choice = ATTENTION_TOP;
         out->top = (size_t)number;
         return STATUS_OK;
@@ -189,8 +192,8 @@ static enum status resolve_attention(struct arena *arena, const struct option_li
     return STATUS_OK;
 }
 
-static enum status resolve_threshold(const struct option_list *list, struct failure *failure,
-                                     struct options *out)
+static enum status resolve_threshold(struct arena *arena, const struct option_list *list,
+                                     struct failure *failure, struct options *out)
 {
     const char *value = NULL;
     enum status status = option_value(list, "threshold", failure, &value);
@@ -198,12 +201,14 @@ static enum status resolve_threshold(const struct option_list *list, struct fail
         return status;
     if (!text_number(value, &out->threshold) || out->threshold < 0 || out->threshold > 1)
         return failure_set(failure, STATUS_BAD_REQUEST,
-                           "The option 'threshold' must be a number between 0 and 1.");
+                           "The option 'threshold' must be a number between 0 and 1, not '%s'.",
+                           text_quote(arena, value, QUOTE_BYTES));
     out->has_threshold = true;
     return STATUS_OK;
 }
 
-static enum status resolve_size(const struct option_list *list, struct failure *failure, uint32_t *out)
+static enum status resolve_size(struct arena *arena, const struct option_list *list, struct failure *failure,
+                                uint32_t *out)
 {
     const char *value = NULL;
     double side = PICTURE_SIDE;
@@ -213,8 +218,8 @@ static enum status resolve_size(const struct option_list *list, struct failure *
     if (value && (!text_number(value, &side) || side < PICTURE_SIDE_MIN || side > PICTURE_SIDE_MAX ||
                   side != floor(side)))
         return failure_set(failure, STATUS_BAD_REQUEST,
-                           "The option 'size' must be a whole number of pixels between %d and %d.",
-                           PICTURE_SIDE_MIN, PICTURE_SIDE_MAX);
+                           "The option 'size' must be a whole number of pixels between %d and %d, not '%s'.",
+                           PICTURE_SIDE_MIN, PICTURE_SIDE_MAX, text_quote(arena, value, QUOTE_BYTES));
     *out = (uint32_t)side;
     return STATUS_OK;
 }
@@ -231,9 +236,9 @@ enum status options_resolve(struct arena *arena, const struct model_card *card,
     if (!status)
         status = resolve_choice(arena, card, option_find(list, "attention_for"), failure, &options);
     if (!status)
-        status = resolve_size(list, failure, &options.picture_side);
+        status = resolve_size(arena, list, failure, &options.picture_side);
     if (!status)
-        status = resolve_threshold(list, failure, &options);
+        status = resolve_threshold(arena, list, failure, &options);
     if (!status)
         *out = options;
     return status;

@@ -93,8 +93,10 @@ enum status address_read_proxies(const char *text, struct failure *failure, stru
             return failure_set(failure, STATUS_BAD_REQUEST, "There can be %d trusted proxies.",
                                ADDRESS_PROXIES_MAX);
         if (!parse_network(at, length, &out->proxies[out->proxy_count]))
-            return failure_set(failure, STATUS_BAD_REQUEST,
-                               "A trusted proxy must be ADDRESS or ADDRESS/BITS, such as 10.0.0.0/8.");
+            return failure_set(
+                failure, STATUS_BAD_REQUEST,
+                "A trusted proxy must be ADDRESS or ADDRESS/BITS, such as 10.0.0.0/8, not '%.*s'.",
+                (int)length, at);
         out->proxy_count++;
         at += length;
     }

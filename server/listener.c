@@ -182,7 +182,8 @@ static enum status open_socket(const char *address, struct failure *failure, int
     bool is_address = address_split(address, host, &port);
     snprintf(service, sizeof service, "%d", port);
     if (!is_address || getaddrinfo(host, service, &hints, &found))
-        return failure_set(failure, STATUS_BAD_REQUEST, "The address to listen on must be " ADDRESS_FORM ".");
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "The address to listen on must be " ADDRESS_FORM ", not '%.60s'.", address);
     *out = listen_at(found);
     freeaddrinfo(found);
     if (*out < 0)

@@ -245,7 +245,8 @@ static enum status check_address(const struct setting *setting, const char *valu
     int port;
     if (!value || (!*value && !setting->fallback) || address_split(value, host, &port))
         return STATUS_OK;
-    return failure_set(failure, STATUS_BAD_REQUEST, "%s must be " ADDRESS_FORM ".", where);
+    return failure_set(failure, STATUS_BAD_REQUEST, "%s must be " ADDRESS_FORM ", not '%.60s'.", where,
+                       value);
 }
 
 /* A listener knows its connections by their port, so two never share one. Port 0 is chosen later. */
@@ -278,16 +279,17 @@ static enum status convert(const struct setting *setting, const struct given *gi
         unsigned long number = strtoul(value, &end, 10);
         if (!isdigit((unsigned char)*value) || *end || strlen(value) > 9 || number < setting->minimum ||
             number > setting->maximum)
-            return failure_set(failure, STATUS_BAD_REQUEST, "%s must be a whole number from %u to %u.",
-                               given->where, setting->minimum, setting->maximum);
+            return failure_set(failure, STATUS_BAD_REQUEST,
+                               "%s must be a whole number from %u to %u, not '%.60s'.", given->where,
+                               setting->minimum, setting->maximum, value);
         *(uint32_t *)at = (uint32_t)number;
     } else {
         uint32_t choice = 0;
         while (setting->choices[choice] && strcmp(setting->choices[choice], value))
             choice++;
         if (!setting->choices[choice])
-            return failure_set(failure, STATUS_BAD_REQUEST, "%s must be one of %s.", given->where,
-                               setting->argument);
+            return failure_set(failure, STATUS_BAD_REQUEST, "%s must be one of %s, not '%.60s'.",
+                               given->where, setting->argument, value);
         *(uint32_t *)at = choice;
     }
     return STATUS_OK;
