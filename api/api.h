@@ -60,7 +60,8 @@ struct api_response {
     /* For the log: */
     const char *route; /* the pattern that matched, e.g. "/models/{name}"; "" when none did */
     enum status status;
-    size_t images;
+    size_t images, images_failed; /* of a request with images: how many, and of them those without an answer
+                                     of their own */
     struct prediction_timing timing;
 };
 

@@ -196,6 +196,8 @@ START_TEST(what_is_wrong_is_named)
                       "%s: %d %s", wrong[i].body, call.response.code, inference_error());
         ck_assert_str_eq(call.response.content_type, "application/json");
         ck_assert_uint_eq(json_length(call.json), 1);
+        if (strstr(wrong[i].words, "Images 1, 3 fail"))
+            ck_assert_uint_eq(call.response.images_failed, 2);
         call_end(&call);
     }
 }
