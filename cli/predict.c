@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK_IMAGES = 16, IMAGE_BYTES_MAX = 32 << 20 };
+enum { CHUNK_IMAGES = 16 };
 
 static const char usage[] =
     "usage: cxrd predict --model DIR [OPTIONS] IMAGE_OR_FOLDER...\n"
@@ -165,7 +165,7 @@ static size_t predict_chunk(struct engine *engine, struct predict_output *output
     struct prediction predictions[CHUNK_IMAGES] = {0};
     size_t failed = 0, read = 0, places[CHUNK_IMAGES];
     for (size_t i = 0; i < count; i++)
-        if (!file_read(inputs[i].path, IMAGE_BYTES_MAX, &failures[i], &files[i])) {
+        if (!file_read(inputs[i].path, IMAGE_FILE_BYTES_MAX, &failures[i], &files[i])) {
             images[read] = files[i];
             places[i] = read++;
         }

@@ -275,9 +275,9 @@ enum status image_pool_decode(struct image_pool *pool, struct bytes encoded, con
         return status;
     }
     *info = (struct image_info){.format = image_sniff(encoded)};
-    if (encoded.size > IMAGE_POOL_FILE_BYTES_MAX)
+    if (encoded.size > IMAGE_FILE_BYTES_MAX)
         return failure_set(failure, STATUS_TOO_LARGE, "The image file is over %zu MiB.",
-                           IMAGE_POOL_FILE_BYTES_MAX >> 20);
+                           IMAGE_FILE_BYTES_MAX >> 20);
     enum status status = slot_take(pool, image_is_large(encoded), patience, failure, &slot);
     if (status)
         return status;
