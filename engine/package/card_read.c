@@ -1,5 +1,6 @@
 #include "engine/package/card_read.h"
 
+#include "engine/base/hex.h"
 #include "engine/base/sha256.h"
 #include "engine/base/utf8.h"
 
@@ -255,7 +256,7 @@ static void read_backbone(struct reader *reader, const struct json *root, struct
 static const char *read_hash(struct reader *reader, const struct json *hashes, const char *file)
 {
     const char *hash = optional_text(reader, hashes, "\"weights_sha256\"", file);
-    if (!hash || strlen(hash) != SHA256_HEX_BYTES - 1 || strspn(hash, "0123456789abcdef") != strlen(hash))
+    if (!hash || strlen(hash) != SHA256_HEX_BYTES - 1 || strspn(hash, HEX_DIGITS) != strlen(hash))
         refuse(reader, "\"weights_sha256\"", file, "the SHA-256 of that file, 64 lower-case digits");
     return hash;
 }
