@@ -1,5 +1,7 @@
 #include "api/options.h"
 
+#include "api/rank.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -244,20 +246,6 @@ enum status options_resolve(struct arena *arena, const struct model_card *card,
     return status;
 }
 
-struct ranked {
-    double probability;
-    size_t label; /* numbered through all heads */
-};
-
-/* The most probable first; the model's order among equals. */
-static int compare_ranked(const void *a, const void *b)
-{
-    const struct ranked *left = a, *right = b;
-    if (left->probability != right->probability)
-        return left->probability < right->probability ? 1 : -1;
-    return left->label < right->label ? -1 : left->label > right->label;
-}
-
 void options_select(const struct options *options, const struct prediction *prediction, bool *selected)
 {
     size_t total = 0, count = 0, first = 0, marked = 0;
@@ -268,7 +256,7 @@ void options_select(const struct options *options, const struct prediction *pred
         const struct head_prediction *head = &prediction->heads[i];
         for (size_t label = 0; options->heads[i] && head->attention && label < head->head->label_count;
              label++) {
-            double probability = head->probabilities[label];
+            float probability = head->probabilities[label];
             size_t number = first + label;
             ranked[count++] = (struct ranked){probability, number};
             selected[number] = options->choice == ATTENTION_ALL ||
@@ -278,10 +266,10 @@ void options_select(const struct options *options, const struct prediction *pred
             marked += selected[number];
         }
     }
-    qsort(ranked, count, sizeof *ranked, compare_ranked);
+    rank(ranked, count);
     size_t top =
         options->choice == ATTENTION_TOP ? options->top : options->choice == ATTENTION_POSITIVE && !marked;
     for (size_t i = 0; i < top && i < count; i++)
-        selected[ranked[i].label] = true;
+        selected[ranked[i].index] = true;
     free(ranked);
 }
