@@ -12,7 +12,7 @@
 #include "engine/base/status.h"
 #include "engine/engine.h"
 
-#define API_BODY_BYTES_MAX ((size_t)32 << 20)
+#define API_BODY_BYTES_MAX IMAGE_FILE_BYTES_MAX /* the largest image may come alone */
 enum {
     API_IMAGES_MAX = 64,
     API_JSON_VALUES_MAX = 4096,  /* of a JSON body */
@@ -60,7 +60,8 @@ struct api_response {
     /* For the log: */
     const char *route; /* the pattern that matched, e.g. "/models/{name}"; "" when none did */
     enum status status;
-    size_t images;
+    size_t images, images_failed; /* of a request with images: how many, and of them those without an answer
+                                     of their own */
     struct prediction_timing timing;
 };
 

@@ -36,7 +36,8 @@ enum status coding_check(const struct api_request *request, struct failure *fail
         return STATUS_OK;
     return failure_set(
         failure, STATUS_UNSUPPORTED_MEDIA,
-        "The Content-Encoding is not taken; send the body as it is, or packed with gzip once.");
+        "The Content-Encoding '%.60s'%s is not taken; send the body as it is, or packed with gzip once.",
+        coding, several ? ", not the only one," : "");
 }
 
 /* The size that the trailer tells, which zlib holds against what it unpacks. */

@@ -17,9 +17,11 @@ enum status infer_check(const struct api_request *request, struct failure *failu
     if (!type || (length == 16 && !strncasecmp(type, "application/json", length)) ||
         (length == 24 && !strncasecmp(type, "application/octet-stream", length)))
         return STATUS_OK; /* known clients send none */
-    return failure_set(failure, STATUS_UNSUPPORTED_MEDIA,
-                       "An inference request is application/json, or application/octet-stream with binary "
-                       "tensors behind the JSON.");
+    return failure_set(
+        failure, STATUS_UNSUPPORTED_MEDIA,
+        "The Content-Type '%.60s' is not supported; an inference request is application/json, or "
+        "application/octet-stream with binary tensors behind the JSON.",
+        type);
 }
 
 /* Parts the body into its JSON and the tensors behind it. */
@@ -33,9 +35,10 @@ static enum status split_body(const struct api_request *request, struct failure 
         return STATUS_OK;
     unsigned long long size = strtoull(header, NULL, 10); /* saturates */
     if (!*header || strspn(header, "0123456789") != strlen(header) || size > request->body.size)
-        return failure_set(
-            failure, STATUS_BAD_REQUEST,
-            "Inference-Header-Content-Length must be the size of the JSON, at most the body's.");
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "Inference-Header-Content-Length must be the size of the JSON, at most the body's "
+                           "%zu bytes, not '%.60s'.",
+                           request->body.size, header);
     json->size = (size_t)size;
     *tensors = (struct bytes){request->body.data + size, request->body.size - (size_t)size};
     return STATUS_OK;

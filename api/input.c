@@ -38,9 +38,10 @@ static enum status input_form(const struct api_request *request, struct failure 
     else
         return failure_set(
             failure, STATUS_UNSUPPORTED_MEDIA,
-            "%s is not supported; send multipart/form-data with 'image' parts, a %s file under "
-            "its own type or application/octet-stream, or application/json.",
-            type ? "This Content-Type" : "A body without Content-Type", image_formats_read().text);
+            "%s%.60s%s is not supported; send multipart/form-data with 'image' parts, a %s file "
+            "under its own type or application/octet-stream, or application/json.",
+            type ? "The Content-Type '" : "A body without Content-Type", type ? type : "", type ? "'" : "",
+            image_formats_read().text);
     return STATUS_OK;
 }
 
@@ -139,7 +140,8 @@ static enum status form_field(struct input *input, const struct api_request *req
                            field_names(request));
     if (!line)
         return failure_set(failure, STATUS_BAD_REQUEST,
-                           "The form field '%s' is not a short line of UTF-8 text.", name);
+                           "The form field '%s' is not one line of UTF-8 text of at most %d bytes.", name,
+                           OPTION_BYTES_MAX);
     char *value = arena_copy_text(arena, text, part->content.size);
     return option_add(&input->options, arena, part->name, text_split(arena, value), failure);
 }
@@ -164,6 +166,13 @@ static enum status read_multipart(const struct api_request *request, struct fail
     return status;
 }
 
+static enum status refuse_json_option(struct arena *arena, const char *name, struct failure *failure)
+{
+    return failure_set(failure, STATUS_BAD_REQUEST,
+                       "The option '%s' must be a text, a number or an array of texts.",
+                       text_quote(arena, name, 60));
+}
+
 /* A JSON option: text with commas, a number, or an array of texts. */
 static enum status json_option(struct input *input, struct arena *arena, const struct json *member,
                                struct failure *failure)
@@ -186,10 +195,11 @@ static enum status json_option(struct input *input, struct arena *arena, const s
         for (const struct json *item = json_first(member); item; item = json_next(item)) {
             const char *value = json_text(item);
             if (!value)
-                return failure_set(failure, STATUS_BAD_REQUEST, "The array '%s' holds what is not text.",
-                                   text_quote(arena, name, 60));
+                return refuse_json_option(arena, name, failure);
             values.items[values.count++] = value;
         }
+    } else if (!json_is_null(member) && is_option(input, name)) {
+        return refuse_json_option(arena, name, failure);
     }
     return option_add(&input->options, arena, name, values, failure);
 }

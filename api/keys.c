@@ -1,5 +1,6 @@
 #include "api/keys.h"
 
+#include "engine/base/hex.h"
 #include "engine/base/sha256.h"
 
 #include <math.h>
@@ -53,7 +54,7 @@ static enum status read_key(const char *text, size_t length, size_t line, struct
                       "must begin with a name of 1 to 64 letters, digits, '.', '_' or '-', and ':'.");
     const char *digest = colon + 1;
     size_t left = length - name - 1;
-    if (left < DIGEST_DIGITS || strspn(digest, "0123456789abcdef") != DIGEST_DIGITS ||
+    if (left < DIGEST_DIGITS || strspn(digest, HEX_DIGITS) != DIGEST_DIGITS ||
         (left > DIGEST_DIGITS && digest[DIGEST_DIGITS] != ':'))
         return refuse(failure, line, "must have the key's SHA-256 after its name: 64 digits of 0-9 and a-f.");
     *out = (struct key){0};

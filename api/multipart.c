@@ -64,8 +64,8 @@ enum status multipart_start(const char *content_type, struct bytes body, struct 
         found = is_boundary_character(*at);
     if (!found)
         return failure_set(failure, STATUS_BAD_REQUEST,
-                           "The Content-Type has no usable boundary of 1 to %d characters.",
-                           MULTIPART_BOUNDARY_BYTES_MAX);
+                           "The Content-Type '%.100s' has no usable boundary of 1 to %d characters.",
+                           content_type, MULTIPART_BOUNDARY_BYTES_MAX);
     struct multipart multipart = {.body = body};
     snprintf(multipart.delimiter, sizeof multipart.delimiter, "\r\n--%s", boundary);
     const char *first =
@@ -113,9 +113,10 @@ static enum status content_disposition(const char *value, struct arena *arena, s
     size_t type = strcspn(value, "; \t");
     if (type != strlen("form-data") || strncasecmp(value, "form-data", type) ||
         !parameter(value, "name", name, sizeof name))
-        return failure_set(failure, STATUS_BAD_REQUEST,
-                           "A part's Content-Disposition is not form-data with a name of at most %d bytes.",
-                           MULTIPART_NAME_BYTES_MAX);
+        return failure_set(
+            failure, STATUS_BAD_REQUEST,
+            "A part's Content-Disposition '%.100s' is not form-data with a name of at most %d bytes.", value,
+            MULTIPART_NAME_BYTES_MAX);
     restore_quotes(name);
     part->name = text_escape(arena, name);
     if (parameter(value, "filename*", text, sizeof text))
@@ -143,7 +144,8 @@ static enum status header_line(const char *line, struct arena *arena, struct fai
         !strncasecmp(line, "Content-Transfer-Encoding", length) && strcasecmp(value, "binary") &&
         strcasecmp(value, "8bit") && strcasecmp(value, "7bit"))
         return failure_set(failure, STATUS_BAD_REQUEST,
-                           "A part has a Content-Transfer-Encoding; send its bytes as they are.");
+                           "A part has the Content-Transfer-Encoding '%.60s'; send its bytes as they are.",
+                           value);
     return STATUS_OK;
 }
 

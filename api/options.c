@@ -1,10 +1,12 @@
 #include "api/options.h"
 
+#include "api/rank.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { QUOTE_BYTES = 60, LIST_BYTES = 150 };
+enum { QUOTE_BYTES = 60, LIST_BYTES = 150, TOP_MAX = 100000 };
 
 const char *const predict_option_names[] = {"heads", "attention", "attention_for", "size", "threshold",
                                             "model", NULL};
@@ -49,7 +51,8 @@ enum status option_value(const struct option_list *list, const char *name, struc
 {
     const struct given_option *option = option_find(list, name);
     if (option && option->values.count != 1)
-        return failure_set(failure, STATUS_BAD_REQUEST, "The option '%s' takes one value.", name);
+        return failure_set(failure, STATUS_BAD_REQUEST, "The option '%s' takes one value, not %zu.", name,
+                           option->values.count);
     *out = option ? option->values.items[0] : NULL;
     return STATUS_OK;
 }
@@ -154,9 +157,11 @@ static enum status resolve_choice(struct arena *arena, const struct model_card *
     }
     if (alone && !strncmp(first, "top:", 4)) {
         double number = 0;
-        if (!text_number(first + 4, &number) || number < 1 || number > 100000 || number != floor(number))
-            return failure_set(failure, STATUS_BAD_REQUEST,
-                               "The option 'attention_for' needs a whole number of at least 1 after 'top:'.");
+        if (!text_number(first + 4, &number) || number < 1 || number > TOP_MAX || number != floor(number))
+            return failure_set(
+                failure, STATUS_BAD_REQUEST,
+                "The option 'attention_for' needs a whole number from 1 to %d after 'top:', not '%s'.",
+                TOP_MAX, text_quote(arena, first + 4, QUOTE_BYTES));
         out->choice = ATTENTION_TOP;
         out->top = (size_t)number;
         return STATUS_OK;
@@ -189,8 +194,8 @@ static enum status resolve_attention(struct arena *arena, const struct option_li
     return STATUS_OK;
 }
 
-static enum status resolve_threshold(const struct option_list *list, struct failure *failure,
-                                     struct options *out)
+static enum status resolve_threshold(struct arena *arena, const struct option_list *list,
+                                     struct failure *failure, struct options *out)
 {
     const char *value = NULL;
     enum status status = option_value(list, "threshold", failure, &value);
@@ -198,12 +203,14 @@ static enum status resolve_threshold(const struct option_list *list, struct fail
         return status;
     if (!text_number(value, &out->threshold) || out->threshold < 0 || out->threshold > 1)
         return failure_set(failure, STATUS_BAD_REQUEST,
-                           "The option 'threshold' must be a number between 0 and 1.");
+                           "The option 'threshold' must be a number between 0 and 1, not '%s'.",
+                           text_quote(arena, value, QUOTE_BYTES));
     out->has_threshold = true;
     return STATUS_OK;
 }
 
-static enum status resolve_size(const struct option_list *list, struct failure *failure, uint32_t *out)
+static enum status resolve_size(struct arena *arena, const struct option_list *list, struct failure *failure,
+                                uint32_t *out)
 {
     const char *value = NULL;
     double side = PICTURE_SIDE;
@@ -213,8 +220,8 @@ static enum status resolve_size(const struct option_list *list, struct failure *
     if (value && (!text_number(value, &side) || side < PICTURE_SIDE_MIN || side > PICTURE_SIDE_MAX ||
                   side != floor(side)))
         return failure_set(failure, STATUS_BAD_REQUEST,
-                           "The option 'size' must be a whole number of pixels between %d and %d.",
-                           PICTURE_SIDE_MIN, PICTURE_SIDE_MAX);
+                           "The option 'size' must be a whole number of pixels between %d and %d, not '%s'.",
+                           PICTURE_SIDE_MIN, PICTURE_SIDE_MAX, text_quote(arena, value, QUOTE_BYTES));
     *out = (uint32_t)side;
     return STATUS_OK;
 }
@@ -231,26 +238,12 @@ enum status options_resolve(struct arena *arena, const struct model_card *card,
     if (!status)
         status = resolve_choice(arena, card, option_find(list, "attention_for"), failure, &options);
     if (!status)
-        status = resolve_size(list, failure, &options.picture_side);
+        status = resolve_size(arena, list, failure, &options.picture_side);
     if (!status)
-        status = resolve_threshold(list, failure, &options);
+        status = resolve_threshold(arena, list, failure, &options);
     if (!status)
         *out = options;
     return status;
-}
-
-struct ranked {
-    double probability;
-    size_t label; /* numbered through all heads */
-};
-
-/* The most probable first; the model's order among equals. */
-static int compare_ranked(const void *a, const void *b)
-{
-    const struct ranked *left = a, *right = b;
-    if (left->probability != right->probability)
-        return left->probability < right->probability ? 1 : -1;
-    return left->label < right->label ? -1 : left->label > right->label;
 }
 
 void options_select(const struct options *options, const struct prediction *prediction, bool *selected)
@@ -263,7 +256,7 @@ void options_select(const struct options *options, const struct prediction *pred
         const struct head_prediction *head = &prediction->heads[i];
         for (size_t label = 0; options->heads[i] && head->attention && label < head->head->label_count;
              label++) {
-            double probability = head->probabilities[label];
+            float probability = head->probabilities[label];
             size_t number = first + label;
             ranked[count++] = (struct ranked){probability, number};
             selected[number] = options->choice == ATTENTION_ALL ||
@@ -273,10 +266,10 @@ void options_select(const struct options *options, const struct prediction *pred
             marked += selected[number];
         }
     }
-    qsort(ranked, count, sizeof *ranked, compare_ranked);
+    rank(ranked, count);
     size_t top =
         options->choice == ATTENTION_TOP ? options->top : options->choice == ATTENTION_POSITIVE && !marked;
     for (size_t i = 0; i < top && i < count; i++)
-        selected[ranked[i].label] = true;
+        selected[ranked[i].index] = true;
     free(ranked);
 }

@@ -1,5 +1,7 @@
 #include "api/tensors.h"
 
+#include "api/rank.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,20 +90,6 @@ static const float *source_of(const struct tensor *tensor, const struct predicti
     }
 }
 
-struct ranked {
-    float value;
-    size_t index;
-};
-
-/* The highest first; the model's order among equals. */
-static int compare_ranked(const void *a, const void *b)
-{
-    const struct ranked *left = a, *right = b;
-    if (left->value != right->value)
-        return left->value < right->value ? 1 : -1;
-    return left->index < right->index ? -1 : left->index > right->index;
-}
-
 static void classify(struct arena *arena, const struct tensor *tensor, const struct prediction *prediction,
                      const char **classes)
 {
@@ -110,7 +98,7 @@ static void classify(struct arena *arena, const struct tensor *tensor, const str
     struct ranked *ranked = memory_allocate(tensor->values, sizeof *ranked);
     for (size_t i = 0; i < tensor->values; i++)
         ranked[i] = (struct ranked){values[i], i};
-    qsort(ranked, tensor->values, sizeof *ranked, compare_ranked);
+    rank(ranked, tensor->values);
     for (size_t i = 0; i < tensor->classes; i++)
         classes[i] = arena_format(arena, "%f:%zu:%s", (double)ranked[i].value, ranked[i].index,
                                   labels[ranked[i].index].name);

@@ -1,5 +1,6 @@
 #include "api/text.h"
 
+#include "engine/base/hex.h"
 #include "engine/base/utf8.h"
 
 #include <math.h>
@@ -12,14 +13,6 @@ bool text_is_plain(const char *text, size_t length)
     return utf8_is_plain(text, length);
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 enum status text_percent_decode(struct arena *arena, const char *text, size_t length, bool form,
                                 struct failure *failure, char **out)
 {
@@ -30,8 +23,8 @@ enum status text_percent_decode(struct arena *arena, const char *text, size_t le
             decoded[used++] = form && text[i] == '+' ? ' ' : text[i];
             continue;
         }
-        int high = length - i > 2 ? hex_digit(text[i + 1]) : -1;
-        int low = length - i > 2 ? hex_digit(text[i + 2]) : -1;
+        int high = length - i > 2 ? hex_value(text[i + 1]) : -1;
+        int low = length - i > 2 ? hex_value(text[i + 2]) : -1;
         if (high < 0 || low < 0)
             return failure_set(failure, STATUS_BAD_REQUEST,
                                "The address has a '%%' that is not followed by two hexadecimal digits.");

@@ -1,31 +1,30 @@
 #include "api/trace.h"
 
 #include "engine/base/clock.h"
+#include "engine/base/hex.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
-static const char digits[] = "0123456789abcdef";
-
 /* `count` hexadecimal digits, not all of them 0. */
 static bool is_identifier(const char *text, size_t count)
 {
     size_t zeros = strspn(text, "0");
-    return strspn(text, digits) >= count && zeros < count;
+    return strspn(text, HEX_DIGITS) >= count && zeros < count;
 }
 
 /* version "-" trace-id "-" parent-id "-" flags: of version 00 exactly that, of later ones at least that. */
 static bool is_valid(const char *text)
 {
     enum { PARENT = 3 + TRACE_ID_DIGITS + 1, FLAGS = PARENT + TRACE_SPAN_DIGITS + 1, END = FLAGS + 2 };
-    if (strlen(text) < END || strspn(text, digits) != 2 || !strncmp(text, "ff", 2) || text[2] != '-')
+    if (strlen(text) < END || strspn(text, HEX_DIGITS) != 2 || !strncmp(text, "ff", 2) || text[2] != '-')
         return false;
     if (!is_identifier(text + 3, TRACE_ID_DIGITS) || text[PARENT - 1] != '-')
         return false;
     if (!is_identifier(text + PARENT, TRACE_SPAN_DIGITS) || text[FLAGS - 1] != '-')
         return false;
-    if (strspn(text + FLAGS, digits) != 2)
+    if (strspn(text + FLAGS, HEX_DIGITS) != 2)
         return false;
     return !text[END] || (text[END] == '-' && strncmp(text, "00", 2) != 0);
 }
@@ -52,7 +51,7 @@ void trace_init(struct trace *trace, const char *traceparent)
     memcpy(trace->id, traceparent + 3, TRACE_ID_DIGITS);
     memcpy(trace->parent, traceparent + 3 + TRACE_ID_DIGITS + 1, TRACE_SPAN_DIGITS);
     char last = traceparent[3 + TRACE_ID_DIGITS + 1 + TRACE_SPAN_DIGITS + 2];
-    trace->sampled = (strchr(digits, last) - digits) & 1;
+    trace->sampled = hex_value(last) & 1;
 }
 
 void trace_print(const struct trace *trace, char out[TRACE_PARENT_BYTES])

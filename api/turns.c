@@ -3,7 +3,6 @@
 #include "engine/base/clock.h"
 
 #include <assert.h>
-#include <time.h>
 
 enum { LOOK_NS = 50000000 }; /* between two looks at whether anybody still waits for the answer */
 
@@ -48,8 +47,7 @@ static void wait_a_moment(struct turns *turns, struct turn *turn, const struct p
     uint64_t until_ns = clock_now_ns() + LOOK_NS;
     if (patience->deadline_ns && patience->deadline_ns < until_ns)
         until_ns = patience->deadline_ns;
-    const struct timespec until = {(time_t)(until_ns / 1000000000), (long)(until_ns % 1000000000)};
-    pthread_cond_timedwait(&turn->given, &turns->lock, &until);
+    clock_wait(&turn->given, &turns->lock, until_ns);
 }
 
 static enum status wait_for_turn(struct turns *turns, const struct patience *patience,
@@ -57,11 +55,7 @@ static enum status wait_for_turn(struct turns *turns, const struct patience *pat
 {
     struct turn turn = {0};
     enum status status = STATUS_OK;
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC); /* that of clock_now_ns */
-    pthread_cond_init(&turn.given, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_condition_init(&turn.given);
     append(turns, &turn);
     while (!turn.mine && !status) {
         wait_a_moment(turns, &turn, patience);

@@ -10,6 +10,7 @@
 #include "engine/model/cost.h"
 #include "engine/package/package.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,8 @@ enum {
     BATCH_MAX = 64,
     HEADS_MAX = 64 /* more than a package has */
 };
+
+static_assert(BATCHES_MAX == 16 && BATCH_MAX == 64 && RUNS_MAX == 1000, "as read_option says them");
 
 struct bench {
     const char *model, *architecture, *device_choice, *rung_choice;
@@ -69,31 +72,36 @@ static bool read_batches(struct bench *bench, const char *text)
     return *end == '\0';
 }
 
-static bool read_option(struct bench *bench, int option, const char *value)
+/* NULL, or what the option may be where the value is not that. */
+static const char *read_option(struct bench *bench, int option, const char *value)
 {
     char *end;
     switch (option) {
     case 'm':
         bench->model = value;
-        return true;
+        return NULL;
     case 'a':
         bench->architecture = value;
-        return true;
+        return NULL;
     case 'd':
         bench->device_choice = value;
-        return true;
+        return NULL;
     case 'r':
         bench->rung_choice = value;
-        return true;
+        return NULL;
     case 'p':
-        return precision_read(value, &bench->precision);
+        return precision_read(value, &bench->precision) ? NULL : PRECISION_FORM;
     case 'f':
         bench->json = !strcmp(value, "json");
-        return bench->json || !strcmp(value, "table");
+        return bench->json || !strcmp(value, "table") ? NULL : "--format is table or json";
     case 'n':
-        return read_number(value, RUNS_MAX, &end, &bench->runs) && !*end;
+        return read_number(value, RUNS_MAX, &end, &bench->runs) && !*end
+                   ? NULL
+                   : "--runs is a whole number from 1 to 1000";
     default:
-        return read_batches(bench, value);
+        return read_batches(bench, value)
+                   ? NULL
+                   : "--batch is 1 to 16 whole numbers from 1 to 64 with commas between them";
     }
 }
 
@@ -114,9 +122,9 @@ static int read_options(struct bench *bench, int argc, char **argv)
         }
         if (option == '?')
             return EXIT_USAGE;
-        if (!read_option(bench, option, optarg)) {
-            fprintf(stderr, "cxrd bench: \"%s\" is not a value of that option; see cxrd bench --help.\n",
-                    optarg);
+        const char *allowed = read_option(bench, option, optarg);
+        if (allowed) {
+            fprintf(stderr, "cxrd bench: %s, not \"%s\".\n", allowed, optarg);
             return EXIT_USAGE;
         }
     }

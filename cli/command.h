@@ -10,6 +10,9 @@
 
 #include <getopt.h>
 
+/* Of sentences about an option that several commands have. */
+#define PRECISION_FORM "--precision is auto, fp16 or fp32"
+
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 int command_bench(int argc, char **argv);

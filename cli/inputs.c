@@ -13,8 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char image_endings[] = ".png, .jpg or .jpeg";
-
 static bool is_image_name(const char *name)
 {
     return image_format_is_read(image_format_by_ending(name));
@@ -130,7 +128,7 @@ static enum status add_folder(struct search *search, const char *path, const str
         found[kind] = search->skipped[kind] - before[kind];
     describe(found, text);
     return failure_set(failure, STATUS_BAD_REQUEST, "%s: this folder has no file named %s; it has %s.", path,
-                       image_endings, *text ? text : "nothing");
+                       image_endings_read().text, *text ? text : "nothing");
 }
 
 static enum status add_path(struct search *search, const char *path, struct failure *failure)

@@ -6,6 +6,7 @@
 #include "engine/package/package.h"
 #include "engine/package/seal.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,8 @@ static const char usage[] =
     "Usage: cxrd inspect [--seal] DIR|FILE.safetensors|FILE.pth...\n"
     "\n"
     "Shows a model package's architecture, heads, labels and weight files, all verified as when it\n"
-    "is loaded; or the tensors of a file. Nothing of a .pth file is executed.\n"
+    "is loaded, and warns of members of its model.json that nothing reads; or the tensors of a file.\n"
+    "Nothing of a .pth file is executed.\n"
     "\n"
     "  --seal   first writes the package's SHA256SUMS, after a change of its model.json that was meant\n"
     "           (a threshold, a text) or for a package from before there were seals. Labels in another\n"
@@ -136,13 +138,18 @@ static void show_head(const struct head_card *head)
     if (head->definition)
         printf("%s\n", head->definition);
     struct table table;
-    table_init(&table, "lrll", "label", "threshold", "set by", "code");
+    table_init(&table, "lrlll", "label", "threshold", "set by", "calibration", "code");
     for (size_t i = 0; i < head->label_count; i++) {
         const struct label *label = &head->labels[i];
         const struct code *code = label->code_count ? &label->codes[0] : NULL;
         table_add(&table, "%s", label->name);
         table_add(&table, "%g", label->threshold);
         table_add(&table, "%s", label->threshold_source);
+        if (label->calibrated)
+            table_add(&table, "%g * logit %c %g", label->scale, label->offset < 0 ? '-' : '+',
+                      fabs(label->offset));
+        else
+            table_add(&table, "none");
         table_add(&table, "%s%s%s", code ? code->system : "", code ? "|" : "", code ? code->code : "-");
     }
     table_print(&table);
@@ -154,6 +161,16 @@ static void add_file(struct table *table, const char *name, const char *sha256,
     table_add(table, "%s", name);
     table_add(table, "%zu", safetensors_content(file).size);
     table_add(table, "%s", sha256);
+}
+
+/* A member whose name is misspelt is lost, and its default counts. */
+static void show_unread(const struct model_card *card)
+{
+    size_t shown = card->unread_count < CARD_UNREAD_MAX ? card->unread_count : CARD_UNREAD_MAX;
+    for (size_t i = 0; i < shown; i++)
+        printf("warning: nothing reads \"%s\" of model.json; is its name misspelt?\n", card->unread[i]);
+    if (card->unread_count > shown)
+        printf("warning: nothing reads %zu further members of model.json.\n", card->unread_count - shown);
 }
 
 /* What a package that was verified, but for its seal perhaps, says of itself. */
@@ -174,6 +191,7 @@ static void show_package(const struct package *package)
     if (*card->package_sha256)
         printf("package_sha256  %s  (sha256sum SHA256SUMS; sha256sum -c SHA256SUMS checks the files)\n",
                card->package_sha256);
+    show_unread(card);
 }
 
 /* Opens, verifies and shows a package. */

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK_IMAGES = 16, IMAGE_BYTES_MAX = 32 << 20 };
+enum { CHUNK_IMAGES = 16 };
 
 static const char usage[] =
     "usage: cxrd predict --model DIR [OPTIONS] IMAGE_OR_FOLDER...\n"
@@ -55,7 +55,7 @@ static enum status read_choice(struct settings *settings, const char *name, stru
 
 static enum status read_option(struct settings *settings, int option, struct failure *failure)
 {
-    bool good = true;
+    const char *allowed = NULL; /* where the value is not that */
     switch (option) {
     case 'm':
         settings->engine.model = optarg;
@@ -72,13 +72,16 @@ static enum status read_option(struct settings *settings, int option, struct fai
         settings->output.folder = optarg;
         break;
     case 'p':
-        good = precision_read(optarg, &settings->engine.precision);
+        if (!precision_read(optarg, &settings->engine.precision))
+            allowed = PRECISION_FORM;
         break;
     case 'b':
-        good = read_batch(optarg, &settings->engine.max_batch);
+        if (!read_batch(optarg, &settings->engine.max_batch))
+            allowed = "--batch is a whole number from 1 to 64";
         break;
     case 'f':
-        good = predict_format_read(optarg, &settings->output.format);
+        if (!predict_format_read(optarg, &settings->output.format))
+            allowed = "--format is table, json, jsonl or csv";
         break;
     case 'H':
         return read_choice(settings, "heads", failure);
@@ -91,9 +94,8 @@ static enum status read_option(struct settings *settings, int option, struct fai
     default:
         return read_choice(settings, "threshold", failure);
     }
-    if (!good)
-        return failure_set(failure, STATUS_BAD_REQUEST,
-                           "\"%s\" is not a value of that option; see cxrd predict --help.", optarg);
+    if (allowed)
+        return failure_set(failure, STATUS_BAD_REQUEST, "%s, not \"%.60s\".", allowed, optarg);
     return STATUS_OK;
 }
 
@@ -163,7 +165,7 @@ static size_t predict_chunk(struct engine *engine, struct predict_output *output
     struct prediction predictions[CHUNK_IMAGES] = {0};
     size_t failed = 0, read = 0, places[CHUNK_IMAGES];
     for (size_t i = 0; i < count; i++)
-        if (!file_read(inputs[i].path, IMAGE_BYTES_MAX, &failures[i], &files[i])) {
+        if (!file_read(inputs[i].path, IMAGE_FILE_BYTES_MAX, &failures[i], &files[i])) {
             images[read] = files[i];
             places[i] = read++;
         }

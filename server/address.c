@@ -1,9 +1,29 @@
 #include "server/address.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+bool address_split(const char *text, char host[ADDRESS_HOST_BYTES], int *port)
+{
+    enum { DIGITS_MAX = 5 };
+    const char *colon = text ? strrchr(text, ':') : NULL;
+    size_t digits = colon ? strlen(colon + 1) : 0;
+    if (!digits || digits > DIGITS_MAX || strspn(colon + 1, "0123456789") != digits)
+        return false;
+    size_t length = (size_t)(colon - text);
+    bool bracketed = length >= 2 && text[0] == '[' && text[length - 1] == ']';
+    if (!bracketed && memchr(text, ':', length))
+        return false; /* which colon of an IPv6 address begins the port? */
+    size_t bytes = bracketed ? length - 2 : length;
+    if (!bytes || bytes >= ADDRESS_HOST_BYTES)
+        return false;
+    snprintf(host, ADDRESS_HOST_BYTES, "%.*s", (int)bytes, text + bracketed);
+    *port = atoi(colon + 1);
+    return *port <= UINT16_MAX;
+}
 
 static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 
@@ -73,8 +93,10 @@ enum status address_read_proxies(const char *text, struct failure *failure, stru
             return failure_set(failure, STATUS_BAD_REQUEST, "There can be %d trusted proxies.",
                                ADDRESS_PROXIES_MAX);
         if (!parse_network(at, length, &out->proxies[out->proxy_count]))
-            return failure_set(failure, STATUS_BAD_REQUEST,
-                               "A trusted proxy must be ADDRESS or ADDRESS/BITS, such as 10.0.0.0/8.");
+            return failure_set(
+                failure, STATUS_BAD_REQUEST,
+                "A trusted proxy must be ADDRESS or ADDRESS/BITS, such as 10.0.0.0/8, not '%.*s'.",
+                (int)length, at);
         out->proxy_count++;
         at += length;
     }

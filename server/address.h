@@ -1,4 +1,5 @@
-/* Where a request came from, for the log: the connection's other end, or what trusted proxies say of it. */
+/* Where to listen, and where a request came from, for the log: the connection's other end, or what trusted
+ * proxies say of it. */
 #ifndef CXRD_SERVER_ADDRESS_H
 #define CXRD_SERVER_ADDRESS_H
 
@@ -6,7 +7,12 @@
 
 #include <netinet/in.h>
 
-enum { ADDRESS_PROXIES_MAX = 16, ADDRESS_BYTES = INET6_ADDRSTRLEN };
+enum { ADDRESS_PROXIES_MAX = 16, ADDRESS_BYTES = INET6_ADDRSTRLEN, ADDRESS_HOST_BYTES = 256 };
+
+#define ADDRESS_FORM "ADDRESS:PORT, such as 127.0.0.1:8080 or [::]:8080"
+/* Splits what ADDRESS_FORM says, brackets taken off: the address may be a name, and the port is 0 to 65535.
+ * False when the text is NULL or of another form; `host` and `port` are then undefined. */
+bool address_split(const char *text, char host[ADDRESS_HOST_BYTES], int *port);
 
 /* Addresses whose first `bits` bits are those of `bytes`; IPv4 as in RFC 4291, section 2.5.5.2. */
 struct network {

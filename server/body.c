@@ -1,5 +1,7 @@
 #include "server/body.h"
 
+#include "engine/base/hex.h"
+
 #include <string.h>
 #include <time.h>
 
@@ -85,14 +87,6 @@ static enum status read_line_end(struct reading *reading, struct failure *failur
     return status ? status : memcmp(end, "\r\n", 2) ? bad_chunk(failure) : STATUS_OK;
 }
 
-static int hex_digit(uint8_t byte)
-{
-    return byte >= '0' && byte <= '9'   ? byte - '0'
-           : byte >= 'a' && byte <= 'f' ? byte - 'a' + 10
-           : byte >= 'A' && byte <= 'F' ? byte - 'A' + 10
-                                        : -1;
-}
-
 /* A chunk's size: hexadecimal digits, then the end of the line. */
 static enum status read_chunk_size(struct reading *reading, struct failure *failure, size_t *out)
 {
@@ -100,8 +94,8 @@ static enum status read_chunk_size(struct reading *reading, struct failure *fail
     int digits = 0;
     uint8_t byte = 0;
     enum status status = read_exactly(reading, &byte, 1, failure);
-    for (; !status && hex_digit(byte) >= 0 && digits < CHUNK_DIGITS_MAX; digits++) {
-        size = size << 4 | (size_t)hex_digit(byte);
+    for (; !status && hex_value((char)byte) >= 0 && digits < CHUNK_DIGITS_MAX; digits++) {
+        size = size << 4 | (size_t)hex_value((char)byte);
         status = read_exactly(reading, &byte, 1, failure);
     }
     if (!status && (!digits || byte != '\r'))

@@ -89,7 +89,8 @@ static enum status parse_request_line(char *line, struct failure *failure, struc
         return malformed(failure, "its method is none");
     out->method = line;
     if (strcmp(version, "HTTP/1.0") && strcmp(version, "HTTP/1.1"))
-        return failure_set(failure, STATUS_BAD_REQUEST, "Only HTTP/1.0 and HTTP/1.1 are spoken here.");
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "Only HTTP/1.0 and HTTP/1.1 are spoken here, not '%.60s'.", version);
     *minor = version[7] - '0';
     if (!*target)
         return malformed(failure, "its address is empty");
@@ -146,7 +147,8 @@ static bool lists(const struct head *head, const char *name, const char *word)
 static enum status parse_length(const char *text, struct failure *failure, struct head *out)
 {
     if (!*text || strspn(text, "0123456789") != strlen(text))
-        return failure_set(failure, STATUS_BAD_REQUEST, "The Content-Length is not a number of digits only.");
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "The Content-Length '%.60s' is not a number of digits only.", text);
     unsigned long long size = strtoull(text, NULL, 10); /* saturates */
     if (size > API_BODY_BYTES_MAX)
         return failure_set(failure, STATUS_TOO_LARGE,
@@ -167,9 +169,11 @@ static enum status parse_framing(int minor, struct failure *failure, struct head
     if (hosts > 1 || (!hosts && minor == 1))
         return failure_set(failure, STATUS_BAD_REQUEST, "The request needs exactly one Host header.");
     if (codings && (lengths || codings > 1 || strcasecmp(coding, "chunked") || minor == 0))
-        return failure_set(failure, STATUS_BAD_REQUEST,
-                           "A Transfer-Encoding is taken when it is 'chunked', in HTTP/1.1, without a "
-                           "Content-Length beside it.");
+        return failure_set(
+            failure, STATUS_BAD_REQUEST,
+            "The Transfer-Encoding '%.60s' is not taken: it must be one 'chunked', in HTTP/1.1, without a "
+            "Content-Length beside it.",
+            coding);
     if (lengths > 1)
         return failure_set(failure, STATUS_BAD_REQUEST, "The request has several Content-Lengths.");
     if (codings)

@@ -14,6 +14,7 @@
 
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
+#include "server/address.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -32,13 +33,7 @@
 
 /* Descriptors are numbered from the lowest free one on: the library's are among the first few for each thread
  * and so many others. */
-enum {
-    BACKLOG = 1024,
-    HOST_BYTES_MAX = 256,
-    DESCRIPTORS_A_THREAD = 4,
-    OTHER_DESCRIPTORS = 1024,
-    STACK_BYTES = 1 << 20
-};
+enum { BACKLOG = 1024, DESCRIPTORS_A_THREAD = 4, OTHER_DESCRIPTORS = 1024, STACK_BYTES = 1 << 20 };
 
 struct listener {
     struct mg_context *context;
@@ -160,22 +155,6 @@ static int on_message(const struct mg_connection *connection, const char *messag
     return 1;
 }
 
-/* Splits ADDRESS:PORT, brackets taken off; false when it is none. */
-static bool split_address(const char *text, char host[HOST_BYTES_MAX], const char **port)
-{
-    const char *colon = text ? strrchr(text, ':') : NULL;
-    if (!colon || !colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
-        strlen(colon + 1) > 5 || atoi(colon + 1) > UINT16_MAX)
-        return false;
-    size_t length = (size_t)(colon - text);
-    bool bracketed = length >= 2 && text[0] == '[' && text[length - 1] == ']';
-    if (!bracketed && memchr(text, ':', length))
-        return false; /* which colon of an IPv6 address begins the port? */
-    snprintf(host, HOST_BYTES_MAX, "%.*s", (int)(bracketed ? length - 2 : length), text + bracketed);
-    *port = colon + 1;
-    return length > 0 && length < HOST_BYTES_MAX;
-}
-
 static int listen_at(const struct addrinfo *at)
 {
     const int on = 1, off = 0;
@@ -196,14 +175,15 @@ static int listen_at(const struct addrinfo *at)
 
 static enum status open_socket(const char *address, struct failure *failure, int *out)
 {
-    char host[HOST_BYTES_MAX];
-    const char *port = NULL;
+    char host[ADDRESS_HOST_BYTES], service[8];
+    int port = 0;
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
-    if (!split_address(address, host, &port) || getaddrinfo(host, port, &hints, &found))
-        return failure_set(
-            failure, STATUS_BAD_REQUEST,
-            "The address to listen on must be ADDRESS:PORT, such as 127.0.0.1:8080 or [::]:8080.");
+    bool is_address = address_split(address, host, &port);
+    snprintf(service, sizeof service, "%d", port);
+    if (!is_address || getaddrinfo(host, service, &hints, &found))
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "The address to listen on must be " ADDRESS_FORM ", not '%.60s'.", address);
     *out = listen_at(found);
     freeaddrinfo(found);
     if (*out < 0)

@@ -7,7 +7,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 
 /* The slowest is not judged by its first moments. FULL_MS: how long a service may be full before it says so.
  */
@@ -115,12 +114,10 @@ static void *watch(void *argument)
     pthread_mutex_lock(&registry->mutex);
     while (!registry->closing)
         if (!registry->full_since_ns) {
-            pthread_cond_wait(&registry->changed, &registry->mutex);
+            clock_wait(&registry->changed, &registry->mutex, UINT64_MAX);
         } else {
             make_room(registry);
-            uint64_t next_ns = clock_now_ns() + TICK_MS * UINT64_C(1000000);
-            struct timespec next = {(time_t)(next_ns / 1000000000), (long)(next_ns % 1000000000)};
-            pthread_cond_timedwait(&registry->changed, &registry->mutex, &next);
+            clock_wait(&registry->changed, &registry->mutex, clock_now_ns() + TICK_MS * UINT64_C(1000000));
         }
     pthread_mutex_unlock(&registry->mutex);
     return NULL;
@@ -131,11 +128,7 @@ enum status registry_create(size_t seats, struct failure *failure, struct regist
     struct registry *registry = memory_allocate(1, sizeof *registry);
     registry->count = seats;
     registry->seats = memory_allocate(seats, sizeof *registry->seats);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC); /* that of clock_now_ns */
-    pthread_cond_init(&registry->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_condition_init(&registry->changed);
     pthread_mutex_init(&registry->mutex, NULL);
     if (!pthread_create(&registry->thread, NULL, watch, registry)) {
         *out = registry;

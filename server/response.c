@@ -87,10 +87,11 @@ void response_log(const struct api_request *request, const struct api_response *
                 cost->bytes_in, cost->bytes_out, clock_elapsed_ms(request->received_ns), cost->read_ms,
                 cost->write_ms);
     if (response->images)
-        add_members(members,
-                    ",\"images\":%zu,\"decode_ms\":%.3f,\"preprocess_ms\":%.3f,\"queue_ms\":%.3f,"
-                    "\"inference_ms\":%.3f",
-                    response->images, response->timing.decode_ms, response->timing.preprocess_ms,
-                    response->timing.queue_ms, response->timing.inference_ms);
+        add_members(
+            members,
+            ",\"images\":%zu,\"failed\":%zu,\"decode_ms\":%.3f,\"preprocess_ms\":%.3f,\"queue_ms\":%.3f,"
+            "\"inference_ms\":%.3f",
+            response->images, response->images_failed, response->timing.decode_ms,
+            response->timing.preprocess_ms, response->timing.queue_ms, response->timing.inference_ms);
     log_event(LOG_INFO, "request", members);
 }

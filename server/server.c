@@ -149,12 +149,12 @@ static enum status listen_all(const struct settings *settings, struct http_optio
     options.threads = PROBE_THREADS;
     options.probes_only = true;
     status = http_start(&options, api, failure, probes);
-    if (!status &&
-        http_port(*probes) == http_port(*http)) /* a listener knows its connections by their port */
-        return failure_set(
-            failure, STATUS_BAD_REQUEST,
-            "listen and probe-listen need ports of their own, on whatever addresses: both are %d.",
-            http_port(*http));
+    /* settings_read refuses equal ports that were named; of two addresses the system may choose the same one.
+     */
+    if (!status && http_port(*probes) == http_port(*http))
+        return failure_set(failure, STATUS_UNAVAILABLE,
+                           "The system chose port %d for both listeners; start again, or name their ports.",
+                           http_port(*http));
     if (!status)
         announce("probes on", settings->probe_listen, http_port(*probes));
     return status;

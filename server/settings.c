@@ -3,6 +3,7 @@
 #include "engine/base/file.h"
 #include "engine/base/yaml_json.h"
 #include "engine/sandbox/pool.h"
+#include "server/address.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum setting_kind { SETTING_TEXT, SETTING_LIST, SETTING_NUMBER, SETTING_CHOICE };
+enum setting_kind { SETTING_TEXT, SETTING_ADDRESS, SETTING_LIST, SETTING_NUMBER, SETTING_CHOICE };
 
 enum { SETTINGS_FILE_BYTES_MAX = 1 << 16, CHOICES_MAX = 4, LIST_MAX = SETTINGS_MODELS_MAX };
 static_assert(LIST_MAX == (int)SETTINGS_DEVICES_MAX, "one bound for all lists");
@@ -36,6 +37,10 @@ struct setting {
     {                                                                             \
         name, SETTING_TEXT, AT(member), fallback, 0, 0, {NULL}, argument, help, 0 \
     }
+#define ADDRESS(name, member, fallback, help)                                              \
+    {                                                                                      \
+        name, SETTING_ADDRESS, AT(member), fallback, 0, 0, {NULL}, "ADDRESS:PORT", help, 0 \
+    }
 #define NUMBER(name, member, fallback, least, most, help)                             \
     {                                                                                 \
         name, SETTING_NUMBER, AT(member), fallback, least, most, {NULL}, "N", help, 0 \
@@ -50,9 +55,9 @@ enum { HOUR_MS = 3600000 };
 /* clang-format off */
 static const struct setting table[] = {
     LIST("model", models, model_count, "DIR", "model package; repeat it for several"),
-    TEXT("listen", listen, "127.0.0.1:8080", "ADDRESS:PORT", "where to serve"),
-    TEXT("probe-listen", probe_listen, NULL, "ADDRESS:PORT",
-         "a second listener with its own threads for /healthz, /readyz and /metrics"),
+    ADDRESS("listen", listen, "127.0.0.1:8080", "where to serve"),
+    ADDRESS("probe-listen", probe_listen, NULL,
+            "a second listener with its own port and threads for /healthz, /readyz and /metrics"),
     TEXT("api-keys", api_keys, NULL, "FILE",
          "lines of NAME:SHA256_OF_KEY[:REQUESTS_PER_MINUTE]; only these keys may ask"),
     TEXT("cors-origins", cors_origins, NULL, "ORIGIN,...", "pages whose scripts may read answers, or '*'"),
@@ -232,6 +237,31 @@ static enum status read_file(const char *path, struct arena *arena, struct failu
     return status;
 }
 
+/* An empty text is an address only where there must be one. */
+static enum status check_address(const struct setting *setting, const char *value, const char *where,
+                                 struct failure *failure)
+{
+    char host[ADDRESS_HOST_BYTES];
+    int port;
+    if (!value || (!*value && !setting->fallback) || address_split(value, host, &port))
+        return STATUS_OK;
+    return failure_set(failure, STATUS_BAD_REQUEST, "%s must be " ADDRESS_FORM ", not '%.60s'.", where,
+                       value);
+}
+
+/* A listener knows its connections by their port, so two never share one. Port 0 is chosen later. */
+static enum status check_ports(const struct settings *settings, struct failure *failure)
+{
+    char host[ADDRESS_HOST_BYTES];
+    int port, probe_port;
+    if (!address_split(settings->listen, host, &port) ||
+        !address_split(settings->probe_listen, host, &probe_port) || !port || port != probe_port)
+        return STATUS_OK;
+    return failure_set(failure, STATUS_BAD_REQUEST,
+                       "listen and probe-listen need ports of their own, on whatever addresses: both are %d.",
+                       port);
+}
+
 static enum status convert(const struct setting *setting, const struct given *given, struct failure *failure,
                            struct settings *out)
 {
@@ -240,23 +270,26 @@ static enum status convert(const struct setting *setting, const struct given *gi
     if (setting->kind == SETTING_LIST) {
         memcpy(at, given->values, given->count * sizeof *given->values);
         *(size_t *)((char *)out + setting->count_offset) = given->count;
-    } else if (setting->kind == SETTING_TEXT) {
+    } else if (setting->kind == SETTING_TEXT || setting->kind == SETTING_ADDRESS) {
         *(const char **)at = value && *value ? value : NULL;
+        if (setting->kind == SETTING_ADDRESS)
+            return check_address(setting, value, given->where, failure);
     } else if (setting->kind == SETTING_NUMBER) {
         char *end = NULL;
         unsigned long number = strtoul(value, &end, 10);
         if (!isdigit((unsigned char)*value) || *end || strlen(value) > 9 || number < setting->minimum ||
             number > setting->maximum)
-            return failure_set(failure, STATUS_BAD_REQUEST, "%s must be a whole number from %u to %u.",
-                               given->where, setting->minimum, setting->maximum);
+            return failure_set(failure, STATUS_BAD_REQUEST,
+                               "%s must be a whole number from %u to %u, not '%.60s'.", given->where,
+                               setting->minimum, setting->maximum, value);
         *(uint32_t *)at = (uint32_t)number;
     } else {
         uint32_t choice = 0;
         while (setting->choices[choice] && strcmp(setting->choices[choice], value))
             choice++;
         if (!setting->choices[choice])
-            return failure_set(failure, STATUS_BAD_REQUEST, "%s must be one of %s.", given->where,
-                               setting->argument);
+            return failure_set(failure, STATUS_BAD_REQUEST, "%s must be one of %s, not '%.60s'.",
+                               given->where, setting->argument, value);
         *(uint32_t *)at = choice;
     }
     return STATUS_OK;
@@ -275,6 +308,8 @@ enum status settings_read(int count, char *const *arguments, struct failure *fai
         status = convert(&table[i], &given[i], failure, &settings);
     if (!status && !settings.model_count)
         status = failure_set(failure, STATUS_BAD_REQUEST, "No model is given; use --model DIR.");
+    if (!status)
+        status = check_ports(&settings, failure);
     if (status)
         settings_finish(&settings);
     else

@@ -17,8 +17,8 @@ struct settings {
     size_t model_count;
     const char *devices[SETTINGS_DEVICES_MAX]; /* as in struct engine_options */
     size_t device_count;
-    const char *listen;              /* ADDRESS:PORT; port 0 lets the system choose */
-    const char *probe_listen;        /* ADDRESS:PORT of a second listener for probes; NULL: none */
+    const char *listen;       /* ADDRESS:PORT; port 0 lets the system choose */
+    const char *probe_listen; /* ADDRESS:PORT of a second listener for probes, on another port; NULL: none */
     const char *rung, *cache_folder; /* as in struct engine_options; NULL: not given */
     const char *api_keys;            /* file of API keys; NULL: everyone may ask */
     const char *cors_origins;        /* "*", or origins with commas; NULL: none */

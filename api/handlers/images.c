@@ -53,8 +53,10 @@ enum status images_predict(struct image_work *work, struct failure *failure)
     work->predictions = memory_allocate(count, sizeof *work->predictions);
     enum status status =
         engine_predict(work->engine, work->input->images, count, &work->options, failure, work->predictions);
-    for (size_t i = 0; !status && i < count; i++)
+    for (size_t i = 0; !status && i < count; i++) {
         result_add_timing(&work->timing, &work->predictions[i].timing);
+        work->failed += work->predictions[i].failure.status != STATUS_OK;
+    }
     if (!status && count == 1 && work->predictions[0].failure.status) {
         *failure = work->predictions[0].failure;
         status = failure->status;
@@ -101,5 +103,6 @@ void images_respond(const struct image_work *work, const struct failure *failure
     json_destroy(root);
     input_finish(work->input);
     response->images = work->input->count;
+    response->images_failed = work->failed;
     response->timing = work->timing;
 }

@@ -20,6 +20,7 @@ struct image_work {
     void *context;
     struct prediction *predictions; /* from images_predict to images_results */
     struct prediction_timing timing;
+    size_t failed; /* images, after images_predict */
 };
 
 /* Starts the work on a request: reads its images, and its options of the names `known`, and finds the engine

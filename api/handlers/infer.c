@@ -109,15 +109,17 @@ static enum status refuse_images(struct arena *arena, const struct prediction *p
 /* Predicts all images; those that fail answer for the request, since tensors have no place for errors. */
 static enum status predict(struct engine *engine, const struct api_request *request,
                            const struct infer_request *asked, const struct tensor_list *tensors,
-                           struct failure *failure, struct prediction_timing *timing,
+                           struct failure *failure, struct api_response *response,
                            struct prediction *predictions)
 {
     struct predict_options options = {.patience = {request->deadline_ns, request->gone, request->client}};
     for (size_t i = 0; i < tensors->count; i++)
         options.patches = options.patches || tensors->items[i].kind == TENSOR_PATCH;
     enum status status = engine_predict(engine, asked->images, asked->count, &options, failure, predictions);
-    for (size_t i = 0; i < asked->count && !status; i++)
-        result_add_timing(timing, &predictions[i].timing);
+    for (size_t i = 0; i < asked->count && !status; i++) {
+        result_add_timing(&response->timing, &predictions[i].timing);
+        response->images_failed += predictions[i].failure.status != STATUS_OK;
+    }
     if (status)
         return status;
     status = refuse_images(request->arena, predictions, asked->count, failure);
@@ -206,7 +208,6 @@ void handle_v2_infer(struct api *api, const struct api_request *request, const s
     struct engine *engine = NULL;
     struct tensor_list tensors = {0};
     struct prediction *predictions = NULL;
-    struct prediction_timing timing = {0};
     /* As of POST /predict: what api_admit let in is answered. */
     enum status status =
         service_version(api, request->arena, arguments->name, arguments->version, &failure, &engine);
@@ -218,7 +219,7 @@ void handle_v2_infer(struct api *api, const struct api_request *request, const s
         status = service_weigh(api, response, false, asked->images, asked->count, &failure);
     if (!status) {
         predictions = memory_allocate(asked->count, sizeof *predictions);
-        status = predict(engine, request, asked, &tensors, &failure, &timing, predictions);
+        status = predict(engine, request, asked, &tensors, &failure, response, predictions);
     }
     if (!status) {
         status = respond_predictions(request, response, engine_card(engine), asked, &tensors, predictions,
@@ -231,5 +232,4 @@ void handle_v2_infer(struct api *api, const struct api_request *request, const s
     free(predictions);
     infer_finish(asked);
     response->images = asked->count;
-    response->timing = timing;
 }

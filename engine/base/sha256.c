@@ -1,10 +1,10 @@
 #include "engine/base/sha256.h"
 
 #include "engine/base/file.h"
+#include "engine/base/hex.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 void sha256_hex(struct bytes content, char out[SHA256_HEX_BYTES])
@@ -16,8 +16,7 @@ void sha256_hex(struct bytes content, char out[SHA256_HEX_BYTES])
                     EVP_sha256(), NULL) ||
         size != 32)
         abort();
-    for (size_t i = 0; i < size; i++)
-        snprintf(out + 2 * i, 3, "%02x", digest[i]);
+    hex_print(digest, size, out);
 }
 
 enum status sha256_file(const char *path, struct failure *failure, char out[SHA256_HEX_BYTES])

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/hex.h"
 #include "engine/gpu/vulkan_device.h"
 
 const char *gpu_kind_name(enum gpu_kind kind)
@@ -57,7 +58,8 @@ static void uuid_format(const uint8_t bytes[VK_UUID_SIZE], char out[37])
     for (size_t i = 0; i < VK_UUID_SIZE; i++) {
         if (i == 4 || i == 6 || i == 8 || i == 10)
             out[at++] = '-';
-        at += (size_t)snprintf(out + at, 37 - at, "%02x", bytes[i]);
+        hex_print(&bytes[i], 1, out + at);
+        at += 2;
     }
 }
 

@@ -195,22 +195,39 @@ bool image_format_is_read(enum image_format format)
     return CODECS[format].decode;
 }
 
+/* Adds a word to "A, B or C"; `left`: how many follow. */
+static void list_add(struct image_format_list *list, const char *word, size_t left)
+{
+    size_t used = strlen(list->text);
+    int length = snprintf(list->text + used, sizeof list->text - used, "%s%s", word,
+                          left > 1 ? ", "
+                          : left   ? " or "
+                                   : "");
+    assert((size_t)length < sizeof list->text - used);
+}
+
 struct image_format_list image_formats_read(void)
 {
     struct image_format_list list = {0};
-    size_t length = 0, left = 0;
+    size_t left = 0;
     for (enum image_format format = 0; format < IMAGE_FORMATS; format++)
         left += image_format_is_read(format);
     for (enum image_format format = 0; format < IMAGE_FORMATS; format++)
-        if (image_format_is_read(format)) {
-            left--;
-            length +=
-                (size_t)snprintf(list.text + length, sizeof list.text - length, "%s%s", CODECS[format].noun,
-                                 left > 1 ? ", "
-                                 : left   ? " or "
-                                          : "");
-        }
-    assert(length < sizeof list.text);
+        if (image_format_is_read(format))
+            list_add(&list, CODECS[format].noun, --left);
+    return list;
+}
+
+struct image_format_list image_endings_read(void)
+{
+    struct image_format_list list = {0};
+    const char *endings[IMAGE_FORMATS * ENDINGS_MAX];
+    size_t count = 0;
+    for (enum image_format format = 0; format < IMAGE_FORMATS; format++)
+        for (size_t i = 0; image_format_is_read(format) && i < ENDINGS_MAX && CODECS[format].endings[i]; i++)
+            endings[count++] = CODECS[format].endings[i];
+    for (size_t i = 0; i < count; i++)
+        list_add(&list, endings[i], count - i - 1);
     return list;
 }
 

@@ -52,6 +52,8 @@ struct image_format_list {
     char text[64];
 };
 struct image_format_list image_formats_read(void);
+/* The endings of names of such files: ".png, .jpg or .jif". */
+struct image_format_list image_endings_read(void);
 
 /* Refuses a file of a format that is not read, by its name and with what to do: UNSUPPORTED_MEDIA. */
 WARN_UNUSED enum status image_format_refuse(enum image_format format, struct failure *failure);

@@ -10,8 +10,9 @@
 #include "engine/image/format.h"
 
 enum { IMAGE_SIDE_MIN = 16, IMAGE_SIDE_MAX = 32768 };
-#define IMAGE_PIXELS_MAX      100000000u /* 100 megapixels */
-#define IMAGE_LARGE_WORK      20000000u  /* see image_is_large */
+#define IMAGE_FILE_BYTES_MAX  ((size_t)32 << 20) /* of an encoded image */
+#define IMAGE_PIXELS_MAX      100000000u         /* 100 megapixels */
+#define IMAGE_LARGE_WORK      20000000u          /* see image_is_large */
 #define IMAGE_PIXEL_BYTES_MAX ((size_t)IMAGE_PIXELS_MAX * 3)
 
 /* Bits of image_info.warnings: what a reader of the result should know about the picture. */

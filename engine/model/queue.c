@@ -45,33 +45,13 @@ void answer_finish(struct answer *answer)
     *answer = (struct answer){0};
 }
 
-static void condition_init(pthread_cond_t *condition)
-{
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC); /* that of clock_now_ns */
-    pthread_cond_init(condition, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-}
-
-/* Waits for a signal, at most until `time_ns` (UINT64_MAX: for ever). */
-static void wait_until(struct queue *queue, pthread_cond_t *condition, uint64_t time_ns)
-{
-    struct timespec until = {.tv_sec = (time_t)(time_ns / 1000000000u),
-                             .tv_nsec = (long)(time_ns % 1000000000u)};
-    if (time_ns == UINT64_MAX)
-        pthread_cond_wait(condition, &queue->lock);
-    else
-        pthread_cond_timedwait(condition, &queue->lock, &until);
-}
-
 struct queue *queue_create(size_t limit)
 {
     struct queue *queue = memory_allocate(1, sizeof *queue);
     queue->limit = limit;
     queue->last = &queue->first;
     pthread_mutex_init(&queue->lock, NULL);
-    condition_init(&queue->arrived);
+    clock_condition_init(&queue->arrived);
     return queue;
 }
 
@@ -92,7 +72,7 @@ static struct request *request_create(const struct batcher_image *images, size_t
     struct request *request = memory_allocate(1, sizeof *request);
     request->jobs = memory_allocate(count, sizeof *request->jobs);
     request->count = count;
-    condition_init(&request->answered);
+    clock_condition_init(&request->answered);
     for (size_t i = 0; i < count; i++)
         request->jobs[i] = (struct job){.image = images[i], .request = request, .queued_ns = clock_now_ns()};
     return request;
@@ -193,7 +173,7 @@ static enum status wait_for_answers(struct queue *queue, struct request *request
                                "The request's deadline passed before it was answered.");
         if (client->deadline_ns && client->deadline_ns < until_ns)
             until_ns = client->deadline_ns;
-        wait_until(queue, &request->answered, until_ns);
+        clock_wait(&request->answered, &queue->lock, until_ns);
     }
     if (request->failure.status && failure)
         *failure = request->failure;
@@ -250,7 +230,7 @@ uint32_t queue_take(struct queue *queue, uint32_t max, uint32_t delay_us, struct
             if (clock_now_ns() >= due_ns)
                 break;
         }
-        wait_until(queue, &queue->arrived, due_ns);
+        clock_wait(&queue->arrived, &queue->lock, due_ns);
     }
     size_t share = (queue->depth + queue->idle - 1) / queue->idle;
     uint32_t count = queue->ended ? 0 : take(queue, share < max ? share : max, jobs);
@@ -317,7 +297,7 @@ bool queue_sleep(struct queue *queue, uint32_t milliseconds)
     uint64_t until_ns = clock_now_ns() + (uint64_t)milliseconds * 1000000;
     pthread_mutex_lock(&queue->lock);
     while (!queue->ended && clock_now_ns() < until_ns)
-        wait_until(queue, &queue->arrived, until_ns);
+        clock_wait(&queue->arrived, &queue->lock, until_ns);
     bool ended = queue->ended;
     pthread_mutex_unlock(&queue->lock);
     return !ended;

@@ -53,6 +53,8 @@ struct backbone_card {
     double interpolate_offset;
 };
 
+enum { CARD_UNREAD_MAX = 16 };
+
 struct model_card {
     const char *name, *version, *intended_use, *profile;
     char weights_sha256[65]; /* over the hashes of all weight files, in the order of their names */
@@ -61,6 +63,10 @@ struct model_card {
     struct backbone_card backbone;
     const struct head_card *heads;
     size_t head_count;
+    /* Members of model.json that nothing reads, such as "heads[0].labels[2].colour": the first
+     * CARD_UNREAD_MAX of them, of unread_count. */
+    const char *unread[CARD_UNREAD_MAX];
+    size_t unread_count;
 };
 
 const char *head_kind_name(enum head_kind kind); /* "findings", "risk" */

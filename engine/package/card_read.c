@@ -1,9 +1,11 @@
 #include "engine/package/card_read.h"
 
+#include "engine/base/hex.h"
 #include "engine/base/sha256.h"
 #include "engine/base/utf8.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -23,7 +25,21 @@ struct reader {
     struct arena *arena;
     struct failure *failure;
     enum status status;
+    const struct json **taken; /* [taken_count]: members that were asked for by their names */
+    size_t taken_count;
+    const struct json *whole; /* the member whose content is not asked for; NULL: none */
 };
+
+/* The member of that name; NULL when it is absent. Whatever is never asked for in this way, nothing reads. */
+static const struct json *take(struct reader *reader, const struct json *object, const char *name)
+{
+    const struct json *member = json_member(object, name);
+    if (member) {
+        reader->taken = memory_resize(reader->taken, reader->taken_count + 1, sizeof *reader->taken);
+        reader->taken[reader->taken_count++] = member;
+    }
+    return member;
+}
 
 static void refuse(struct reader *reader, const char *where, const char *name, const char *wanted)
 {
@@ -49,16 +65,20 @@ static void check_document(struct reader *reader, const struct json *value, cons
         check_document(reader, at, json_name(at) ? json_name(at) : name);
 }
 
-static const char *optional_text(struct reader *reader, const struct json *object, const char *name)
+static const char *optional_text(struct reader *reader, const struct json *object, const char *where,
+                                 const char *name)
 {
-    const char *text = json_text(json_member(object, name));
+    const struct json *member = take(reader, object, name);
+    const char *text = json_text(member);
+    if (member && !text)
+        refuse(reader, where, name, "a text");
     return text ? arena_copy_text(reader->arena, text, strlen(text)) : NULL;
 }
 
 static const char *read_text(struct reader *reader, const struct json *object, const char *where,
                              const char *name)
 {
-    const char *text = optional_text(reader, object, name);
+    const char *text = optional_text(reader, object, where, name);
     if (!text || !*text)
         refuse(reader, where, name, "a text");
     return text ? text : "";
@@ -77,7 +97,7 @@ static uint32_t read_integer(struct reader *reader, const struct json *object, c
                              const char *name, int64_t minimum, int64_t maximum)
 {
     int64_t value = 0;
-    if (!json_integer(json_member(object, name), minimum, maximum, &value)) {
+    if (!json_integer(take(reader, object, name), minimum, maximum, &value)) {
         char wanted[64];
         snprintf(wanted, sizeof wanted, "a whole number from %lld to %lld", (long long)minimum,
                  (long long)maximum);
@@ -90,8 +110,11 @@ static double read_number(struct reader *reader, const struct json *object, cons
                           const char *name, double minimum, double maximum)
 {
     double value = 0;
-    if (!json_number(json_member(object, name), &value) || value < minimum || value > maximum)
-        refuse(reader, where, name, "a number in its range");
+    if (!json_number(take(reader, object, name), &value) || value < minimum || value > maximum) {
+        char wanted[64];
+        snprintf(wanted, sizeof wanted, "a number from %g to %g", minimum, maximum);
+        refuse(reader, where, name, wanted);
+    }
     return value;
 }
 
@@ -99,7 +122,7 @@ static bool read_boolean(struct reader *reader, const struct json *object, const
                          const char *name)
 {
     bool value = false;
-    const struct json *member = json_member(object, name);
+    const struct json *member = take(reader, object, name);
     if (member && !json_boolean(member, &value))
         refuse(reader, where, name, "true or false");
     return value;
@@ -122,7 +145,7 @@ static int read_choice(struct reader *reader, const struct json *object, const c
 static const struct json *read_array(struct reader *reader, const struct json *object, const char *where,
                                      const char *name, size_t minimum, size_t maximum, size_t *count)
 {
-    const struct json *array = json_member(object, name);
+    const struct json *array = take(reader, object, name);
     *count = json_length(array);
     if ((array && !json_is_array(array)) || *count < minimum || *count > maximum) {
         char wanted[64];
@@ -138,8 +161,8 @@ static void read_label(struct reader *reader, const struct json *object, struct 
     label->name = read_text(reader, object, "a label", "name");
     label->threshold = read_number(reader, object, label->name, "threshold", 0, 1);
     label->threshold_source = read_text(reader, object, label->name, "threshold_source");
-    label->threshold_weights_sha256 = optional_text(reader, object, "threshold_weights_sha256");
-    const struct json *calibration = json_member(object, "calibration");
+    label->threshold_weights_sha256 = optional_text(reader, object, label->name, "threshold_weights_sha256");
+    const struct json *calibration = take(reader, object, "calibration");
     label->calibrated = calibration != NULL;
     label->scale = 1;
     if (calibration) {
@@ -181,7 +204,7 @@ static void read_head(struct reader *reader, const struct json *object, uint32_t
     head->type =
         read_choice(reader, object, head->name, "type", "glori", "linear") ? HEAD_LINEAR : HEAD_GLORI;
     head->weights = read_file_name(reader, object, head->name);
-    head->definition = optional_text(reader, object, "definition");
+    head->definition = optional_text(reader, object, head->name, "definition");
     head->blocks = read_integer(reader, object, head->name, "blocks", 1, depth);
     head->average_pool = read_boolean(reader, object, head->name, "average_pool");
     if (head->kind == HEAD_RISK && !head->definition)
@@ -209,7 +232,7 @@ static struct head_card *read_heads(struct reader *reader, const struct json *ro
 static void read_backbone(struct reader *reader, const struct json *root, struct backbone_card *backbone)
 {
     static const char where[] = "\"backbone\"";
-    const struct json *object = json_member(root, "backbone");
+    const struct json *object = take(reader, root, "backbone");
     backbone->weights = read_file_name(reader, object, where);
     backbone->width = read_integer(reader, object, where, "width", 64, WIDTH_MAX);
     backbone->depth = read_integer(reader, object, where, "depth", 1, DEPTH_MAX);
@@ -232,8 +255,8 @@ static void read_backbone(struct reader *reader, const struct json *root, struct
 /* The stated hash of one weight file. */
 static const char *read_hash(struct reader *reader, const struct json *hashes, const char *file)
 {
-    const char *hash = optional_text(reader, hashes, file);
-    if (!hash || strlen(hash) != SHA256_HEX_BYTES - 1 || strspn(hash, "0123456789abcdef") != strlen(hash))
+    const char *hash = optional_text(reader, hashes, "\"weights_sha256\"", file);
+    if (!hash || strlen(hash) != SHA256_HEX_BYTES - 1 || strspn(hash, HEX_DIGITS) != strlen(hash))
         refuse(reader, "\"weights_sha256\"", file, "the SHA-256 of that file, 64 lower-case digits");
     return hash;
 }
@@ -249,7 +272,7 @@ static bool is_weights(const struct model_card *card, const char *file)
 static void read_hashes(struct reader *reader, const struct json *root, struct model_card *card,
                         struct head_card *heads)
 {
-    const struct json *hashes = json_member(root, "weights_sha256");
+    const struct json *hashes = take(reader, root, "weights_sha256");
     card->backbone.sha256 = read_hash(reader, hashes, card->backbone.weights);
     for (size_t i = 0; i < card->head_count; i++)
         heads[i].sha256 = read_hash(reader, hashes, heads[i].weights);
@@ -258,6 +281,34 @@ static void read_hashes(struct reader *reader, const struct json *root, struct m
             reader->status = failure_set(reader->failure, STATUS_INVALID_FILE,
                                          "\"weights_sha256\" has \"%.80s\", which is the weights of nothing.",
                                          json_name(at) ? json_name(at) : "");
+}
+
+static int by_address(const void *left, const void *right)
+{
+    const struct json *a = *(const struct json *const *)left, *b = *(const struct json *const *)right;
+    return a < b ? -1 : a > b;
+}
+
+/* Lists the members within `value`, which is at `path`, that were not taken. Those taken are sorted. */
+static void list_unread(const struct reader *reader, const struct json *value, const char *path,
+                        struct model_card *card)
+{
+    size_t i = 0;
+    for (const struct json *at = json_first(value); at; at = json_next(at), i++) {
+        const char *name = json_name(at);
+        bool unread =
+            name && !bsearch(&at, reader->taken, reader->taken_count, sizeof *reader->taken, by_address);
+        if (at == reader->whole || (!unread && !json_first(at)))
+            continue;
+        if (unread && card->unread_count++ >= CARD_UNREAD_MAX)
+            continue;
+        const char *here = name ? arena_format(reader->arena, "%s%s%s", path, *path ? "." : "", name)
+                                : arena_format(reader->arena, "%s[%zu]", path, i);
+        if (unread)
+            card->unread[card->unread_count - 1] = here;
+        else
+            list_unread(reader, at, here, card);
+    }
 }
 
 enum status card_parse(struct bytes text, struct failure *failure, struct json **out)
@@ -285,13 +336,17 @@ enum status card_read(const struct json *root, struct arena *arena, struct failu
     card.name = read_text(&reader, root, "model.json", "name");
     card.version = read_text(&reader, root, "model.json", "version");
     card.intended_use = read_text(&reader, root, "model.json", "intended_use");
-    card.profile = read_text(&reader, json_member(root, "preprocessing"), "\"preprocessing\"", "profile");
+    card.profile = read_text(&reader, take(&reader, root, "preprocessing"), "\"preprocessing\"", "profile");
     if (!reader.status && strcmp(card.profile, "chexfound"))
         refuse(&reader, "\"preprocessing\"", "profile", "\"chexfound\"");
     read_backbone(&reader, root, &card.backbone);
     read_hashes(&reader, root, &card, read_heads(&reader, root, &card));
-    if (reader.status)
-        return reader.status;
-    *out = card;
-    return STATUS_OK;
+    reader.whole = take(&reader, root, "provenance"); /* says to people where the weights came from */
+    if (!reader.status) {
+        qsort(reader.taken, reader.taken_count, sizeof *reader.taken, by_address);
+        list_unread(&reader, root, "", &card);
+        *out = card;
+    }
+    free(reader.taken);
+    return reader.status;
 }

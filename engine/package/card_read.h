@@ -13,7 +13,8 @@ WARN_UNUSED enum status card_parse(struct bytes text, struct failure *failure, s
 /* Fills *out from the root object of a model.json; texts and arrays live in `arena`. Fails with INVALID_FILE
  * and a sentence that names the member. Every text of the document is UTF-8 without control characters, no
  * member stands twice in an object, and "weights_sha256" has a hash for each weight file and for nothing
- * else. The card's own weights_sha256 and package_sha256 are left empty. */
+ * else. A member that nothing reads is no failure: the card lists it. The card's own weights_sha256 and
+ * package_sha256 are left empty. */
 WARN_UNUSED enum status card_read(const struct json *root, struct arena *arena, struct failure *failure,
                                   struct model_card *out);
 

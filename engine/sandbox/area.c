@@ -16,7 +16,7 @@ static uint8_t *memory_share(size_t size)
 enum status areas_init(struct area *areas, size_t count, struct failure *failure)
 {
     for (size_t i = 0; i < count; i++) {
-        areas[i].input = memory_share(IMAGE_POOL_FILE_BYTES_MAX);
+        areas[i].input = memory_share(IMAGE_FILE_BYTES_MAX);
         areas[i].output = memory_share(IMAGE_PIXEL_BYTES_MAX);
         if (!areas[i].input || !areas[i].output)
             return failure_set(failure, STATUS_UNAVAILABLE,
@@ -29,7 +29,7 @@ void areas_finish(const struct area *areas, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (areas[i].input)
-            munmap(areas[i].input, IMAGE_POOL_FILE_BYTES_MAX);
+            munmap(areas[i].input, IMAGE_FILE_BYTES_MAX);
         if (areas[i].output)
             munmap(areas[i].output, IMAGE_PIXEL_BYTES_MAX);
     }

@@ -6,7 +6,7 @@
 
 /* Pages that nobody touched cost nothing. */
 struct area {
-    uint8_t *input;  /* [IMAGE_POOL_FILE_BYTES_MAX] */
+    uint8_t *input;  /* [IMAGE_FILE_BYTES_MAX] */
     uint8_t *output; /* [IMAGE_PIXEL_BYTES_MAX] */
 };
 

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -56,11 +55,7 @@ static struct image_pool *pool_allocate(const struct image_pool_options *options
     pool->plan.count = own->children;
     for (size_t i = 0; i < pool->plan.count; i++)
         pool->slots[i].channel = -1;
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC); /* that of clock_now_ns */
-    pthread_cond_init(&pool->returned, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_condition_init(&pool->returned);
     pthread_mutex_init(&pool->lock, NULL);
     return pool;
 }
@@ -136,8 +131,7 @@ static void slot_wait(struct image_pool *pool, const struct patience *patience)
     uint64_t until_ns = clock_now_ns() + LOOK_NS;
     if (patience && patience->deadline_ns && patience->deadline_ns < until_ns)
         until_ns = patience->deadline_ns;
-    const struct timespec until = {(time_t)(until_ns / 1000000000), (long)(until_ns % 1000000000)};
-    pthread_cond_timedwait(&pool->returned, &pool->lock, &until);
+    clock_wait(&pool->returned, &pool->lock, until_ns);
 }
 
 /* Waits for a free slot. Fails as patience_check does, which is asked without the lock. */
@@ -275,9 +269,9 @@ enum status image_pool_decode(struct image_pool *pool, struct bytes encoded, con
         return status;
     }
     *info = (struct image_info){.format = image_sniff(encoded)};
-    if (encoded.size > IMAGE_POOL_FILE_BYTES_MAX)
+    if (encoded.size > IMAGE_FILE_BYTES_MAX)
         return failure_set(failure, STATUS_TOO_LARGE, "The image file is over %zu MiB.",
-                           IMAGE_POOL_FILE_BYTES_MAX >> 20);
+                           IMAGE_FILE_BYTES_MAX >> 20);
     enum status status = slot_take(pool, image_is_large(encoded), patience, failure, &slot);
     if (status)
         return status;

@@ -17,7 +17,6 @@
 #include "engine/image/image.h"
 
 enum { IMAGE_POOL_CHILDREN_MAX = 64, IMAGE_POOL_TIMEOUT_MS = 10000, IMAGE_POOL_CPU_S = 1200 };
-#define IMAGE_POOL_FILE_BYTES_MAX ((size_t)32 << 20) /* of one encoded image */
 
 /* Large images may have half of the children, at least one and at most so many, so that others do not wait
  * for them. */
@@ -56,7 +55,7 @@ struct image_loan {
  * Thread-safe.
  *
  * Fails as image_decode does, and with UNPROCESSABLE (the decoder died of the image or took too long),
- * TIMEOUT, CLIENT_GONE (seen while it waits for a child), TOO_LARGE (over IMAGE_POOL_FILE_BYTES_MAX),
+ * TIMEOUT, CLIENT_GONE (seen while it waits for a child), TOO_LARGE (over IMAGE_FILE_BYTES_MAX),
  * UNAVAILABLE (no child can be had). patience may be NULL. *info is always written. */
 WARN_UNUSED enum status image_pool_decode(struct image_pool *pool, struct bytes encoded,
                                           const struct patience *patience, struct failure *failure,

@@ -85,8 +85,16 @@ class Routes(unittest.TestCase):
         wait_until(lambda: "logged-1" in self.service.errors())
         line = next(line for line in self.service.errors().splitlines() if "logged-1" in line)
         entry = json.loads(line)
-        self.assertEqual((entry["route"], entry["code"], entry["images"]), ("/predict", 200, 1))
+        self.assertEqual((entry["route"], entry["code"], entry["images"], entry["failed"]), ("/predict", 200, 1, 0))
         self.assertNotIn("Doe", self.service.errors())
+
+    def test_the_log_counts_images_that_failed(self):
+        body = form([("a.png", PICTURE), ("b.png", b"x"), ("c.png", b"y")])
+        for number, route in enumerate(("/predict", "/embed")):
+            self.service.request("POST", route, body, {"Content-Type": FORM, "X-Request-Id": f"counted-{number}"})
+            wait_until(lambda: f"counted-{number}" in self.service.errors())
+            entry = json.loads(next(line for line in self.service.errors().splitlines() if f"counted-{number}" in line))
+            self.assertEqual((entry["route"], entry["code"], entry["images"], entry["failed"]), (route, 200, 3, 2))
 
 
 class Lifetime(unittest.TestCase):

@@ -107,6 +107,17 @@ class Seal(Copy):
         self.assertNotEqual(one, before["package_sha256"])
         self.assertEqual(answer["predictions"][0]["findings"][0]["threshold"], 0.0001)
 
+    def test_what_nothing_reads_is_named_where_a_package_is_looked_at_and_sealed(self):
+        self.card["heads"][0]["labels"][0]["calibraton"] = {"scale": 2, "offset": -1}
+        self.card["heads"][0]["labels"][1]["calibration"] = {"scale": 2, "offset": -1}
+        self.write_card()
+        for options in (("--seal",), ()):
+            done = run("inspect", *options, self.folder)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn('warning: nothing reads "heads[0].labels[0].calibraton" of model.json', done.stdout)
+            self.assertRegex(done.stdout, r"Atelectasis .* none ")
+            self.assertRegex(done.stdout, r"Cardiomegaly .* 2 \* logit - 1 ")
+
     def test_what_contradicts_the_weights_is_refused_whoever_sealed_it(self):
         """Each of these loaded once, under the same version and weights_sha256."""
         def reverse(card):

@@ -107,7 +107,8 @@ START_TEST(a_file_under_another_name_is_told_its_own)
     }
     refused(FORM, TEXT(PART("name=\"images[]\"; filename=a", "1") "--b--"), 400, "'images[]' holds a file");
     refused(FORM, TEXT(PART("name=hat", "x") "--b--"), 400, "Unknown option 'hat'");
-    refused(FORM, TEXT(PART("name=heads", "a\nb") "--b--"), 400, "'heads' is not a short line");
+    refused(FORM, TEXT(PART("name=heads", "a\nb") "--b--"), 400,
+            "'heads' is not one line of UTF-8 text of at most 8192 bytes");
     refused(FORM, TEXT(PART("name=heads", "findings") "--b--"), 400,
             "no image: add a form part named 'image'. The form has: heads.");
     refused(FORM, TEXT("--b--"), 400, "The form has: none.");
@@ -125,6 +126,13 @@ START_TEST(json_comes_as_libraries_write_it)
     refused("application/json", TEXT("{\"images\":[{\"data\":\"AAAA\\u0000\"}]}"), 400, "NUL");
     refused("application/json", TEXT("{\"images\":[{\"data\":\"\",\"data\":\"\"}]}"), 400,
             "the name 'data' twice");
+    static const char *const wrong[] = {"true", "{}", "{\"a\":1}", "[1]", "[[\"a\"]]"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char body[64];
+        snprintf(body, sizeof body, "{\"images\":[{\"data\":\"\"}],\"heads\":%s}", wrong[i]);
+        refused("application/json", TEXT(body), 400,
+                "The option 'heads' must be a text, a number or an array of texts.");
+    }
     refused("application/json", TEXT("{\"images\":[{\"data\":\"\"}],\"heads\":\"a\",\"heads\":\"b\"}"), 400,
             "twice");
     refused("application/json", TEXT("{\"images\":[{\"data\":\"\",\"id\":5}]}"), 400, "images[0] must be");

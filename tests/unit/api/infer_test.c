@@ -120,6 +120,7 @@ START_TEST(binary_sizes_must_agree)
     static const char *const lengths[] = {"", "-1", "+5", "1x", "99999999", "99999999999999999999999"};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
         binary_refused(right, all, lengths[i], "Inference-Header-Content-Length must be");
+    binary_refused(right, all, "1x", "bytes, not '1x'.");
     binary_refused(right, all, "5", "JSON");
     binary_refused(right, cut, NULL, "exactly the bytes behind");
     binary_refused(short_by_one, all, NULL, "exactly the bytes behind");
@@ -195,6 +196,8 @@ START_TEST(what_is_wrong_is_named)
                       "%s: %d %s", wrong[i].body, call.response.code, inference_error());
         ck_assert_str_eq(call.response.content_type, "application/json");
         ck_assert_uint_eq(json_length(call.json), 1);
+        if (strstr(wrong[i].words, "Images 1, 3 fail"))
+            ck_assert_uint_eq(call.response.images_failed, 2);
         call_end(&call);
     }
 }
@@ -205,7 +208,7 @@ START_TEST(kinds_of_bodies_are_checked_before_they_are_read)
     const struct api_header packed[] = {{"Content-Type", "application/json"}, {"Content-Encoding", "br"}};
     call_run_headers(&call, service.api, "POST", INFER, packed, 2, TEXT("x"));
     ck_assert_int_eq(call.response.code, 415);
-    ck_assert_ptr_nonnull(strstr(inference_error(), "Content-Encoding"));
+    ck_assert_ptr_nonnull(strstr(inference_error(), "The Content-Encoding 'br' is not taken;"));
     call_end(&call);
     call_run(&call, service.api, "POST", INFER, "image/png", png);
     ck_assert_int_eq(call.response.code, 415);

@@ -118,7 +118,8 @@ END_TEST
 START_TEST(malformed_bodies_are_refused)
 {
     refused("multipart/form-data", "", "no usable boundary");
-    refused("multipart/form-data; boundary=", "", "no usable boundary");
+    refused("multipart/form-data; boundary=", "",
+            "The Content-Type 'multipart/form-data; boundary=' has no usable boundary");
     refused("multipart/form-data; boundary=a\x01", "", "no usable boundary");
     refused("multipart/form-data; boundary=\"open", "", "no usable boundary");
     refused("multipart/form-data; "
@@ -134,7 +135,7 @@ START_TEST(malformed_bodies_are_refused)
     refused(FORM, "--xyz\r\nbroken\r\n\r\n1\r\n--xyz--", "without a colon");
     refused(FORM, PART("form-data; name=a\r\nContent-Disposition: form-data; name=b", "1") "--xyz--", "two");
     refused(FORM, PART("form-data; name=a\r\nContent-Transfer-Encoding: base64", "1") "--xyz--",
-            "Content-Transfer-Encoding");
+            "Content-Transfer-Encoding 'base64'");
 }
 END_TEST
 

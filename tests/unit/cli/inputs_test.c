@@ -191,9 +191,9 @@ START_TEST(what_is_no_image_is_refused_before_work)
     make("texts/b/c.txt");
     mkdir("empty", 0777);
     ck_assert_int_eq(mkfifo("pipe.png", 0600), 0);
-    refused(
-        LIST(NULL, "texts"), STATUS_BAD_REQUEST,
-        "texts: this folder has no file named .png, .jpg or .jpeg; it has 2 without the name of an image.");
+    refused(LIST(NULL, "texts"), STATUS_BAD_REQUEST,
+            "texts: this folder has no file named .png, .jpg, .jpeg, .jpe, .jfif or .jif; it has 2 without "
+            "the name of an image.");
     refused(LIST(NULL, "empty"), STATUS_BAD_REQUEST, "; it has nothing.");
     refused(LIST(NULL, "pipe.png"), STATUS_BAD_REQUEST, "pipe.png: this is neither a file nor a folder");
     refused(LIST(NULL, "/dev/null"), STATUS_BAD_REQUEST, "neither a file nor a folder");

@@ -119,6 +119,7 @@ START_TEST(every_format_that_is_not_read_is_refused_by_its_name)
     }
     ck_assert(image_format_is_read(IMAGE_PNG) && image_format_is_read(IMAGE_JPEG));
     ck_assert_str_eq(image_formats_read().text, "PNG or JPEG");
+    ck_assert_str_eq(image_endings_read().text, ".png, .jpg, .jpeg, .jpe, .jfif or .jif");
     ck_assert_str_eq(image_format_name(IMAGE_UNKNOWN), "unknown");
 }
 END_TEST

@@ -79,7 +79,9 @@ static const struct {
     {"\"blocks\":4", "\"blocks\":5", "\"blocks\" of f must be a whole number from 1 to 4."},
     {"\"kind\":\"findings\"", "\"kind\":\"risk\"",
      "\"definition\" of f must be a text: what the risk score means."},
-    {"\"threshold\":0.25", "\"threshold\":1.5", "\"threshold\" of Edema must be a number in its range."},
+    {"\"threshold\":0.25", "\"threshold\":1.5", "\"threshold\" of Edema must be a number from 0 to 1."},
+    {"\"offset\":-1", "\"offset\":null", "\"offset\" of Edema must be a number from -1e+06 to 1e+06."},
+    {"\"blocks\":4", "\"blocks\":4,\"definition\":5", "\"definition\" of f must be a text."},
     {"\"name\":\"Hernia\"", "\"name\":\"Edema\"",
      "\"labels\" of f must be a list without a name that stands twice."},
     {"\"weights_sha256\":{", "\"weights_sha256\":{\"x.safetensors\":\"00\",",
@@ -97,6 +99,51 @@ static const struct {
     {"\"heads\":[{", "\"other\":[{", "\"heads\" of model.json must be a list of 1 to 32."},
 };
 
+START_TEST(lists_what_nothing_reads)
+{
+    static const struct {
+        const char *from, *to;
+        const char *unread[3];
+    } cases[] = {
+        {"None.", "Tests.", {NULL}},
+        {"\"calibration\"", "\"calibraton\"", {"heads[0].labels[0].calibraton"}},
+        {"\"offset\":-1", "\"offset\":-1,\"ofset\":2", {"heads[0].labels[0].calibration.ofset"}},
+        {"\"code\":\"1", "\"display\":{\"a\":[1]},\"code\":\"1", {"heads[0].labels[0].codes[0].display"}},
+        {"\"format\":1", "\"fromat\":{\"format\":1},\"format\":1,\"x\":[]", {"fromat", "x"}},
+        {"\"format\":1", "\"provenance\":{\"backbone\":{\"file\":\"b.pth\"}},\"format\":1", {NULL}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct arena *arena = arena_create();
+        struct failure failure = {0};
+        struct model_card card;
+        size_t count = 0;
+        ck_assert_msg(!read_changed(cases[i].from, cases[i].to, &failure, arena, &card), "%s",
+                      failure.sentence);
+        for (; cases[i].unread[count]; count++) {
+            ck_assert_msg(count < card.unread_count, "%s", cases[i].unread[count]);
+            ck_assert_str_eq(card.unread[count], cases[i].unread[count]);
+        }
+        ck_assert_uint_eq(card.unread_count, count);
+        arena_destroy(&arena);
+    }
+}
+END_TEST
+
+START_TEST(names_the_first_of_many_that_nothing_reads)
+{
+    struct arena *arena = arena_create();
+    struct model_card card;
+    char many[512] = "";
+    for (int i = 0; i < 20; i++)
+        sprintf(many + strlen(many), "\"x%d\":0,", i);
+    strcat(many, "\"format\":1");
+    ck_assert(!read_changed("\"format\":1", many, NULL, arena, &card));
+    ck_assert_uint_eq(card.unread_count, 20);
+    ck_assert_str_eq(card.unread[CARD_UNREAD_MAX - 1], "x15");
+    arena_destroy(&arena);
+}
+END_TEST
+
 START_TEST(names_what_is_wrong)
 {
     struct arena *arena = arena_create();
@@ -112,6 +159,8 @@ int main(void)
 {
     TCase *cases = tcase_create("card");
     tcase_add_test(cases, reads_every_member);
+    tcase_add_test(cases, lists_what_nothing_reads);
+    tcase_add_test(cases, names_the_first_of_many_that_nothing_reads);
     tcase_add_loop_test(cases, names_what_is_wrong, 0, sizeof BAD / sizeof *BAD);
     return suite_run("card_read", cases);
 }

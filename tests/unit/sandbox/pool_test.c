@@ -101,9 +101,9 @@ END_TEST
 START_TEST(files_over_the_limit_are_refused)
 {
     pool = pool_create((struct image_pool_options){.children = 1});
-    uint8_t *large = memory_allocate(IMAGE_POOL_FILE_BYTES_MAX + 1, 1);
-    pool_refuses(pool, (struct bytes){large, IMAGE_POOL_FILE_BYTES_MAX}, 0, STATUS_UNSUPPORTED_MEDIA, "PNG");
-    pool_refuses(pool, (struct bytes){large, IMAGE_POOL_FILE_BYTES_MAX + 1}, 0, STATUS_TOO_LARGE, "32 MiB");
+    uint8_t *large = memory_allocate(IMAGE_FILE_BYTES_MAX + 1, 1);
+    pool_refuses(pool, (struct bytes){large, IMAGE_FILE_BYTES_MAX}, 0, STATUS_UNSUPPORTED_MEDIA, "PNG");
+    pool_refuses(pool, (struct bytes){large, IMAGE_FILE_BYTES_MAX + 1}, 0, STATUS_TOO_LARGE, "32 MiB");
     free(large);
     image_pool_destroy(&pool);
 }

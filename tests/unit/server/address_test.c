@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <check.h>
+#include <string.h>
 #include <unistd.h>
 
 /* A connected pair on the loopback: the far end's address is 127.0.0.1. */
@@ -74,6 +75,35 @@ START_TEST(nothing_is_logged_unless_it_is_asked_for)
 }
 END_TEST
 
+START_TEST(where_to_listen_is_an_address_and_a_port)
+{
+    static const struct {
+        const char *text, *host;
+        int port;
+    } right[] = {{"127.0.0.1:8080", "127.0.0.1", 8080},
+                 {"localhost:0", "localhost", 0},
+                 {"[::]:00080", "::", 80},
+                 {"[fe80::1%eth0]:65535", "fe80::1%eth0", 65535}};
+    static const char *const wrong[] = {"",     "8080",   ":8080", "a:",       "a:65536", "a:-1",
+                                        "a:8x", "::1:80", "[]:80", "a:000080", "[::1]"};
+    char host[ADDRESS_HOST_BYTES], longest[ADDRESS_HOST_BYTES + 8];
+    int port = -1;
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+        ck_assert_msg(address_split(right[i].text, host, &port), "%s", right[i].text);
+        ck_assert_str_eq(host, right[i].host);
+        ck_assert_int_eq(port, right[i].port);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        ck_assert_msg(!address_split(wrong[i], host, &port), "%s", wrong[i]);
+    ck_assert(!address_split(NULL, host, &port));
+    memset(longest, 'a', sizeof longest);
+    strcpy(longest + ADDRESS_HOST_BYTES - 1, ":80");
+    ck_assert(address_split(longest, host, &port));
+    strcpy(longest + ADDRESS_HOST_BYTES, ":80");
+    ck_assert(!address_split(longest, host, &port));
+}
+END_TEST
+
 START_TEST(proxies_are_addresses)
 {
     static const char *const wrong[] = {"a",      "10.0.0.0/33", "10.0.0.0/",  "10.0.0.0/x",
@@ -94,6 +124,7 @@ int main(void)
     tcase_add_test(cases, who_is_not_trusted_is_not_believed);
     tcase_add_test(cases, trusted_proxies_are_followed_from_the_end);
     tcase_add_test(cases, nothing_is_logged_unless_it_is_asked_for);
+    tcase_add_test(cases, where_to_listen_is_an_address_and_a_port);
     tcase_add_test(cases, proxies_are_addresses);
     return suite_run("server/address", cases);
 }

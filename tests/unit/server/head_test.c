@@ -141,6 +141,22 @@ START_TEST(fields_are_strict)
 }
 END_TEST
 
+START_TEST(what_is_refused_is_quoted)
+{
+    static const char *const wrong[][2] = {{"GET / HTTP/2.0\r\nHost: a\r\n\r\n", "not 'HTTP/2.0'"},
+                                           {POST "Content-Length: 4x\r\n\r\n", "The Content-Length '4x' is"},
+                                           {POST "Content-Length: \xff\r\n\r\n", "The Content-Length '?' is"},
+                                           {POST "Transfer-Encoding: gzip, chunked\r\n\r\n",
+                                            "The Transfer-Encoding 'gzip, chunked' is not taken"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct failure failure = {0};
+        struct head head;
+        ck_assert(parse(wrong[i][0], &failure, &head));
+        ck_assert_msg(strstr(failure.sentence, wrong[i][1]), "%s", failure.sentence);
+    }
+}
+END_TEST
+
 START_TEST(framing_is_strict)
 {
     static const char *const wrong[] = {"Content-Length: +4",
@@ -232,6 +248,7 @@ int main(void)
     tcase_add_test(cases, a_client_of_http_1_0_waits_for_nothing);
     tcase_add_test(cases, first_lines_are_strict);
     tcase_add_test(cases, fields_are_strict);
+    tcase_add_test(cases, what_is_refused_is_quoted);
     tcase_add_test(cases, framing_is_strict);
     tcase_add_test(cases, heads_are_bounded);
     tcase_add_test(cases, what_is_known_of_a_bad_head_is_told);

@@ -114,7 +114,33 @@ START_TEST(what_is_wrong_is_named)
     REFUSED("--threads must be a whole number", "--model", "m", "--threads", "99999999999999999999");
     REFUSED("--precision must be one of auto|fp16|fp32", "--model", "m", "--precision", "int8");
     REFUSED("--tls-certificate: this service speaks plain HTTP", "--model", "m", "--tls-certificate", "x");
+    REFUSED("--listen must be ADDRESS:PORT", "--model", "m", "--listen", "8080");
+    REFUSED("--listen must be ADDRESS:PORT", "--model", "m", "--listen", "");
+    REFUSED("--listen must be ADDRESS:PORT", "--model", "m", "--listen", "::1:8080");
+    REFUSED("--probe-listen must be ADDRESS:PORT", "--model", "m", "--probe-listen", "127.0.0.1:65536");
     REFUSED("No such file", "--config", "/no/such/file");
+}
+END_TEST
+
+START_TEST(two_listeners_have_ports_of_their_own)
+{
+    struct settings settings;
+    struct failure failure = {0};
+    static const char words[] =
+        "listen and probe-listen need ports of their own, on whatever addresses: both are 8080.";
+    REFUSED(words, "--model", "m", "--probe-listen", "127.0.0.1:8080");
+    REFUSED(words, "--model", "m", "--listen", "[::1]:8080", "--probe-listen", "[::]:08080");
+    REFUSED(words, "--model", "m", "--listen", "localhost:8080", "--probe-listen", "127.0.0.2:8080");
+    write_file("model: m\nlisten: 10.0.0.1:8080\n");
+    setenv("CXRD_PROBE_LISTEN", "127.0.0.1:8080", 1);
+    REFUSED(words, "--config", path);
+    ck_assert_msg(!READ(&failure, &settings, "--config", path, "--listen", "127.0.0.1:0", "--probe-listen",
+                        "127.0.0.1:0"),
+                  "%s", failure.sentence);
+    settings_finish(&settings);
+    ck_assert_msg(!READ(&failure, &settings, "--config", path, "--probe-listen", ""), "%s", failure.sentence);
+    ck_assert_ptr_null(settings.probe_listen);
+    settings_finish(&settings);
 }
 END_TEST
 
@@ -158,6 +184,7 @@ int main(void)
     tcase_add_test(cases, nothing_given_means_the_defaults);
     tcase_add_test(cases, the_command_line_wins_over_environment_over_file);
     tcase_add_test(cases, what_is_wrong_is_named);
+    tcase_add_test(cases, two_listeners_have_ports_of_their_own);
     tcase_add_test(cases, files_are_checked_as_well);
     tcase_add_test(cases, help_names_every_option);
     return suite_run("server/settings", cases);
