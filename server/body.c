@@ -47,7 +47,7 @@ static enum status read_exactly(struct reading *reading, uint8_t *to, size_t siz
     if (receipt == RECEIPT_ENDED &&
         registry_was_ended(reading->connection->registry, reading->connection->seat))
         return failure_set(failure, STATUS_BUSY,
-                           "The body came too slowly to be kept while others waited for room.");
+                           "The service needed room, and this body was the slowest to come; send it again.");
     if (receipt == RECEIPT_ENDED)
         return failure_set(failure, STATUS_BAD_REQUEST, "The body ended before all of it had arrived.");
     return STATUS_OK;

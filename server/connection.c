@@ -10,7 +10,11 @@
 #include <sys/uio.h>
 #include <time.h>
 
-enum { LINGER_BYTES_MAX = 64 << 20, LINGER_MS_MAX = 10000 };
+enum {
+    LINGER_BYTES_MAX = 64 << 20,
+    LINGER_MS_MAX = 10000,
+    LOOK_MS = 100 /* between two looks at whether it is to leave */
+};
 
 void connection_init(struct connection *connection, int socket, struct registry *registry)
 {
@@ -46,14 +50,30 @@ static bool again(ssize_t result)
     return result < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
 }
 
+/* Waits until there is something to receive, or the connection is to leave. */
+static enum receipt wait_to_receive(const struct connection *connection, uint64_t deadline_ns)
+{
+    for (;;) {
+        uint64_t look_ns = clock_now_ns() + LOOK_MS * UINT64_C(1000000);
+        bool last = deadline_ns <= look_ns;
+        if (registry_was_ended(connection->registry, connection->seat))
+            return RECEIPT_ENDED;
+        if (wait_for(connection->socket, POLLIN, last ? deadline_ns : look_ns))
+            return RECEIPT_DONE;
+        if (last)
+            return RECEIPT_LATE;
+    }
+}
+
 /* Receives at least a byte, at most `capacity`; *size: how many. */
 static enum receipt receive(struct connection *connection, uint64_t deadline_ns, uint8_t *out,
                             size_t capacity, size_t *size)
 {
     ssize_t got;
     do {
-        if (!wait_for(connection->socket, POLLIN, deadline_ns))
-            return RECEIPT_LATE;
+        enum receipt receipt = wait_to_receive(connection, deadline_ns);
+        if (receipt != RECEIPT_DONE)
+            return receipt;
         got = recv(connection->socket, out, capacity, MSG_DONTWAIT);
     } while (again(got));
     if (got <= 0)

@@ -17,7 +17,8 @@ struct exchange {
     struct head head;
     struct api_request request;
     struct api_response response;
-    bool reuse; /* the connection may serve another request */
+    bool reuse;   /* the connection may serve another request */
+    bool lingers; /* it may be sending still what nobody will read */
     struct response_cost cost;
 };
 
@@ -56,14 +57,20 @@ static bool read_head(struct exchange *exchange, bool first, struct failure *fai
 {
     struct connection *connection = exchange->connection;
     uint32_t timeout_ms = exchange->context->head_timeout_ms;
-    size_t at = 0;
-    if (!connection_pending(connection).size) {
-        registry_begin(connection->registry, connection->seat, first ? ACTIVITY_READING : ACTIVITY_IDLE);
-        if (connection_receive(connection, deadline_after(first ? timeout_ms : IDLE_MS)) != RECEIPT_DONE)
-            return false;
-    }
-    registry_begin(connection->registry, connection->seat, ACTIVITY_READING);
     uint64_t deadline_ns = deadline_after(timeout_ms);
+    size_t at = 0;
+    if (first) {
+        registry_begin(connection->registry, connection->seat, ACTIVITY_READING);
+        if (connection_receive(connection, deadline_ns) != RECEIPT_DONE)
+            return false;
+    } else if (!connection_pending(connection).size) {
+        registry_begin(connection->registry, connection->seat, ACTIVITY_IDLE);
+        if (connection_receive(connection, deadline_after(IDLE_MS)) != RECEIPT_DONE)
+            return false;
+        deadline_ns = deadline_after(timeout_ms);
+    }
+    if (!first)
+        registry_begin(connection->registry, connection->seat, ACTIVITY_READING);
     for (;;) {
         struct bytes pending = connection_pending(connection);
         enum head_progress progress = head_scan(pending, &at);
@@ -80,6 +87,11 @@ static bool read_head(struct exchange *exchange, bool first, struct failure *fai
         if (failure->status)
             return true;
         enum receipt receipt = connection_receive(connection, deadline_ns);
+        if (receipt == RECEIPT_ENDED && registry_was_ended(connection->registry, connection->seat)) {
+            failure_set(failure, STATUS_BUSY,
+                        "The service needed room, and this head was the slowest to come; send it again.");
+            return true;
+        }
         if (receipt == RECEIPT_ENDED)
             return false;
         if (receipt == RECEIPT_LATE) {
@@ -119,9 +131,8 @@ static void refuse(struct exchange *exchange, const struct failure *failure)
     if (failure)
         api_refuse(exchange->context->api, &exchange->request, failure, &exchange->response);
     exchange->reuse = false;
+    exchange->lingers = true;
     send_response(exchange);
-    arena_drop(exchange->request.arena, exchange->request.body.data); /* others need it meanwhile */
-    connection_linger(exchange->connection);
 }
 
 static enum status read_body(struct exchange *exchange, struct failure *failure)
@@ -186,8 +197,8 @@ static void answer(struct exchange *exchange, struct failure *failure)
     api_handle(exchange->context->api, request, &exchange->response);
     hold_back(&exchange->response);
     send_response(exchange);
-    if (!exchange->reuse && connection_pending(exchange->connection).size)
-        connection_linger(exchange->connection); /* a further request that is not to be answered */
+    /* A further request is not to be answered. */
+    exchange->lingers = !exchange->reuse && connection_pending(exchange->connection).size;
 }
 
 bool exchange_run(const struct exchange_context *context, struct connection *connection, bool first)
@@ -206,6 +217,8 @@ bool exchange_run(const struct exchange_context *context, struct connection *con
         atomic_fetch_sub(context->in_flight, 1);
     }
     api_response_finish(&exchange.response);
-    arena_destroy(&exchange.request.arena);
+    arena_destroy(&exchange.request.arena); /* others need it, while this one goes on sending */
+    if (exchange.lingers)
+        connection_linger(connection);
     return exchange.reuse;
 }

@@ -15,7 +15,10 @@ enum { GRACE_MS = 250, TICK_MS = 20, FULL_MS = 2000 };
 static const uint64_t window_ns = 1000000000;
 
 struct seat {
-    bool taken, ended;
+    bool taken;
+    bool
+        ended; /* no longer waited for: its socket was shut, or it was asked to leave and does so by itself */
+    bool asked;
     int socket;
     enum activity activity;
     uint64_t since_ns;        /* the activity began */
@@ -78,11 +81,15 @@ static bool may_go(const struct seat *seat, uint64_t now_ns)
     return seat->activity == ACTIVITY_IDLE || now_ns - seat->since_ns >= GRACE_MS * UINT64_C(1000000);
 }
 
+/* Who is sending a request is due an answer: it is asked to leave, and ends when it does something else
+ * instead, or is ended then. */
 static void end(struct registry *registry, struct seat *seat)
 {
     seat->ended = true;
     registry->ended++;
-    shutdown(seat->socket, SHUT_RDWR);
+    seat->asked = seat->activity == ACTIVITY_READING;
+    if (!seat->asked)
+        shutdown(seat->socket, SHUT_RDWR);
 }
 
 /* The connection that goes first, of those that are being read when only these may go; NULL when none may. */
@@ -195,7 +202,12 @@ void registry_leave(struct registry *registry, size_t seat)
 void registry_begin(struct registry *registry, size_t seat, enum activity activity)
 {
     pthread_mutex_lock(&registry->mutex);
-    begin(&registry->seats[seat], activity);
+    struct seat *own = &registry->seats[seat];
+    begin(own, activity);
+    if (own->asked) { /* it answers now: where that takes long, it is in the way again */
+        own->asked = own->ended = false;
+        registry->ended--;
+    }
     pthread_mutex_unlock(&registry->mutex);
 }
 
@@ -233,8 +245,12 @@ void registry_end_all(struct registry *registry)
     pthread_mutex_lock(&registry->mutex);
     registry->ending_all = true;
     for (size_t i = 0; i < registry->count; i++)
-        if (registry->seats[i].taken && !registry->seats[i].ended)
-            end(registry, &registry->seats[i]);
+        if (registry->seats[i].taken) {
+            registry->ended += !registry->seats[i].ended;
+            registry->seats[i].ended = true;
+            registry->seats[i].asked = false;
+            shutdown(registry->seats[i].socket, SHUT_RDWR);
+        }
     pthread_mutex_unlock(&registry->mutex);
 }
 

@@ -29,7 +29,7 @@ void registry_destroy(struct registry **registry);
  * as no more than `seats` are in. */
 size_t registry_enter(struct registry *registry, int socket);
 void registry_leave(struct registry *registry, size_t seat);
-/* What the connection does from now on. */
+/* What the connection does from now on. One that was asked to leave no longer is. */
 void registry_begin(struct registry *registry, size_t seat, enum activity activity);
 /* It received or sent so many bytes. */
 void registry_progress(struct registry *registry, size_t seat, size_t bytes);
@@ -38,7 +38,8 @@ void registry_progress(struct registry *registry, size_t seat, size_t bytes);
  * which is short of what requests hold. False when that would be no other: nobody is to be waited for. While
  * one that was ended has not left yet, no further one is. */
 bool registry_end_slower_reader(struct registry *registry, size_t seat);
-/* True when the connection was ended to make room for another. */
+/* True when the connection was ended to make room for another. One that is being read is only asked to leave
+ * by this: whoever reads from it looks now and then, and answers what it had begun. */
 bool registry_was_ended(struct registry *registry, size_t seat);
 /* Ends all connections, those that enter later too. */
 void registry_end_all(struct registry *registry);

@@ -10,7 +10,7 @@ import threading
 import time
 import unittest
 
-from service import Service, codes, in_background, png, receive_all, receive_answer, wait_until
+from service import Service, codes, in_background, png, receive_all, receive_answer, samples, wait_until
 
 BINARY = sys.argv.pop(1)
 PICTURE = png(100, 80)
@@ -83,6 +83,46 @@ class Flood(unittest.TestCase):
             for connection in slow:
                 connection.close()
             self.assertLess(max(times), 10, times)  # they would hold the service for a minute each
+
+    def test_who_makes_room_reads_why(self):
+        """Bodies as fast as they may be, in more threads or memory than there are: whoever goes is told to come again."""
+        body = bytes(24 << 20)
+        head = HEAD + b"Content-Length: %d\r\n\r\n" % (len(body) + 1)
+        for options in (("--threads", "6"), ("--request-memory-mib", "100")):
+            with Service(BINARY, *options) as running:
+                told = []
+
+                def send(running=running, told=told):
+                    with running.connect() as connection:
+                        try:
+                            connection.sendall(head + body) # but for the last byte
+                            connection.settimeout(3)
+                            told.append(connection.recv(65536))
+                        except OSError as error:
+                            told.append(error)
+
+                senders = [in_background(send) for _ in range(12)]
+                for sender in senders:
+                    sender.join()
+                answers = [answer for answer in told if isinstance(answer, bytes)]
+                self.assertGreater(len(answers), 0)
+                self.assertTrue(all(isinstance(answer, (bytes, TimeoutError)) for answer in told), told)
+                for answer in answers:
+                    self.assertRegex(answer, rb"^HTTP/1.1 503 [\s\S]*\r\nRetry-After: \d")
+
+    def test_a_refused_client_that_stays_is_logged_and_holds_up_nothing(self):
+        with Service(BINARY) as running, running.connect() as connection:
+            connection.sendall(HEAD.replace(b"image/png", b"text/plain") + b"Content-Length: 3000\r\n\r\nabc")
+            self.assertTrue(connection.recv(65536).startswith(b"HTTP/1.1 415 "))
+            wait_until(lambda: '"code":415' in running.errors(), 2)
+            counted = samples(running.get("/metrics").body.decode())
+            times = [seconds for (name, labels), seconds in counted.items()
+                     if name == "cxr_request_duration_seconds_sum" and 'code="415"' in labels]
+            self.assertEqual(len(times), 1)
+            self.assertLess(times[0], 0.5)
+            start = time.monotonic()
+            self.assertEqual(running.stop(), 0)
+            self.assertLess(time.monotonic() - start, 3)
 
     def test_readiness_tells_when_nobody_gets_in(self):
         with Service(BINARY, "--threads", "4", "--rung", "batched:6000", "--max-requests", "64",

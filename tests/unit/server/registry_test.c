@@ -106,7 +106,7 @@ START_TEST(who_is_short_of_memory_ends_one_slower_reader)
     ck_assert(!registry_end_slower_reader(registry, seats[0])); /* nobody is slower, and nobody ends itself */
     ck_assert(!is_ended(0, 0) && !is_ended(1, 0));
     ck_assert(registry_end_slower_reader(registry, seats[1]));
-    ck_assert(is_ended(0, 0) && registry_was_ended(registry, seats[0]));
+    ck_assert(registry_was_ended(registry, seats[0]));
     enter(2, ACTIVITY_WRITING);
     ck_assert(registry_end_slower_reader(registry, seats[1])); /* one is on its way out: no other goes */
     ck_assert(!is_ended(2, 0) && !registry_was_ended(registry, seats[2]));
@@ -124,8 +124,38 @@ START_TEST(a_fast_beginning_is_soon_forgotten)
         registry_progress(registry, seats[1], 10000);
     }
     ck_assert(registry_end_slower_reader(registry, seats[1]));
-    ck_assert(is_ended(0, 0));
+    ck_assert(registry_was_ended(registry, seats[0]));
     enter(2, ACTIVITY_WORKING);
+    leave_all();
+}
+END_TEST
+
+START_TEST(a_reader_leaves_by_itself_and_is_ended_where_its_answer_takes_long)
+{
+    enter(0, ACTIVITY_READING);
+    enter(1, ACTIVITY_WORKING);
+    enter(2, ACTIVITY_WORKING);
+    for (int i = 0; i < 100 && !registry_was_ended(registry, seats[0]); i++)
+        usleep(20000);
+    ck_assert(registry_was_ended(registry, seats[0]) && !is_ended(0, 50)); /* it can be answered */
+    registry_begin(registry, seats[0], ACTIVITY_WRITING);
+    ck_assert(!registry_was_ended(registry, seats[0]) && !is_ended(0, 50));
+    ck_assert(is_ended(0, 2000));
+    leave_all();
+}
+END_TEST
+
+START_TEST(who_goes_on_sending_goes_after_the_idle_and_before_the_slow)
+{
+    enter(0, ACTIVITY_IDLE);
+    enter(1, ACTIVITY_LINGERING);
+    registry_progress(registry, seats[1], 1 << 20);
+    usleep(300000);
+    enter(2, ACTIVITY_WRITING);
+    ck_assert(is_ended(0, 2000) && !is_ended(1, 300));
+    registry_leave(registry, seats[0]);
+    seats[0] = registry_enter(registry, ends[0][0]);
+    ck_assert(is_ended(1, 2000) && !is_ended(2, 100));
     leave_all();
 }
 END_TEST
@@ -147,6 +177,8 @@ int main(void)
     TCase *cases = tcase_create("registry");
     tcase_set_timeout(cases, 20);
     tcase_add_checked_fixture(cases, begin, end);
+    tcase_add_test(cases, a_reader_leaves_by_itself_and_is_ended_where_its_answer_takes_long);
+    tcase_add_test(cases, who_goes_on_sending_goes_after_the_idle_and_before_the_slow);
     tcase_add_test(cases, idle_connections_go_first_and_the_oldest_of_them);
     tcase_add_test(cases, then_the_slowest);
     tcase_add_test(cases, work_is_never_ended);
