@@ -15,6 +15,8 @@
     X(DRAINING, "draining")         \
     X(BUSY, "busy")                 \
     X(QUEUE_FULL, "queue_full")     \
+    X(NO_ROOM, "no_room")           \
+    X(UNAVAILABLE, "unavailable")   \
     X(DEVICE_LOST, "device_lost")   \
     X(NO_MEMORY, "out_of_memory")   \
     X(DEADLINE, "deadline")         \

@@ -2,56 +2,68 @@
 #include "api/service.h"
 #include "engine/base/clock.h"
 
-/* False when the answer is no refusal of work that might have been done. */
-static bool rejection_of(struct api *api, enum status status, enum rejection *out)
+/* Why the work was not done; REJECTION_COUNT when the answer refuses none that might have been. */
+static enum rejection rejection_of(struct api *api, enum status status)
 {
     switch (status) {
     case STATUS_UNAUTHORIZED:
-        *out = REJECTION_UNAUTHORIZED;
-        return true;
+        return REJECTION_UNAUTHORIZED;
     case STATUS_FORBIDDEN:
-        *out = REJECTION_FORBIDDEN;
-        return true;
+        return REJECTION_FORBIDDEN;
     case STATUS_REQUEST_TIMEOUT:
-        *out = REJECTION_SLOW_BODY;
-        return true;
+        return REJECTION_SLOW_BODY;
     case STATUS_TOO_LARGE:
-        *out = REJECTION_TOO_LARGE;
-        return true;
+        return REJECTION_TOO_LARGE;
     case STATUS_TOO_MANY_REQUESTS:
-        *out = REJECTION_QUOTA;
-        return true;
+        return REJECTION_QUOTA;
     case STATUS_TIMEOUT:
-        *out = REJECTION_DEADLINE;
-        return true;
+        return REJECTION_DEADLINE;
     case STATUS_BUSY:
-        *out = REJECTION_BUSY;
-        return true;
+        return REJECTION_BUSY;
+    case STATUS_QUEUE_FULL:
+        return REJECTION_QUEUE_FULL;
+    case STATUS_NO_ROOM:
+        return REJECTION_NO_ROOM;
     case STATUS_DEVICE_LOST:
-        *out = REJECTION_DEVICE_LOST;
-        return true;
+        return REJECTION_DEVICE_LOST;
     case STATUS_OUT_OF_MEMORY:
-        *out = REJECTION_NO_MEMORY;
-        return true;
-    case STATUS_UNAVAILABLE: {
-        enum service_state state = atomic_load(&api->state);
-        *out = state == SERVICE_STARTING   ? REJECTION_LOADING
-               : state == SERVICE_DRAINING ? REJECTION_DRAINING
-                                           : REJECTION_QUEUE_FULL;
-        return true;
+        return REJECTION_NO_MEMORY;
+    case STATUS_UNAVAILABLE:
+        switch (atomic_load(&api->state)) {
+        case SERVICE_STARTING:
+            return REJECTION_LOADING;
+        case SERVICE_DRAINING:
+            return REJECTION_DRAINING;
+        default:
+            return REJECTION_UNAVAILABLE;
+        }
+    case STATUS_OK: /* no refusals, or of what cannot be done */
+    case STATUS_BAD_REQUEST:
+    case STATUS_NOT_FOUND:
+    case STATUS_METHOD_NOT_ALLOWED:
+    case STATUS_LENGTH_REQUIRED:
+    case STATUS_UNSUPPORTED_MEDIA:
+    case STATUS_UNPROCESSABLE:
+    case STATUS_HEADERS_TOO_LARGE:
+    case STATUS_CLIENT_GONE:
+    case STATUS_INVALID_FILE:
+    case STATUS_DEVICE:
+    case STATUS_NO_DEVICE:
+    case STATUS_NOT_FINITE:
+    case STATUS_INTERNAL:
+    case STATUS_COUNT:
+        break;
     }
-    default:
-        return false;
-    }
+    return REJECTION_COUNT;
 }
 
 void api_record(struct api *api, const struct api_request *request, const struct api_response *response)
 {
-    enum rejection rejection;
+    enum rejection rejection = rejection_of(api, response->status);
     metrics_count_request(api->metrics, response->route, response->code,
                           clock_elapsed_ms(request->received_ns));
     if (response->images && response->status == STATUS_OK)
         metrics_count_stages(api->metrics, &response->timing);
-    if (!routes_open(response->route) && rejection_of(api, response->status, &rejection))
+    if (!routes_open(response->route) && rejection != REJECTION_COUNT)
         metrics_count_rejection(api->metrics, rejection);
 }

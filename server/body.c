@@ -22,7 +22,7 @@ static enum status grow(struct reading *reading, size_t size, struct failure *fa
     struct buffer *out = reading->out;
     void *data = out->data;
     enum status status = arena_grow(reading->arena, size, failure, &data);
-    for (int try = 0; status == STATUS_BUSY && try < ROOM_TRIES; try++) {
+    for (int try = 0; status == STATUS_NO_ROOM && try < ROOM_TRIES; try++) {
         if (!registry_end_slower_reader(reading->connection->registry, reading->connection->seat))
             break;
         nanosleep(&(struct timespec){.tv_nsec = ROOM_PAUSE_MS * 1000000}, NULL);
@@ -42,11 +42,11 @@ static enum status read_exactly(struct reading *reading, uint8_t *to, size_t siz
                                            reading->limits->pause_ms, to, size);
     if (receipt == RECEIPT_LATE)
         return failure_set(failure, STATUS_REQUEST_TIMEOUT,
-                           "The body did not arrive within %.1f s, or stopped coming.",
-                           reading->limits->timeout_ms / 1e3);
+                           "The body did not arrive within %g s, or nothing of it for %g s.",
+                           reading->limits->timeout_ms / 1e3, reading->limits->pause_ms / 1e3);
     if (receipt == RECEIPT_ENDED &&
         registry_was_ended(reading->connection->registry, reading->connection->seat))
-        return failure_set(failure, STATUS_BUSY,
+        return failure_set(failure, STATUS_NO_ROOM,
                            "The service needed room, and this body was the slowest to come; send it again.");
     if (receipt == RECEIPT_ENDED)
         return failure_set(failure, STATUS_BAD_REQUEST, "The body ended before all of it had arrived.");

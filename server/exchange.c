@@ -88,7 +88,7 @@ static bool read_head(struct exchange *exchange, bool first, struct failure *fai
             return true;
         enum receipt receipt = connection_receive(connection, deadline_ns);
         if (receipt == RECEIPT_ENDED && registry_was_ended(connection->registry, connection->seat)) {
-            failure_set(failure, STATUS_BUSY,
+            failure_set(failure, STATUS_NO_ROOM,
                         "The service needed room, and this head was the slowest to come; send it again.");
             return true;
         }

@@ -8,16 +8,16 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LOG_MEMBERS_BYTES = 1024, HEAD_BYTES_MAX = 8192, HEAD_LINE_BYTES = 512 };
+enum { LOG_MEMBERS_BYTES = 1024, RESPONSE_HEAD_BYTES_MAX = 8192, HEAD_LINE_BYTES = 512 };
 
-static const char *reason(int code)
+static const char *reason(const struct api_response *response)
 {
-#define REASON_ROW(name, number, title) \
-    if (code == (number))               \
-        return title;
-    STATUS_TABLE(REASON_ROW)
-#undef REASON_ROW
-    return code == 204 ? "No Content" : "Unknown";
+    static const char *const titles[] = {
+#define TITLE(name, code, title) title,
+        STATUS_TABLE(TITLE)
+#undef TITLE
+    };
+    return response->code == 204 ? "No Content" : titles[response->status];
 }
 
 static void PRINTF_LIKE(2, 3) add_line(struct buffer *head, const char *format, ...)
@@ -35,10 +35,10 @@ static void PRINTF_LIKE(2, 3) add_line(struct buffer *head, const char *format, 
 struct buffer response_head(const struct api_request *request, const struct api_response *response,
                             bool reuse)
 {
-    struct buffer head = {.maximum = HEAD_BYTES_MAX};
+    struct buffer head = {.maximum = RESPONSE_HEAD_BYTES_MAX};
     char trace[TRACE_PARENT_BYTES];
     trace_print(&request->trace, trace);
-    add_line(&head, "HTTP/1.1 %d %s", response->code, reason(response->code));
+    add_line(&head, "HTTP/1.1 %d %s", response->code, reason(response));
     if (response->content_type)
         add_line(&head, "Content-Type: %s", response->content_type);
     if (response->code != 204)

@@ -153,7 +153,7 @@ enum status arena_charge(struct arena *arena, size_t bytes, struct failure *fail
             arena->budget->limit_bytes >> 20);
     if (arena->budget && !budget_take(arena->budget, bytes))
         return failure_set(
-            failure, STATUS_BUSY,
+            failure, STATUS_NO_ROOM,
             "The requests in flight hold as much memory as they may; try again in a moment, or "
             "send the request to another service.");
     arena->charged_bytes += bytes;

@@ -10,30 +10,32 @@
 #include <stdarg.h>
 
 /* X(name, HTTP status code, RFC 9457 title). The one table: api/ derives its HTTP answers from it. */
-#define STATUS_TABLE(X)                                                                                 \
-    X(OK, 200, "OK")                                                                                    \
-    X(BAD_REQUEST, 400, "Bad request")                  /* malformed body or option */                  \
-    X(UNAUTHORIZED, 401, "API key required")            /* no key */                                    \
-    X(FORBIDDEN, 403, "API key refused")                /* wrong key */                                 \
-    X(NOT_FOUND, 404, "Not found")                      /* no such route, model, file */                \
-    X(METHOD_NOT_ALLOWED, 405, "Method not allowed")    /* route exists, method does not */             \
-    X(REQUEST_TIMEOUT, 408, "Request timeout")          /* the body came too slowly */                  \
-    X(LENGTH_REQUIRED, 411, "Length required")          /* no Content-Length */                         \
-    X(TOO_LARGE, 413, "Too large")                      /* body or image over a limit */                \
-    X(UNSUPPORTED_MEDIA, 415, "Unsupported media type") /* format we do not read */                     \
-    X(UNPROCESSABLE, 422, "Image cannot be used")       /* truncated, no contrast, too small */         \
-    X(TOO_MANY_REQUESTS, 429, "Too many requests")      /* a client's quota */                          \
-    X(CLIENT_GONE, 499, "Client closed request")        /* before it had its answer */                  \
-    X(HEADERS_TOO_LARGE, 431, "Request header fields too large")                                        \
-    X(UNAVAILABLE, 503, "Service unavailable") /* queue full, draining, device rebuilding */            \
-    X(BUSY, 503, "Service busy")               /* as much work as can be done soon */                   \
-    X(TIMEOUT, 504, "Deadline exceeded")       /* the request's deadline fired */                       \
-    X(INVALID_FILE, 500, "Invalid file")       /* a weight, checkpoint or settings file is not valid */ \
-    X(DEVICE, 500, "Device error")             /* Vulkan said no */                                     \
-    X(DEVICE_LOST, 503, "Device lost")         /* retry elsewhere */                                    \
-    X(NO_DEVICE, 500, "No usable device")                                                               \
-    X(OUT_OF_MEMORY, 503, "Out of memory")                                                              \
-    X(NOT_FINITE, 500, "Answer not finite") /* NaN or infinity in what the network made of an image */  \
+#define STATUS_TABLE(X)                                                                                   \
+    X(OK, 200, "OK")                                                                                      \
+    X(BAD_REQUEST, 400, "Bad request")                  /* malformed body or option */                    \
+    X(UNAUTHORIZED, 401, "API key required")            /* no key */                                      \
+    X(FORBIDDEN, 403, "API key refused")                /* wrong key */                                   \
+    X(NOT_FOUND, 404, "Not found")                      /* no such route, model, file */                  \
+    X(METHOD_NOT_ALLOWED, 405, "Method not allowed")    /* route exists, method does not */               \
+    X(REQUEST_TIMEOUT, 408, "Request timeout")          /* head or body came too slowly */                \
+    X(LENGTH_REQUIRED, 411, "Length required")          /* no Content-Length */                           \
+    X(TOO_LARGE, 413, "Too large")                      /* body or image over a limit */                  \
+    X(UNSUPPORTED_MEDIA, 415, "Unsupported media type") /* format we do not read */                       \
+    X(UNPROCESSABLE, 422, "Image cannot be used")       /* truncated, no contrast, too small */           \
+    X(TOO_MANY_REQUESTS, 429, "Too many requests")      /* a client's quota */                            \
+    X(HEADERS_TOO_LARGE, 431, "Request header fields too large")                                          \
+    X(CLIENT_GONE, 499, "Client closed request") /* before it had its answer */                           \
+    X(UNAVAILABLE, 503, "Service unavailable")   /* loading, draining, no decoder, device rebuilding */   \
+    X(BUSY, 503, "Service busy")                 /* as much work as can be done soon */                   \
+    X(QUEUE_FULL, 503, "Queue full")             /* of images */                                          \
+    X(NO_ROOM, 503, "No room for the request")   /* what those in flight hold or use is all there is */   \
+    X(TIMEOUT, 504, "Deadline exceeded")         /* the request's deadline fired */                       \
+    X(INVALID_FILE, 500, "Invalid file")         /* a weight, checkpoint or settings file is not valid */ \
+    X(DEVICE, 500, "Device error")               /* Vulkan said no */                                     \
+    X(DEVICE_LOST, 503, "Device lost")           /* retry elsewhere */                                    \
+    X(NO_DEVICE, 500, "No usable device")                                                                 \
+    X(OUT_OF_MEMORY, 503, "Out of memory")                                                                \
+    X(NOT_FINITE, 500, "Answer not finite") /* NaN or infinity in what the network made of an image */    \
     X(INTERNAL, 500, "Internal error")      /* never expected */
 
 enum status {

@@ -139,7 +139,7 @@ static enum status enqueue(struct queue *queue, struct request *request, struct 
                            "The request has %zu images, and the queue holds at most %zu; send fewer at once.",
                            request->count, queue->limit);
     if (queue->depth + request->count > queue->limit)
-        return failure_set(failure, STATUS_UNAVAILABLE, "The queue of %zu images is full; try again.",
+        return failure_set(failure, STATUS_QUEUE_FULL, "The queue of %zu images is full; try again.",
                            queue->limit);
     append(queue, request);
     queue->depth += request->count;

@@ -279,6 +279,14 @@ class Guards(unittest.TestCase):
 
 
 class Pauses(unittest.TestCase):
+    def test_a_heads_time_runs_from_the_connection_on(self):
+        with Service(BINARY, "--head-timeout-ms", "2000") as running, running.connect() as connection:
+            time.sleep(1.4)
+            start = time.monotonic()
+            connection.sendall(b"G")
+            self.assertEqual(codes(receive_all(connection)), [408])
+            self.assertLess(time.monotonic() - start, 1.6)
+
     def test_a_body_of_one_byte_a_second_is_ended_at_the_deadline(self):
         with Service(BINARY, "--body-timeout-ms", "2500") as running:
             start = time.monotonic()
@@ -301,7 +309,7 @@ class Pauses(unittest.TestCase):
         with Service(BINARY, "--head-timeout-ms", "500") as running:
             received = running.raw(HEAD + b"Content-Length: 1000\r\n\r\nx")
             self.assertEqual(codes(received), [408])
-            self.assertIn(b"stopped coming", received)
+            self.assertIn(b"or nothing of it for 0.5 s", received)
 
 
 if __name__ == "__main__":

@@ -263,8 +263,10 @@ enum status engine_predict(struct engine *engine, const struct bytes *images, si
                            const struct predict_options *options, struct failure *failure,
                            struct prediction *out)
 {
+    if (!strcmp(engine->behaviour, "undecoded"))
+        return failure_set(failure, STATUS_UNAVAILABLE, "The system starts no further image decoder.");
     if (!strcmp(engine->behaviour, "full"))
-        return failure_set(failure, STATUS_UNAVAILABLE, "The queue is full; try again in a moment.");
+        return failure_set(failure, STATUS_QUEUE_FULL, "The queue is full; try again in a moment.");
     for (int i = 0; i < 50 && !strcmp(engine->behaviour, "slow"); i++) {
         pause_ms(20);
         enum status status = patience_check(&options->patience, "its images waited", failure);

@@ -114,8 +114,9 @@ START_TEST(refusals_are_counted_by_their_reason)
     static const struct {
         const char *behaviour, *line;
     } cases[] = {{"full", "cxr_rejected_total{reason=\"queue_full\"}"},
+                 {"undecoded", "cxr_rejected_total{reason=\"unavailable\"}"},
                  {"lost", "cxr_rejected_total{reason=\"device_lost\"}"}};
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct service other;
         service_begin(&other, cases[i].behaviour);
         refuses(other.api, cases[i].line);

@@ -1,4 +1,6 @@
+#include "api/openapi/openapi.h"
 #include "api/problem.h"
+#include "engine/base/json.h"
 #include "tests/unit/suite.h"
 
 #include <check.h>
@@ -37,11 +39,33 @@ START_TEST(codes_are_those_of_the_table)
 }
 END_TEST
 
+START_TEST(the_contract_lists_every_type_and_no_other)
+{
+    struct json *contract = NULL;
+    const struct json_limits limits = {.depth = 64, .values = 1 << 20};
+    ck_assert(!json_parse(openapi_json(), limits, NULL, &contract));
+    const struct json *schemas = json_member(json_member(contract, "components"), "schemas");
+    const struct json *type = json_member(json_member(json_member(schemas, "Problem"), "properties"), "type");
+    const struct json *listed = json_first(json_member(type, "enum"));
+    for (enum status status = STATUS_OK + 1; status < STATUS_COUNT; status++, listed = json_next(listed)) {
+        struct failure failure;
+        failure_set(&failure, status, "A sentence.");
+        struct json *problem = problem_json(&failure, "id-1");
+        ck_assert_ptr_nonnull(listed);
+        ck_assert_str_eq(json_text(listed), json_text(json_member(problem, "type")));
+        json_destroy(&problem);
+    }
+    ck_assert_ptr_null(listed);
+    json_destroy(&contract);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("problem");
     tcase_add_test(cases, a_problem_has_the_members_of_the_standard);
     tcase_add_test(cases, what_failed_inside_stays_inside);
     tcase_add_test(cases, codes_are_those_of_the_table);
+    tcase_add_test(cases, the_contract_lists_every_type_and_no_other);
     return suite_run("api/problem", cases);
 }

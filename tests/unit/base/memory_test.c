@@ -178,7 +178,7 @@ START_TEST(an_arena_holds_what_its_budget_allows)
     ck_assert(!arena_charge(arena, 300, &failure));
     ck_assert_int_eq(arena_charge(arena, 101, &failure), STATUS_TOO_LARGE);
     ck_assert(budget_take(&budget, 50)); /* by others */
-    ck_assert_int_eq(arena_charge(arena, 51, &failure), STATUS_BUSY);
+    ck_assert_int_eq(arena_charge(arena, 51, &failure), STATUS_NO_ROOM);
     budget_give(&budget, 50);
     ck_assert_int_eq(arena_take(arena, SIZE_MAX, &failure, &memory), STATUS_TOO_LARGE);
     arena_refund(arena, 300);

@@ -200,7 +200,7 @@ START_TEST(the_limit_counts_images_that_wait)
     struct job *jobs[60];
     begin(&call, 'c', 60);
     run_call(&late);
-    ck_assert_int_eq(late.status, STATUS_UNAVAILABLE);
+    ck_assert_int_eq(late.status, STATUS_QUEUE_FULL);
     ck_assert_str_eq(late.failure.sentence, "The queue of 100 images is full; try again.");
     ck_assert_uint_eq(queue_take(queue, 60, 0, jobs), 60);
     begin(&late, 'l', 50);

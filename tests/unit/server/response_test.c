@@ -25,6 +25,7 @@ START_TEST(a_head_has_a_line_for_each_thing_said)
 {
     struct api_response response = {
         .code = 429,
+        .status = STATUS_TOO_MANY_REQUESTS,
         .content_type = "application/problem+json",
         .body = {(const uint8_t *)"12345", 5},
         .retry_after_s = 7,
@@ -34,6 +35,13 @@ START_TEST(a_head_has_a_line_for_each_thing_said)
     expect(&response, false,
            "HTTP/1.1 429 Too many requests\r\nContent-Type: application/problem+json\r\nContent-Length: 5\r\n"
            "Retry-After: 7\r\nVary: Origin\r\nAccess-Control-Allow-Origin: *\r\n" TAIL "close\r\n\r\n");
+}
+END_TEST
+
+START_TEST(the_reason_is_the_statuss_own)
+{
+    struct api_response response = {.code = 500, .status = STATUS_NOT_FINITE};
+    expect(&response, false, "HTTP/1.1 500 Answer not finite\r\nContent-Length: 0\r\n" TAIL "close\r\n\r\n");
 }
 END_TEST
 
@@ -68,6 +76,7 @@ int main(void)
 {
     TCase *cases = tcase_create("response");
     tcase_add_test(cases, a_head_has_a_line_for_each_thing_said);
+    tcase_add_test(cases, the_reason_is_the_statuss_own);
     tcase_add_test(cases, an_answer_without_content_has_no_length);
     tcase_add_test(cases, the_fullest_head_fits);
     return suite_run("server/response", cases);
