@@ -1,5 +1,8 @@
 #include "cli/predict_text.h"
 
+#include "engine/base/file.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 const char predict_csv_head[] =
@@ -19,10 +22,20 @@ static void write_quoted(FILE *out, const char *text)
 
 static void write_field(FILE *out, const char *text)
 {
-    if (strpbrk(text, ",\"\r\n"))
+    if (strpbrk(text, ",;\"\r\n")) /* some spreadsheets part fields at semicolons */
         write_quoted(out, text);
     else
         fputs(text, out);
+}
+
+/* A cell that begins so is a formula to a spreadsheet, and names of files come from anyone. A path with "./"
+ * before it is still that file's. */
+static void write_path(FILE *out, const char *path)
+{
+    bool is_formula = *path && strchr("=+-@", *path);
+    char *text = is_formula ? file_join(".", path) : memory_copy_text(path);
+    write_field(out, text);
+    free(text);
 }
 
 /* All warnings in one field, one sentence after the other. */
@@ -42,7 +55,7 @@ void predict_write_csv(FILE *out, const struct model_card *card, const struct op
                        const char *id, const struct prediction *prediction)
 {
     if (prediction->failure.status) {
-        write_field(out, id);
+        write_path(out, id);
         fputs(",,,,,,,,", out);
         write_quoted(out, prediction->failure.sentence);
         fprintf(out, ",%s\n", card->package_sha256);
@@ -52,7 +65,7 @@ void predict_write_csv(FILE *out, const struct model_card *card, const struct op
         const struct head_prediction *head = &prediction->heads[h];
         for (size_t i = 0; options->heads[h] && i < head->head->label_count; i++) {
             double threshold = options_threshold(options, &head->head->labels[i]);
-            write_field(out, id);
+            write_path(out, id);
             putc(',', out);
             write_field(out, head->head->name);
             putc(',', out);

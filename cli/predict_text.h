@@ -11,7 +11,8 @@
 extern const char predict_csv_head[];
 
 /* Writes an image's rows, one a label of the heads asked for; of an image that failed, one with its error. A
- * risk is a score for ranking: it has no threshold and is not judged. `id` is plain text. */
+ * risk is a score for ranking: it has no threshold and is not judged. `id` is plain text, the image's path;
+ * one that a spreadsheet would take for a formula has "./" before it. */
 void predict_write_csv(FILE *out, const struct model_card *card, const struct options *options,
                        const char *id, const struct prediction *prediction);
 

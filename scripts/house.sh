@@ -172,7 +172,8 @@ choose_toolchain()
     return 0
 }
 
-# Configures a build folder once, and afresh when it was made with other options.
+# Configures a build folder once, and afresh when it was made with other options. One that was not made here is left alone, and
+# refused: its mark, .configured, is there from the beginning.
 configure() # FOLDER MESON_OPTION...
 {
     local folder=$root/$1 want
@@ -180,7 +181,11 @@ configure() # FOLDER MESON_OPTION...
     set -- -Dglslc="$glslc" -Dvulkan_headers="$vulkan_headers" "$@"
     want="$*"
     [[ -f $folder/build.ninja && $(cat "$folder/.configured" 2>/dev/null) == "$want" ]] && return 0
+    if [[ -e $folder && ! -f $folder/.configured ]]; then
+        say "$folder was not made by ./serve or ./check, which would have to make it anew: move it away, or remove it."
+        return 1
+    fi
     rm -rf "$folder"
-    meson setup "$folder" "$root" "$@" || return 1
+    mkdir "$folder" && : >"$folder/.configured" && meson setup "$folder" "$root" "$@" || return 1
     printf '%s\n' "$want" >"$folder/.configured"
 }

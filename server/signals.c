@@ -1,14 +1,20 @@
 #include "server/signals.h"
 
+#include "engine/base/clock.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t seen; /* the first signal's number */
+/* What a handler shares with other threads takes no lock. */
+static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2,
+              "handlers need atomics without locks");
+static atomic_int seen;          /* the first signal's number */
+static _Atomic uint64_t seen_ns; /* when it came, on clock_now_ns; 0: not yet */
 static struct signals events = {-1, -1};
 
 static void tell(int event)
@@ -20,22 +26,18 @@ static void tell(int event)
     errno = saved;
 }
 
-/* Two within TWIN_MS are one: a terminal signals the whole group of processes, and whoever supervises one of
- * them passes the signal on. */
+/* Two within TWIN_NS are one: a terminal signals the whole group of processes, and whoever supervises one of
+ * them passes the signal on. Any thread may run this, and two at once. */
 static void on_stop(int number)
 {
-    enum { TWIN_MS = 100 };
-    static struct timespec first;
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    long apart_ms = (long)(now.tv_sec - first.tv_sec) * 1000 + (now.tv_nsec - first.tv_nsec) / 1000000;
-    if (seen && apart_ms >= TWIN_MS)
+    static const uint64_t TWIN_NS = 100000000;
+    uint64_t first_ns = 0, now_ns = clock_now_ns();
+    if (atomic_compare_exchange_strong(&seen_ns, &first_ns, now_ns)) {
+        seen = number;
+        tell(events.stop);
+    } else if (now_ns > first_ns && now_ns - first_ns >= TWIN_NS) {
         _exit(128 + number);
-    if (seen)
-        return;
-    first = now;
-    seen = number;
-    tell(events.stop);
+    }
 }
 
 static void on_reload(int number)

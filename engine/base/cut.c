@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+static_assert(ATOMIC_LONG_LOCK_FREE == 2, "handlers need atomics without locks");
 /* Free where end is 0. The handler may run at any moment, so an entry is published by its end, written last
  * and cleared first. */
 static struct range {

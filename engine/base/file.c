@@ -27,6 +27,13 @@ static enum status not_a_file(const char *path, const char *kind, struct failure
     return failure_set(failure, STATUS_INVALID_FILE, "%s: it is %s, where a file is needed.", path, kind);
 }
 
+/* What the system says, while errno has it. */
+static enum status system_refused(const char *path, struct failure *failure)
+{
+    return failure_set(failure, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_INVALID_FILE, "%s: %s.", path,
+                       strerror(errno));
+}
+
 /* Without waiting: a named pipe would else hold the program until something writes to it. */
 static enum status open_regular(const char *path, struct failure *failure, int *descriptor, struct stat *info)
 {
@@ -34,14 +41,15 @@ static enum status open_regular(const char *path, struct failure *failure, int *
     if (fd < 0 && errno == ENXIO)
         return not_a_file(path, "a socket or a device", failure);
     if (fd < 0)
-        return failure_set(failure, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_INVALID_FILE, "%s: %s.", path,
-                           strerror(errno));
-    if (fstat(fd, info) < 0 || !S_ISREG(info->st_mode)) {
+        return system_refused(path, failure);
+    enum status status = fstat(fd, info)           ? system_refused(path, failure)
+                         : !S_ISREG(info->st_mode) ? not_a_file(path, kind_name(info->st_mode), failure)
+                                                   : STATUS_OK;
+    if (status)
         close(fd);
-        return not_a_file(path, kind_name(info->st_mode), failure);
-    }
-    *descriptor = fd;
-    return STATUS_OK;
+    else
+        *descriptor = fd;
+    return status;
 }
 
 static int64_t modified_ns(const struct stat *info)
@@ -71,16 +79,17 @@ enum status file_read(const char *path, size_t maximum, struct failure *failure,
                            maximum);
     }
     uint8_t *data = memory_allocate(size, 1);
-    while (done < size) {
-        ssize_t got = read(fd, data + done, size - done);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            break;
-        done += (size_t)got;
+    ssize_t got = 1;
+    while (done < size && got > 0) {
+        do
+            got = read(fd, data + done, size - done);
+        while (got < 0 && errno == EINTR);
+        done += got > 0 ? (size_t)got : 0;
     }
-    if (done < size)
-        status = failure_set(failure, STATUS_INVALID_FILE, "%s: could not be read whole.", path);
+    if (got < 0)
+        status = system_refused(path, failure);
+    else if (done < size)
+        status = failure_set(failure, STATUS_INVALID_FILE, "%s: it was cut short while it was read.", path);
     else if (!is_as_before(fd, size, modified_ns(&info)))
         status = failure_set(failure, STATUS_INVALID_FILE, "%s: it was changed while it was read.", path);
     close(fd);
@@ -121,8 +130,9 @@ enum status file_map(const char *path, struct failure *failure, struct file_mapp
     size_t size = (size_t)info.st_size;
     void *data = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
     if (data == MAP_FAILED) {
+        status = system_refused(path, failure);
         close(fd);
-        return failure_set(failure, STATUS_INVALID_FILE, "%s: could not be mapped.", path);
+        return status;
     }
     if (size && !cut_begin((struct bytes){data, size})) {
         munmap(data, size);

@@ -60,6 +60,10 @@ bool is_text(struct bytes encoded);
  */
 bool image_looks_inverted(const struct image *image);
 
+/* Warns of what follows the end of the image in its file, unless it is padding: zeros, FFs and white space.
+ */
+void image_note_rest(struct bytes rest, struct image_info *info);
+
 /* Refuses sides and areas out of bounds: TOO_LARGE or UNPROCESSABLE. */
 WARN_UNUSED enum status image_size_check(uint32_t width, uint32_t height, struct failure *failure);
 

@@ -1,6 +1,7 @@
 #include "engine/image/container.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 const char *image_warning_sentence(enum image_warning bit)
 {
@@ -27,10 +28,21 @@ const char *image_warning_sentence(enum image_warning bit)
         return "The image's greys look inverted: the middle is darker than the lungs beside it, and the "
                "upper "
                "corners are brighter; they were read as stored. Bone has to be bright.";
+    case IMAGE_WARNING_MORE:
+        return "The file goes on after the end of its image, as with a second picture or a film; only the "
+               "image was "
+               "read.";
     case IMAGE_WARNING_END:
         break;
     }
     return "";
+}
+
+void image_note_rest(struct bytes rest, struct image_info *info)
+{
+    for (size_t i = 0; i < rest.size; i++)
+        if (rest.data[i] && !memchr("\xFF \t\r\n", rest.data[i], 5))
+            info->warnings |= IMAGE_WARNING_MORE;
 }
 
 enum status image_size_check(uint32_t width, uint32_t height, struct failure *failure)

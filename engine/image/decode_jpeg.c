@@ -209,6 +209,9 @@ static enum status file_decode(struct decoder *decoder)
         if (!library->comp_info[i].quant_table) /* set by a component's first scan */
             return damaged(decoder->failure, "the scan of one of its colours is missing");
     jpeg_finish_decompress(library); /* reads on to the end-of-image marker */
+    size_t rest = library->src->bytes_in_buffer, size = decoder->encoded.size;
+    if (rest <= size)
+        image_note_rest((struct bytes){decoder->encoded.data + size - rest, rest}, decoder->info);
     return STATUS_OK;
 }
 

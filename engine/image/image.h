@@ -24,7 +24,8 @@ enum image_warning {
     IMAGE_WARNING_LOOSE = 1 << 4,     /* a JPEG that breaks a rule of its standard, but not its pixels */
     IMAGE_WARNING_OUTLIERS = 1 << 5,  /* RESCALED, and a few extreme samples took most of the range */
     IMAGE_WARNING_INVERTED = 1 << 6,  /* bone looks dark and air bright; it was read as stored */
-    IMAGE_WARNING_END = 1 << 7
+    IMAGE_WARNING_MORE = 1 << 7,      /* the file goes on after its image, and not with padding */
+    IMAGE_WARNING_END = 1 << 8
 };
 
 /* RGB interleaved, 3 bytes a pixel, rows from the top; pixels is owned. */

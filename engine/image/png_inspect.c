@@ -165,6 +165,7 @@ enum status png_inspect(struct bytes encoded, struct failure *failure, struct im
     if (!png.data_bytes || png.data_bytes > 2 * png.raw_bytes + (1 << 16))
         return png_damaged(failure, "its image data do not fit its size");
     info_fill(&png, info);
+    image_note_rest((struct bytes){encoded.data + offset, encoded.size - offset}, info);
     *out = png;
     return STATUS_OK;
 }

@@ -132,5 +132,17 @@ fresh
 printf '/* A header. */\nint twice(void);\nenum { TWICE };\n' >"$tree/api/part.h"
 refuses headers.sh '1 failed'
 
+fresh
+mkdir -p "$tree/engine/package" "$tree/docs"
+echo 'read_text(reader, object, "model.json", "name");' >"$tree/engine/package/card_read.c"
+echo 'need(&check, "norm.weight");' >"$tree/engine/package/tensors.c"
+# shellcheck disable=SC2016 # backquotes of the page
+echo '`model.json` has a `name`, and weights `norm.weight`.' >"$tree/docs/model-package.md"
+passes package_doc.sh "a page that names all"
+echo 'read_text(reader, object, "model.json", "colour");' >>"$tree/engine/package/card_read.c"
+# shellcheck disable=SC2016
+refuses package_doc.sh '`colour` is missing'
+rm -r "$tree/engine/package" "$tree/docs"
+
 echo "$cases cases, $failures failed"
 [ "$failures" -eq 0 ]

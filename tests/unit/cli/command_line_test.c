@@ -196,6 +196,21 @@ START_TEST(csv_has_a_row_a_label)
 }
 END_TEST
 
+START_TEST(csv_holds_no_formula_of_a_file_name)
+{
+    draw("=1+2.png", 1, 1);
+    draw("-a;b.png", 1, 1);
+    ck_assert_int_eq(run("predict --model %s --format csv -- =1+2.png '-a;b.png' more/text.png", package), 1);
+    check_says(output, "\n./=1+2.png,,");
+    check_says(output, "\n\"./-a;b.png\",,");
+    check_says(output, "\nmore/text.png,,");
+    char *first = file_join(folder, "=1+2.png"), *second = file_join(folder, "-a;b.png");
+    ck_assert(!unlink(first) && !unlink(second));
+    free(second);
+    free(first);
+}
+END_TEST
+
 START_TEST(a_folder_takes_answers_and_pictures)
 {
     ck_assert_int_eq(run("predict --model %s --format json --attention overlay --attention-for 'Label 1' "
@@ -353,6 +368,7 @@ int main(int argc, char **argv)
     tcase_add_test(cases, json_names_the_bad_image_and_answers_the_others);
     tcase_add_test(cases, repeats_give_the_same_bytes);
     tcase_add_test(cases, csv_has_a_row_a_label);
+    tcase_add_test(cases, csv_holds_no_formula_of_a_file_name);
     tcase_add_test(cases, a_folder_takes_answers_and_pictures);
     tcase_add_test(cases, patients_are_not_mixed);
     tcase_add_test(cases, every_form_tells_warnings_and_failures);

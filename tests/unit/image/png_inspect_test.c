@@ -178,19 +178,10 @@ START_TEST(missing_palette_entries_are_black)
 }
 END_TEST
 
-/* What follows IEND is not the image's. */
-START_TEST(trailing_bytes_are_ignored)
+START_TEST(what_follows_the_image_is_told_unless_it_is_padding)
 {
     struct bytes png = sample_read("grey8.png");
-    struct buffer longer = {.maximum = 1 << 20};
-    ck_assert(buffer_append(&longer, png.data, png.size) && buffer_append(&longer, "extra", 5));
-    struct failure failure = {0};
-    struct image image;
-    struct image_info info;
-    ck_assert_int_eq(image_decode((struct bytes){longer.data, longer.size}, &failure, &image, &info),
-                     STATUS_OK);
-    image_finish(&image);
-    buffer_finish(&longer);
+    rest_is_told(png);
     sample_free(png);
 }
 END_TEST
@@ -205,6 +196,6 @@ int main(void)
                             chunks_out_of_place_are_refused,
                             formats_that_do_not_exist_are_refused,
                             missing_palette_entries_are_black,
-                            trailing_bytes_are_ignored};
+                            what_follows_the_image_is_told_unless_it_is_padding};
     return run_cases("image/png_inspect", tests, NULL, 9);
 }

@@ -128,6 +128,31 @@ static inline void decode_refused(struct bytes encoded, enum status expected, co
     ck_assert_msg(strstr(failure.sentence, words), "'%s' lacks '%s'", failure.sentence, words);
 }
 
+/* Decodes an image with nothing, padding, a whole image and a single byte after its end. */
+static inline void rest_is_told(struct bytes encoded)
+{
+    const struct {
+        struct bytes rest;
+        bool told;
+    } cases[] = {{{(const uint8_t *)"", 0}, false},
+                 {{(const uint8_t *)"\0\0\xFF\r\n \t\0", 8}, false},
+                 {{(const uint8_t *)"\0\0x", 3}, true},
+                 {encoded, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buffer file = {.maximum = 1 << 24};
+        struct failure failure = {0};
+        struct image image;
+        struct image_info info;
+        ck_assert(buffer_append(&file, encoded.data, encoded.size) &&
+                  buffer_append(&file, cases[i].rest.data, cases[i].rest.size));
+        ck_assert_msg(!image_decode((struct bytes){file.data, file.size}, &failure, &image, &info), "%s",
+                      failure.sentence);
+        ck_assert_uint_eq(info.warnings, cases[i].told ? IMAGE_WARNING_MORE : 0);
+        image_finish(&image);
+        buffer_finish(&file);
+    }
+}
+
 static inline int run_cases(const char *name, const TTest *const *tests, const size_t *loops, size_t count)
 {
     TCase *tcase = tcase_create(name);
