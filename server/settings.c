@@ -1,6 +1,7 @@
 #include "server/settings.h"
 
 #include "engine/base/file.h"
+#include "engine/base/log.h"
 #include "engine/base/yaml_json.h"
 #include "engine/sandbox/pool.h"
 #include "server/address.h"
@@ -10,8 +11,16 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum setting_kind { SETTING_TEXT, SETTING_ADDRESS, SETTING_LIST, SETTING_NUMBER, SETTING_CHOICE };
+enum setting_kind {
+    SETTING_TEXT,
+    SETTING_GUARD,
+    SETTING_ADDRESS,
+    SETTING_LIST,
+    SETTING_NUMBER,
+    SETTING_CHOICE
+};
 
 enum { SETTINGS_FILE_BYTES_MAX = 1 << 16, CHOICES_MAX = 4, LIST_MAX = SETTINGS_MODELS_MAX };
 static_assert(LIST_MAX == (int)SETTINGS_DEVICES_MAX, "one bound for all lists");
@@ -27,7 +36,8 @@ struct setting {
     size_t count_offset; /* of a list, in struct settings */
 };
 
-#define AT(member) offsetof(struct settings, member)
+#define VARIABLE_PREFIX "CXRD_"
+#define AT(member)      offsetof(struct settings, member)
 /* Rows of the table by their kind; `argument` is what stands behind the option in --help. */
 #define LIST(name, member, counter, argument, help)                                     \
     {                                                                                   \
@@ -36,6 +46,11 @@ struct setting {
 #define TEXT(name, member, fallback, argument, help)                              \
     {                                                                             \
         name, SETTING_TEXT, AT(member), fallback, 0, 0, {NULL}, argument, help, 0 \
+    }
+/* A text that keeps somebody out: an empty one, as of a variable that was forgotten, is refused. */
+#define GUARD(name, member, argument, help)                                    \
+    {                                                                          \
+        name, SETTING_GUARD, AT(member), NULL, 0, 0, {NULL}, argument, help, 0 \
     }
 #define ADDRESS(name, member, fallback, help)                                              \
     {                                                                                      \
@@ -58,7 +73,7 @@ static const struct setting table[] = {
     ADDRESS("listen", listen, "127.0.0.1:8080", "where to serve"),
     ADDRESS("probe-listen", probe_listen, NULL,
             "a second listener with its own port and threads for /healthz, /readyz and /metrics"),
-    TEXT("api-keys", api_keys, NULL, "FILE",
+    GUARD("api-keys", api_keys, "FILE",
          "lines of NAME:SHA256_OF_KEY[:REQUESTS_PER_MINUTE]; only these keys may ask"),
     TEXT("cors-origins", cors_origins, NULL, "ORIGIN,...", "pages whose scripts may read answers, or '*'"),
     LIST("device", devices, device_count, "auto|cpu|INDEX|UUID", "see `cxrd devices`; repeat it for several"),
@@ -162,20 +177,49 @@ static enum status read_arguments(int count, char *const *arguments, struct aren
     return STATUS_OK;
 }
 
+/* "CXRD_API_KEYS" */
+static char *variable_of(const struct setting *setting, struct arena *arena)
+{
+    char *name = arena_format(arena, VARIABLE_PREFIX "%s", setting->name);
+    for (char *at = name; *at; at++)
+        *at = *at == '-' ? '_' : (char)toupper((unsigned char)*at);
+    return name;
+}
+
+/* Warns of variables that look like an option's and are none. Kubernetes makes some for a service of this
+ * name. */
+static void check_variables(struct arena *arena)
+{
+    static const char *const others[] = {"CXRD_SERVICE_", "CXRD_PORT", "CXRD_TEST_"};
+    for (char **at = environ; *at; at++) {
+        size_t length = strcspn(*at, "=");
+        bool known = strncmp(*at, VARIABLE_PREFIX, strlen(VARIABLE_PREFIX)) != 0;
+        for (size_t i = 0; i < sizeof others / sizeof *others && !known; i++)
+            known = !strncmp(*at, others[i], strlen(others[i]));
+        for (int i = 0; i < SETTING_COUNT && !known; i++) {
+            const char *name = variable_of(&table[i], arena);
+            known = strlen(name) == length && !strncmp(*at, name, length);
+        }
+        if (!known)
+            log_message(LOG_WARNING, "The environment variable %.*s is no option; is its name misspelt?",
+                        length < 60 ? (int)length : 60, *at);
+    }
+}
+
 /* Environment variables count where the command line said nothing. Lists have commas. */
 static enum status read_environment(struct arena *arena, struct failure *failure, struct given *given)
 {
+    check_variables(arena);
     for (int i = 0; i < SETTING_COUNT; i++) {
-        char *name = arena_format(arena, "CXRD_%s", table[i].name);
-        for (char *at = name; *at; at++)
-            *at = *at == '-' ? '_' : (char)toupper((unsigned char)*at);
+        char *name = variable_of(&table[i], arena);
         const char *value = getenv(name);
-        if (!value || !*value || given[i].count)
+        if (!value || given[i].count || (!*value && table[i].kind != SETTING_GUARD))
             continue;
         char *copy = arena_copy_text(arena, value, strlen(value)), *rest = copy;
         while (rest) {
             const char *one = table[i].kind == SETTING_LIST ? strsep(&rest, ",") : strsep(&rest, "");
-            enum status status = *one ? add_value(given, i, one, name, failure) : STATUS_OK;
+            bool counts = *one || table[i].kind == SETTING_GUARD;
+            enum status status = counts ? add_value(given, i, one, name, failure) : STATUS_OK;
             if (status)
                 return status;
         }
@@ -270,7 +314,12 @@ static enum status convert(const struct setting *setting, const struct given *gi
     if (setting->kind == SETTING_LIST) {
         memcpy(at, given->values, given->count * sizeof *given->values);
         *(size_t *)((char *)out + setting->count_offset) = given->count;
-    } else if (setting->kind == SETTING_TEXT || setting->kind == SETTING_ADDRESS) {
+    } else if (setting->kind == SETTING_GUARD && value && !*value) {
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "%s is empty: without the option everyone may ask; leave it out, or give it %s.",
+                           given->where, setting->argument);
+    } else if (setting->kind == SETTING_TEXT || setting->kind == SETTING_GUARD ||
+               setting->kind == SETTING_ADDRESS) {
         *(const char **)at = value && *value ? value : NULL;
         if (setting->kind == SETTING_ADDRESS)
             return check_address(setting, value, given->where, failure);

@@ -3,9 +3,11 @@
 
 import hashlib
 import json
+import os
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 import service
 from service import FORM, Service, codes, form, in_background, png, samples, wait_until
@@ -80,6 +82,15 @@ class Metrics(unittest.TestCase):
         for reason in ("queue_full", "slow_body", "too_large"):
             self.assertEqual(found["cxr_rejected_total", f'{{reason="{reason}"}}'], 1, reason)
         self.assertEqual(sum(value for (name, _), value in found.items() if name == "cxr_rejected_total"), 3)
+
+
+class Variables(unittest.TestCase):
+    def test_one_that_is_misspelt_is_warned_of(self):
+        with unittest.mock.patch.dict(os.environ, {"CXRD_API_KEY": "x", "CXRD_PORT_80_TCP": "tcp://1", "CXRD_THREADS": "8"}):
+            with Service(BINARY) as running:
+                warnings = [line for line in running.errors().splitlines() if "is no option" in line]
+        self.assertEqual(len(warnings), 1, warnings)
+        self.assertIn("CXRD_API_KEY ", warnings[0])
 
 
 class Log(unittest.TestCase):

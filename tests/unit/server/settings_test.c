@@ -122,6 +122,23 @@ START_TEST(what_is_wrong_is_named)
 }
 END_TEST
 
+START_TEST(no_keys_by_mistake_is_told)
+{
+    struct settings settings;
+    struct failure failure = {0};
+    REFUSED("--api-keys is empty", "--model", "m", "--api-keys", "");
+    write_file("api-keys: ''\n");
+    REFUSED("api-keys", "--model", "m", "--config", path);
+    setenv("CXRD_API_KEYS", "", 1);
+    REFUSED("CXRD_API_KEYS is empty", "--model", "m");
+    setenv("CXRD_API_KEYS", "keys", 1);
+    setenv("CXRD_CORS_ORIGINS", "", 1); /* other options are not set by that */
+    ck_assert_msg(!READ(&failure, &settings, "--model", "m"), "%s", failure.sentence);
+    ck_assert_str_eq(settings.api_keys, "keys");
+    settings_finish(&settings);
+}
+END_TEST
+
 START_TEST(two_listeners_have_ports_of_their_own)
 {
     struct settings settings;
@@ -182,6 +199,7 @@ int main(void)
     TCase *cases = tcase_create("settings");
     tcase_add_checked_fixture(cases, begin, end);
     tcase_add_test(cases, nothing_given_means_the_defaults);
+    tcase_add_test(cases, no_keys_by_mistake_is_told);
     tcase_add_test(cases, the_command_line_wins_over_environment_over_file);
     tcase_add_test(cases, what_is_wrong_is_named);
     tcase_add_test(cases, two_listeners_have_ports_of_their_own);
