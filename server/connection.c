@@ -21,7 +21,14 @@ void connection_init(struct connection *connection, int socket, struct registry 
     connection->socket = socket;
     connection->registry = registry;
     connection->seat = registry_enter(registry, socket);
+    connection->activity = ACTIVITY_READING; /* as who enters begins */
     connection->start = connection->end = 0;
+}
+
+void connection_begin(struct connection *connection, enum activity activity)
+{
+    connection->activity = activity;
+    registry_begin(connection->registry, connection->seat, activity);
 }
 
 void connection_finish(struct connection *connection)
@@ -50,13 +57,15 @@ static bool again(ssize_t result)
     return result < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
 }
 
-/* Waits until there is something to receive, or the connection is to leave. */
+/* Waits until there is something to receive, or the connection is to leave: who reads a request is asked to,
+ * the socket of others is shut. */
 static enum receipt wait_to_receive(const struct connection *connection, uint64_t deadline_ns)
 {
+    bool looks = connection->activity == ACTIVITY_READING;
     for (;;) {
         uint64_t look_ns = clock_now_ns() + LOOK_MS * UINT64_C(1000000);
-        bool last = deadline_ns <= look_ns;
-        if (registry_was_ended(connection->registry, connection->seat))
+        bool last = !looks || deadline_ns <= look_ns;
+        if (looks && registry_was_ended(connection->registry, connection->seat))
             return RECEIPT_ENDED;
         if (wait_for(connection->socket, POLLIN, last ? deadline_ns : look_ns))
             return RECEIPT_DONE;
@@ -127,7 +136,7 @@ bool connection_write(struct connection *connection, uint64_t deadline_ns, struc
 {
     struct iovec parts[2] = {{(void *)head.data, head.size}, {(void *)body.data, body.size}};
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
-    registry_begin(connection->registry, connection->seat, ACTIVITY_WRITING);
+    connection_begin(connection, ACTIVITY_WRITING);
     while (parts[0].iov_len + parts[1].iov_len) {
         ssize_t sent = sendmsg(connection->socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (again(sent)) {
@@ -157,7 +166,7 @@ bool connection_gone(const struct connection *connection)
 void connection_linger(struct connection *connection)
 {
     uint64_t deadline_ns = clock_now_ns() + LINGER_MS_MAX * UINT64_C(1000000);
-    registry_begin(connection->registry, connection->seat, ACTIVITY_LINGERING);
+    connection_begin(connection, ACTIVITY_LINGERING);
     shutdown(connection->socket, SHUT_WR);
     for (size_t taken = 0, size = 0; taken < LINGER_BYTES_MAX; taken += size)
         if (receive(connection, deadline_ns, connection->received, sizeof connection->received, &size))

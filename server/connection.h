@@ -9,8 +9,9 @@
 struct connection {
     int socket; /* borrowed */
     struct registry *registry;
-    size_t seat;       /* in the registry */
-    size_t start, end; /* of what has arrived and was not taken yet */
+    size_t seat;            /* in the registry */
+    enum activity activity; /* as the registry knows it */
+    size_t start, end;      /* of what has arrived and was not taken yet */
     uint8_t received[HEAD_BYTES_MAX];
 };
 
@@ -18,6 +19,9 @@ struct connection {
 void connection_init(struct connection *connection, int socket, struct registry *registry);
 /* Leaves the seat. */
 void connection_finish(struct connection *connection);
+
+/* What the connection does from now on. */
+void connection_begin(struct connection *connection, enum activity activity);
 
 /* What has arrived and was not taken yet. */
 static inline struct bytes connection_pending(const struct connection *connection)

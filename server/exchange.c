@@ -60,17 +60,17 @@ static bool read_head(struct exchange *exchange, bool first, struct failure *fai
     uint64_t deadline_ns = deadline_after(timeout_ms);
     size_t at = 0;
     if (first) {
-        registry_begin(connection->registry, connection->seat, ACTIVITY_READING);
+        connection_begin(connection, ACTIVITY_READING);
         if (connection_receive(connection, deadline_ns) != RECEIPT_DONE)
             return false;
     } else if (!connection_pending(connection).size) {
-        registry_begin(connection->registry, connection->seat, ACTIVITY_IDLE);
+        connection_begin(connection, ACTIVITY_IDLE);
         if (connection_receive(connection, deadline_after(IDLE_MS)) != RECEIPT_DONE)
             return false;
         deadline_ns = deadline_after(timeout_ms);
     }
     if (!first)
-        registry_begin(connection->registry, connection->seat, ACTIVITY_READING);
+        connection_begin(connection, ACTIVITY_READING);
     for (;;) {
         struct bytes pending = connection_pending(connection);
         enum head_progress progress = head_scan(pending, &at);
@@ -145,7 +145,7 @@ static enum status read_body(struct exchange *exchange, struct failure *failure)
                                        .pause_ms = context->head_timeout_ms};
     if (exchange->head.expects_continue && exchange->head.framing != BODY_NONE)
         (void)connection_write(exchange->connection, limits.deadline_ns, interim, (struct bytes){0});
-    registry_begin(exchange->connection->registry, exchange->connection->seat, ACTIVITY_READING);
+    connection_begin(exchange->connection, ACTIVITY_READING);
     uint64_t start_ns = clock_now_ns();
     enum status status = body_read(exchange->connection, &exchange->head, &limits, exchange->request.arena,
                                    failure, &exchange->request.body);
@@ -193,7 +193,7 @@ static void answer(struct exchange *exchange, struct failure *failure)
         refuse(exchange, failure);
         return;
     }
-    registry_begin(exchange->connection->registry, exchange->connection->seat, ACTIVITY_WORKING);
+    connection_begin(exchange->connection, ACTIVITY_WORKING);
     api_handle(exchange->context->api, request, &exchange->response);
     hold_back(&exchange->response);
     send_response(exchange);
