@@ -27,7 +27,8 @@ enum status text_percent_decode(struct arena *arena, const char *text, size_t le
         int low = length - i > 2 ? hex_value(text[i + 2]) : -1;
         if (high < 0 || low < 0)
             return failure_set(failure, STATUS_BAD_REQUEST,
-                               "The address has a '%%' that is not followed by two hexadecimal digits.");
+                               "The address has '%.*s' where '%%' and two hexadecimal digits are needed.",
+                               length - i > 2 ? 3 : (int)(length - i), text + i);
         decoded[used++] = (char)(high << 4 | low);
         i += 2;
     }

@@ -72,7 +72,8 @@ static int parse_head(char *text, struct import_head *head)
         while (found < count && strcmp(keys[found].key, part))
             found++;
         if (found == count)
-            return usage_error("--head has no key '%s'.", part);
+            return usage_error(
+                "--head has the keys name, kind, weights, results, labels and candidate, not '%s'.", part);
         if (*keys[found].value)
             return usage_error("--head has '%s' twice.", part);
         *keys[found].value = value;
@@ -87,7 +88,7 @@ static int parse_number(const char *text, uint32_t *out)
     char *end;
     unsigned long value = strtoul(text, &end, 10);
     if (*end || *text < '0' || *text > '9' || value < 1 || value > 65536)
-        return usage_error("--image-size '%s' is not a number of pixels.", text);
+        return usage_error("--image-size is a number of pixels from 1 to 65536, not '%s'.", text);
     *out = (uint32_t)value;
     return EXIT_DONE;
 }

@@ -1,7 +1,6 @@
 #include "engine/image/container.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 const char *image_warning_sentence(enum image_warning bit)
 {
@@ -38,11 +37,18 @@ const char *image_warning_sentence(enum image_warning bit)
     return "";
 }
 
+static bool is_padding(uint8_t byte)
+{
+    return byte == 0 || byte == 0xFF || byte == ' ' || (byte >= '\t' && byte <= '\r');
+}
+
 void image_note_rest(struct bytes rest, struct image_info *info)
 {
-    for (size_t i = 0; i < rest.size; i++)
-        if (rest.data[i] && !memchr("\xFF \t\r\n", rest.data[i], 5))
-            info->warnings |= IMAGE_WARNING_MORE;
+    size_t i = 0;
+    while (i < rest.size && is_padding(rest.data[i]))
+        i++;
+    if (i < rest.size)
+        info->warnings |= IMAGE_WARNING_MORE;
 }
 
 enum status image_size_check(uint32_t width, uint32_t height, struct failure *failure)

@@ -44,12 +44,15 @@ END_TEST
 START_TEST(broken_escapes_are_refused)
 {
     static const char *const wrong[] = {"%", "a%2", "%zz", "%00", "%0a", "%ff", "%7f"};
+    static const char *const quoted[] = {"has '%' where", "has '%2' where", "has '%zz' where"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         char *out = NULL;
         struct failure failure = {0};
         ck_assert_int_eq(text_percent_decode(arena, wrong[i], strlen(wrong[i]), false, &failure, &out),
                          STATUS_BAD_REQUEST);
         ck_assert_ptr_null(out);
+        if (i < 3)
+            ck_assert_ptr_nonnull(strstr(failure.sentence, quoted[i]));
     }
 }
 END_TEST

@@ -108,6 +108,8 @@ START_TEST(usage_errors_exit_2_and_say_what_to_do)
         {"bench --arch vits16-512 --runs 0", "--runs is a whole number from 1 to 1000, not \"0\"."},
         {"bench --arch vits16-512 --format csv", "--format is table or json, not \"csv\"."},
         {"import --frobnicate", "unknown option --frobnicate"},
+        {"import --image-size 0", "--image-size is a number of pixels from 1 to 65536, not '0'."},
+        {"import --head name=a,file=b", "labels and candidate, not 'file'."},
         {"inspect", "cxrd inspect"},
         {"devices --format csv", "cxrd devices"},
         {"version please", "takes no arguments"},
