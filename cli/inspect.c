@@ -21,7 +21,9 @@ static const char usage[] =
     "\n"
     "  --seal   first writes the package's SHA256SUMS, after a change of its model.json that was meant\n"
     "           (a threshold, a text) or for a package from before there were seals. Labels in another\n"
-    "           order than the weights', and weights that are not the network's, are refused all the same.\n";
+    "           order than the weights', weights that are not the network's, and members that nothing reads "
+    "are\n"
+    "           refused all the same.\n";
 
 struct listing {
     struct table table;

@@ -166,7 +166,7 @@ static void read_label(struct reader *reader, const struct json *object, struct 
     label->calibrated = calibration != NULL;
     label->scale = 1;
     if (calibration) {
-        label->scale = read_number(reader, calibration, label->name, "scale", -1e6, 1e6);
+        label->scale = read_number(reader, calibration, label->name, "scale", 1e-6, 1e6);
         label->offset = read_number(reader, calibration, label->name, "offset", -1e6, 1e6);
     }
     const struct json *list =

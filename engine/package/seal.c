@@ -106,6 +106,17 @@ static enum status bind_and_write(const char *folder, const struct package *pack
     return status;
 }
 
+/* A misspelt name means that a default counts: what is sealed is meant. */
+static enum status refuse_unread(const struct model_card *card, struct failure *failure)
+{
+    if (!card->unread_count)
+        return STATUS_OK;
+    return failure_set(failure, STATUS_INVALID_FILE,
+                       "Nothing reads \"%s\" of " CARD_FILE
+                       "; correct its name, or move what is for people into \"provenance\".",
+                       card->unread[0]);
+}
+
 /* Opens the package as everyone else will. */
 static enum status check_seal(const char *folder, struct failure *failure, char out[SHA256_HEX_BYTES])
 {
@@ -129,6 +140,8 @@ enum status package_seal(const char *folder, struct failure *failure, char out[S
         return status;
     char *path = file_join(folder, CARD_FILE);
     status = package_verify(package, failure);
+    if (!status)
+        status = refuse_unread(package_card(package), failure);
     if (!status)
         status = file_read(path, CARD_BYTES_MAX, failure, &text);
     if (!status)

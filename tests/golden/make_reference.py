@@ -285,7 +285,7 @@ def make_package(folder, name, case, random):
         "backbone": {"weights": "backbone.safetensors", "width": case["width"], "depth": case["depth"],
                      "heads": case["width"] // 64, "patch_size": case["patch"], "image_size": case["side"],
                      "registers": case["registers"], "ffn": case["ffn"], "ffn_hidden": case["hidden"],
-                     "layer_scale": case["layer_scale"], "position_grid": case["position_grid"],
+                     "position_grid": case["position_grid"],
                      "interpolate_offset": case["offset"]},
         "preprocessing": {"profile": "chexfound"}, "heads": heads, "weights_sha256": hashes}
     text = json.dumps(card, indent=2) + "\n"

@@ -83,6 +83,11 @@ class Seal(Copy):
         self.assertEqual(done.returncode, 0, done.stderr)
         return re.search(r"^package_sha256 +([0-9a-f]{64})", done.stdout, re.M)[1]
 
+    def seal_by_hand(self):
+        names = sorted(["model.json", *self.card["weights_sha256"]])
+        (self.folder / "SHA256SUMS").write_text(subprocess.run(["sha256sum", *names], cwd=self.folder, check=True,
+                                                               capture_output=True, text=True).stdout)
+
     def test_one_hash_is_what_sha256sum_says_and_stands_in_every_answer(self):
         subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=self.folder, check=True)
         listed = [line.split("  ")[1] for line in (self.folder / "SHA256SUMS").read_text().splitlines()]
@@ -107,16 +112,22 @@ class Seal(Copy):
         self.assertNotEqual(one, before["package_sha256"])
         self.assertEqual(answer["predictions"][0]["findings"][0]["threshold"], 0.0001)
 
-    def test_what_nothing_reads_is_named_where_a_package_is_looked_at_and_sealed(self):
+    def test_what_nothing_reads_is_not_sealed_and_is_named_where_another_sealed_it(self):
         self.card["heads"][0]["labels"][0]["calibraton"] = {"scale": 2, "offset": -1}
         self.card["heads"][0]["labels"][1]["calibration"] = {"scale": 2, "offset": -1}
         self.write_card()
-        for options in (("--seal",), ()):
-            done = run("inspect", *options, self.folder)
-            self.assertEqual(done.returncode, 0, done.stderr)
-            self.assertIn('warning: nothing reads "heads[0].labels[0].calibraton" of model.json', done.stdout)
-            self.assertRegex(done.stdout, r"Atelectasis .* none ")
-            self.assertRegex(done.stdout, r"Cardiomegaly .* 2 \* logit - 1 ")
+        done = run("inspect", "--seal", self.folder)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('Nothing reads "heads[0].labels[0].calibraton" of model.json', done.stderr)
+        self.seal_by_hand()
+        done = run("inspect", self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn('warning: nothing reads "heads[0].labels[0].calibraton" of model.json', done.stdout)
+        self.assertRegex(done.stdout, r"Atelectasis .* none ")
+        self.assertRegex(done.stdout, r"Cardiomegaly .* 2 \* logit - 1 ")
+        self.card["provenance"] = self.card.get("provenance", {}) | {"note": self.card["heads"][0]["labels"][0].pop("calibraton")}
+        self.write_card()
+        self.seal()
 
     def test_what_contradicts_the_weights_is_refused_whoever_sealed_it(self):
         """Each of these loaded once, under the same version and weights_sha256."""
@@ -141,9 +152,7 @@ class Seal(Copy):
                 done = run("inspect", "--seal", self.folder)
                 self.assertEqual(done.returncode, 1)
                 self.assertIn(sentence, done.stderr)
-                names = sorted(["model.json", *self.card["weights_sha256"]])
-                (self.folder / "SHA256SUMS").write_text(subprocess.run(["sha256sum", *names], cwd=self.folder, check=True,
-                                                                       capture_output=True, text=True).stdout)
+                self.seal_by_hand()
                 self.refused(sentence)
                 shutil.copy(MODEL / "SHA256SUMS", self.folder)
 

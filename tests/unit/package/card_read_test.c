@@ -80,6 +80,7 @@ static const struct {
     {"\"kind\":\"findings\"", "\"kind\":\"risk\"",
      "\"definition\" of f must be a text: what the risk score means."},
     {"\"threshold\":0.25", "\"threshold\":1.5", "\"threshold\" of Edema must be a number from 0 to 1."},
+    {"\"scale\":2", "\"scale\":-1", "\"scale\" of Edema must be a number from 1e-06 to 1e+06."},
     {"\"offset\":-1", "\"offset\":null", "\"offset\" of Edema must be a number from -1e+06 to 1e+06."},
     {"\"blocks\":4", "\"blocks\":4,\"definition\":5", "\"definition\" of f must be a text."},
     {"\"name\":\"Hernia\"", "\"name\":\"Edema\"",
