@@ -22,7 +22,8 @@ static const char unfinished[] = "A start did not survive trying them.";
 /* The file is an object: from keys to {"rung": the one taken, "trying": a rung, "failed": {rung: why}}. */
 struct rung_record {
     char *path; /* NULL: nothing is kept on disk */
-    int lock;   /* a descriptor; -1: another process was at it all the time, so what it tries is its own */
+    int lock;   /* a descriptor while it is this process's turn to try; else -1, and nothing is noted as tried
+                 */
     char key[KEY_BYTES];
     struct json *whole;
     bool failing; /* something failed since it was opened */
@@ -98,6 +99,13 @@ static int lock_take(const char *path)
     return lock;
 }
 
+static void turn_end(struct rung_record *record)
+{
+    if (record->lock >= 0)
+        close(record->lock);
+    record->lock = -1;
+}
+
 /* With the turn taken nobody else is trying: who was is dead. */
 static void note_death(struct rung_record *record)
 {
@@ -123,6 +131,8 @@ struct rung_record *rung_record_open(const struct gpu_device *device, enum preci
     record->lock = record->path ? lock_take(record->path) : -1;
     record->whole = read_whole(record->path);
     note_death(record);
+    if (rung_record_choice(record)) /* nothing is tried: others may start meanwhile */
+        turn_end(record);
     return record;
 }
 
@@ -136,8 +146,7 @@ void rung_record_close(struct rung_record **handle)
         entry_anew(record);
         write_whole(record);
     }
-    if (record->lock >= 0)
-        close(record->lock);
+    turn_end(record);
     json_destroy(&record->whole);
     free(record->path);
     free(record);
