@@ -2,6 +2,7 @@
 """More connections than there are threads: who makes room for whom, to a service with a fake engine: flood_test.py FAKE_CXRD"""
 
 import contextlib
+import select
 import signal
 import socket
 import subprocess
@@ -93,21 +94,20 @@ class Flood(unittest.TestCase):
                 told = []
 
                 def send(running=running, told=told):
+                    """Reads while it sends, as curl does."""
+                    data = memoryview(head + body) # but for the last byte
                     with running.connect() as connection:
-                        try:
-                            connection.sendall(head + body) # but for the last byte
-                            connection.settimeout(3)
+                        while data and not select.select([connection], [], [], 0)[0]:
+                            data = data[connection.send(data[:1 << 16]):]
+                        connection.settimeout(3)
+                        with contextlib.suppress(TimeoutError):
                             told.append(connection.recv(65536))
-                        except OSError as error:
-                            told.append(error)
 
                 senders = [in_background(send) for _ in range(12)]
                 for sender in senders:
                     sender.join()
-                answers = [answer for answer in told if isinstance(answer, bytes)]
-                self.assertGreater(len(answers), 0)
-                self.assertTrue(all(isinstance(answer, (bytes, TimeoutError)) for answer in told), told)
-                for answer in answers:
+                self.assertGreater(len(told), 0)
+                for answer in told:
                     self.assertRegex(answer, rb"^HTTP/1.1 503 [\s\S]*\r\nRetry-After: \d")
 
     def test_a_refused_client_that_stays_is_logged_and_holds_up_nothing(self):
