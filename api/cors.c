@@ -21,6 +21,8 @@ static const char exposed_headers[] =
 /* scheme "://" host [":" port], and nothing after it. */
 static bool is_origin(const char *text)
 {
+    if (strlen(text) > CORS_ORIGIN_BYTES_MAX)
+        return false;
     size_t scheme = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789+.-");
     if (!scheme || strncmp(text + scheme, "://", 3))
         return false;

@@ -6,7 +6,7 @@
 
 #include "api/api.h"
 
-enum { CORS_ORIGINS_MAX = 64 };
+enum { CORS_ORIGINS_MAX = 64, CORS_ORIGIN_BYTES_MAX = 300 /* a host has 255 */ };
 
 struct cors;
 /* Reads "*", or origins (scheme://host[:port]) with commas between them, which are compared exactly. Fails

@@ -4,11 +4,15 @@
 #include "api/cors.h"
 #include "api/problem.h"
 #include "api/text.h"
+#include "engine/base/clock.h"
+#include "engine/base/log.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { WAIT_SAID_MS = 1000 };
 
 /* Half the cores: the others stay with those who decode and predict. */
 static size_t drawings_at_once(void)
@@ -26,7 +30,7 @@ struct api *api_create(void)
     turns_init(&api->turns, drawings_at_once());
     pthread_mutex_init(&api->keys_lock, NULL);
     pthread_mutex_init(&api->lock, NULL);
-    pthread_cond_init(&api->emptied, NULL);
+    clock_condition_init(&api->emptied);
     return api;
 }
 
@@ -76,6 +80,22 @@ void api_watch_budget(struct api *api, const struct budget *budget)
     metrics_watch_budget(api->metrics, budget);
 }
 
+/* Waits, with the lock held, until nobody uses the engines of that place any more, and says where that takes
+ * long: until then no further models can take their places. */
+static void wait_for_users(struct api *api, unsigned place)
+{
+    uint64_t until_ns = clock_now_ns() + WAIT_SAID_MS * UINT64_C(1000000);
+    while (api->users[place]) {
+        if (clock_now_ns() >= until_ns && until_ns != UINT64_MAX) {
+            log_message(LOG_INFO,
+                        "%zu requests still use the models from before, which stay loaded until they end",
+                        api->users[place]);
+            until_ns = UINT64_MAX;
+        }
+        clock_wait(&api->emptied, &api->lock, until_ns);
+    }
+}
+
 void api_publish(struct api *api, struct engine *const *engines, size_t count)
 {
     assert(count > 0);
@@ -88,8 +108,7 @@ void api_publish(struct api *api, struct engine *const *engines, size_t count)
     struct engine_set *old = atomic_exchange(&api->set, set);
     unsigned left = api->place;
     api->place = !left;
-    while (api->users[left])
-        pthread_cond_wait(&api->emptied, &api->lock);
+    wait_for_users(api, left);
     pthread_mutex_unlock(&api->lock);
     free(old);
     enum service_state starting = SERVICE_STARTING;

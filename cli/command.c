@@ -1,6 +1,10 @@
 #include "cli/command.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 int command_fail(const char *name, const struct failure *failure, int exit_code)
 {
@@ -21,4 +25,12 @@ int command_option(int argc, char **argv, const struct option *options)
         option = '?';
     }
     return option;
+}
+
+void command_prepare(void)
+{
+    for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++)
+        if (fcntl(stream, F_GETFD) < 0 && open("/dev/null", O_RDWR) != stream)
+            abort();
+    signal(SIGXFSZ, SIG_IGN);
 }

@@ -32,15 +32,17 @@ static void print_help(FILE *out)
 /* A full disk or a reader that is gone must not look like success. */
 static int finish(int code)
 {
+    errno = 0; /* an earlier write may have failed, whose reason is forgotten by now */
     if (!fflush(stdout) && !ferror(stdout))
         return code;
-    fprintf(stderr, "cxrd: standard output cannot be written: %s; what was printed is not whole.\n",
-            strerror(errno));
+    fprintf(stderr, "cxrd: standard output cannot be written%s%s; what was printed is not whole.\n",
+            errno ? ": " : "", errno ? strerror(errno) : "");
     return code == EXIT_DONE ? EXIT_FAILED : code;
 }
 
 int main(int argc, char **argv)
 {
+    command_prepare();
     if (argc < 2) {
         print_help(stderr);
         return EXIT_USAGE;

@@ -18,6 +18,7 @@ struct replica {
     struct gpu_device *device;
     struct kernels *kernels;
     struct model *model;
+    bool restoring; /* weights are read long after they were verified */
     _Atomic size_t memory_bytes;
     char device_uuid[37]; /* the same one is opened again, whatever its index is by then */
     char device_name[256], rung_name[32];
@@ -85,7 +86,10 @@ static enum status load_model(struct replica *replica, const struct model_option
     status =
         model_create(replica->device, replica->kernels, card, &weights, options, failure, &replica->model);
     free(heads);
-    return status ? status : package_unchanged(replica->package, failure);
+    if (status)
+        return status;
+    return replica->restoring ? package_verify_again(replica->package, failure)
+                              : package_unchanged(replica->package, failure);
 }
 
 /* Says how long a stage of making took and starts the next one's clock. */
@@ -228,6 +232,7 @@ void replica_destroy(struct replica **handle)
 enum status replica_restore(struct replica *replica, struct failure *failure)
 {
     unmake(replica);
+    replica->restoring = true;
     return make(replica, replica->device_uuid, failure);
 }
 

@@ -23,7 +23,7 @@ static enum status grow(struct reading *reading, size_t size, struct failure *fa
     void *data = out->data;
     enum status status = arena_grow(reading->arena, size, failure, &data);
     for (int try = 0; status == STATUS_NO_ROOM && try < ROOM_TRIES; try++) {
-        if (!registry_end_slower_reader(reading->connection->registry, reading->connection->seat))
+        if (!registry_end_slower(reading->connection->registry, reading->connection->seat))
             break;
         nanosleep(&(struct timespec){.tv_nsec = ROOM_PAUSE_MS * 1000000}, NULL);
         status = arena_grow(reading->arena, size, failure, &data);
@@ -108,15 +108,20 @@ static enum status read_chunk_size(struct reading *reading, struct failure *fail
     return status;
 }
 
+static enum status refuse_large(const struct body_limits *limits, struct failure *failure)
+{
+    return failure_set(failure, STATUS_TOO_LARGE,
+                       "The body is over %zu KiB, which is all that this request may have.",
+                       limits->bytes_max >> 10);
+}
+
 static enum status read_chunks(struct reading *reading, struct failure *failure)
 {
     for (;;) {
         size_t size = 0;
         enum status status = read_chunk_size(reading, failure, &size);
-        if (!status && size > API_BODY_BYTES_MAX - reading->out->size)
-            status = failure_set(failure, STATUS_TOO_LARGE,
-                                 "The body is over %zu MiB; send fewer or smaller images.",
-                                 API_BODY_BYTES_MAX >> 20);
+        if (!status && size > reading->limits->bytes_max - reading->out->size)
+            status = refuse_large(reading->limits, failure);
         if (!status)
             status = read_bytes(reading, size, failure);
         if (!status)
@@ -132,10 +137,12 @@ enum status body_read(struct connection *connection, const struct head *head,
 {
     static const uint8_t nothing;
     bool chunked = head->framing == BODY_CHUNKED;
-    struct buffer buffer = {.maximum = chunked ? API_BODY_BYTES_MAX : head->body_bytes};
+    struct buffer buffer = {.maximum = chunked ? limits->bytes_max : head->body_bytes};
     struct reading reading = {connection, limits, arena, &buffer};
-    enum status status =
-        chunked ? read_chunks(&reading, failure) : read_bytes(&reading, head->body_bytes, failure);
+    enum status status = chunked ? read_chunks(&reading, failure)
+                         : head->body_bytes > limits->bytes_max
+                             ? refuse_large(limits, failure)
+                             : read_bytes(&reading, head->body_bytes, failure);
     *out = (struct bytes){buffer.data ? buffer.data : &nothing, buffer.size};
     return status;
 }

@@ -9,7 +9,7 @@
 #include <time.h>
 
 /* Idle connections outlive a proxy's 60 s. */
-enum { IDLE_MS = 75000, BUSY_PAUSE_MS = 25 };
+enum { IDLE_MS = 75000, BUSY_PAUSE_MS = 25, UNREAD_BODY_BYTES_MAX = 64 << 10 };
 
 struct exchange {
     const struct exchange_context *context;
@@ -140,7 +140,9 @@ static enum status read_body(struct exchange *exchange, struct failure *failure)
     const struct exchange_context *context = exchange->context;
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
     const struct bytes interim = {(const uint8_t *)go_on, sizeof go_on - 1};
-    const struct body_limits limits = {.deadline_ns = deadline_after(context->body_timeout_ms),
+    bool sends = !strcmp(exchange->request.method, "POST"); /* else nothing reads the body */
+    const struct body_limits limits = {.bytes_max = sends ? API_BODY_BYTES_MAX : UNREAD_BODY_BYTES_MAX,
+                                       .deadline_ns = deadline_after(context->body_timeout_ms),
                                        .timeout_ms = context->body_timeout_ms,
                                        .pause_ms = context->head_timeout_ms};
     if (exchange->head.expects_continue && exchange->head.framing != BODY_NONE)

@@ -92,14 +92,20 @@ static void end(struct registry *registry, struct seat *seat)
         shutdown(seat->socket, SHUT_RDWR);
 }
 
-/* The connection that goes first, of those that are being read when only these may go; NULL when none may. */
-static struct seat *find_first(struct registry *registry, bool only_readers)
+/* A request in memory is read or answered at the client's speed. */
+static bool holds_memory(const struct seat *seat)
+{
+    return seat->activity == ACTIVITY_READING || seat->activity == ACTIVITY_WRITING;
+}
+
+/* The connection that goes first, of those that hold memory when only these may go; NULL when none may. */
+static struct seat *find_first(struct registry *registry, bool only_holders)
 {
     struct seat *first = NULL;
     uint64_t now_ns = clock_now_ns();
     for (size_t i = 0; i < registry->count; i++) {
         struct seat *seat = &registry->seats[i];
-        if (may_go(seat, now_ns) && (!only_readers || seat->activity == ACTIVITY_READING) &&
+        if (may_go(seat, now_ns) && (!only_holders || holds_memory(seat)) &&
             (!first || goes_first(seat, first, now_ns)))
             first = seat;
     }
@@ -219,7 +225,7 @@ void registry_progress(struct registry *registry, size_t seat, size_t bytes)
     pthread_mutex_unlock(&registry->mutex);
 }
 
-bool registry_end_slower_reader(struct registry *registry, size_t seat)
+bool registry_end_slower(struct registry *registry, size_t seat)
 {
     pthread_mutex_lock(&registry->mutex);
     bool leaving = registry->ended;

@@ -9,6 +9,7 @@
 #include "server/signals.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -162,6 +163,7 @@ static enum status listen_all(const struct settings *settings, struct http_optio
 
 enum status server_run(struct settings *settings, struct failure *failure)
 {
+    signal(SIGHUP, SIG_IGN); /* until there is something to load again */
     enum status status = limits_set(settings, failure);
     if (status)
         return status;

@@ -22,17 +22,35 @@ static bool running, writing;
 static uint64_t untold; /* dropped since the log last said so */
 static _Atomic uint64_t dropped;
 
-static void write_all(const uint8_t *data, size_t size)
+static uint64_t count_lines(const uint8_t *data, size_t size)
 {
+    uint64_t lines = 0;
+    for (size_t i = 0; i < size; i++)
+        lines += data[i] == '\n';
+    return lines;
+}
+
+/* Returns how many lines could not be written whole, as on a full disk. */
+static uint64_t write_all(const uint8_t *data, size_t size)
+{
+    static bool torn; /* what was written last is not the end of a line */
+    if (torn && write(STDERR_FILENO, "\n", 1) == 1)
+        torn = false;
     while (size) {
         ssize_t written = write(STDERR_FILENO, data, size);
         if (written < 0 && errno == EAGAIN) /* whoever started the process made it so */
             poll(&(struct pollfd){.fd = STDERR_FILENO, .events = POLLOUT}, 1, -1);
         else if (written < 0 && errno != EINTR)
-            return; /* nobody reads any more */
-        data += written > 0 ? written : 0;
-        size -= written > 0 ? (size_t)written : 0;
+            break;
+        if (written <= 0)
+            continue;
+        torn = data[written - 1] != '\n';
+        data += written;
+        size -= (size_t)written;
     }
+    uint64_t lost = count_lines(data, size);
+    atomic_fetch_add(&dropped, lost);
+    return lost;
 }
 
 static void *work(void *argument)
@@ -47,17 +65,20 @@ static void *work(void *argument)
         taken = waiting;
         waiting = empty;
         writing = true;
-        uint64_t lost = untold;
-        untold = 0;
         pthread_mutex_unlock(&mutex);
-        write_all(taken.data, taken.size);
+        uint64_t failed = write_all(taken.data, taken.size);
         taken.size = 0;
         pthread_mutex_lock(&mutex);
         writing = false;
+        untold += failed;
+        uint64_t lost = failed ? 0 : untold; /* told once something can be written again */
+        untold -= lost;
         pthread_mutex_unlock(&mutex);
         if (lost)
-            log_message(LOG_WARNING, "%llu lines of the log were dropped here, since nobody read them",
-                        (unsigned long long)lost);
+            log_message(
+                LOG_WARNING,
+                "%llu lines of the log were dropped here: nobody read them, or they could not be written",
+                (unsigned long long)lost);
     }
     return NULL;
 }
@@ -74,7 +95,7 @@ void log_write(const char *line, size_t length)
 {
     pthread_mutex_lock(&mutex);
     if (!running) {
-        write_all((const uint8_t *)line, length);
+        (void)write_all((const uint8_t *)line, length);
     } else if (buffer_append(&waiting, line, length)) {
         pthread_cond_signal(&arrived);
     } else {

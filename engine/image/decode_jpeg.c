@@ -184,6 +184,16 @@ static enum status header_check(struct decoder *decoder)
     return image_size_check(library->image_width, library->image_height, decoder->failure);
 }
 
+/* Whether the scans of a progressive file have brought all bits of all coefficients. */
+static bool has_all_scans(const struct jpeg_decompress_struct *library)
+{
+    for (int component = 0; library->progressive_mode && component < library->num_components; component++)
+        for (int coefficient = 0; coefficient < DCTSIZE2; coefficient++)
+            if (library->coef_bits[component][coefficient])
+                return false;
+    return true;
+}
+
 static enum status file_decode(struct decoder *decoder)
 {
     struct jpeg_decompress_struct *library = &decoder->library;
@@ -208,6 +218,8 @@ static enum status file_decode(struct decoder *decoder)
     for (int i = 0; i < library->num_components; i++)
         if (!library->comp_info[i].quant_table) /* set by a component's first scan */
             return damaged(decoder->failure, "the scan of one of its colours is missing");
+    if (!has_all_scans(library))
+        return damaged(decoder->failure, "scans of its progressive data are missing");
     jpeg_finish_decompress(library); /* reads on to the end-of-image marker */
     size_t rest = library->src->bytes_in_buffer, size = decoder->encoded.size;
     if (rest <= size)

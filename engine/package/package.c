@@ -88,12 +88,18 @@ static enum status verify_weights(const struct weights *weights, struct failure 
                        weights->path);
 }
 
+static enum status verify_all(const struct package *package, struct failure *failure)
+{
+    enum status status = verify_weights(&package->backbone, failure);
+    for (size_t i = 0; !status && i < package->card.head_count; i++)
+        status = verify_weights(&package->heads[i], failure);
+    return status;
+}
+
 static void *verify(void *context)
 {
     struct package *package = context;
-    enum status status = verify_weights(&package->backbone, &package->damage);
-    for (size_t i = 0; !status && i < package->card.head_count; i++)
-        status = verify_weights(&package->heads[i], &package->damage);
+    (void)!verify_all(package, &package->damage); /* where it stays */
     return NULL;
 }
 
@@ -183,6 +189,12 @@ enum status package_verify(struct package *package, struct failure *failure)
     if (package->damage.status && failure)
         *failure = package->damage;
     return package->damage.status ? package->damage.status : package_unchanged(package, failure);
+}
+
+enum status package_verify_again(const struct package *package, struct failure *failure)
+{
+    enum status status = verify_all(package, failure);
+    return status ? status : package_unchanged(package, failure);
 }
 
 void package_close(struct package **handle)

@@ -25,9 +25,12 @@ WARN_UNUSED enum status package_open_unsealed(const char *folder, struct failure
 /* Waits for the hashes. INVALID_FILE when a file is not the one that model.json states, or was written to
  * since the package was opened. To be asked after each use of the weights; by one thread at a time. */
 WARN_UNUSED enum status package_verify(struct package *package, struct failure *failure);
-/* INVALID_FILE when a weight file was written to since the package was opened: to be asked before and after
- * the weights are read again, later than package_verify. Thread-safe. */
+/* INVALID_FILE when a weight file was written to since the package was opened, as far as its size and time
+ * tell. Thread-safe. */
 WARN_UNUSED enum status package_unchanged(const struct package *package, struct failure *failure);
+/* Hashes all weight files anew. To be asked after the weights were read again long after package_verify: a
+ * file's time can be put back, and a disk decays. Fails as package_verify. Thread-safe. */
+WARN_UNUSED enum status package_verify_again(const struct package *package, struct failure *failure);
 void package_close(struct package **package);
 
 /* All valid until package_close. */

@@ -176,5 +176,5 @@ enum answer channel_wait(int channel, uint64_t until_ns, struct outcome *out)
     if (size == sizeof *out && makes_sense(out))
         return ANSWER_GIVEN;
     /* The kernel's word for a socket that was closed with something unread in it. */
-    return size < 0 && errno == ECONNRESET ? ANSWER_UNREAD : ANSWER_NEVER;
+    return size < 0 && errno == ECONNRESET ? ANSWER_UNREAD : size > 0 ? ANSWER_WRONG : ANSWER_DIED;
 }

@@ -32,7 +32,8 @@ bool channel_is_idle(int channel);
 enum answer {
     ANSWER_GIVEN,  /* *out is valid in form; what it says is the child's word */
     ANSWER_LATE,   /* nothing came until then */
-    ANSWER_NEVER,  /* the child died, or said what makes no sense */
+    ANSWER_DIED,   /* the child died while it was at the job */
+    ANSWER_WRONG,  /* it said what makes no sense */
     ANSWER_UNREAD, /* the child died before it read the job */
 };
 enum answer channel_wait(int channel, uint64_t until_ns, struct outcome *out);

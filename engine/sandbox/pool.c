@@ -173,13 +173,16 @@ static void log_end(enum answer answer, int ended)
                     strsignal(WTERMSIG(ended)));
 }
 
+/* *ended (may be NULL): the wait status of the one before, -1 where there was none. */
 static enum status child_renew(struct image_pool *pool, size_t slot, enum answer reason, uint64_t until_ns,
-                               struct failure *failure)
+                               struct failure *failure, int *ended)
 {
-    int ended = -1;
-    enum status status = link_renew(&pool->link, slot, until_ns, failure, &pool->slots[slot].channel, &ended);
-    if (ended != -1)
-        log_end(reason, ended);
+    int own = -1;
+    enum status status = link_renew(&pool->link, slot, until_ns, failure, &pool->slots[slot].channel, &own);
+    if (own != -1)
+        log_end(reason, own);
+    if (ended)
+        *ended = own;
     if (status)
         log_message(LOG_ERROR, "%s", failure->sentence);
     return status;
@@ -202,7 +205,7 @@ static enum status child_decode(struct image_pool *pool, size_t slot, size_t siz
     *answer = ANSWER_UNREAD;
     for (int attempt = 0; attempt < ATTEMPTS_MAX && *answer == ANSWER_UNREAD; attempt++) {
         start.status = STATUS_OK;
-        if (!channel_is_idle(*channel) && child_renew(pool, slot, ANSWER_UNREAD, until_ns, &start))
+        if (!channel_is_idle(*channel) && child_renew(pool, slot, ANSWER_UNREAD, until_ns, &start, NULL))
             continue;
         if (send(*channel, &job, sizeof job, MSG_NOSIGNAL) == sizeof job)
             *answer = channel_wait(*channel, until_ns, out);
@@ -212,14 +215,20 @@ static enum status child_decode(struct image_pool *pool, size_t slot, size_t siz
         return start.status;
     }
     if (*answer == ANSWER_GIVEN && out->failure.status == STATUS_OK && !is_image(&out->info))
-        *answer = ANSWER_NEVER;
+        *answer = ANSWER_WRONG;
     if (*answer != ANSWER_GIVEN || out->retires) {
         struct failure ignored;
+        int ended = -1;
         /* By the same time, or, where that has passed, in a moment: the answer waits for it. */
         const uint64_t soon_ns = clock_now_ns() + RENEWAL_NS;
         enum status renewed =
-            child_renew(pool, slot, *answer, until_ns > soon_ns ? until_ns : soon_ns, &ignored);
+            child_renew(pool, slot, *answer, until_ns > soon_ns ? until_ns : soon_ns, &ignored, &ended);
         (void)renewed; /* else the next image tries again */
+        /* Killed by the system, where memory is short, or by a person: not the image's doing. */
+        if (*answer == ANSWER_DIED && ended != -1 && WIFSIGNALED(ended) && WTERMSIG(ended) == SIGKILL)
+            return failure_set(failure, STATUS_UNAVAILABLE,
+                               "The image's decoder was killed, as where the machine has no memory left; try "
+                               "again in a moment.");
     }
     return STATUS_OK;
 }

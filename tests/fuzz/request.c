@@ -41,7 +41,7 @@ static void read_body(const struct head *head, struct bytes rest)
     connection.end = rest.size < sizeof connection.received ? rest.size : sizeof connection.received;
     memcpy(connection.received, rest.data, connection.end);
     close(pair[1]);
-    const struct body_limits limits = {clock_now_ns() + 1000000000, 1000, 1000};
+    const struct body_limits limits = {API_BODY_BYTES_MAX, clock_now_ns() + 1000000000, 1000, 1000};
     struct arena *arena = arena_create();
     struct bytes body;
     if (!body_read(&connection, head, &limits, arena, &failure, &body)) {

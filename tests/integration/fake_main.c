@@ -4,5 +4,6 @@
 
 int main(int argc, char **argv)
 {
+    command_prepare();
     return command_serve(argc, argv);
 }

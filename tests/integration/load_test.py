@@ -7,6 +7,7 @@ MODEL is a small package: on a CPU driver a large one would take minutes.
 import hashlib
 import http.client
 import json
+import os
 import pathlib
 import shutil
 import signal
@@ -123,6 +124,24 @@ class Loss(unittest.TestCase):
                 self.assertEqual(running.process.wait(120), 3)
                 clients.stop()
                 self.assertIn("head.risk.safetensors: It was changed while it was in use.", running.errors())
+
+    def test_other_weights_behind_an_old_time_are_not_loaded_either(self):
+        with tempfile.TemporaryDirectory() as folder:
+            package = pathlib.Path(folder) / "package"
+            shutil.copytree(MODEL, package)
+            weights = package / "head.risk.safetensors"
+            with Service(BINARY, "--lose-device-after", "20", model=package) as running:
+                self.assertEqual(running.post("/predict", "image/png", PICTURE).code, 200)
+                before = weights.stat()
+                data = bytearray(weights.read_bytes())
+                data[-1] ^= 1
+                with open(weights, "r+b") as file:
+                    file.write(data)
+                os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns))
+                clients = Clients(running)
+                self.assertEqual(running.process.wait(120), 3)
+                clients.stop()
+                self.assertIn("head.risk.safetensors: its SHA-256 is not the one in model.json", running.errors())
 
     @staticmethod
     def watch(running, seen, ending):

@@ -197,7 +197,7 @@ END_TEST
 static void *decode_endlessly(void *argument)
 {
     (void)argument;
-    pool_refuses(pool, bad('L'), 0, STATUS_UNPROCESSABLE, "broke down");
+    pool_refuses(pool, bad('L'), 0, STATUS_UNAVAILABLE, "was killed");
     return NULL;
 }
 

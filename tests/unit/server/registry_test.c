@@ -99,16 +99,16 @@ START_TEST(who_is_short_of_memory_ends_one_slower_reader)
 {
     enter(0, ACTIVITY_READING);
     enter(1, ACTIVITY_READING);
-    ck_assert(!registry_end_slower_reader(registry, seats[1]));
+    ck_assert(!registry_end_slower(registry, seats[1]));
     ck_assert(!is_ended(0, 50)); /* too young */
     usleep(250000);
     registry_progress(registry, seats[1], 1000);
-    ck_assert(!registry_end_slower_reader(registry, seats[0])); /* nobody is slower, and nobody ends itself */
+    ck_assert(!registry_end_slower(registry, seats[0])); /* nobody is slower, and nobody ends itself */
     ck_assert(!is_ended(0, 0) && !is_ended(1, 0));
-    ck_assert(registry_end_slower_reader(registry, seats[1]));
+    ck_assert(registry_end_slower(registry, seats[1]));
     ck_assert(registry_was_ended(registry, seats[0]));
     enter(2, ACTIVITY_WRITING);
-    ck_assert(registry_end_slower_reader(registry, seats[1])); /* one is on its way out: no other goes */
+    ck_assert(registry_end_slower(registry, seats[1])); /* one is on its way out: no other goes */
     ck_assert(!is_ended(2, 0) && !registry_was_ended(registry, seats[2]));
     leave_all();
 }
@@ -123,7 +123,7 @@ START_TEST(a_fast_beginning_is_soon_forgotten)
         usleep(100000);
         registry_progress(registry, seats[1], 10000);
     }
-    ck_assert(registry_end_slower_reader(registry, seats[1]));
+    ck_assert(registry_end_slower(registry, seats[1]));
     ck_assert(registry_was_ended(registry, seats[0]));
     enter(2, ACTIVITY_WORKING);
     leave_all();
