@@ -141,6 +141,13 @@ START_TEST(the_help_of_predict_tells_ranges_endings_and_exit_codes)
 }
 END_TEST
 
+START_TEST(inspect_says_which_endings_it_reads)
+{
+    ck_assert_int_eq(run("inspect a.png"), 1);
+    check_says(errors, "by its ending, .safetensors, .pth or .pt; taken for the first: ");
+}
+END_TEST
+
 START_TEST(a_wrong_choice_names_what_there_is)
 {
     ck_assert_int_eq(run("predict --model %s --heads bones a.png", package), 2);
@@ -375,6 +382,7 @@ int main(int argc, char **argv)
     tcase_add_test(cases, usage_errors_exit_2_and_say_what_to_do);
     tcase_add_test(cases, help_goes_to_standard_output);
     tcase_add_test(cases, the_help_of_predict_tells_ranges_endings_and_exit_codes);
+    tcase_add_test(cases, inspect_says_which_endings_it_reads);
     tcase_add_test(cases, a_wrong_choice_names_what_there_is);
     tcase_add_test(cases, json_names_the_bad_image_and_answers_the_others);
     tcase_add_test(cases, repeats_give_the_same_bytes);
