@@ -198,8 +198,13 @@ enum status infer_read(const struct api_request *request, struct failure *failur
     struct arena *arena = request->arena;
     struct bytes text, tensors;
     enum status status = split_body(request, failure, &text, &tensors);
-    if (!status)
-        status = json_parse_within(arena, text, json_limits, failure, &out->document);
+    if (status)
+        return status;
+    status = json_parse_within(arena, text, json_limits, failure, &out->document);
+    if (status == STATUS_BAD_REQUEST && text.size && memchr(text.data, 0, text.size))
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "The body holds bytes that are no JSON: where tensors are behind the JSON, "
+                           "Inference-Header-Content-Length must be the size of the JSON.");
     if (status)
         return status;
     if (!tensors.size)

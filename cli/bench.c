@@ -47,7 +47,10 @@ static void print_help(void)
            "                  [--rung NAME] [--precision auto|fp16|fp32] [--runs N] [--format table|json]\n\n"
            "  --arch NAME   random weights made on the spot: %s\n"
            "  --batch N,... batch sizes, 1 to %d each (default 1)\n"
-           "  --runs N      timed runs a batch size, after warming up (default %d)\n",
+           "  --runs N      timed runs a batch size, after warming up (default %d)\n\n"
+           "An operation's \"of GEMM\" is beside one square product by the same kernels, of side 8192, on a "
+           "CPU 1024;\n"
+           "what its own shape suits better is over 100 %%.\n",
            bench_architecture_names(), BATCH_MAX, RUNS_DEFAULT);
 }
 

@@ -232,7 +232,14 @@ static enum status inspect(const char *path, bool seal, struct failure *failure)
     const char *dot = strrchr(path, '.');
     if (dot && (!strcmp(dot, ".pth") || !strcmp(dot, ".pt")))
         return inspect_checkpoint(path, failure);
-    return inspect_safetensors(path, failure);
+    enum status read = inspect_safetensors(path, failure);
+    if (read == STATUS_INVALID_FILE && (!dot || strcmp(dot, ".safetensors"))) {
+        struct failure first = *failure;
+        return failure_set(failure, read,
+                           "A file is read by its ending, .safetensors, .pth or .pt; taken for the first: %s",
+                           first.sentence);
+    }
+    return read;
 }
 
 int command_inspect(int argc, char **argv)

@@ -13,8 +13,9 @@ static const char usage[] =
     "SIGHUP loads the packages again and replaces the old ones without losing a request; change a package "
     "by\n"
     "moving a new folder into its place, never file by file.\n\n"
+    "Standard output says where it listens and when it is ready; standard error has the log.\n\n"
     "Exit codes: 0 stopped by SIGTERM or SIGINT, 1 could not start, 2 usage, 3 the device or the\n"
-    "decoders were lost and could not be made ready again.\n\n";
+    "decoders were lost and could not be made ready again, 128 + N ended at once by a second signal N.\n\n";
 
 int command_serve(int argc, char **argv)
 {

@@ -182,6 +182,7 @@ static bool prepare(const struct engine *engine, struct bytes encoded, const str
     prediction->timing.decode_ms = clock_elapsed_ms(start_ns);
     if (status)
         return false;
+    prediction->image.warnings |= image_crop_warning(loan.image.width, loan.image.height);
     start_ns = clock_now_ns();
     status = image_prepare(&loan.image, engine->side, &prediction->failure, &square, &prediction->region);
     if (!status && options->keep_side)

@@ -104,10 +104,17 @@ static void leave_loading(enum status status, const struct failure *failure)
 static void drain(struct api *api, struct http *http, const struct settings *settings, uint32_t grace_ms,
                   enum status status, const struct failure *failure)
 {
+    log_message(LOG_INFO,
+                "stopping: %s; new work is taken for %u ms, then %u ms are left for what is in flight",
+                status             ? "the device or the decoders were lost"
+                : signals_polite() ? "SIGTERM"
+                                   : "SIGINT",
+                grace_ms, settings->drain_timeout_ms);
     api_leave(api);
     http_drain(http);
     sleep_ms(grace_ms);
     api_drain(api);
+    log_message(LOG_INFO, "no new work is taken; %zu requests are in flight", http_in_flight(http));
     uint64_t start_ns = clock_now_ns();
     wait_for_end(http, start_ns, settings->drain_timeout_ms);
     sleep_ms(DRAIN_LINGER_MS); /* for clients that are just connecting to be told */
@@ -115,6 +122,7 @@ static void drain(struct api *api, struct http *http, const struct settings *set
     if (!http_in_flight(http))
         return;
     log_message(LOG_WARNING, "%zu requests were cut off", http_in_flight(http));
+    log_message(LOG_INFO, "stopped");
     leave(status, failure); /* what they wait for may never come */
 }
 
@@ -130,6 +138,7 @@ static enum status serve(const struct settings *settings, struct models *models,
     fflush(stdout);
     enum status status = watch(settings, api, models, signals, failure);
     drain(api, http, settings, signals_polite() ? settings->grace_ms : 0, status, failure);
+    log_message(LOG_INFO, "stopped");
     return status;
 }
 

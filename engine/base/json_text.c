@@ -111,5 +111,8 @@ enum status json_text_check(struct bytes text, struct json_limits limits, struct
         if (status)
             return status;
     }
+    if (depth > 0)
+        return failure_set(failure, STATUS_BAD_REQUEST, "The JSON ends too early, after %zu bytes.",
+                           text.size);
     return STATUS_OK;
 }

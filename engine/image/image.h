@@ -25,7 +25,8 @@ enum image_warning {
     IMAGE_WARNING_OUTLIERS = 1 << 5,  /* RESCALED, and a few extreme samples took most of the range */
     IMAGE_WARNING_INVERTED = 1 << 6,  /* bone looks dark and air bright; it was read as stored */
     IMAGE_WARNING_MORE = 1 << 7,      /* the file goes on after its image, and not with padding */
-    IMAGE_WARNING_END = 1 << 8
+    IMAGE_WARNING_CROPPED = 1 << 8,   /* the network's square leaves out over a third of it */
+    IMAGE_WARNING_END = 1 << 9
 };
 
 /* RGB interleaved, 3 bytes a pixel, rows from the top; pixels is owned. */
@@ -108,6 +109,8 @@ WARN_UNUSED enum status image_resize(const struct image *image, const struct res
 WARN_UNUSED enum status image_prepare(const struct image *image, uint32_t side, struct failure *failure,
                                       struct square *out, struct region *region);
 void square_finish(struct square *square);
+/* IMAGE_WARNING_CROPPED for an image of which image_prepare leaves out more than a third, else 0. */
+uint32_t image_crop_warning(uint32_t width, uint32_t height);
 
 /* The network's input: out[3][side][side] = ((p - min) / (max - min) - mean) / deviation with the channel's
  * range and ImageNet's mean and standard deviation. */

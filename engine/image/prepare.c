@@ -64,6 +64,12 @@ enum status image_prepare(const struct image *image, uint32_t side, struct failu
     return STATUS_OK;
 }
 
+uint32_t image_crop_warning(uint32_t width, uint32_t height)
+{
+    uint64_t shorter = width < height ? width : height, longer = width < height ? height : width;
+    return 2 * longer > 3 * shorter ? IMAGE_WARNING_CROPPED : 0;
+}
+
 void square_finish(struct square *square)
 {
     free(square->pixels);

@@ -135,9 +135,25 @@ class Lifetime(unittest.TestCase):
             self.assertEqual(running.process.wait(20), 0)
             self.assertGreater(time.monotonic() - started, 1.5)
 
+    def messages(self, running):
+        lines = [json.loads(line) for line in running.errors().splitlines() if line.startswith("{")]
+        return [line["message"] for line in lines if "message" in line]
+
     def test_a_person_is_not_kept_waiting(self):
         with Service(BINARY, "--grace-ms", "20000") as running:
             self.assertEqual(running.stop(signal.SIGINT, 10), 0)
+            self.assertIn("stopping: SIGINT; new work is taken for 0 ms", "".join(self.messages(running)))
+
+    def test_the_log_tells_each_step_of_stopping(self):
+        with Service(BINARY, "--rung", "slow", "--grace-ms", "200", "--drain-timeout-ms", "7000") as running:
+            request = in_background(lambda: running.post("/predict", "image/png", PICTURE))
+            time.sleep(0.3)
+            self.assertEqual(running.stop(), 0)
+            self.assertEqual(request.join().code, 200)
+            first, second, last = self.messages(running)[-3:]
+        self.assertEqual(first, "stopping: SIGTERM; new work is taken for 200 ms, then 7000 ms are left for what is in flight")
+        self.assertRegex(second, "^no new work is taken; [01] requests are in flight$")
+        self.assertEqual(last, "stopped")
 
     def test_a_request_that_takes_too_long_is_cut_off(self):
         with Service(BINARY, "--rung", "slow", "--drain-timeout-ms", "100") as running:
@@ -145,7 +161,7 @@ class Lifetime(unittest.TestCase):
             time.sleep(0.3)
             self.assertEqual(running.stop(), 0)
             self.assertEqual(request.join(), b"")
-            self.assertIn("1 requests were cut off", running.errors())
+            self.assertEqual(self.messages(running)[-2:], ["1 requests were cut off", "stopped"])
 
     def test_a_second_signal_ends_at_once(self):
         with Service(BINARY, "--rung", "slow") as running:

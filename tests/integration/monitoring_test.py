@@ -54,6 +54,11 @@ class Monitoring(unittest.TestCase):
                 self.assertLessEqual(set(labels.split(", ")), known, text)
         return asked
 
+    def test_the_description_names_every_metric(self):
+        operation = service.DESCRIPTION.operation("GET", "/metrics")
+        described = set(re.findall(r"cxr_[a-z_]+", operation["responses"]["200"]["description"]))
+        self.assertEqual(described, {re.sub("_(bucket|sum|count)$", "", name) for name in self.found})
+
     def test_the_dashboard_shows_every_metric(self):
         expressions = texts(self.dashboard, "expr")
         self.assertEqual(len(expressions), sum(len(panel["targets"]) for panel in self.dashboard["panels"]))

@@ -106,6 +106,16 @@ class Numbers(Predict):
             self.assertEqual({finding["head"] for finding in answer["predictions"][0]["findings"]}, {head})
 
 
+    def test_an_image_of_which_much_is_not_seen_is_told(self):
+        for width, height, told in ((300, 200, False), (200, 300, False), (900, 90, True), (90, 900, True)):
+            picture = png(width, height)
+            for target, name in (("/predict?attention=none", "predictions"), ("/embed", "embeddings")):
+                image = self.service.post(target, "image/png", picture).json[name][0]["image"]
+                self.assertEqual(any("the square in its middle" in one for one in image["warnings"]), told, (width, height))
+                side = min(width, height)
+                self.assertAlmostEqual(image["region"]["width"] * image["region"]["height"], side * side, delta=side * side / 50)
+
+
 class Attention(Predict):
     def test_grids_sum_to_one_over_the_region(self):
         grid = self.service.get("/models").json["models"][0]["attention_grid"]

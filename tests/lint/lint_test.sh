@@ -144,5 +144,20 @@ echo 'read_text(reader, object, "model.json", "colour");' >>"$tree/engine/packag
 refuses package_doc.sh '`colour` is missing'
 rm -r "$tree/engine/package" "$tree/docs"
 
+fresh
+mkdir -p "$tree/docs"
+echo '    NUMBER("threads", threads, "256", 1, 1024, "connections"),' >"$tree/server/settings.c"
+# shellcheck disable=SC2016 # backquotes of the page
+echo 'There is `--threads N`.' >"$tree/docs/operating.md"
+# shellcheck disable=SC2016
+echo 'description: Bounded by `--threads`.' >"$tree/openapi.yaml"
+passes option_doc.sh "a page that names all"
+echo 'summary: With --thread.' >>"$tree/openapi.yaml"
+refuses option_doc.sh 'there is no --thread.'
+sed -i 2d "$tree/openapi.yaml"
+echo '    {"config", SETTING_TEXT, 0},' >>"$tree/server/settings.c"
+refuses option_doc.sh '--config is missing'
+rm -r "$tree/docs" "$tree/openapi.yaml"
+
 echo "$cases cases, $failures failed"
 [ "$failures" -eq 0 ]

@@ -113,7 +113,7 @@ START_TEST(binary_sizes_must_agree)
 {
     struct buffer tensor = elements(2);
     struct bytes all = {tensor.data, tensor.size}, cut = {tensor.data, tensor.size - 1};
-    char right[512], short_by_one[512], one_more[512];
+    char right[512], short_by_one[512], one_more[512], whole[32];
     snprintf(right, sizeof right, BINARY_INPUT "}", tensor.size);
     snprintf(short_by_one, sizeof short_by_one, BINARY_INPUT "}", tensor.size - 1);
     snprintf(one_more, sizeof one_more, BINARY_INPUT "}", tensor.size + 1);
@@ -121,6 +121,8 @@ START_TEST(binary_sizes_must_agree)
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
         binary_refused(right, all, lengths[i], "Inference-Header-Content-Length must be");
     binary_refused(right, all, "1x", "bytes, not '1x'.");
+    snprintf(whole, sizeof whole, "%zu", strlen(right) + all.size);
+    binary_refused(right, all, whole, "Inference-Header-Content-Length must be the size of the JSON.");
     binary_refused(right, all, "5", "JSON");
     binary_refused(right, cut, NULL, "exactly the bytes behind");
     binary_refused(short_by_one, all, NULL, "exactly the bytes behind");

@@ -3,6 +3,7 @@
 
 #include <check.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -190,6 +191,20 @@ START_TEST(malformed_text_is_refused)
 }
 END_TEST
 
+START_TEST(text_that_is_cut_off_is_told_by_its_length)
+{
+    static const char *const texts[] = {"{", "[1,", "{\"a\":[1,2]", "{\"a\":{\"b\":\"}\"}"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct json *value = NULL;
+        struct failure failure = {0};
+        char expected[64];
+        snprintf(expected, sizeof expected, "The JSON ends too early, after %zu bytes.", strlen(texts[i]));
+        ck_assert_int_eq(parse(texts[i], strlen(texts[i]), 16, &failure, &value), STATUS_BAD_REQUEST);
+        ck_assert_str_eq(failure.sentence, expected);
+    }
+}
+END_TEST
+
 START_TEST(numbers_are_read_as_json_writes_them)
 {
     static const struct {
@@ -295,6 +310,7 @@ int main(void)
     if (memory_is_native())
         tcase_add_test(cases, a_text_without_memory_for_it_fails);
     tcase_add_test(cases, malformed_text_is_refused);
+    tcase_add_test(cases, text_that_is_cut_off_is_told_by_its_length);
     tcase_add_test(cases, numbers_are_read_as_json_writes_them);
     tcase_add_test(cases, every_cut_of_a_document_is_refused);
     tcase_add_test(cases, trailing_white_space_is_no_garbage);

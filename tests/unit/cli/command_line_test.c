@@ -133,6 +133,23 @@ START_TEST(help_goes_to_standard_output)
 }
 END_TEST
 
+START_TEST(the_help_of_predict_tells_ranges_endings_and_exit_codes)
+{
+    ck_assert_int_eq(run("predict --help"), 0);
+    check_says(output, "images a batch: 1 to 64, 8 by default, 4 on a CPU\n");
+    check_says(output, "json and jsonl both write .json");
+    check_says(output, "Exit codes: 0 ");
+    check_says(output, "end in .png, .jpg, ");
+}
+END_TEST
+
+START_TEST(inspect_says_which_endings_it_reads)
+{
+    ck_assert_int_eq(run("inspect a.png"), 1);
+    check_says(errors, "by its ending, .safetensors, .pth or .pt; taken for the first: ");
+}
+END_TEST
+
 START_TEST(a_wrong_choice_names_what_there_is)
 {
     ck_assert_int_eq(run("predict --model %s --heads bones a.png", package), 2);
@@ -366,6 +383,8 @@ int main(int argc, char **argv)
     tcase_add_unchecked_fixture(cases, make_folder, remove_folder);
     tcase_add_test(cases, usage_errors_exit_2_and_say_what_to_do);
     tcase_add_test(cases, help_goes_to_standard_output);
+    tcase_add_test(cases, the_help_of_predict_tells_ranges_endings_and_exit_codes);
+    tcase_add_test(cases, inspect_says_which_endings_it_reads);
     tcase_add_test(cases, a_wrong_choice_names_what_there_is);
     tcase_add_test(cases, json_names_the_bad_image_and_answers_the_others);
     tcase_add_test(cases, repeats_give_the_same_bytes);

@@ -75,6 +75,18 @@ START_TEST(contrast_outside_the_crop_does_not_count)
 }
 END_TEST
 
+START_TEST(what_leaves_out_over_a_third_is_told)
+{
+    static const uint32_t whole[][2] = {{512, 512}, {512, 620}, {300, 200}, {2000, 3000}, {16, 24}};
+    static const uint32_t cut[][2] = {{301, 200}, {2000, 3001}, {3000, 200}, {16, 32768}, {32768, 16}};
+    for (size_t i = 0; i < 5; i++) {
+        ck_assert_uint_eq(image_crop_warning(whole[i][0], whole[i][1]), 0);
+        ck_assert_uint_eq(image_crop_warning(cut[i][0], cut[i][1]), IMAGE_WARNING_CROPPED);
+    }
+    ck_assert_ptr_nonnull(strstr(image_warning_sentence(IMAGE_WARNING_CROPPED), "the square in its middle"));
+}
+END_TEST
+
 START_TEST(normalised_square_follows_the_equation)
 {
     uint8_t pixels[4][3] = {{10, 0, 100}, {60, 128, 101}, {110, 255, 100}, {35, 64, 101}};
@@ -93,9 +105,9 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = {square_equals_pillow_to_the_bit, constant_image_has_no_contrast,
-                            constant_channel_has_no_contrast, contrast_outside_the_crop_does_not_count,
-                            normalised_square_follows_the_equation};
-    size_t loops[] = {SQUARE_COUNT, 1, 1, 1, 1};
-    return run_cases("image/prepare", tests, loops, 5);
+    const TTest *tests[] = {square_equals_pillow_to_the_bit,      constant_image_has_no_contrast,
+                            constant_channel_has_no_contrast,     contrast_outside_the_crop_does_not_count,
+                            what_leaves_out_over_a_third_is_told, normalised_square_follows_the_equation};
+    size_t loops[] = {SQUARE_COUNT, 1, 1, 1, 1, 1};
+    return run_cases("image/prepare", tests, loops, 6);
 }

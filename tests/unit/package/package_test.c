@@ -67,7 +67,7 @@ END_TEST
 START_TEST(refuses_a_malformed_card)
 {
     sample_write("model.json", (struct bytes){(const uint8_t *)"{\"format\":", 10});
-    sample_check_refused(STATUS_INVALID_FILE, "model.json: The JSON is malformed at byte");
+    sample_check_refused(STATUS_INVALID_FILE, "model.json: The JSON ends too early, after 10 bytes.");
 }
 END_TEST
 
