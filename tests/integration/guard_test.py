@@ -96,6 +96,15 @@ class Guards(unittest.TestCase):
         whole = b"GET /version HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(smuggled)
         self.assertEqual(codes(self.service.raw(whole + smuggled)), [200])  # a body, read as one
 
+    def test_what_is_no_post_has_a_small_body_or_none(self):
+        for method in (b"GET", b"HEAD"):
+            head = method + b" /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+            self.assertEqual(codes(self.service.raw(head + b"Content-Length: 65536\r\n\r\n" + bytes(65536)))[0] // 100, 2)
+            self.assertEqual(codes(self.service.raw(head + b"Content-Length: 65537\r\n\r\n")), [413])
+            chunks = b"Transfer-Encoding: chunked\r\n\r\n" + b"10000\r\n" + bytes(65536) + b"\r\n"
+            self.assertEqual(codes(self.service.raw(head + chunks + b"0\r\n\r\n"))[0] // 100, 2)
+            self.assertEqual(codes(self.service.raw(head + chunks + b"1\r\n")), [413])
+
     def test_blank_lines_and_odd_first_lines_are_no_request(self):
         inner = b"GET /models HTTP/1.1\r\nHost: a\r\n\r\n"
         for blank in (b"\n\n", b"\r\n\r\n", b"\r\n", b"\n", b" ", b"\t", b"\x00"):

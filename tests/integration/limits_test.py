@@ -16,7 +16,7 @@ import tempfile
 import time
 import unittest
 
-from service import Service, codes, png, receive_all, samples
+from service import Service, codes, png, receive_all, samples, wait_until
 
 BINARY = sys.argv.pop(1)
 PICTURE = png(100, 80)
@@ -29,6 +29,13 @@ def ask(address, port, data, family=socket.AF_INET):
         connection.connect((address, port))
         connection.sendall(data)
         return codes(receive_all(connection))
+
+
+def is_ready(port):
+    try:
+        return ask("127.0.0.1", port, b"GET /readyz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n") == [200]
+    except OSError:
+        return False
 
 
 class Started:
@@ -127,6 +134,39 @@ class Limits(unittest.TestCase):
             running.process.send_signal(signal.SIGTERM)
             time.sleep(0.02)
             self.assertEqual(running.stop(signal.SIGTERM), 0)
+
+
+class Streams(unittest.TestCase):
+    def test_closed_ones_are_nobody_elses(self):
+        """What is printed would else reach whatever got their numbers."""
+        with socket.socket() as chosen:
+            chosen.bind(("127.0.0.1", 0))
+            port = chosen.getsockname()[1]
+        for closed in ((1,), (2,), (1, 2), (0, 1, 2)):
+            process = subprocess.Popen([BINARY, "--model", "demo", "--grace-ms", "0", "--listen", f"127.0.0.1:{port}"],
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                       preexec_fn=lambda closed=closed: [os.close(stream) for stream in closed])
+            try:
+                wait_until(lambda: is_ready(port))
+                for _ in range(3):
+                    self.assertEqual(ask("127.0.0.1", port, POST + PICTURE), [200], closed)
+                process.send_signal(signal.SIGTERM)
+                self.assertEqual(process.wait(20), 0, closed)
+            finally:
+                process.kill()
+                process.wait()
+
+    def test_a_log_that_reaches_its_limit_stops_nobody(self):
+        with tempfile.TemporaryFile() as log, Started(limits={resource.RLIMIT_FSIZE: 8192}, stderr=log) as running:
+            for _ in range(100):
+                self.assertEqual(ask("127.0.0.1", running.port, POST + PICTURE), [200])
+            with socket.create_connection(("127.0.0.1", running.port)) as connection:
+                connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                found = samples(receive_all(connection).split(b"\r\n\r\n", 1)[1].decode())
+            self.assertEqual(os.fstat(log.fileno()).st_size, 8192)
+            self.assertGreater(found["cxr_log_dropped_total", ""], 50)
+            running.process.send_signal(signal.SIGTERM)
+            self.assertEqual(running.process.wait(20), 0)
 
 
 class Log(unittest.TestCase):

@@ -1,3 +1,4 @@
+#include "api/cors.h"
 #include "tests/unit/api/request.h"
 #include "tests/unit/suite.h"
 
@@ -122,6 +123,15 @@ START_TEST(what_is_no_origin_is_refused)
         ck_assert_msg(api_allow_origins(service.api, wrong[i], &failure) == STATUS_BAD_REQUEST, "%s",
                       wrong[i]);
     }
+    struct failure failure = {0};
+    char longest[CORS_ORIGIN_BYTES_MAX + 2] = "https://";
+    memset(longest + 8, 'a', CORS_ORIGIN_BYTES_MAX - 8);
+    allow(longest);
+    ask("GET", "/models", longest);
+    expect("Access-Control-Allow-Origin", longest);
+    call_end(&call);
+    longest[CORS_ORIGIN_BYTES_MAX] = 'a';
+    ck_assert_int_eq(api_allow_origins(service.api, longest, &failure), STATUS_BAD_REQUEST);
 }
 END_TEST
 

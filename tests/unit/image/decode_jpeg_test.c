@@ -157,6 +157,29 @@ START_TEST(frame_without_scan_is_refused)
 }
 END_TEST
 
+/* A file whose writer closed it after any number of its scans: the picture would be a coarse one. */
+START_TEST(missing_last_scans_are_refused)
+{
+    static const char *const names[] = {"grey_progressive.jpg", "colour_420_progressive.jpg",
+                                        "colour_444_progressive.jpg"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct bytes jpeg = sample_read(names[i]);
+        size_t scans = 0;
+        for (size_t at = segment_find(jpeg, SOS) + 1; at + 1 < jpeg.size; at++) {
+            if (jpeg.data[at] != 0xFF || jpeg.data[at + 1] != SOS)
+                continue;
+            struct buffer cut =
+                spliced(jpeg, at, jpeg.size - at, (struct bytes){(const uint8_t *)"\xFF\xD9", 2}, 1);
+            decode_refused((struct bytes){cut.data, cut.size}, STATUS_UNPROCESSABLE, "scan");
+            buffer_finish(&cut);
+            scans++;
+        }
+        ck_assert_uint_gt(scans, 3);
+        sample_free(jpeg);
+    }
+}
+END_TEST
+
 START_TEST(fill_bytes_are_allowed)
 {
     struct bytes jpeg = sample_read("grey_baseline.jpg");
@@ -191,9 +214,10 @@ int main(void)
                             header_is_known_of_refused_images,
                             damage_inside_a_scan_is_refused,
                             missing_colour_is_refused,
+                            missing_last_scans_are_refused,
                             frame_without_scan_is_refused,
                             fill_bytes_are_allowed,
                             what_follows_the_image_is_told_unless_it_is_padding};
-    size_t loops[] = {1, 1, 1, 1, 1, 4, 1, 1, 1, 3};
-    return run_cases("image/decode_jpeg", tests, loops, 10);
+    size_t loops[] = {1, 1, 1, 1, 1, 4, 1, 1, 1, 1, 3};
+    return run_cases("image/decode_jpeg", tests, loops, 11);
 }

@@ -114,6 +114,20 @@ START_TEST(who_is_short_of_memory_ends_one_slower_reader)
 }
 END_TEST
 
+START_TEST(who_takes_an_answer_slowly_goes_too_where_memory_is_short)
+{
+    enter(0, ACTIVITY_WRITING);
+    enter(1, ACTIVITY_READING);
+    usleep(300000);
+    registry_progress(registry, seats[0], 10);
+    registry_progress(registry, seats[1], 1000);
+    ck_assert(registry_end_slower(registry, seats[1]));
+    ck_assert(is_ended(0, 0) && !registry_was_ended(registry, seats[1]));
+    enter(2, ACTIVITY_WORKING);
+    leave_all();
+}
+END_TEST
+
 START_TEST(a_fast_beginning_is_soon_forgotten)
 {
     enter(0, ACTIVITY_READING);
@@ -177,6 +191,7 @@ int main(void)
     TCase *cases = tcase_create("registry");
     tcase_set_timeout(cases, 20);
     tcase_add_checked_fixture(cases, begin, end);
+    tcase_add_test(cases, who_takes_an_answer_slowly_goes_too_where_memory_is_short);
     tcase_add_test(cases, a_reader_leaves_by_itself_and_is_ended_where_its_answer_takes_long);
     tcase_add_test(cases, who_goes_on_sending_goes_after_the_idle_and_before_the_slow);
     tcase_add_test(cases, idle_connections_go_first_and_the_oldest_of_them);
