@@ -40,8 +40,18 @@ typedef enum status image_decoder(struct bytes encoded, uint8_t *room, struct fa
                                   struct image_info *info, uint8_t **pixels);
 WARN_UNUSED image_decoder image_decode_png;
 WARN_UNUSED image_decoder image_decode_jpeg;
-/* NULL: the format is not read. */
-image_decoder *image_format_decoder(enum image_format format);
+
+/* How a format is read. */
+struct image_reader {
+    image_decoder *decode;                  /* NULL: the format is not read */
+    uint64_t (*peek)(struct bytes encoded); /* width << 32 | height as the header says; 0: it does not */
+    /* The work that decoding will be, of as many pixels; NULL: as many. */
+    uint64_t (*work)(struct bytes encoded, uint64_t pixels);
+};
+const struct image_reader *image_format_reader(enum image_format format);
+uint64_t image_peek_png(struct bytes encoded);
+uint64_t image_peek_jpeg(struct bytes encoded);
+uint64_t image_work_jpeg(struct bytes encoded, uint64_t pixels);
 
 /* Whether a file is of the format by its content, where fixed bytes cannot tell. */
 bool is_bmp(struct bytes encoded);

@@ -73,7 +73,7 @@ enum status image_decode_into(struct bytes encoded, uint8_t *room, struct failur
         return failure_set(failure, STATUS_UNPROCESSABLE, "The image is empty: it has 0 bytes.");
     if (encoded.size > INT32_MAX)
         return failure_set(failure, STATUS_TOO_LARGE, "The image file is over 2 GiB.");
-    image_decoder *decode = image_format_decoder(info->format);
+    image_decoder *decode = image_format_reader(info->format)->decode;
     if (!decode)
         return image_format_refuse(info->format, failure);
     uint8_t *pixels = NULL;

@@ -63,7 +63,8 @@ const char *image_warning_sentence(enum image_warning bit);
  * does not say. */
 void image_peek(struct bytes encoded, uint32_t *width, uint32_t *height);
 /* The work that decoding a file will be, in pixels: as many as its header says, a quarter of those for each
- * scan of a JPEG with more than four, and IMAGE_PIXELS_MAX for a JPEG whose size is not found. */
+ * scan of a JPEG with more than four, and IMAGE_PIXELS_MAX where a format that is read does not say its size.
+ */
 uint64_t image_work(struct bytes encoded);
 /* True when that is more than any film is: it takes a second or more, and 0.3 GB. */
 bool image_is_large(struct bytes encoded);
