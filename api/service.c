@@ -319,7 +319,9 @@ static bool is_inference(const char *path)
 void respond_failure(const struct api_request *request, const struct failure *failure,
                      struct api_response *response)
 {
-    struct json *problem = problem_json(failure, request->id);
+    struct failure told = *failure;
+    problem_hide(&told, request->id);
+    struct json *problem = problem_json(&told, request->id);
     /* A path may be percent-encoded, and be of no route. */
     bool inference = is_inference(request->path) || (response->route && is_inference(response->route));
     if (inference) {

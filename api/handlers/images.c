@@ -1,5 +1,6 @@
 #include "api/handlers/images.h"
 
+#include "api/problem.h"
 #include "api/result.h"
 #include "engine/base/clock.h"
 
@@ -76,6 +77,7 @@ enum status images_results(struct image_work *work, struct failure *failure, str
     struct json *results = json_add(root, work->results, json_array());
     for (size_t i = 0; i < work->input->count && !status; i++) {
         struct json *result = NULL;
+        problem_hide(&work->predictions[i].failure, request->id);
         status = work->result(work->context, work->input->ids[i], &work->predictions[i], failure, &result);
         if (!status)
             status = arena_charge(request->arena, json_print_size(result), failure); /* as it is now */

@@ -276,6 +276,7 @@ END_TEST
 
 START_TEST(every_form_tells_warnings_and_failures)
 {
+    static const char short_file[] = "/sys/devices/system/cpu/online"; /* has fewer bytes than it says */
     static const char warning[] = "asks to be rotated or mirrored";
     ck_assert_int_eq(run("predict --model %s %s more/text.png", package, rotated), 1);
     check_says(output, warning);
@@ -291,6 +292,9 @@ START_TEST(every_form_tells_warnings_and_failures)
                          1);
         check_says(output, warning);
         check_says(output, "\"detail\":\"The file is plain text");
+        ck_assert_int_eq(run("predict --model %s --format %s %s", package, forms[i], short_file), 1);
+        check_says(output, "\"detail\":\"It was cut short while it was read.\"");
+        check_says(errors, "cxrd predict: /sys/devices/system/cpu/online: It was cut short");
     }
 }
 END_TEST
