@@ -56,8 +56,10 @@ struct square {
     uint8_t minimum[3], maximum[3];
 };
 
-/* One sentence for one bit of enum image_warning; static storage. */
-const char *image_warning_sentence(enum image_warning bit);
+/* Takes the lowest bit out of *left and gives its sentence, in static storage; NULL when there is none. */
+const char *image_warning_next(uint32_t *left);
+/* The sentences of all bits, one after the other; the caller frees it. */
+char *image_warnings_join(uint32_t warnings);
 
 /* What a file's header says of its size, to judge the work it will be; no check of anything. Zeros when it
  * does not say. */

@@ -1,10 +1,13 @@
 /* What openapi.yaml repeats of tables in the sources: both name the same, and no more. */
+#include "api/api.h"
 #include "api/openapi/openapi.h"
 #include "engine/base/json.h"
 #include "engine/image/image.h"
 #include "tests/unit/suite.h"
 
 #include <check.h>
+#include <regex.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct json *contract;
@@ -72,11 +75,42 @@ START_TEST(sentences_name_all_formats_that_are_read)
 }
 END_TEST
 
+START_TEST(every_warning_is_described)
+{
+    const struct json *warnings = property("Image", "warnings");
+    double most = 0, described = 1;
+    ck_assert(json_number(json_member(warnings, "maxItems"), &most));
+    ck_assert_int_eq(1 << (int)most, IMAGE_WARNING_END);
+    for (const char *at = json_text(json_member(warnings, "description")); (at = strchr(at, ';')); at++)
+        described++;
+    ck_assert_double_eq(described, most);
+}
+END_TEST
+
+/* The names of the parameters that hold them are numbers below the most images there can be. */
+START_TEST(warnings_are_of_as_many_images_as_there_can_be)
+{
+    const struct json *schemas = json_member(json_member(contract, "components"), "schemas");
+    const struct json *response = json_member(json_member(schemas, "InferResponse"), "properties");
+    const struct json *patterns = json_member(json_member(response, "parameters"), "patternProperties");
+    regex_t pattern;
+    ck_assert_int_eq(regcomp(&pattern, json_name(json_first(patterns)), REG_EXTENDED | REG_NOSUB), 0);
+    for (int i = 0; i <= 2 * API_IMAGES_MAX; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "warnings_%d", i);
+        ck_assert_msg(!regexec(&pattern, name, 0, NULL, 0) == (i < API_IMAGES_MAX), "%s", name);
+    }
+    regfree(&pattern);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("contract");
     tcase_add_checked_fixture(cases, read_contract, free_contract);
     tcase_add_test(cases, every_format_is_listed_and_no_other);
     tcase_add_test(cases, sentences_name_all_formats_that_are_read);
+    tcase_add_test(cases, every_warning_is_described);
+    tcase_add_test(cases, warnings_are_of_as_many_images_as_there_can_be);
     return suite_run("api/contract", cases);
 }
