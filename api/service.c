@@ -4,17 +4,16 @@
 #include "api/cors.h"
 #include "api/problem.h"
 #include "api/text.h"
+#include "engine/base/parallel.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Half the cores: the others stay with those who decode and predict. */
 static size_t drawings_at_once(void)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return cores > 1 ? (size_t)cores / 2 : 1;
+    return core_count() > 1 ? core_count() / 2 : 1;
 }
 
 struct api *api_create(void)
@@ -192,12 +191,17 @@ enum status service_busy(struct failure *failure)
                        "request to another one.");
 }
 
+static enum status still_loading(struct failure *failure)
+{
+    return failure_set(failure, STATUS_UNAVAILABLE,
+                       "The model is still being loaded; try again in a few seconds.");
+}
+
 enum status service_ready(struct api *api, struct failure *failure)
 {
     switch (atomic_load(&api->state)) {
     case SERVICE_STARTING:
-        return failure_set(failure, STATUS_UNAVAILABLE,
-                           "The model is still being loaded; try again in a few seconds.");
+        return still_loading(failure);
     case SERVICE_DRAINING:
         return failure_set(failure, STATUS_UNAVAILABLE,
                            "The service is shutting down; send the request to another one.");
@@ -221,8 +225,7 @@ enum status service_engine(struct api *api, struct arena *arena, const char *nam
 {
     struct engine_set set = service_engines(api);
     if (!set.count)
-        return failure_set(failure, STATUS_UNAVAILABLE,
-                           "The model is still being loaded; try again in a few seconds.");
+        return still_loading(failure);
     const char **names = arena_allocate(arena, set.count, sizeof *names);
     for (size_t i = 0; i < set.count; i++) {
         names[i] = engine_card(set.engines[i])->name;

@@ -74,8 +74,8 @@ bool image_looks_inverted(const struct image *image);
  */
 void image_note_rest(struct bytes rest, struct image_info *info);
 
-/* Refuses sides and areas out of bounds: TOO_LARGE or UNPROCESSABLE. */
-WARN_UNUSED enum status image_size_check(uint32_t width, uint32_t height, struct failure *failure);
+/* "There is no memory to decode the image.": OUT_OF_MEMORY. */
+WARN_UNUSED enum status image_no_memory(struct failure *failure);
 
 /* True when a TIFF structure, as EXIF stores it, gives an orientation other than upright. Damage is false. */
 bool exif_is_rotated(struct bytes tiff);

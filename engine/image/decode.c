@@ -77,6 +77,11 @@ enum status image_size_check(uint32_t width, uint32_t height, struct failure *fa
     return STATUS_OK;
 }
 
+enum status image_no_memory(struct failure *failure)
+{
+    return failure_set(failure, STATUS_OUT_OF_MEMORY, "There is no memory to decode the image.");
+}
+
 enum status image_decode(struct bytes encoded, struct failure *failure, struct image *out,
                          struct image_info *info)
 {

@@ -2,12 +2,12 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
+#include "engine/base/parallel.h"
 #include "engine/sandbox/area.h"
 #include "engine/sandbox/link.h"
 
 #include <assert.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -33,21 +33,14 @@ struct image_pool {
     struct link link;
 };
 
-static uint32_t core_count(void)
-{
-    cpu_set_t cores;
-    if (sched_getaffinity(0, sizeof cores, &cores))
-        return 1;
-    int count = CPU_COUNT(&cores);
-    return count < IMAGE_POOL_CHILDREN_MAX ? (uint32_t)count : IMAGE_POOL_CHILDREN_MAX;
-}
-
 static struct image_pool *pool_allocate(const struct image_pool_options *options)
 {
     struct image_pool *pool = memory_allocate(1, sizeof *pool);
     struct image_pool_options *own = &pool->plan.options;
     *own = *options;
-    own->children = own->children ? own->children : core_count();
+    if (!own->children)
+        own->children =
+            core_count() < IMAGE_POOL_CHILDREN_MAX ? (uint32_t)core_count() : IMAGE_POOL_CHILDREN_MAX;
     own->timeout_ms = own->timeout_ms ? own->timeout_ms : IMAGE_POOL_TIMEOUT_MS;
     own->cpu_s = own->cpu_s ? own->cpu_s : IMAGE_POOL_CPU_S;
     own->decode = own->decode ? own->decode : image_decode_into;
@@ -185,12 +178,6 @@ static enum status child_renew(struct image_pool *pool, size_t slot, enum answer
     return status;
 }
 
-static bool is_image(const struct image_info *info)
-{
-    return info->width >= IMAGE_SIDE_MIN && info->height >= IMAGE_SIDE_MIN && info->width <= IMAGE_SIDE_MAX &&
-           info->height <= IMAGE_SIDE_MAX && (uint64_t)info->width * info->height <= IMAGE_PIXELS_MAX;
-}
-
 /* Has the slot's child decode its input. A child that died of something else before is replaced first, and so
  * is one that dies while it starts: neither has to do with the image. */
 static enum status child_decode(struct image_pool *pool, size_t slot, size_t size, uint64_t until_ns,
@@ -211,7 +198,8 @@ static enum status child_decode(struct image_pool *pool, size_t slot, size_t siz
         *failure = start;
         return start.status;
     }
-    if (*answer == ANSWER_GIVEN && out->failure.status == STATUS_OK && !is_image(&out->info))
+    if (*answer == ANSWER_GIVEN && out->failure.status == STATUS_OK &&
+        image_size_check(out->info.width, out->info.height, NULL))
         *answer = ANSWER_NEVER;
     if (*answer != ANSWER_GIVEN || out->retires) {
         struct failure ignored;
