@@ -81,8 +81,8 @@ void api_publish(struct api *api, struct engine *const *engines, size_t count)
     struct engine_set *set = memory_allocate(1, sizeof *set);
     *set = (struct engine_set){engines, count};
     size_t limit = api->max_requests ? api->max_requests : request_capacity(engines, count);
-    gate_limit(&api->gate, limit);
-    gate_limit(&api->heavy_gate, limit / 2);
+    gate_set_limit(&api->gate, limit);
+    gate_set_limit(&api->heavy_gate, limit / 2);
     pthread_mutex_lock(&api->lock);
     struct engine_set *old = atomic_exchange(&api->set, set);
     unsigned left = api->place;

@@ -157,16 +157,16 @@ static void slot_return(struct image_pool *pool, size_t i)
     pthread_mutex_unlock(&pool->lock);
 }
 
-static void log_end(enum answer answer, int ended)
+static void log_end(enum reply reply, int ended)
 {
-    if (answer == ANSWER_LATE)
+    if (reply == REPLY_LATE)
         log_message(LOG_WARNING, "an image took too long; its decoder was replaced");
-    else if (answer != ANSWER_GIVEN && WIFSIGNALED(ended))
+    else if (reply != REPLY_GIVEN && WIFSIGNALED(ended))
         log_message(LOG_WARNING, "an image decoder was ended by signal %d (%s) and replaced", WTERMSIG(ended),
                     strsignal(WTERMSIG(ended)));
 }
 
-static enum status child_renew(struct image_pool *pool, size_t slot, enum answer reason, uint64_t until_ns,
+static enum status child_renew(struct image_pool *pool, size_t slot, enum reply reason, uint64_t until_ns,
                                struct failure *failure)
 {
     int ended = -1;
@@ -181,32 +181,32 @@ static enum status child_renew(struct image_pool *pool, size_t slot, enum answer
 /* Has the slot's child decode its input. A child that died of something else before is replaced first, and so
  * is one that dies while it starts: neither has to do with the image. */
 static enum status child_decode(struct image_pool *pool, size_t slot, size_t size, uint64_t until_ns,
-                                struct failure *failure, enum answer *answer, struct outcome *out)
+                                struct failure *failure, enum reply *reply, struct outcome *out)
 {
     const int *channel = &pool->slots[slot].channel;
     struct job job = {size};
     struct failure start = {0};
-    *answer = ANSWER_UNREAD;
-    for (int attempt = 0; attempt < ATTEMPTS_MAX && *answer == ANSWER_UNREAD; attempt++) {
+    *reply = REPLY_UNREAD;
+    for (int attempt = 0; attempt < ATTEMPTS_MAX && *reply == REPLY_UNREAD; attempt++) {
         start.status = STATUS_OK;
-        if (!channel_is_idle(*channel) && child_renew(pool, slot, ANSWER_UNREAD, until_ns, &start))
+        if (!channel_is_idle(*channel) && child_renew(pool, slot, REPLY_UNREAD, until_ns, &start))
             continue;
         if (send(*channel, &job, sizeof job, MSG_NOSIGNAL) == sizeof job)
-            *answer = channel_wait(*channel, until_ns, out);
+            *reply = channel_wait(*channel, until_ns, out);
     }
     if (start.status) {
         *failure = start;
         return start.status;
     }
-    if (*answer == ANSWER_GIVEN && out->failure.status == STATUS_OK &&
+    if (*reply == REPLY_GIVEN && out->failure.status == STATUS_OK &&
         image_size_check(out->info.width, out->info.height, NULL))
-        *answer = ANSWER_NEVER;
-    if (*answer != ANSWER_GIVEN || out->retires) {
+        *reply = REPLY_NEVER;
+    if (*reply != REPLY_GIVEN || out->retires) {
         struct failure ignored;
         /* By the same time, or, where that has passed, in a moment: the answer waits for it. */
         const uint64_t soon_ns = clock_now_ns() + RENEWAL_NS;
         enum status renewed =
-            child_renew(pool, slot, *answer, until_ns > soon_ns ? until_ns : soon_ns, &ignored);
+            child_renew(pool, slot, *reply, until_ns > soon_ns ? until_ns : soon_ns, &ignored);
         (void)renewed; /* else the next image tries again */
     }
     return STATUS_OK;
@@ -219,25 +219,25 @@ static enum status slot_decode(struct image_pool *pool, size_t slot, struct byte
     uint32_t timeout_ms = pool->plan.options.timeout_ms;
     uint64_t until_ns = clock_now_ns() + timeout_ms * UINT64_C(1000000);
     bool hurried = deadline_ns && deadline_ns < until_ns;
-    enum answer answer;
+    enum reply reply;
     struct outcome outcome;
     if (encoded.size)
         memcpy(pool->plan.areas[slot].input, encoded.data, encoded.size);
     enum status status =
-        child_decode(pool, slot, encoded.size, hurried ? deadline_ns : until_ns, failure, &answer, &outcome);
+        child_decode(pool, slot, encoded.size, hurried ? deadline_ns : until_ns, failure, &reply, &outcome);
     area_shrink_input(&pool->plan.areas[slot], encoded.size);
     if (status)
         return status;
-    if (answer == ANSWER_GIVEN) {
+    if (reply == REPLY_GIVEN) {
         *info = outcome.info;
         if (outcome.failure.status)
             *failure = outcome.failure;
         return outcome.failure.status;
     }
-    if (answer == ANSWER_LATE && hurried)
+    if (reply == REPLY_LATE && hurried)
         return failure_set(failure, STATUS_TIMEOUT,
                            "The request's deadline passed while its image was decoded.");
-    if (answer == ANSWER_LATE)
+    if (reply == REPLY_LATE)
         return failure_set(failure, STATUS_UNPROCESSABLE,
                            "The image cannot be decoded within %g s; save it again, or smaller.",
                            timeout_ms / 1000.0);
