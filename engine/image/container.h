@@ -66,12 +66,10 @@ bool is_xml(struct bytes encoded);
 bool is_json(struct bytes encoded);
 bool is_text(struct bytes encoded);
 
-/* True when a chest X-ray's bone looks dark and its air bright. Cautious: many inverted ones are not noticed.
- */
+/* True when a chest X-ray's bone looks dark and its air bright. Cautious: many inverted ones go unnoticed. */
 bool image_looks_inverted(const struct image *image);
 
-/* Warns of what follows the end of the image in its file, unless it is padding: zeros, FFs and white space.
- */
+/* Warns of what follows the image's end in its file, unless it is padding: zeros, FFs and white space. */
 void image_note_rest(struct bytes rest, struct image_info *info);
 
 /* "There is no memory to decode the image.": OUT_OF_MEMORY. */

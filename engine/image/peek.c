@@ -37,7 +37,7 @@ uint64_t image_peek_jpeg(struct bytes encoded)
     return 0;
 }
 
-/* The scans of a JPEG, each of which goes through the whole image, by their markers: no fewer than there are.
+/* The scans of a JPEG, each of which goes through the whole image, by their markers: at least all there are.
  */
 static size_t count_scans(struct bytes encoded)
 {
