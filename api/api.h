@@ -104,8 +104,8 @@ WARN_UNUSED enum status api_allow_origins(struct api *api, const char *origins, 
 /* The value of a header by its name, ASCII letters of any case; NULL when absent. */
 const char *api_request_header(const struct api_request *request, const char *name);
 /* Sets request->id to X-Request-Id when that is 1 to API_REQUEST_ID_BYTES_MAX letters, digits, '.', '_', '~'
- * or
- * '-', else to a new random one. Sets request->trace after traceparent, which counts when it is sent once. */
+ * or '-', else to a new random one. Sets request->trace after traceparent, which counts when it is sent once.
+ */
 void api_request_identify(struct api_request *request);
 
 /* True when the body is worth reading: the route exists, takes the method and the media type, the client may

@@ -16,14 +16,14 @@ void gate_finish(struct gate *gate)
     pthread_mutex_destroy(&gate->lock);
 }
 
-void gate_limit(struct gate *gate, size_t limit)
+void gate_set_limit(struct gate *gate, size_t limit)
 {
     pthread_mutex_lock(&gate->lock);
     gate->limit = limit;
     pthread_mutex_unlock(&gate->lock);
 }
 
-size_t gate_limit_now(struct gate *gate)
+size_t gate_limit(struct gate *gate)
 {
     pthread_mutex_lock(&gate->lock);
     size_t limit = gate->limit;

@@ -27,8 +27,8 @@ void gate_init(struct gate *gate, size_t limit, uint32_t burst_ms);
 void gate_finish(struct gate *gate);
 
 /* All below are thread-safe. A lower limit sends nobody out. */
-void gate_limit(struct gate *gate, size_t limit);
-size_t gate_limit_now(struct gate *gate);
+void gate_set_limit(struct gate *gate, size_t limit);
+size_t gate_limit(struct gate *gate);
 /* Whether gate_enter would let a request in now. */
 bool gate_is_open(struct gate *gate);
 /* True when it is in, to be followed by gate_leave. */

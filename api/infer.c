@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum { ID_BYTES_MAX = 256, OUTPUTS_MAX = 256 };
 static const struct json_limits json_limits = {.depth = 16, .values = API_JSON_VALUES_MAX};
@@ -13,9 +12,7 @@ static const struct json_limits json_limits = {.depth = 16, .values = API_JSON_V
 enum status infer_check(const struct api_request *request, struct failure *failure)
 {
     const char *type = api_request_header(request, "Content-Type");
-    size_t length = type ? strcspn(type, "; \t") : 0;
-    if (!type || (length == 16 && !strncasecmp(type, "application/json", length)) ||
-        (length == 24 && !strncasecmp(type, "application/octet-stream", length)))
+    if (!type || text_is_type(type, "application/json") || text_is_type(type, "application/octet-stream"))
         return STATUS_OK; /* known clients send none */
     return failure_set(
         failure, STATUS_UNSUPPORTED_MEDIA,

@@ -2,6 +2,8 @@
 
 #include "api/base64.h"
 #include "api/multipart.h"
+#include "api/text.h"
+#include "engine/base/utf8.h"
 #include "engine/engine.h"
 
 #include <string.h>
@@ -9,13 +11,6 @@
 
 enum { ID_BYTES_MAX = 256, OPTION_BYTES_MAX = 8192 };
 static const struct json_limits json_limits = {.depth = 8, .values = API_JSON_VALUES_MAX};
-
-/* True when a Content-Type value, parameters aside, is this media type. */
-static bool is_media(const char *value, const char *type)
-{
-    size_t length = strcspn(value, "; \t");
-    return length == strlen(type) && !strncasecmp(value, type, length);
-}
 
 enum body_form { BODY_IMAGE, BODY_MULTIPART, BODY_JSON };
 
@@ -25,11 +20,11 @@ static enum status input_form(const struct api_request *request, struct failure 
 {
     const char *type = api_request_header(request, "Content-Type");
     enum image_format format = type ? image_format_by_media_type(type) : IMAGE_UNKNOWN;
-    if (type && is_media(type, "multipart/form-data"))
+    if (type && text_is_type(type, "multipart/form-data"))
         *out = BODY_MULTIPART;
-    else if (type && is_media(type, "application/json"))
+    else if (type && text_is_type(type, "application/json"))
         *out = BODY_JSON;
-    else if (type && is_media(type, "application/octet-stream"))
+    else if (type && text_is_type(type, "application/octet-stream"))
         *out = BODY_IMAGE;
     else if (format != IMAGE_UNKNOWN && !strncasecmp(type, "image/", 6))
         *out = BODY_IMAGE;
@@ -133,7 +128,7 @@ static enum status form_field(struct input *input, const struct api_request *req
 {
     struct arena *arena = request->arena;
     const char *text = (const char *)part->content.data, *name = text_quote(arena, part->name, 60);
-    bool line = part->content.size <= OPTION_BYTES_MAX && text_is_plain(text, part->content.size);
+    bool line = part->content.size <= OPTION_BYTES_MAX && utf8_is_plain(text, part->content.size);
     if (!is_option(input, part->name) && (part->filename || !line))
         return failure_set(failure, STATUS_BAD_REQUEST,
                            "The form field '%s' holds a file; send it as 'image'. The form has: %s.", name,
@@ -220,7 +215,7 @@ static enum status json_image(struct input *input, struct arena *arena, const st
     if (status)
         return failure_prefix(failure, "images[%zu].data", input->count);
     status = check_id(input, json_text(id), failure);
-    if (!status && json_text(id) && !text_is_plain(json_text(id), strlen(json_text(id))))
+    if (!status && json_text(id) && !utf8_is_plain(json_text(id), strlen(json_text(id))))
         status = failure_set(failure, STATUS_BAD_REQUEST,
                              "The name of image %zu holds control characters or bytes that are not UTF-8.",
                              input->count);

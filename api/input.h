@@ -14,8 +14,7 @@ struct input {
     struct json *document; /* of a JSON body, in whose texts ids, images and options are; else NULL */
 };
 
-/* Whether the body is of a kind that is read. Fails with UNSUPPORTED_MEDIA, listing what is.
- */
+/* Whether the body is of a kind that is read. Fails with UNSUPPORTED_MEDIA, listing what is. */
 WARN_UNUSED enum status input_check(const struct api_request *request, struct failure *failure);
 
 /* Reads query and body; `known` are the names of options there are, NULL after the last. A body of JSON,

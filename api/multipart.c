@@ -110,9 +110,7 @@ static enum status content_disposition(const char *value, struct arena *arena, s
                                        struct multipart_part *part)
 {
     char name[MULTIPART_NAME_BYTES_MAX + 1], text[MULTIPART_HEADER_BYTES_MAX];
-    size_t type = strcspn(value, "; \t");
-    if (type != strlen("form-data") || strncasecmp(value, "form-data", type) ||
-        !parameter(value, "name", name, sizeof name))
+    if (!text_is_type(value, "form-data") || !parameter(value, "name", name, sizeof name))
         return failure_set(
             failure, STATUS_BAD_REQUEST,
             "A part's Content-Disposition '%.100s' is not form-data with a name of at most %d bytes.", value,

@@ -35,23 +35,26 @@ static void problem_type(enum status status, char *out, size_t capacity)
         *at = *at == '_' ? '-' : (char)tolower((unsigned char)*at);
 }
 
-struct json *problem_json(const struct failure *failure, const char *request_id)
+void problem_hide(struct failure *failure, const char *request_id)
+{
+    if (problem_code(failure->status) != 500)
+        return;
+    log_message(LOG_ERROR, "request %s: %s", request_id, failure->sentence);
+    if (failure->status != STATUS_NOT_FINITE) /* which is said of the client's own image */
+        failure_set(failure, failure->status,
+                    "The service failed; its log has the reason under this problem's instance.");
+}
+
+struct json *problem_json(const struct failure *failure, const char *instance)
 {
     assert(failure->status != STATUS_OK);
-    int code = problem_code(failure->status);
-    const char *detail = failure->sentence;
-    if (code == 500) {
-        log_message(LOG_ERROR, "request %s: %s", request_id, failure->sentence);
-        if (failure->status != STATUS_NOT_FINITE) /* which is said of the client's own image */
-            detail = "The service failed; its log has the reason under this problem's instance.";
-    }
     char type[64];
     problem_type(failure->status, type, sizeof type);
     struct json *problem = json_object();
     json_add_text(problem, "type", type);
     json_add_text(problem, "title", table[failure->status].title);
-    json_add_number(problem, "status", code);
-    json_add_text(problem, "detail", detail);
-    json_add_text(problem, "instance", request_id);
+    json_add_number(problem, "status", problem_code(failure->status));
+    json_add_text(problem, "detail", failure->sentence);
+    json_add_text(problem, "instance", instance);
     return problem;
 }

@@ -37,9 +37,9 @@ struct json *result_image(const char *id, const char *profile, const struct pred
         return image;
     json_add_text(image, "profile", profile);
     struct json *warnings = json_add(image, "warnings", json_array());
-    for (uint32_t bit = 1; bit < IMAGE_WARNING_END; bit <<= 1)
-        if (info->warnings & bit)
-            json_append_text(warnings, image_warning_sentence((enum image_warning)bit));
+    const char *sentence;
+    for (uint32_t left = info->warnings; (sentence = image_warning_next(&left));)
+        json_append_text(warnings, sentence);
     struct json *region = json_add(image, "region", json_object());
     json_add_number(region, "x", prediction->region.x);
     json_add_number(region, "y", prediction->region.y);

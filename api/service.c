@@ -6,19 +6,18 @@
 #include "api/text.h"
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
+#include "engine/base/parallel.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { WAIT_SAID_MS = 1000 };
 
 /* Half the cores: the others stay with those who decode and predict. */
 static size_t drawings_at_once(void)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return cores > 1 ? (size_t)cores / 2 : 1;
+    return core_count() > 1 ? core_count() / 2 : 1;
 }
 
 struct api *api_create(void)
@@ -102,8 +101,8 @@ void api_publish(struct api *api, struct engine *const *engines, size_t count)
     struct engine_set *set = memory_allocate(1, sizeof *set);
     *set = (struct engine_set){engines, count};
     size_t limit = api->max_requests ? api->max_requests : request_capacity(engines, count);
-    gate_limit(&api->gate, limit);
-    gate_limit(&api->heavy_gate, limit / 2);
+    gate_set_limit(&api->gate, limit);
+    gate_set_limit(&api->heavy_gate, limit / 2);
     pthread_mutex_lock(&api->lock);
     struct engine_set *old = atomic_exchange(&api->set, set);
     unsigned left = api->place;
@@ -211,12 +210,17 @@ enum status service_busy(struct failure *failure)
                        "request to another one.");
 }
 
+static enum status still_loading(struct failure *failure)
+{
+    return failure_set(failure, STATUS_UNAVAILABLE,
+                       "The model is still being loaded; try again in a few seconds.");
+}
+
 enum status service_ready(struct api *api, struct failure *failure)
 {
     switch (atomic_load(&api->state)) {
     case SERVICE_STARTING:
-        return failure_set(failure, STATUS_UNAVAILABLE,
-                           "The model is still being loaded; try again in a few seconds.");
+        return still_loading(failure);
     case SERVICE_DRAINING:
         return failure_set(failure, STATUS_UNAVAILABLE,
                            "The service is shutting down; send the request to another one.");
@@ -240,8 +244,7 @@ enum status service_engine(struct api *api, struct arena *arena, const char *nam
 {
     struct engine_set set = service_engines(api);
     if (!set.count)
-        return failure_set(failure, STATUS_UNAVAILABLE,
-                           "The model is still being loaded; try again in a few seconds.");
+        return still_loading(failure);
     const char **names = arena_allocate(arena, set.count, sizeof *names);
     for (size_t i = 0; i < set.count; i++) {
         names[i] = engine_card(set.engines[i])->name;
@@ -338,7 +341,9 @@ static bool is_inference(const char *path)
 void respond_failure(const struct api_request *request, const struct failure *failure,
                      struct api_response *response)
 {
-    struct json *problem = problem_json(failure, request->id);
+    struct failure told = *failure;
+    problem_hide(&told, request->id);
+    struct json *problem = problem_json(&told, request->id);
     /* A path may be percent-encoded, and be of no route. */
     bool inference = is_inference(request->path) || (response->route && is_inference(response->route));
     if (inference) {

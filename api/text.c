@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-bool text_is_plain(const char *text, size_t length)
+bool text_is_type(const char *value, const char *type)
 {
-    return utf8_is_plain(text, length);
+    size_t length = strcspn(value, "; \t");
+    return length == strlen(type) && !strncasecmp(value, type, length);
 }
 
 enum status text_percent_decode(struct arena *arena, const char *text, size_t length, bool form,
@@ -32,7 +34,7 @@ enum status text_percent_decode(struct arena *arena, const char *text, size_t le
         decoded[used++] = (char)(high << 4 | low);
         i += 2;
     }
-    if (!text_is_plain(decoded, used))
+    if (!utf8_is_plain(decoded, used))
         return failure_set(failure, STATUS_BAD_REQUEST,
                            "The address holds control characters or bytes that are not UTF-8.");
     *out = decoded;

@@ -5,8 +5,8 @@
 #include "engine/base/memory.h"
 #include "engine/base/status.h"
 
-/* True when the text is well-formed UTF-8 (RFC 3629) without control characters. */
-bool text_is_plain(const char *text, size_t length);
+/* True when a header's value, its parameters aside, is this type; case does not matter. */
+bool text_is_type(const char *value, const char *type);
 
 /* Decodes %XX (and '+' as a space when `form`, as in queries) into the arena. Fails with BAD_REQUEST when an
  * escape is broken or the result is not plain text. */

@@ -15,8 +15,8 @@
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-/* Before anything else: standard streams that are closed lead nowhere, since another file would get their numbers
- * and what is printed, and a limit of file sizes fails writes and does not end the process. */
+/* Before anything else: standard streams that are closed lead nowhere, since another file would get their
+ * numbers and what is printed, and a limit of file sizes fails writes and does not end the process. */
 void command_prepare(void);
 
 int command_bench(int argc, char **argv);

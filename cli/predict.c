@@ -7,6 +7,7 @@
 #include "engine/base/file.h"
 #include "engine/kernels/kernels.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,6 +141,17 @@ static int read_options(struct settings *settings, int argc, char **argv)
     return -1;
 }
 
+/* Why a file is not read begins with its path, which every form gives itself. */
+static void drop_path(const char *path, struct failure *failure)
+{
+    size_t length = strlen(path);
+    if (strncmp(failure->sentence, path, length) || strncmp(failure->sentence + length, ": ", 2))
+        return;
+    char *rest = failure->sentence + length + 2;
+    *rest = (char)toupper((unsigned char)*rest);
+    memmove(failure->sentence, rest, strlen(rest) + 1);
+}
+
 static void complain(const struct input *input, const struct failure *failure)
 {
     progress_clear();
@@ -173,6 +185,8 @@ static size_t predict_chunk(struct engine *engine, struct predict_output *output
         if (!file_read(inputs[i].path, IMAGE_FILE_BYTES_MAX, &failures[i], &files[i])) {
             images[read] = files[i];
             places[i] = read++;
+        } else {
+            drop_path(inputs[i].path, &failures[i]);
         }
     struct predict_options options = {.keep_side = predict_output_keep_side(output)};
     if (read && engine_predict(engine, images, read, &options, &failure, predictions))

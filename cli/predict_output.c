@@ -199,10 +199,7 @@ enum status predict_output_write(struct predict_output *output, const struct inp
                                  const struct prediction *prediction, struct failure *failure)
 {
     struct arena *arena = arena_create(); /* what an image takes ends with it */
-    struct prediction shown = *prediction;
-    char *sentence = text_quote(arena, shown.failure.sentence, sizeof shown.failure.sentence - 4);
-    snprintf(shown.failure.sentence, sizeof shown.failure.sentence, "%s", sentence); /* it may name a path */
-    enum status status = write_result(output, arena, input, &shown, failure);
+    enum status status = write_result(output, arena, input, prediction, failure);
     arena_destroy(&arena);
     return status;
 }

@@ -38,19 +38,6 @@ static void write_path(FILE *out, const char *path)
     free(text);
 }
 
-/* All warnings in one field, one sentence after the other. */
-static void write_warnings(FILE *out, uint32_t warnings)
-{
-    const char *between = "\"";
-    for (uint32_t bit = 1; bit < IMAGE_WARNING_END; bit <<= 1)
-        if (warnings & bit) {
-            fprintf(out, "%s%s", between, image_warning_sentence((enum image_warning)bit));
-            between = " ";
-        }
-    if (warnings)
-        putc('"', out);
-}
-
 void predict_write_csv(FILE *out, const struct model_card *card, const struct options *options,
                        const char *id, const struct prediction *prediction)
 {
@@ -61,6 +48,7 @@ void predict_write_csv(FILE *out, const struct model_card *card, const struct op
         fprintf(out, ",%s\n", card->package_sha256);
         return;
     }
+    char *warnings = image_warnings_join(prediction->image.warnings);
     for (size_t h = 0; h < prediction->head_count; h++) {
         const struct head_prediction *head = &prediction->heads[h];
         for (size_t i = 0; options->heads[h] && i < head->head->label_count; i++) {
@@ -76,10 +64,12 @@ void predict_write_csv(FILE *out, const struct model_card *card, const struct op
                         (double)head->probabilities[i] >= threshold ? "true" : "false");
             else
                 fputs(",,", out);
-            write_warnings(out, prediction->image.warnings);
+            if (*warnings)
+                write_quoted(out, warnings);
             fprintf(out, ",,%s\n", card->package_sha256);
         }
     }
+    free(warnings);
 }
 
 void predict_write_table(FILE *out, const struct options *options, const char *id,
@@ -91,9 +81,9 @@ void predict_write_table(FILE *out, const struct options *options, const char *i
     }
     fprintf(out, "%s  %u x %u %s\n", id, prediction->image.width, prediction->image.height,
             image_format_name(prediction->image.format));
-    for (uint32_t bit = 1; bit < IMAGE_WARNING_END; bit <<= 1)
-        if (prediction->image.warnings & bit)
-            fprintf(out, "  ! %s\n", image_warning_sentence((enum image_warning)bit));
+    const char *sentence;
+    for (uint32_t left = prediction->image.warnings; (sentence = image_warning_next(&left));)
+        fprintf(out, "  ! %s\n", sentence);
     for (size_t h = 0; h < prediction->head_count; h++) {
         const struct head_prediction *head = &prediction->heads[h];
         for (size_t i = 0; options->heads[h] && i < head->head->label_count; i++) {

@@ -255,11 +255,11 @@ enum status engine_predict(struct engine *engine, const struct bytes *images, si
            prepared = 0; /* out[owners[i]] is of squares[i] */
     enum status status = STATUS_OK;
     memset(out, 0, count * sizeof *out);
-    for (size_t i = 0; i < count && !status; i++)
-        if ((status = patience_check(&options->patience, "its images were prepared", failure)))
-            break;
-        else if (prepare(engine, images[i], options, &out[i], &squares[prepared]))
+    for (size_t i = 0; i < count && !status; i++) {
+        status = patience_check(&options->patience, "its images were prepared", failure);
+        if (!status && prepare(engine, images[i], options, &out[i], &squares[prepared]))
             owners[prepared++] = i;
+    }
     if (prepared && !status)
         status = batcher_run(engine->batcher, squares, prepared, &options->patience, failure, answers);
     else

@@ -15,8 +15,8 @@ struct body_limits {
  * trailers, which no client sends and proxies read differently). It lies in the arena, as memory of
  * arena_take that grows with what arrives; where the arena's budget is used up the slowest of those who are
  * still sending is ended. On failure *out is what had arrived. Without a body *out is empty, and no
- * null pointer. Fails with BAD_REQUEST, REQUEST_TIMEOUT, TOO_LARGE, NO_ROOM, OUT_OF_MEMORY; the connection must
- * then be closed. */
+ * null pointer. Fails with BAD_REQUEST, REQUEST_TIMEOUT, TOO_LARGE, NO_ROOM, OUT_OF_MEMORY; the connection
+ * must then be closed. */
 WARN_UNUSED enum status body_read(struct connection *connection, const struct head *head,
                                   const struct body_limits *limits, struct arena *arena,
                                   struct failure *failure, struct bytes *out);

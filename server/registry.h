@@ -34,9 +34,9 @@ void registry_begin(struct registry *registry, size_t seat, enum activity activi
 /* It received or sent so many bytes. */
 void registry_progress(struct registry *registry, size_t seat, size_t bytes);
 
-/* Ends the slowest of the connections that send a request or take an answer and are old enough to be judged, for
- * the one in `seat`, which is short of what requests hold. False when that would be no other: nobody is to be waited for. While
- * one that was ended has not left yet, no further one is. */
+/* Ends the slowest of the connections that send a request or take an answer and are old enough to be judged,
+ * for the one in `seat`, which is short of what requests hold. False when that would be no other: nobody is
+ * to be waited for. While one that was ended has not left yet, no further one is. */
 bool registry_end_slower(struct registry *registry, size_t seat);
 /* True when the connection was ended to make room for another. One that is being read is only asked to leave
  * by this: whoever reads from it looks now and then, and answers what it had begun. */

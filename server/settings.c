@@ -39,30 +39,35 @@ struct setting {
 #define VARIABLE_PREFIX "CXRD_"
 #define AT(member)      offsetof(struct settings, member)
 /* Rows of the table by their kind; `argument` is what stands behind the option in --help. */
-#define LIST(name, member, counter, argument, help)                                     \
-    {                                                                                   \
-        name, SETTING_LIST, AT(member), NULL, 0, 0, {NULL}, argument, help, AT(counter) \
+#define LIST(word, member, counter, form, text)                                                \
+    {                                                                                          \
+        .name = word, .kind = SETTING_LIST, .offset = AT(member), .count_offset = AT(counter), \
+        .argument = form, .help = text                                                         \
     }
-#define TEXT(name, member, fallback, argument, help)                              \
-    {                                                                             \
-        name, SETTING_TEXT, AT(member), fallback, 0, 0, {NULL}, argument, help, 0 \
+#define TEXT(word, member, value, form, text)                                                          \
+    {                                                                                                  \
+        .name = word, .kind = SETTING_TEXT, .offset = AT(member), .fallback = value, .argument = form, \
+        .help = text                                                                                   \
+    }
+#define ADDRESS(word, member, value, text)                                              \
+    {                                                                                   \
+        .name = word, .kind = SETTING_ADDRESS, .offset = AT(member), .fallback = value, \
+        .argument = "ADDRESS:PORT", .help = text                                        \
+    }
+#define NUMBER(word, member, value, least, most, text)                                                   \
+    {                                                                                                    \
+        .name = word, .kind = SETTING_NUMBER, .offset = AT(member), .fallback = value, .minimum = least, \
+        .maximum = most, .argument = "N", .help = text                                                   \
     }
 /* A text that keeps somebody out: an empty one, as of a variable that was forgotten, is refused. */
-#define GUARD(name, member, argument, help)                                    \
-    {                                                                          \
-        name, SETTING_GUARD, AT(member), NULL, 0, 0, {NULL}, argument, help, 0 \
+#define GUARD(word, member, form, text)                                                           \
+    {                                                                                             \
+        .name = word, .kind = SETTING_GUARD, .offset = AT(member), .argument = form, .help = text \
     }
-#define ADDRESS(name, member, fallback, help)                                              \
-    {                                                                                      \
-        name, SETTING_ADDRESS, AT(member), fallback, 0, 0, {NULL}, "ADDRESS:PORT", help, 0 \
-    }
-#define NUMBER(name, member, fallback, least, most, help)                             \
-    {                                                                                 \
-        name, SETTING_NUMBER, AT(member), fallback, least, most, {NULL}, "N", help, 0 \
-    }
-#define CHOICE(name, member, fallback, argument, help, ...)                                \
-    {                                                                                      \
-        name, SETTING_CHOICE, AT(member), fallback, 0, 0, {__VA_ARGS__}, argument, help, 0 \
+#define CHOICE(word, member, value, form, text, ...)                                   \
+    {                                                                                  \
+        .name = word, .kind = SETTING_CHOICE, .offset = AT(member), .fallback = value, \
+        .choices = {__VA_ARGS__}, .argument = form, .help = text                       \
     }
 enum { HOUR_MS = 3600000 };
 
@@ -112,7 +117,7 @@ static const struct setting table[] = {
     TEXT("trusted-proxies", trusted_proxies, NULL, "ADDRESS[/BITS],...",
          "whose X-Forwarded-For says where a request came from"),
     CHOICE("core-dumps", core_dumps, "off", "on|off", "of this process, which hold images and keys", "off", "on"),
-    {"config", SETTING_TEXT, 0, NULL, 0, 0, {NULL}, "FILE", "a YAML file whose keys are these options", 0},
+    {.name = "config", .kind = SETTING_TEXT, .argument = "FILE", .help = "a YAML file whose keys are these options"},
 };
 /* clang-format on */
 enum { SETTING_COUNT = sizeof table / sizeof *table, SETTING_CONFIG = SETTING_COUNT - 1 };

@@ -15,22 +15,22 @@ void handle_embed(struct api *api, const struct api_request *request, const stru
     (void)arguments;
     struct failure failure = {0};
     struct embedding_context context = {.arena = request->arena, .request_id = request->id};
-    struct image_work work = {.results = "embeddings", .result = make_result, .context = &context};
+    struct image_job job = {.results = "embeddings", .result = make_result, .context = &context};
     struct json *root = NULL;
-    enum status status = images_begin(api, request, embed_option_names, &failure, &work);
+    enum status status = images_begin(api, request, embed_option_names, &failure, &job);
     if (!status) {
-        context.card = engine_card(work.engine);
-        status = embedding_resolve(request->arena, context.card, &work.input->options, work.input->count,
+        context.card = engine_card(job.engine);
+        status = embedding_resolve(request->arena, context.card, &job.input->options, job.input->count,
                                    &failure, context.tokens);
     }
     if (!status)
-        status = service_weigh(api, response, false, work.input->images, work.input->count, &failure);
+        status = service_weigh(api, response, false, job.input->images, job.input->count, &failure);
     if (!status) {
-        work.options.patches = context.tokens[TOKENS_PATCH];
-        status = images_predict(&work, &failure);
+        job.options.patches = context.tokens[TOKENS_PATCH];
+        status = images_predict(&job, &failure);
         if (!status)
-            status = images_results(&work, &failure, &root);
+            status = images_results(&job, &failure, &root);
     }
     (void)status; /* the failure has it */
-    images_respond(&work, &failure, &root, response);
+    images_respond(&job, &failure, &root, response);
 }

@@ -1,5 +1,6 @@
 #include "api/handlers/images.h"
 
+#include "api/problem.h"
 #include "api/result.h"
 #include "engine/base/clock.h"
 
@@ -23,70 +24,71 @@ static struct json *timing_json(const struct prediction_timing *timing, double t
 }
 
 enum status images_begin(struct api *api, const struct api_request *request, const char *const *known,
-                         struct failure *failure, struct image_work *work)
+                         struct failure *failure, struct image_job *job)
 {
     const char *model = NULL;
     struct input *input = arena_allocate(request->arena, 1, sizeof *input);
-    work->request = request;
-    work->input = input;
-    work->options.patience = (struct patience){request->deadline_ns, request->gone, request->client};
+    job->request = request;
+    job->input = input;
+    job->options.patience = (struct patience){request->deadline_ns, request->gone, request->client};
     /* api_admit has asked whether work is taken; what it let in is answered, also while the service stops. */
     enum status status = input_read(request, known, failure, input);
     if (!status)
         status = option_value(&input->options, "model", failure, &model);
     if (!status)
-        status = service_engine(api, request->arena, model, STATUS_BAD_REQUEST, failure, &work->engine);
+        status = service_engine(api, request->arena, model, STATUS_BAD_REQUEST, failure, &job->engine);
     return status;
 }
 
-static void finish(struct image_work *work)
+static void finish(struct image_job *job)
 {
-    for (size_t i = 0; i < work->input->count; i++)
-        prediction_finish(&work->predictions[i]);
-    free(work->predictions);
-    work->predictions = NULL;
+    for (size_t i = 0; i < job->input->count; i++)
+        prediction_finish(&job->predictions[i]);
+    free(job->predictions);
+    job->predictions = NULL;
 }
 
-enum status images_predict(struct image_work *work, struct failure *failure)
+enum status images_predict(struct image_job *job, struct failure *failure)
 {
-    size_t count = work->input->count;
-    work->predictions = memory_allocate(count, sizeof *work->predictions);
+    size_t count = job->input->count;
+    job->predictions = memory_allocate(count, sizeof *job->predictions);
     enum status status =
-        engine_predict(work->engine, work->input->images, count, &work->options, failure, work->predictions);
+        engine_predict(job->engine, job->input->images, count, &job->options, failure, job->predictions);
     for (size_t i = 0; !status && i < count; i++) {
-        result_add_timing(&work->timing, &work->predictions[i].timing);
-        work->failed += work->predictions[i].failure.status != STATUS_OK;
+        result_add_timing(&job->timing, &job->predictions[i].timing);
+        job->failed += job->predictions[i].failure.status != STATUS_OK;
     }
-    if (!status && count == 1 && work->predictions[0].failure.status) {
-        *failure = work->predictions[0].failure;
+    if (!status && count == 1 && job->predictions[0].failure.status) {
+        *failure = job->predictions[0].failure;
         status = failure->status;
     }
     if (status)
-        finish(work);
+        finish(job);
     return status;
 }
 
-enum status images_results(struct image_work *work, struct failure *failure, struct json **out)
+enum status images_results(struct image_job *job, struct failure *failure, struct json **out)
 {
-    const struct api_request *request = work->request;
+    const struct api_request *request = job->request;
     enum status status = STATUS_OK;
     struct json *root = json_object();
     json_add_text(root, "request_id", request->id);
-    json_add(root, "model", result_model(engine_card(work->engine)));
-    struct json *results = json_add(root, work->results, json_array());
-    for (size_t i = 0; i < work->input->count && !status; i++) {
+    json_add(root, "model", result_model(engine_card(job->engine)));
+    struct json *results = json_add(root, job->results, json_array());
+    for (size_t i = 0; i < job->input->count && !status; i++) {
         struct json *result = NULL;
-        status = work->result(work->context, work->input->ids[i], &work->predictions[i], failure, &result);
+        problem_hide(&job->predictions[i].failure, request->id);
+        status = job->result(job->context, job->input->ids[i], &job->predictions[i], failure, &result);
         if (!status)
             status = arena_charge(request->arena, json_print_size(result), failure); /* as it is now */
         if (status)
             json_destroy(&result);
         else
             json_append(results, result);
-        prediction_finish(&work->predictions[i]);
+        prediction_finish(&job->predictions[i]);
     }
-    finish(work);
-    json_add(root, "timing_ms", timing_json(&work->timing, clock_elapsed_ms(request->received_ns)));
+    finish(job);
+    json_add(root, "timing_ms", timing_json(&job->timing, clock_elapsed_ms(request->received_ns)));
     if (status)
         json_destroy(&root);
     else
@@ -94,15 +96,15 @@ enum status images_results(struct image_work *work, struct failure *failure, str
     return status;
 }
 
-void images_respond(const struct image_work *work, const struct failure *failure, struct json **root,
+void images_respond(const struct image_job *job, const struct failure *failure, struct json **root,
                     struct api_response *response)
 {
     struct failure own = *failure;
-    if (own.status || respond_large(work->request, response, *root, 0, &own, NULL))
-        respond_failure(work->request, &own, response);
+    if (own.status || respond_large(job->request, response, *root, 0, &own, NULL))
+        respond_failure(job->request, &own, response);
     json_destroy(root);
-    input_finish(work->input);
-    response->images = work->input->count;
-    response->images_failed = work->failed;
-    response->timing = work->timing;
+    input_finish(job->input);
+    response->images = job->input->count;
+    response->images_failed = job->failed;
+    response->timing = job->timing;
 }

@@ -1,5 +1,4 @@
-/* What the routes that take images have in common: images in, a result for each of them out.
- */
+/* What the routes that take images have in common: images in, a result for each of them out. */
 #ifndef CXRD_API_HANDLERS_IMAGES_H
 #define CXRD_API_HANDLERS_IMAGES_H
 
@@ -8,7 +7,7 @@
 #include "engine/base/json.h"
 
 /* A request with its images, on their way through an engine. */
-struct image_work {
+struct image_job {
     struct engine *engine;
     const struct api_request *request;
     struct input *input;
@@ -27,18 +26,18 @@ struct image_work {
  * of the option "model". Fails as input_read and service_engine do. */
 WARN_UNUSED enum status images_begin(struct api *api, const struct api_request *request,
                                      const char *const *known, struct failure *failure,
-                                     struct image_work *work);
+                                     struct image_job *job);
 
 /* Predicts all images. A request's only image answers for the request when it fails. Fails as engine_predict
  * does. */
-WARN_UNUSED enum status images_predict(struct image_work *work, struct failure *failure);
+WARN_UNUSED enum status images_predict(struct image_job *job, struct failure *failure);
 
 /* Makes {"request_id", "model", RESULTS, "timing_ms"} of the predictions, each of which it releases as soon
  * as its result is made. The caller owns *out. */
-WARN_UNUSED enum status images_results(struct image_work *work, struct failure *failure, struct json **out);
+WARN_UNUSED enum status images_results(struct image_job *job, struct failure *failure, struct json **out);
 
 /* Answers with *root, which it destroys, or with the failure when there is one, and releases the input. */
-void images_respond(const struct image_work *work, const struct failure *failure, struct json **root,
+void images_respond(const struct image_job *job, const struct failure *failure, struct json **root,
                     struct api_response *response);
 
 #endif

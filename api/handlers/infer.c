@@ -135,13 +135,10 @@ static void add_parameters(struct json *root, struct arena *arena, const struct 
     struct json *parameters = json_add(root, "parameters", json_object());
     json_add_text(parameters, "package_sha256", card->package_sha256);
     for (size_t i = 0; i < count; i++) {
-        const char *text = "";
-        for (uint32_t bit = 1; bit < IMAGE_WARNING_END; bit <<= 1)
-            if (predictions[i].image.warnings & bit)
-                text = arena_format(arena, *text ? "%s %s" : "%s%s", text,
-                                    image_warning_sentence((enum image_warning)bit));
+        char *text = image_warnings_join(predictions[i].image.warnings);
         if (*text)
             json_add_text(parameters, arena_format(arena, "warnings_%zu", i), text);
+        free(text);
     }
 }
 

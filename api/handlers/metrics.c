@@ -25,7 +25,7 @@ void handle_metrics(struct api *api, const struct api_request *request, const st
         engine_statistics(set.engines[i], &one);
         add_statistics(&sum, &one);
     }
-    sum.request_capacity = gate_limit_now(&api->gate);
+    sum.request_capacity = gate_limit(&api->gate);
     struct buffer text = metrics_print(api->metrics, &sum);
     metrics_print_models(&text, set.engines, set.count);
     response->code = 200;

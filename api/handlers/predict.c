@@ -10,21 +10,21 @@ static enum status make_result(void *context, const char *id, const struct predi
 }
 
 /* Predicts with maps that are to be drawn, which is done outside the gate: no prediction waits for it. */
-static enum status predict_and_draw(struct api *api, struct image_work *work, struct result_context *context,
+static enum status predict_and_draw(struct api *api, struct image_job *job, struct result_context *context,
                                     struct failure *failure, struct api_response *response, struct json **out)
 {
     const struct options *options = context->options;
     size_t kept_bytes = 0;
-    enum status status = pictures_expect(&context->pictures, options, context->card, work->input->images,
-                                         work->input->count, failure, &kept_bytes);
+    enum status status = pictures_expect(&context->pictures, options, context->card, job->input->images,
+                                         job->input->count, failure, &kept_bytes);
     if (status)
         return status;
-    work->options.keep_side = options->attention == ATTENTION_OVERLAY ? options->picture_side : 0;
-    status = images_predict(work, failure);
+    job->options.keep_side = options->attention == ATTENTION_OVERLAY ? options->picture_side : 0;
+    status = images_predict(job, failure);
     service_leave_gate(api, response);
     if (!status)
-        status = images_results(work, failure, out);
-    arena_refund(work->request->arena, kept_bytes);
+        status = images_results(job, failure, out);
+    arena_refund(job->request->arena, kept_bytes);
     return status;
 }
 
@@ -34,28 +34,28 @@ void handle_predict(struct api *api, const struct api_request *request, const st
     (void)arguments;
     struct failure failure = {0};
     struct options options;
-    struct image_work work = {.results = "predictions", .result = make_result};
+    struct image_job job = {.results = "predictions", .result = make_result};
     struct result_context context = {.options = &options,
                                      .request_id = request->id,
-                                     .pictures = {.patience = &work.options.patience,
+                                     .pictures = {.patience = &job.options.patience,
                                                   .turns = &api->turns,
                                                   .arena = request->arena,
                                                   .pixels_left = API_PICTURE_PIXELS_MAX,
                                                   .bytes_left = API_PICTURE_BYTES_MAX}};
     struct json *root = NULL;
-    work.context = &context;
-    enum status status = images_begin(api, request, predict_option_names, &failure, &work);
+    job.context = &context;
+    enum status status = images_begin(api, request, predict_option_names, &failure, &job);
     if (!status) {
-        context.card = engine_card(work.engine);
-        status = options_resolve(request->arena, context.card, &work.input->options, &failure, &options);
+        context.card = engine_card(job.engine);
+        status = options_resolve(request->arena, context.card, &job.input->options, &failure, &options);
     }
     if (!status)
-        status = service_weigh(api, response, options_draw(&options), work.input->images, work.input->count,
+        status = service_weigh(api, response, options_draw(&options), job.input->images, job.input->count,
                                &failure);
     if (!status && options_draw(&options))
-        status = predict_and_draw(api, &work, &context, &failure, response, &root);
-    else if (!status && !(status = images_predict(&work, &failure)))
-        status = images_results(&work, &failure, &root);
+        status = predict_and_draw(api, &job, &context, &failure, response, &root);
+    else if (!status && !(status = images_predict(&job, &failure)))
+        status = images_results(&job, &failure, &root);
     (void)status; /* the failure has it */
-    images_respond(&work, &failure, &root, response);
+    images_respond(&job, &failure, &root, response);
 }

@@ -1,6 +1,7 @@
 #include "engine/base/parallel.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -21,13 +22,21 @@ static void *work(void *context)
     return NULL;
 }
 
+size_t core_count(void)
+{
+    cpu_set_t cores;
+    if (!sched_getaffinity(0, sizeof cores, &cores))
+        return (size_t)CPU_COUNT(&cores);
+    long online = sysconf(_SC_NPROCESSORS_ONLN); /* the set has no place for over 1024 */
+    return online > 1 ? (size_t)online : 1;
+}
+
 void parallel_run(size_t count, void (*part)(void *context, size_t index), void *context)
 {
     struct job job = {.part = part, .context = context, .count = count};
     pthread_t threads[THREADS_MAX];
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    int started = 0;
-    while (started < THREADS_MAX && started + 1 < cores && (size_t)started + 1 < count &&
+    size_t most = core_count() < count ? core_count() : count, started = 0;
+    while (started < THREADS_MAX && started + 1 < most &&
            pthread_create(&threads[started], NULL, work, &job) == 0)
         started++;
     work(&job); /* this thread too: without others it does it all */

@@ -4,6 +4,9 @@
 
 #include <stddef.h>
 
+/* The cores that this thread may run on; at least one. */
+size_t core_count(void);
+
 /* Calls part(context, i) once for every i below `count`, in no order, several at a time; returns when all are
  * done. Where no thread can be started the caller's does everything. */
 void parallel_run(size_t count, void (*part)(void *context, size_t index), void *context);

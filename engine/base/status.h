@@ -59,7 +59,8 @@ struct failure {
 enum status failure_set(struct failure *failure, enum status status, const char *format, ...)
     PRINTF_LIKE(3, 4);
 
-/* Puts "prefix: " before the sentence already there, naming where it happened; keeps the status. */
+/* Puts "prefix: " before the sentence already there, naming where it happened. Returns the status that
+ * is kept, INTERNAL where `failure` is NULL. */
 enum status failure_prefix(struct failure *failure, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* The name of a status ("UNPROCESSABLE"), static storage. */

@@ -35,9 +35,10 @@ static double darker(double a, double b)
 }
 
 /* The spine stands between the lungs and air above the shoulders, so where bone is dark the middle of the
- * picture is darker than both its sides and than both upper corners. The boxes lie in the square that the
- * network sees. Of 1186 published films of many makers none is mistaken, and of the same films inverted two
- * thirds are found; with half the margin one film is mistaken. */
+ * picture is darker than both its sides and than both upper corners. Middle and sides lie in the square that
+ * the network sees, the corners are the whole picture's. Of 1186 published films of many makers none is
+ * mistaken, and of the same films inverted two thirds are found; with half the margin one film is mistaken.
+ */
 bool image_looks_inverted(const struct image *image)
 {
     enum { SIDE_MIN = 128 }; /* less is no chest, and its means are chance */

@@ -40,8 +40,18 @@ typedef enum status image_decoder(struct bytes encoded, uint8_t *room, struct fa
                                   struct image_info *info, uint8_t **pixels);
 WARN_UNUSED image_decoder image_decode_png;
 WARN_UNUSED image_decoder image_decode_jpeg;
-/* NULL: the format is not read. */
-image_decoder *image_format_decoder(enum image_format format);
+
+/* How a format is read. */
+struct image_reader {
+    image_decoder *decode;                  /* NULL: the format is not read */
+    uint64_t (*peek)(struct bytes encoded); /* width << 32 | height as the header says; 0: it does not */
+    /* The work that decoding will be, of as many pixels; NULL: as many. */
+    uint64_t (*work)(struct bytes encoded, uint64_t pixels);
+};
+const struct image_reader *image_format_reader(enum image_format format);
+uint64_t image_peek_png(struct bytes encoded);
+uint64_t image_peek_jpeg(struct bytes encoded);
+uint64_t image_work_jpeg(struct bytes encoded, uint64_t pixels);
 
 /* Whether a file is of the format by its content, where fixed bytes cannot tell. */
 bool is_bmp(struct bytes encoded);
@@ -56,16 +66,14 @@ bool is_xml(struct bytes encoded);
 bool is_json(struct bytes encoded);
 bool is_text(struct bytes encoded);
 
-/* True when a chest X-ray's bone looks dark and its air bright. Cautious: many inverted ones are not noticed.
- */
+/* True when a chest X-ray's bone looks dark and its air bright. Cautious: many inverted ones go unnoticed. */
 bool image_looks_inverted(const struct image *image);
 
-/* Warns of what follows the end of the image in its file, unless it is padding: zeros, FFs and white space.
- */
+/* Warns of what follows the image's end in its file, unless it is padding: zeros, FFs and white space. */
 void image_note_rest(struct bytes rest, struct image_info *info);
 
-/* Refuses sides and areas out of bounds: TOO_LARGE or UNPROCESSABLE. */
-WARN_UNUSED enum status image_size_check(uint32_t width, uint32_t height, struct failure *failure);
+/* "There is no memory to decode the image.": OUT_OF_MEMORY. */
+WARN_UNUSED enum status image_no_memory(struct failure *failure);
 
 /* True when a TIFF structure, as EXIF stores it, gives an orientation other than upright. Damage is false. */
 bool exif_is_rotated(struct bytes tiff);

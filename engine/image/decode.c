@@ -1,8 +1,9 @@
 #include "engine/image/container.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-const char *image_warning_sentence(enum image_warning bit)
+static const char *warning_sentence(enum image_warning bit)
 {
     switch (bit) {
     case IMAGE_WARNING_RESCALED:
@@ -16,21 +17,18 @@ const char *image_warning_sentence(enum image_warning bit)
         return "The image is animated; only its default picture was read.";
     case IMAGE_WARNING_LOOSE:
         return "The JPEG file breaks a rule of its standard that leaves the pixels as they are: padding "
-               "before "
-               "a marker, a JFIF or Adobe version that does not exist, or parameters of another kind of "
-               "scan.";
+               "before a marker, a JFIF or Adobe version that does not exist, or parameters of another "
+               "kind of scan.";
     case IMAGE_WARNING_OUTLIERS:
         return "Nearly all of the image's 16-bit samples lie within a quarter of the range that was "
-               "stretched "
-               "to 8 bits: a few extreme ones, such as a burnt-in marker, took the contrast of the rest.";
+               "stretched to 8 bits: a few extreme ones, such as a burnt-in marker, took the contrast "
+               "of the rest.";
     case IMAGE_WARNING_INVERTED:
         return "The image's greys look inverted: the middle is darker than the lungs beside it, and the "
-               "upper "
-               "corners are brighter; they were read as stored. Bone has to be bright.";
+               "upper corners are brighter; they were read as stored. Bone has to be bright.";
     case IMAGE_WARNING_MORE:
-        return "The file goes on after the end of its image, as with a second picture or a film; only the "
-               "image was "
-               "read.";
+        return "The file goes on after the end of its image, as with a second picture or a film; only "
+               "the image was read.";
     case IMAGE_WARNING_CROPPED:
         return "The image is over one and a half times as long as it is wide, or as wide as it is long; the "
                "network saw only the square in its middle.";
@@ -43,6 +41,27 @@ const char *image_warning_sentence(enum image_warning bit)
 static bool is_padding(uint8_t byte)
 {
     return byte == 0 || byte == 0xFF || byte == ' ' || (byte >= '\t' && byte <= '\r');
+}
+
+const char *image_warning_next(uint32_t *left)
+{
+    uint32_t bit = *left & -*left & (IMAGE_WARNING_END - 1);
+    *left &= *left - 1;
+    return bit ? warning_sentence((enum image_warning)bit) : NULL;
+}
+
+char *image_warnings_join(uint32_t warnings)
+{
+    size_t bytes = 1;
+    const char *sentence;
+    for (uint32_t left = warnings; (sentence = image_warning_next(&left));)
+        bytes += strlen(sentence) + 1;
+    char *text = memory_allocate(bytes, 1);
+    for (uint32_t left = warnings; (sentence = image_warning_next(&left));) {
+        strcat(text, *text ? " " : "");
+        strcat(text, sentence);
+    }
+    return text;
 }
 
 void image_note_rest(struct bytes rest, struct image_info *info)
@@ -68,6 +87,11 @@ enum status image_size_check(uint32_t width, uint32_t height, struct failure *fa
     return STATUS_OK;
 }
 
+enum status image_no_memory(struct failure *failure)
+{
+    return failure_set(failure, STATUS_OUT_OF_MEMORY, "There is no memory to decode the image.");
+}
+
 enum status image_decode(struct bytes encoded, struct failure *failure, struct image *out,
                          struct image_info *info)
 {
@@ -82,7 +106,7 @@ enum status image_decode_into(struct bytes encoded, uint8_t *room, struct failur
         return failure_set(failure, STATUS_UNPROCESSABLE, "The image is empty: it has 0 bytes.");
     if (encoded.size > INT32_MAX)
         return failure_set(failure, STATUS_TOO_LARGE, "The image file is over 2 GiB.");
-    image_decoder *decode = image_format_decoder(info->format);
+    image_decoder *decode = image_format_reader(info->format)->decode;
     if (!decode)
         return image_format_refuse(info->format, failure);
     uint8_t *pixels = NULL;

@@ -144,7 +144,7 @@ static enum status stop_explain(struct decoder *decoder)
             failure, STATUS_UNPROCESSABLE,
             "The JPEG file is truncated: it ends before its end-of-image marker. Send the whole file.");
     case JERR_OUT_OF_MEMORY:
-        return failure_set(failure, STATUS_OUT_OF_MEMORY, "There is no memory to decode the image.");
+        return image_no_memory(failure);
     case JERR_IMAGE_TOO_BIG:
         return image_size_check(decoder->library.image_width, decoder->library.image_height, failure);
     case JERR_BAD_PRECISION:

@@ -126,7 +126,7 @@ static enum status samples_decode(const struct png *png, struct png_source *sour
     if (source->status)
         return source->status;
     if (decoder_memory.is_out)
-        return failure_set(failure, STATUS_OUT_OF_MEMORY, "There is no memory to decode the image.");
+        return image_no_memory(failure);
     if (!samples)
         return png_damaged(failure, "its image data cannot be decoded");
     assert((uint32_t)width == png->width && (uint32_t)height == png->height);

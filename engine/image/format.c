@@ -10,8 +10,9 @@ enum { SIGNATURES_MAX = 4, ENDINGS_MAX = 5, MEDIA_TYPES_MAX = 4 };
 /* Lists end with their first empty entry. */
 struct codec {
     const char *name;   /* in answers */
-    const char *noun;   /* in sentences: "PNG" where it is read, "a WebP image" where it is refused */
-    const char *advice; /* what to do with one that is not read; NULL: send another format */
+    const char *title;  /* of one that is read, in lists: "PNG" */
+    const char *noun;   /* of one that is refused: "a WebP image" */
+    const char *advice; /* what to do with one that is refused; NULL: send another format */
     const char *media_types[MEDIA_TYPES_MAX];
     const char *endings[ENDINGS_MAX];
     struct {
@@ -19,24 +20,23 @@ struct codec {
         const char *bytes;
     } signatures[SIGNATURES_MAX];            /* any of them makes the format */
     bool (*recognise)(struct bytes encoded); /* where fixed bytes cannot tell; or NULL */
-    image_decoder *decode;                   /* NULL: refused by its name */
+    struct image_reader reader;              /* empty: refused by its name */
 };
 
-/* Files are compared with the rows in this order: what is certain first, and text of any kind last. */
 static const struct codec CODECS[IMAGE_FORMATS] = {
     [IMAGE_UNKNOWN] = {.name = "unknown", .noun = "of no kind that is known here"},
     [IMAGE_PNG] = {.name = "png",
-                   .noun = "PNG",
+                   .title = "PNG",
                    .media_types = {"image/png", "image/x-png", "image/apng"},
                    .endings = {".png"},
                    .signatures = {{0, 8, "\x89PNG\r\n\x1A\n"}},
-                   .decode = image_decode_png},
+                   .reader = {image_decode_png, image_peek_png}},
     [IMAGE_JPEG] = {.name = "jpeg",
-                    .noun = "JPEG",
+                    .title = "JPEG",
                     .media_types = {"image/jpeg", "image/jpg", "image/pjpeg"},
                     .endings = {".jpg", ".jpeg", ".jpe", ".jfif", ".jif"},
                     .signatures = {{0, 3, "\xFF\xD8\xFF"}},
-                    .decode = image_decode_jpeg},
+                    .reader = {image_decode_jpeg, image_peek_jpeg, image_work_jpeg}},
     [IMAGE_GIF] = {.name = "gif",
                    .noun = "a GIF image",
                    .media_types = {"image/gif"},
@@ -136,7 +136,7 @@ static bool has_signature(struct bytes encoded, const struct codec *codec)
 {
     for (size_t i = 0; i < SIGNATURES_MAX && codec->signatures[i].size; i++) {
         size_t offset = codec->signatures[i].offset, size = codec->signatures[i].size;
-        if (encoded.size <= offset || (encoded.size - offset < size && !codec->decode))
+        if (encoded.size <= offset || (encoded.size - offset < size && !codec->reader.decode))
             continue;
         size_t common = encoded.size - offset < size ? encoded.size - offset : size;
         if (!memcmp(encoded.data + offset, codec->signatures[i].bytes, common))
@@ -185,14 +185,14 @@ const char *image_format_name(enum image_format format)
     return CODECS[format].name;
 }
 
-image_decoder *image_format_decoder(enum image_format format)
+const struct image_reader *image_format_reader(enum image_format format)
 {
-    return CODECS[format].decode;
+    return &CODECS[format].reader;
 }
 
 bool image_format_is_read(enum image_format format)
 {
-    return CODECS[format].decode;
+    return CODECS[format].reader.decode;
 }
 
 /* Adds a word to "A, B or C"; `left`: how many follow. */
@@ -214,7 +214,7 @@ struct image_format_list image_formats_read(void)
         left += image_format_is_read(format);
     for (enum image_format format = 0; format < IMAGE_FORMATS; format++)
         if (image_format_is_read(format))
-            list_add(&list, CODECS[format].noun, --left);
+            list_add(&list, CODECS[format].title, --left);
     return list;
 }
 

@@ -1,5 +1,5 @@
 /* File formats: what a file is by its content, and what is known of its kind. Each is one row of the table in
- * format.c; a format that is read here is a row with a decoder.
+ * format.c; a format that is read here is a row with a reader.
  */
 #ifndef CXRD_ENGINE_IMAGE_FORMAT_H
 #define CXRD_ENGINE_IMAGE_FORMAT_H
@@ -7,6 +7,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/status.h"
 
+/* Files are held against the formats in this order: what is certain first, and text of any kind last. */
 enum image_format {
     IMAGE_UNKNOWN,
     IMAGE_PNG,
@@ -35,8 +36,8 @@ enum image_format {
     IMAGE_FORMATS
 };
 
-/* The format by the file's content, whatever its name says. A file cut off inside the signature of a format
- * that is read still counts as of that format; an empty one is IMAGE_UNKNOWN. */
+/* The format by the file's content, whatever its name says. A file cut off inside the fixed signature of a
+ * format that is read still counts as of that format; an empty one is IMAGE_UNKNOWN. */
 enum image_format image_sniff(struct bytes encoded);
 /* The format by its media type ("image/png"; case and parameters do not matter), or IMAGE_UNKNOWN. */
 enum image_format image_format_by_media_type(const char *type);

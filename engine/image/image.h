@@ -57,16 +57,22 @@ struct square {
     uint8_t minimum[3], maximum[3];
 };
 
-/* One sentence for one bit of enum image_warning; static storage. */
-const char *image_warning_sentence(enum image_warning bit);
+/* Takes the lowest bit out of *left and gives its sentence, in static storage; NULL when there is none. */
+const char *image_warning_next(uint32_t *left);
+/* The sentences of all bits, one after the other; the caller frees it. */
+char *image_warnings_join(uint32_t warnings);
+
+/* Refuses sides and areas out of bounds: TOO_LARGE or UNPROCESSABLE. */
+WARN_UNUSED enum status image_size_check(uint32_t width, uint32_t height, struct failure *failure);
 
 /* What a file's header says of its size, to judge the work it will be; no check of anything. Zeros when it
  * does not say. */
 void image_peek(struct bytes encoded, uint32_t *width, uint32_t *height);
 /* The work that decoding a file will be, in pixels: as many as its header says, a quarter of those for each
- * scan of a JPEG with more than four, and IMAGE_PIXELS_MAX for a JPEG whose size is not found. */
+ * scan of a JPEG with more than four, and IMAGE_PIXELS_MAX where a format that is read does not say its size.
+ */
 uint64_t image_work(struct bytes encoded);
-/* True when that is more than any film is: it takes a second or more, and 0.3 GB. */
+/* True when that is more than any film is: it takes a second or more, and 0.6 GB. */
 bool image_is_large(struct bytes encoded);
 
 /* Decodes a PNG (every colour type, depth and interlacing) or a JPEG (8 bits, grey or colour, baseline or

@@ -10,9 +10,16 @@ static bool has_length(uint8_t marker)
            (marker >= 0xE0 && marker <= 0xEF) || marker == 0xFE;
 }
 
+uint64_t image_peek_png(struct bytes encoded)
+{
+    if (encoded.size < 24)
+        return 0;
+    return (uint64_t)read_u32(encoded.data + 16) << 32 | read_u32(encoded.data + 20);
+}
+
 /* The frame header of a JPEG (ISO/IEC 10918-1, annex B): markers are followed by their length up to the first
  * of those that hold the size. 0 where anything else is met: the decoder may find its frame elsewhere. */
-static uint64_t peek_jpeg(struct bytes encoded)
+uint64_t image_peek_jpeg(struct bytes encoded)
 {
     for (size_t at = 2; at + 9 <= encoded.size && encoded.data[at] == 0xFF;) {
         uint8_t marker = encoded.data[at + 1];
@@ -30,7 +37,7 @@ static uint64_t peek_jpeg(struct bytes encoded)
     return 0;
 }
 
-/* The scans of a JPEG, each of which goes through the whole image, by their markers: no fewer than there are.
+/* The scans of a JPEG, each of which goes through the whole image, by their markers: at least all there are.
  */
 static size_t count_scans(struct bytes encoded)
 {
@@ -42,30 +49,32 @@ static size_t count_scans(struct bytes encoded)
     return count;
 }
 
+uint64_t image_work_jpeg(struct bytes encoded, uint64_t pixels)
+{
+    enum { USUAL_SCANS = 4 }; /* cost about as much as all else that is done to a pixel */
+    size_t scans = count_scans(encoded);
+    return scans > USUAL_SCANS ? pixels * scans / USUAL_SCANS : pixels;
+}
+
+static uint64_t peek(const struct image_reader *reader, struct bytes encoded)
+{
+    return reader->decode ? reader->peek(encoded) : 0;
+}
+
 void image_peek(struct bytes encoded, uint32_t *width, uint32_t *height)
 {
-    uint64_t size = 0; /* width << 32 | height */
-    enum image_format format = image_sniff(encoded);
-    if (format == IMAGE_PNG && encoded.size >= 24)
-        size = (uint64_t)read_u32(encoded.data + 16) << 32 | read_u32(encoded.data + 20);
-    else if (format == IMAGE_JPEG)
-        size = peek_jpeg(encoded);
+    uint64_t size = peek(image_format_reader(image_sniff(encoded)), encoded);
     *width = (uint32_t)(size >> 32);
     *height = (uint32_t)size;
 }
 
 uint64_t image_work(struct bytes encoded)
 {
-    enum { USUAL_SCANS = 4 }; /* cost about as much as all else that is done to a pixel */
-    uint32_t width, height;
-    image_peek(encoded, &width, &height);
-    uint64_t pixels = (uint64_t)width * height;
-    if (image_sniff(encoded) != IMAGE_JPEG)
-        return pixels;
+    const struct image_reader *reader = image_format_reader(image_sniff(encoded));
+    uint64_t size = peek(reader, encoded), pixels = (size >> 32) * (uint32_t)size;
     if (!pixels)
-        return IMAGE_PIXELS_MAX;
-    size_t scans = count_scans(encoded);
-    return scans > USUAL_SCANS ? pixels * scans / USUAL_SCANS : pixels;
+        return reader->decode ? IMAGE_PIXELS_MAX : 0;
+    return reader->work ? reader->work(encoded, pixels) : pixels;
 }
 
 bool image_is_large(struct bytes encoded)

@@ -48,7 +48,7 @@ enum status png_source_init(struct bytes encoded, const struct png *png, struct 
     frame_put_chunk_head(source, "IDAT", png_source_data_bytes(png));
     frame_put(source, "\x78\x01", ZLIB_HEAD_BYTES);
     if (inflateInit(&source->inflater) != Z_OK)
-        return failure_set(failure, STATUS_OUT_OF_MEMORY, "There is no memory to decode the image.");
+        return image_no_memory(failure);
     return STATUS_OK;
 }
 
@@ -93,7 +93,7 @@ static enum status inflate_fail(struct png_source *source, int result)
     case Z_STREAM_END:
         return png_damaged(source->failure, "its image data do not fit its size");
     case Z_MEM_ERROR:
-        return failure_set(source->failure, STATUS_OUT_OF_MEMORY, "There is no memory to decode the image.");
+        return image_no_memory(source->failure);
     default:
         return png_damaged(source->failure,
                            "its image data cannot be decoded, or their checksum does not match");

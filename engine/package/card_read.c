@@ -313,9 +313,6 @@ static void list_unread(const struct reader *reader, const struct json *value, c
 
 enum status card_parse(struct bytes text, struct failure *failure, struct json **out)
 {
-    static const uint8_t mark[] = {0xef, 0xbb, 0xbf}; /* which some editors put before UTF-8 */
-    if (text.size >= sizeof mark && !memcmp(text.data, mark, sizeof mark))
-        text = (struct bytes){text.data + sizeof mark, text.size - sizeof mark};
     enum status status = json_parse(text, json_limits, failure, out);
     if (status && failure)
         failure->status = STATUS_INVALID_FILE; /* the JSON parser calls it a bad request */

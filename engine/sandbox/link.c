@@ -118,7 +118,7 @@ enum status link_renew(struct link *link, size_t slot, uint64_t deadline_ns, str
     if (*channel < 0)
         return no_children(failure, "The system starts no further image decoder; try again in a moment.");
     if (channel_wait(*channel, deadline_ns && deadline_ns < until_ns ? deadline_ns : until_ns, &outcome) !=
-        ANSWER_GIVEN)
+        REPLY_GIVEN)
         no_children(failure, "An image decoder did not start; try again in a moment.");
     else if (outcome.failure.status)
         *failure = outcome.failure;
@@ -161,7 +161,7 @@ static bool makes_sense(const struct outcome *outcome)
     }
 }
 
-enum answer channel_wait(int channel, uint64_t until_ns, struct outcome *out)
+enum reply channel_wait(int channel, uint64_t until_ns, struct outcome *out)
 {
     struct pollfd ready = {.fd = channel, .events = POLLIN};
     int count;
@@ -171,10 +171,10 @@ enum answer channel_wait(int channel, uint64_t until_ns, struct outcome *out)
         count = ppoll(&ready, 1, &left, NULL);
     } while (count < 0 && errno == EINTR);
     if (count == 0)
-        return ANSWER_LATE;
+        return REPLY_LATE;
     ssize_t size = recv(channel, out, sizeof *out, MSG_DONTWAIT | MSG_TRUNC);
     if (size == sizeof *out && makes_sense(out))
-        return ANSWER_GIVEN;
+        return REPLY_GIVEN;
     /* The kernel's word for a socket that was closed with something unread in it. */
-    return size < 0 && errno == ECONNRESET ? ANSWER_UNREAD : size > 0 ? ANSWER_WRONG : ANSWER_DIED;
+    return size < 0 && errno == ECONNRESET ? REPLY_UNREAD : size > 0 ? REPLY_WRONG : REPLY_DIED;
 }

@@ -29,13 +29,13 @@ WARN_UNUSED enum status link_renew(struct link *link, size_t slot, uint64_t dead
 /* True while a child waits for a job at the other end. */
 bool channel_is_idle(int channel);
 
-enum answer {
-    ANSWER_GIVEN,  /* *out is valid in form; what it says is the child's word */
-    ANSWER_LATE,   /* nothing came until then */
-    ANSWER_DIED,   /* the child died while it was at the job */
-    ANSWER_WRONG,  /* it said what makes no sense */
-    ANSWER_UNREAD, /* the child died before it read the job */
+enum reply {
+    REPLY_GIVEN,  /* *out is valid in form; what it says is the child's word */
+    REPLY_LATE,   /* nothing came until then */
+    REPLY_DIED,   /* the child died while it was at the job */
+    REPLY_WRONG,  /* it said what makes no sense */
+    REPLY_UNREAD, /* the child died before it read the job */
 };
-enum answer channel_wait(int channel, uint64_t until_ns, struct outcome *out);
+enum reply channel_wait(int channel, uint64_t until_ns, struct outcome *out);
 
 #endif

@@ -2,12 +2,12 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
+#include "engine/base/parallel.h"
 #include "engine/sandbox/area.h"
 #include "engine/sandbox/link.h"
 
 #include <assert.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -33,21 +33,14 @@ struct image_pool {
     struct link link;
 };
 
-static uint32_t core_count(void)
-{
-    cpu_set_t cores;
-    if (sched_getaffinity(0, sizeof cores, &cores))
-        return 1;
-    int count = CPU_COUNT(&cores);
-    return count < IMAGE_POOL_CHILDREN_MAX ? (uint32_t)count : IMAGE_POOL_CHILDREN_MAX;
-}
-
 static struct image_pool *pool_allocate(const struct image_pool_options *options)
 {
     struct image_pool *pool = memory_allocate(1, sizeof *pool);
     struct image_pool_options *own = &pool->plan.options;
     *own = *options;
-    own->children = own->children ? own->children : core_count();
+    if (!own->children)
+        own->children =
+            core_count() < IMAGE_POOL_CHILDREN_MAX ? (uint32_t)core_count() : IMAGE_POOL_CHILDREN_MAX;
     own->timeout_ms = own->timeout_ms ? own->timeout_ms : IMAGE_POOL_TIMEOUT_MS;
     own->cpu_s = own->cpu_s ? own->cpu_s : IMAGE_POOL_CPU_S;
     own->decode = own->decode ? own->decode : image_decode_into;
@@ -164,17 +157,17 @@ static void slot_return(struct image_pool *pool, size_t i)
     pthread_mutex_unlock(&pool->lock);
 }
 
-static void log_end(enum answer answer, int ended)
+static void log_end(enum reply reply, int ended)
 {
-    if (answer == ANSWER_LATE)
+    if (reply == REPLY_LATE)
         log_message(LOG_WARNING, "an image took too long; its decoder was replaced");
-    else if (answer != ANSWER_GIVEN && WIFSIGNALED(ended))
+    else if (reply != REPLY_GIVEN && WIFSIGNALED(ended))
         log_message(LOG_WARNING, "an image decoder was ended by signal %d (%s) and replaced", WTERMSIG(ended),
                     strsignal(WTERMSIG(ended)));
 }
 
 /* *ended (may be NULL): the wait status of the one before, -1 where there was none. */
-static enum status child_renew(struct image_pool *pool, size_t slot, enum answer reason, uint64_t until_ns,
+static enum status child_renew(struct image_pool *pool, size_t slot, enum reply reason, uint64_t until_ns,
                                struct failure *failure, int *ended)
 {
     int own = -1;
@@ -188,44 +181,39 @@ static enum status child_renew(struct image_pool *pool, size_t slot, enum answer
     return status;
 }
 
-static bool is_image(const struct image_info *info)
-{
-    return info->width >= IMAGE_SIDE_MIN && info->height >= IMAGE_SIDE_MIN && info->width <= IMAGE_SIDE_MAX &&
-           info->height <= IMAGE_SIDE_MAX && (uint64_t)info->width * info->height <= IMAGE_PIXELS_MAX;
-}
-
 /* Has the slot's child decode its input. A child that died of something else before is replaced first, and so
  * is one that dies while it starts: neither has to do with the image. */
 static enum status child_decode(struct image_pool *pool, size_t slot, size_t size, uint64_t until_ns,
-                                struct failure *failure, enum answer *answer, struct outcome *out)
+                                struct failure *failure, enum reply *reply, struct outcome *out)
 {
     const int *channel = &pool->slots[slot].channel;
     struct job job = {size};
     struct failure start = {0};
-    *answer = ANSWER_UNREAD;
-    for (int attempt = 0; attempt < ATTEMPTS_MAX && *answer == ANSWER_UNREAD; attempt++) {
+    *reply = REPLY_UNREAD;
+    for (int attempt = 0; attempt < ATTEMPTS_MAX && *reply == REPLY_UNREAD; attempt++) {
         start.status = STATUS_OK;
-        if (!channel_is_idle(*channel) && child_renew(pool, slot, ANSWER_UNREAD, until_ns, &start, NULL))
+        if (!channel_is_idle(*channel) && child_renew(pool, slot, REPLY_UNREAD, until_ns, &start, NULL))
             continue;
         if (send(*channel, &job, sizeof job, MSG_NOSIGNAL) == sizeof job)
-            *answer = channel_wait(*channel, until_ns, out);
+            *reply = channel_wait(*channel, until_ns, out);
     }
     if (start.status) {
         *failure = start;
         return start.status;
     }
-    if (*answer == ANSWER_GIVEN && out->failure.status == STATUS_OK && !is_image(&out->info))
-        *answer = ANSWER_WRONG;
-    if (*answer != ANSWER_GIVEN || out->retires) {
+    if (*reply == REPLY_GIVEN && out->failure.status == STATUS_OK &&
+        image_size_check(out->info.width, out->info.height, NULL))
+        *reply = REPLY_WRONG;
+    if (*reply != REPLY_GIVEN || out->retires) {
         struct failure ignored;
         int ended = -1;
         /* By the same time, or, where that has passed, in a moment: the answer waits for it. */
         const uint64_t soon_ns = clock_now_ns() + RENEWAL_NS;
         enum status renewed =
-            child_renew(pool, slot, *answer, until_ns > soon_ns ? until_ns : soon_ns, &ignored, &ended);
+            child_renew(pool, slot, *reply, until_ns > soon_ns ? until_ns : soon_ns, &ignored, &ended);
         (void)renewed; /* else the next image tries again */
         /* Killed by the system, where memory is short, or by a person: not the image's doing. */
-        if (*answer == ANSWER_DIED && ended != -1 && WIFSIGNALED(ended) && WTERMSIG(ended) == SIGKILL)
+        if (*reply == REPLY_DIED && ended != -1 && WIFSIGNALED(ended) && WTERMSIG(ended) == SIGKILL)
             return failure_set(failure, STATUS_UNAVAILABLE,
                                "The image's decoder was killed, as where the machine has no memory left; try "
                                "again in a moment.");
@@ -240,25 +228,25 @@ static enum status slot_decode(struct image_pool *pool, size_t slot, struct byte
     uint32_t timeout_ms = pool->plan.options.timeout_ms;
     uint64_t until_ns = clock_now_ns() + timeout_ms * UINT64_C(1000000);
     bool hurried = deadline_ns && deadline_ns < until_ns;
-    enum answer answer;
+    enum reply reply;
     struct outcome outcome;
     if (encoded.size)
         memcpy(pool->plan.areas[slot].input, encoded.data, encoded.size);
     enum status status =
-        child_decode(pool, slot, encoded.size, hurried ? deadline_ns : until_ns, failure, &answer, &outcome);
+        child_decode(pool, slot, encoded.size, hurried ? deadline_ns : until_ns, failure, &reply, &outcome);
     area_shrink_input(&pool->plan.areas[slot], encoded.size);
     if (status)
         return status;
-    if (answer == ANSWER_GIVEN) {
+    if (reply == REPLY_GIVEN) {
         *info = outcome.info;
         if (outcome.failure.status)
             *failure = outcome.failure;
         return outcome.failure.status;
     }
-    if (answer == ANSWER_LATE && hurried)
+    if (reply == REPLY_LATE && hurried)
         return failure_set(failure, STATUS_TIMEOUT,
                            "The request's deadline passed while its image was decoded.");
-    if (answer == ANSWER_LATE)
+    if (reply == REPLY_LATE)
         return failure_set(failure, STATUS_UNPROCESSABLE,
                            "The image cannot be decoded within %g s; save it again, or smaller.",
                            timeout_ms / 1000.0);

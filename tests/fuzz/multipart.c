@@ -1,6 +1,7 @@
 /* Fuzzes POST /predict up to the engine: the first byte chooses the form, the rest is the query's or the
  * body's. Multipart bodies have the boundary "b". */
 #include "api/input.h"
+#include "engine/base/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@ static void use(const struct input *input)
 {
     volatile uint8_t byte = 0;
     for (size_t i = 0; i < input->count; i++) {
-        if (!text_is_plain(input->ids[i], strlen(input->ids[i])))
+        if (!utf8_is_plain(input->ids[i], strlen(input->ids[i])))
             abort();
         for (size_t at = 0; at < input->images[i].size; at++)
             byte = input->images[i].data[at];

@@ -16,7 +16,6 @@ BEGIN {
     # itself. "shaders/params/" is what C and GLSL share; "shaders/catalogue" is generated.
     may["engine/base"]       = ""
     may["engine/image"]      = "engine/base/"
-    may["engine/dicom"]      = "engine/base/"
     may["engine/sandbox"]    = "engine/base/ engine/image/"
     may["engine/weights"]    = "engine/base/"
     may["engine/package"]    = "engine/base/ engine/weights/"
@@ -25,7 +24,7 @@ BEGIN {
     may["engine/reference"]  = "engine/base/ shaders/params/"
     may["engine/kernels"]    = "engine/base/ engine/gpu/ engine/reference/ shaders/"
     may["engine/model"]      = "engine/base/ shaders/params/ engine/weights/ engine/package/ engine/gpu/ engine/kernels/"
-    may["engine"]            = "engine/base/ engine/image/ engine/sandbox/ engine/dicom/ engine/weights/ engine/package/ engine/gpu/ engine/kernels/ engine/model/"
+    may["engine"]            = "engine/base/ engine/image/ engine/sandbox/ engine/weights/ engine/package/ engine/gpu/ engine/kernels/ engine/model/"
     may["api"]               = "engine/base/ engine/engine.h engine/image/overlay.h"
     may["server"]            = "engine/base/ engine/engine.h engine/sandbox/pool.h api/"
     may["cli"]               = "engine/base/ engine/engine.h engine/checkpoint/ engine/weights/ engine/package/ engine/gpu/ engine/kernels/ engine/model/ api/ server/"
@@ -41,7 +40,6 @@ BEGIN {
     only["vulkan"]           = "engine/gpu/ tests/integration/bad_driver.c"
     only["yaml.h"]           = "engine/base/yaml_json.c"
     only["zip.h"]            = "engine/checkpoint/"
-    only["gdcm"]             = "engine/dicom/"
 }
 
 function found(file, line, sentence) {

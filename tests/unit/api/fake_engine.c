@@ -224,7 +224,9 @@ static void predict_one(struct engine *engine, struct bytes encoded, const struc
     out->timing = (struct prediction_timing){1, 2, 3, 4};
     if (image_pool_decode(engine->decoders, encoded, NULL, &out->failure, &loan, &out->image))
         return;
-    if (image_prepare(&loan.image, FAKE_SIDE, &out->failure, &square, &out->region))
+    if (out->image.width == FAKE_FAULT_WIDTH)
+        failure_set(&out->failure, STATUS_DEVICE, "The driver said no.");
+    if (out->failure.status || image_prepare(&loan.image, FAKE_SIDE, &out->failure, &square, &out->region))
         goto return_loan;
     if (options->keep_side &&
         region_picture(&loan.image, &out->region, options->keep_side, &out->failure, &out->picture))

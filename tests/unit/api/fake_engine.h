@@ -17,6 +17,8 @@ enum { FAKE_GRID = 4, FAKE_SIDE = 64, FAKE_WIDTH = 64, FAKE_SLOW_CAPACITY = 4 };
  * turns NaN and infinity: a logit, a probability, an attention weight (of "area_lost"), one of its class
  * token, of the mean, of the patch tokens if they are wanted. */
 enum { FAKE_NOT_FINITE_WIDTH = 97, FAKE_NOT_FINITE_HEIGHT = 80, FAKE_NOT_FINITE_PLACES = 6 };
+/* An image of this width fails with a fault of the device, of which a client is not told. */
+enum { FAKE_FAULT_WIDTH = 98 };
 
 /* Heads: "findings" (GLoRI: Normal, Edema, Mass, Nodule), "cardiac" (a GLoRI risk: area_lost), "extra"
  * (linear: Tuberculosis, calibrated). Label number i of all has the logit i - 2 + mean pixel / 255, but

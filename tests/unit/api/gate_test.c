@@ -66,7 +66,7 @@ START_TEST(a_lower_limit_sends_nobody_out)
 {
     gate_init(&gate, LIMIT, GATE_BURST_MS);
     ck_assert_uint_eq(enter_all(), 2 * LIMIT);
-    gate_limit(&gate, 1);
+    gate_set_limit(&gate, 1);
     ck_assert(!gate_is_open(&gate));
     leave(2 * LIMIT);
     ck_assert_uint_eq(enter_all(), 2);
@@ -187,7 +187,7 @@ START_TEST(large_images_have_half_of_the_places)
     image = picture(40, 40);
     service_begin(&service, NULL);
     ck_assert(gate_enter(&service.api->heavy_gate));
-    gate_limit(&service.api->heavy_gate, 1);
+    gate_set_limit(&service.api->heavy_gate, 1);
     for (int i = 0; i < 2; i++) {
         call_refused(&call, service.api, targets[i], "image/png", large, 503,
                      "as much work as it can do soon");

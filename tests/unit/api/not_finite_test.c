@@ -1,4 +1,4 @@
-/* An answer that is not finite fails its image, alone, on every route. */
+/* Images that fail inside the service: each alone, on every route. */
 #include "api/base64.h"
 #include "tests/unit/api/fake_engine.h"
 #include "tests/unit/api/request.h"
@@ -126,6 +126,33 @@ START_TEST(images_that_fail_so_are_counted)
 }
 END_TEST
 
+/* Only the log has the reason, which is about the service. */
+START_TEST(a_fault_within_is_not_told)
+{
+    static const char told[] = "The service failed; its log has the reason under this problem's instance.";
+    static const char *const routes[][2] = {{"/predict", "predictions"}, {"/embed", "embeddings"}};
+    char *fault = picture_text(FAKE_FAULT_WIDTH, 80);
+    for (int i = 0; i < 2; i++) {
+        run(routes[i][0], TWO_IMAGES, good, fault);
+        ck_assert_int_eq(call.response.code, 200);
+        const struct json *failed = json_item(json_member(call.json, routes[i][1]), 1);
+        ck_assert_str_eq(json_text(json_member(json_member(failed, "error"), "detail")), told);
+        call_end(&call);
+        run(routes[i][0], ONE_IMAGE, "", fault);
+        ck_assert_int_eq(call.response.code, 500);
+        ck_assert_str_eq(json_text(json_member(call.json, "detail")), told);
+        call_end(&call);
+    }
+    run("/v2/models/demo/infer",
+        "{\"inputs\":[{\"name\":\"image\",\"datatype\":\"BYTES\",\"shape\":[2],\"data\":[\"%s\",\"%s\"]}]}",
+        good, fault);
+    ck_assert_int_eq(call.response.code, 500);
+    ck_assert_str_eq(json_text(json_member(call.json, "error")), told);
+    call_end(&call);
+    free(fault);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("not_finite");
@@ -134,5 +161,6 @@ int main(void)
     tcase_add_test(cases, a_requests_only_image_answers_for_it);
     tcase_add_loop_test(cases, an_inference_names_the_image, 0, FAKE_NOT_FINITE_PLACES);
     tcase_add_test(cases, images_that_fail_so_are_counted);
+    tcase_add_test(cases, a_fault_within_is_not_told);
     return suite_run("api/not_finite", cases);
 }

@@ -24,9 +24,16 @@ START_TEST(what_failed_inside_stays_inside)
 {
     struct failure failure;
     failure_set(&failure, STATUS_INVALID_FILE, "/srv/model/head.safetensors is corrupt.");
-    struct json *problem = problem_json(&failure, "id-1");
-    ck_assert_ptr_null(strstr(json_text(json_member(problem, "detail")), "/srv"));
-    json_destroy(&problem);
+    problem_hide(&failure, "id-1");
+    ck_assert_str_eq(failure.sentence,
+                     "The service failed; its log has the reason under this problem's instance.");
+    ck_assert_int_eq(failure.status, STATUS_INVALID_FILE);
+    failure_set(&failure, STATUS_NOT_FINITE, "The values are not finite.");
+    problem_hide(&failure, "id-1");
+    ck_assert_str_eq(failure.sentence, "The values are not finite.");
+    failure_set(&failure, STATUS_BUSY, "Try again.");
+    problem_hide(&failure, "id-1");
+    ck_assert_str_eq(failure.sentence, "Try again.");
 }
 END_TEST
 

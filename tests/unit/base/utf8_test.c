@@ -14,12 +14,15 @@ static const struct {
     {"\xc3\x89panchement", true},
     {"\xe2\x89\xa5 0.5", true},
     {"\xf0\x9f\xa9\xbb", true},
+    {"\xed\x9f\xbf", true}, /* the last before the surrogates */
     {"a\nb", false},
     {"a\x1b[2J", false},
     {"\x7f", false},
-    {"\xc2\x85", false},         /* a control character of C1 */
-    {"\xe9panchement", false},   /* Latin-1 */
-    {"\xc0\xaf", false},         /* overlong */
+    {"\xc2\x85", false},       /* a control character of C1 */
+    {"\xe9panchement", false}, /* Latin-1 */
+    {"\xc0\xaf", false},       /* overlong */
+    {"\xe0\x80\x80", false},
+    {"\x80", false},
     {"\xed\xa0\x80", false},     /* a surrogate */
     {"\xf4\x90\x80\x80", false}, /* beyond U+10FFFF */
     {"cut off \xe2\x89", false},
@@ -28,6 +31,7 @@ static const struct {
 START_TEST(tells_plain_text)
 {
     ck_assert_int_eq(utf8_is_plain(cases[_i].text, strlen(cases[_i].text)), cases[_i].plain);
+    ck_assert(!utf8_is_plain("a\0b", 3));
 }
 END_TEST
 

@@ -143,13 +143,6 @@ START_TEST(the_help_of_predict_tells_ranges_endings_and_exit_codes)
 }
 END_TEST
 
-START_TEST(inspect_says_which_endings_it_reads)
-{
-    ck_assert_int_eq(run("inspect a.png"), 1);
-    check_says(errors, "by its ending, .safetensors, .pth or .pt; taken for the first: ");
-}
-END_TEST
-
 START_TEST(a_wrong_choice_names_what_there_is)
 {
     ck_assert_int_eq(run("predict --model %s --heads bones a.png", package), 2);
@@ -162,6 +155,8 @@ START_TEST(a_wrong_choice_names_what_there_is)
     check_says(errors, "There is no rung \"warp\"");
     ck_assert_int_eq(run("predict --model nowhere a.png"), 1);
     check_says(errors, "nowhere/model.json");
+    ck_assert_int_eq(run("inspect a.png"), 1);
+    check_says(errors, "by its ending, .safetensors, .pth or .pt; taken for the first: ");
 }
 END_TEST
 
@@ -295,6 +290,7 @@ END_TEST
 
 START_TEST(every_form_tells_warnings_and_failures)
 {
+    static const char short_file[] = "/sys/devices/system/cpu/online"; /* has fewer bytes than it says */
     static const char warning[] = "asks to be rotated or mirrored";
     ck_assert_int_eq(run("predict --model %s %s more/text.png", package, rotated), 1);
     check_says(output, warning);
@@ -310,6 +306,9 @@ START_TEST(every_form_tells_warnings_and_failures)
                          1);
         check_says(output, warning);
         check_says(output, "\"detail\":\"The file is plain text");
+        ck_assert_int_eq(run("predict --model %s --format %s %s", package, forms[i], short_file), 1);
+        check_says(output, "\"detail\":\"It was cut short while it was read.\"");
+        check_says(errors, "cxrd predict: /sys/devices/system/cpu/online: It was cut short");
     }
 }
 END_TEST
@@ -384,7 +383,6 @@ int main(int argc, char **argv)
     tcase_add_test(cases, usage_errors_exit_2_and_say_what_to_do);
     tcase_add_test(cases, help_goes_to_standard_output);
     tcase_add_test(cases, the_help_of_predict_tells_ranges_endings_and_exit_codes);
-    tcase_add_test(cases, inspect_says_which_endings_it_reads);
     tcase_add_test(cases, a_wrong_choice_names_what_there_is);
     tcase_add_test(cases, json_names_the_bad_image_and_answers_the_others);
     tcase_add_test(cases, repeats_give_the_same_bytes);

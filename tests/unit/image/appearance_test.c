@@ -78,6 +78,18 @@ START_TEST(bright_surroundings_do_not_invert)
 }
 END_TEST
 
+/* One corner that is as dark as a marker's surroundings leaves doubt, whichever it is. */
+START_TEST(both_corners_are_looked_at)
+{
+    for (uint32_t dark = 0; dark < 2; dark++) {
+        struct image image = inverted(chest_draw(400, 400, 60));
+        for (uint32_t y = 0; y < 60; y++)
+            memset(image.pixels + 3 * (y * 400 + dark * 340), 0, 3 * 60);
+        ck_assert(!looks_inverted(image));
+    }
+}
+END_TEST
+
 /* 200 x 200 samples of a ramp from 0 to `high`, of which `hot` are 65535. */
 static uint32_t ramp_warnings(uint32_t high, uint32_t hot)
 {
@@ -119,6 +131,6 @@ END_TEST
 int main(void)
 {
     const TTest *tests[] = {inverted_greys_are_told, bright_surroundings_do_not_invert,
-                            extreme_samples_are_told};
-    return run_cases("image/appearance", tests, NULL, 3);
+                            both_corners_are_looked_at, extreme_samples_are_told};
+    return run_cases("image/appearance", tests, NULL, 4);
 }

@@ -192,8 +192,17 @@ END_TEST
 
 START_TEST(warnings_have_sentences)
 {
-    for (int bit = 1; bit < IMAGE_WARNING_END; bit <<= 1)
-        ck_assert_uint_gt(strlen(image_warning_sentence((enum image_warning)bit)), 20);
+    uint32_t left = UINT32_MAX, bits = 0; /* of which those from IMAGE_WARNING_END on mean nothing */
+    for (const char *sentence; (sentence = image_warning_next(&left)); bits = bits << 1 | 1)
+        ck_assert_uint_gt(strlen(sentence), 20);
+    ck_assert_uint_eq(bits, IMAGE_WARNING_END - 1);
+    char *text = image_warnings_join(IMAGE_WARNING_ANIMATION | IMAGE_WARNING_ALPHA);
+    ck_assert_str_eq(text, "The image has transparency; it was dropped and the colours beneath were used. "
+                           "The image is animated; only its default picture was read.");
+    free(text);
+    text = image_warnings_join(0);
+    ck_assert_str_eq(text, "");
+    free(text);
 }
 END_TEST
 

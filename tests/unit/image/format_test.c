@@ -1,3 +1,4 @@
+#include "engine/image/container.h"
 #include "tests/unit/image/support.h"
 
 #define BYTES(literal) literal, sizeof literal - 1
@@ -112,8 +113,10 @@ START_TEST(every_format_that_is_not_read_is_refused_by_its_name)
     for (enum image_format format = 0; format < IMAGE_FORMATS; format++) {
         struct failure failure = {0};
         ck_assert_msg(seen[format] != image_format_is_read(format), "%s", image_format_name(format));
-        ck_assert_int_eq(image_format_refuse(format, &failure), STATUS_UNSUPPORTED_MEDIA);
-        ck_assert_uint_gt(strlen(failure.sentence), 40);
+        if (!image_format_is_read(format)) {
+            ck_assert_int_eq(image_format_refuse(format, &failure), STATUS_UNSUPPORTED_MEDIA);
+            ck_assert_uint_gt(strlen(failure.sentence), 40);
+        }
         for (enum image_format other = 0; other < format; other++)
             ck_assert_str_ne(image_format_name(format), image_format_name(other));
     }
@@ -124,22 +127,18 @@ START_TEST(every_format_that_is_not_read_is_refused_by_its_name)
 }
 END_TEST
 
-/* In the list of what a refused image's format may be. */
-START_TEST(the_contract_names_every_format)
+/* Else it would never be heavy, however large. */
+START_TEST(every_format_that_is_read_says_its_size)
 {
-    struct failure failure = {0};
-    struct bytes contract;
-    ck_assert_msg(!file_read(SAMPLES_FOLDER "/../../../../openapi.yaml", 1 << 20, &failure, &contract), "%s",
-                  failure.sentence);
-    const char *list = memmem(contract.data, contract.size, "enum: [png, jpeg, gif,", 22);
-    ck_assert_ptr_nonnull(list);
-    const char *end = memchr(list, ']', contract.size - (size_t)(list - (const char *)contract.data));
-    ck_assert_ptr_nonnull(end);
     for (enum image_format format = 0; format < IMAGE_FORMATS; format++) {
-        const char *name = image_format_name(format);
-        ck_assert_msg(memmem(list, (size_t)(end - list), name, strlen(name)), "%s", name);
+        const struct image_reader *reader = image_format_reader(format);
+        ck_assert_msg(!reader->decode == !reader->peek, "%s", image_format_name(format));
     }
-    sample_free(contract);
+    for (size_t size = 0; size < 24; size++)
+        ck_assert_uint_eq(
+            image_work((struct bytes){(const uint8_t *)"\x89PNG\r\n\x1A\n\0\0\0\rIHDR\0\0\1\0\0\0\1", size}),
+            size ? IMAGE_PIXELS_MAX : 0);
+    ck_assert_uint_eq(image_work((struct bytes){(const uint8_t *)"GIF89a\1\0\1\0", 10}), 0);
 }
 END_TEST
 
@@ -178,7 +177,7 @@ int main(void)
     const TTest *tests[] = {kinds_are_named_by_their_content,
                             every_beginning_has_a_format,
                             every_format_that_is_not_read_is_refused_by_its_name,
-                            the_contract_names_every_format,
+                            every_format_that_is_read_says_its_size,
                             media_types_have_formats,
                             endings_have_formats};
     size_t loops[] = {KIND_COUNT, 1, 1, 1, 1, 1};

@@ -44,7 +44,8 @@ static enum status read_one(const struct head *head, uint32_t timeout_ms, uint32
     struct arena *arena = arena_create_within(&budget);
     struct failure failure = {0};
     struct bytes body;
-    const struct body_limits limits = {API_BODY_BYTES_MAX, clock_now_ns() + timeout_ms * UINT64_C(1000000), timeout_ms, pause_ms};
+    const struct body_limits limits = {API_BODY_BYTES_MAX, clock_now_ns() + timeout_ms * UINT64_C(1000000),
+                                       timeout_ms, pause_ms};
     enum status status = body_read(&connection, head, &limits, arena, &failure, &body);
     ck_assert_int_eq(failure.status, status);
     if (!status)

@@ -1,0 +1,116 @@
+/* What openapi.yaml repeats of tables in the sources: both name the same, and no more. */
+#include "api/api.h"
+#include "api/openapi/openapi.h"
+#include "engine/base/json.h"
+#include "engine/image/image.h"
+#include "tests/unit/suite.h"
+
+#include <check.h>
+#include <regex.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct json *contract;
+
+static void read_contract(void)
+{
+    const struct json_limits limits = {.depth = 64, .values = 1 << 20};
+    ck_assert(!json_parse(openapi_json(), limits, NULL, &contract));
+}
+
+static void free_contract(void)
+{
+    json_destroy(&contract);
+}
+
+/* A property of a schema. */
+static const struct json *property(const char *schema, const char *name)
+{
+    const struct json *schemas = json_member(json_member(contract, "components"), "schemas");
+    return json_member(json_member(json_member(schemas, schema), "properties"), name);
+}
+
+static bool lists(const struct json *array, const char *word)
+{
+    const struct json *item = json_first(array);
+    while (item && strcmp(json_text(item), word))
+        item = json_next(item);
+    return item;
+}
+
+START_TEST(every_format_is_listed_and_no_other)
+{
+    const struct json *image = json_member(property("FailedPrediction", "image"), "properties");
+    const struct json *all = json_member(json_member(image, "format"), "enum");
+    const struct json *read = json_member(property("Image", "format"), "enum");
+    size_t read_count = 0;
+    for (enum image_format format = 0; format < IMAGE_FORMATS; format++) {
+        const char *name = image_format_name(format);
+        read_count += image_format_is_read(format);
+        ck_assert_msg(lists(all, name), "%s", name);
+        ck_assert_msg(lists(read, name) == image_format_is_read(format), "%s", name);
+    }
+    ck_assert_uint_eq(json_length(all), IMAGE_FORMATS);
+    ck_assert_uint_eq(json_length(read), read_count);
+}
+END_TEST
+
+/* Wherever its sentences begin to list them. */
+START_TEST(sentences_name_all_formats_that_are_read)
+{
+    const struct bytes text = openapi_yaml();
+    const struct image_format_list list = image_formats_read();
+    const size_t length = strlen(list.text), first = strcspn(list.text, ", ");
+    size_t lists_found = 0;
+    for (const uint8_t *at = text.data, *end = at + text.size;
+         (at = memmem(at, (size_t)(end - at), list.text, first)); at += first) {
+        const char *after = (const char *)at + first;
+        if (strncmp(after, " or ", 4) && strncmp(after, ", ", 2))
+            continue;
+        ck_assert_msg((size_t)(end - at) >= length && !memcmp(at, list.text, length), "%.40s",
+                      (const char *)at);
+        lists_found++;
+    }
+    ck_assert_uint_gt(lists_found, 0);
+}
+END_TEST
+
+START_TEST(every_warning_is_described)
+{
+    const struct json *warnings = property("Image", "warnings");
+    double most = 0, described = 1;
+    ck_assert(json_number(json_member(warnings, "maxItems"), &most));
+    ck_assert_int_eq(1 << (int)most, IMAGE_WARNING_END);
+    for (const char *at = json_text(json_member(warnings, "description")); (at = strchr(at, ';')); at++)
+        described++;
+    ck_assert_double_eq(described, most);
+}
+END_TEST
+
+/* The names of the parameters that hold them are numbers below the most images there can be. */
+START_TEST(warnings_are_of_as_many_images_as_there_can_be)
+{
+    const struct json *schemas = json_member(json_member(contract, "components"), "schemas");
+    const struct json *response = json_member(json_member(schemas, "InferResponse"), "properties");
+    const struct json *patterns = json_member(json_member(response, "parameters"), "patternProperties");
+    regex_t pattern;
+    ck_assert_int_eq(regcomp(&pattern, json_name(json_first(patterns)), REG_EXTENDED | REG_NOSUB), 0);
+    for (int i = 0; i <= 2 * API_IMAGES_MAX; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "warnings_%d", i);
+        ck_assert_msg(!regexec(&pattern, name, 0, NULL, 0) == (i < API_IMAGES_MAX), "%s", name);
+    }
+    regfree(&pattern);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *cases = tcase_create("contract");
+    tcase_add_checked_fixture(cases, read_contract, free_contract);
+    tcase_add_test(cases, every_format_is_listed_and_no_other);
+    tcase_add_test(cases, sentences_name_all_formats_that_are_read);
+    tcase_add_test(cases, every_warning_is_described);
+    tcase_add_test(cases, warnings_are_of_as_many_images_as_there_can_be);
+    return suite_run("api/contract", cases);
+}
