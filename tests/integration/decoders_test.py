@@ -60,11 +60,11 @@ class Decoders(unittest.TestCase):
         codes = [answer.code for answer in self.answers]
         failed = [answer for answer in self.answers if answer.code != 200]
         print(f"{len(codes)} requests, {kills} decoders killed, {len(failed)} requests failed", file=sys.stderr)
-        self.assertEqual(set(codes) - {200, 422}, set())
+        self.assertEqual(set(codes) - {200, 503}, set())
         self.assertTrue(failed, "no decoder was killed at work: this proves nothing")
         self.assertLessEqual(len(failed), kills)
         for answer in failed:
-            self.assertIn("broke down", answer.json["detail"])
+            self.assertIn("was killed", answer.json["detail"])
         for _ in range(2 * DECODERS):
             self.assertEqual(self.service.post("/predict", "image/png", PICTURE).code, 200)
         self.assertEqual(self.service.get("/readyz").code, 200)
