@@ -16,20 +16,13 @@ import unittest
 from service import png
 
 BAD_DRIVER = sys.argv.pop(3)
+# Where the driver keeps what it compiled for other tests: compiling is not what these are about.
+COMPILED = os.environ.get("MESA_SHADER_CACHE_DIR", str(pathlib.Path.home() / ".cache"))
 MODEL = sys.argv.pop(2)
 BINARY = sys.argv.pop(1)
 
 
 class Trials(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        """What the driver compiles is kept for all tests: it is not what they are about."""
-        cls.compiled = tempfile.TemporaryDirectory()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.compiled.cleanup()
-
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
         self.cache = pathlib.Path(self.folder.name) / "cache"
@@ -43,7 +36,7 @@ class Trials(unittest.TestCase):
     def start(self, *arguments, fault=""):
         loaded = ":".join(filter(None, [os.environ.get("LD_PRELOAD"), BAD_DRIVER]))
         environment = {**os.environ, "LD_PRELOAD": loaded, "BAD_DRIVER": fault, "XDG_CACHE_HOME": str(self.cache),
-                       "MESA_SHADER_CACHE_DIR": self.compiled.name}
+                       "MESA_SHADER_CACHE_DIR": COMPILED}
         wrapper = os.environ.get("CXRD_TEST_WRAPPER", "").split()
         return subprocess.Popen([*wrapper, BINARY, *arguments], env=environment, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, text=True)

@@ -137,6 +137,38 @@ START_TEST(a_record_counts)
 }
 END_TEST
 
+START_TEST(a_trial_that_nobody_survived_is_known_to_the_next_start)
+{
+    struct failure failure = {0};
+    char *path = gpu_device_cache_file(device, "rungs");
+    unlink(path);
+    struct rung_record *record = rung_record_open(device, wish.precision, &wish.shape);
+    rung_record_try(record, RUNG_PORTABLE);
+    char *text = records();
+    rung_record_close(&record);
+    record = rung_record_open(device, wish.precision, &wish.shape);
+    ck_assert_ptr_null(rung_record_failure(record, RUNG_PORTABLE)); /* the process lived */
+    rung_record_close(&record);
+    require_ok(file_write(path, (struct bytes){(const uint8_t *)text, strlen(text)}, &failure), &failure);
+    record = rung_record_open(device, wish.precision, &wish.shape);
+    ck_assert_ptr_nonnull(strstr(rung_record_failure(record, RUNG_PORTABLE), "did not survive"));
+    rung_record_fail(record, RUNG_HALF, "It is wrong.");
+    ck_assert(!rung_record_forgive(record)); /* one failed just now */
+    rung_record_close(&record);
+    struct json *failures = rung_record_failures(folder, gpu_device_info(device));
+    ck_assert_uint_eq(json_length(failures), 2);
+    json_destroy(&failures);
+    record = rung_record_open(device, wish.precision, &wish.shape);
+    ck_assert_str_eq(rung_record_failure(record, RUNG_HALF), "It is wrong.");
+    ck_assert(rung_record_forgive(record) && !rung_record_forgive(record));
+    ck_assert_ptr_null(rung_record_failure(record, RUNG_HALF));
+    rung_record_close(&record);
+    ck_assert(rung_record_remove(folder, gpu_device_info(device)));
+    free(text);
+    free(path);
+}
+END_TEST
+
 START_TEST(a_named_rung_is_taken_as_it_is)
 {
     struct failure failure = {0};
@@ -187,7 +219,8 @@ int main(void)
     int result = RUN_WITHOUT_FORKING(
         "choice", the_device_opens, right_kernels_pass_and_take_time, a_wrong_kernel_is_named,
         a_choice_is_kept_by_its_shape, a_damaged_record_is_made_anew, a_record_counts,
-        a_named_rung_is_taken_as_it_is, a_device_that_lacks_all_kernels_is_told_why, the_device_closes);
+        a_trial_that_nobody_survived_is_known_to_the_next_start, a_named_rung_is_taken_as_it_is,
+        a_device_that_lacks_all_kernels_is_told_why, the_device_closes);
     char command[64];
     snprintf(command, sizeof command, "rm -rf %s", folder);
     return system(command) == 0 ? result : EXIT_FAILURE;
