@@ -131,8 +131,8 @@ enum receipt connection_read(struct connection *connection, uint64_t deadline_ns
     }
 }
 
-bool connection_write(struct connection *connection, uint64_t deadline_ns, struct bytes head,
-                      struct bytes body)
+size_t connection_write(struct connection *connection, uint64_t deadline_ns, struct bytes head,
+                        struct bytes body)
 {
     struct iovec parts[2] = {{(void *)head.data, head.size}, {(void *)body.data, body.size}};
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
@@ -141,11 +141,11 @@ bool connection_write(struct connection *connection, uint64_t deadline_ns, struc
         ssize_t sent = sendmsg(connection->socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (again(sent)) {
             if (!wait_for(connection->socket, POLLOUT, deadline_ns))
-                return false;
+                break;
             continue;
         }
         if (sent < 0)
-            return false;
+            break;
         registry_progress(connection->registry, connection->seat, (size_t)sent);
         for (int i = 0; i < 2; i++) {
             size_t step = (size_t)sent < parts[i].iov_len ? (size_t)sent : parts[i].iov_len;
@@ -154,7 +154,7 @@ bool connection_write(struct connection *connection, uint64_t deadline_ns, struc
             sent -= (ssize_t)step;
         }
     }
-    return true;
+    return parts[0].iov_len + parts[1].iov_len;
 }
 
 bool connection_gone(const struct connection *connection)

@@ -40,9 +40,10 @@ enum receipt connection_receive(struct connection *connection, uint64_t deadline
  * after the one before. */
 enum receipt connection_read(struct connection *connection, uint64_t deadline_ns, uint32_t pause_ms,
                              uint8_t *out, size_t size);
-/* Sends both before the deadline; false when the client is gone or too slow. */
-bool connection_write(struct connection *connection, uint64_t deadline_ns, struct bytes head,
-                      struct bytes body);
+/* Sends both before the deadline. Returns how many bytes did not leave: some when the client is gone or too
+ * slow. */
+size_t connection_write(struct connection *connection, uint64_t deadline_ns, struct bytes head,
+                        struct bytes body);
 
 /* Whether the client has closed its connection, or its sending side: who does so before the answer is there
  * is taken not to wait for it. */

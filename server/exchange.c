@@ -116,11 +116,11 @@ static void send_response(struct exchange *exchange)
     exchange->reuse = exchange->reuse && !atomic_load(exchange->context->closing);
     struct buffer head = response_head(&exchange->request, response, exchange->reuse);
     struct bytes body = strcmp(exchange->request.method, "HEAD") ? response->body : (struct bytes){0};
-    exchange->cost.bytes_out = body.size;
     uint64_t start_ns = clock_now_ns();
-    if (!connection_write(exchange->connection, deadline_after(exchange->context->body_timeout_ms),
-                          (struct bytes){head.data, head.size}, body))
-        exchange->reuse = false;
+    size_t unsent = connection_write(exchange->connection, deadline_after(exchange->context->body_timeout_ms),
+                                     (struct bytes){head.data, head.size}, body);
+    exchange->cost.bytes_out = body.size > unsent ? body.size - unsent : 0;
+    exchange->reuse = exchange->reuse && !unsent;
     exchange->cost.write_ms = clock_elapsed_ms(start_ns);
     buffer_finish(&head);
 }

@@ -3,6 +3,8 @@
 service with a fake engine: guard_test.py FAKE_CXRD"""
 
 import json
+import random
+import re
 import socket
 import sys
 import time
@@ -288,6 +290,20 @@ class Guards(unittest.TestCase):
 
 
 class Pauses(unittest.TestCase):
+    def test_an_answer_that_was_not_taken_whole_is_logged_by_what_left(self):
+        chance = random.Random(1)
+        picture = png(900, 900, lambda x, y: chance.randrange(256))
+        with Service(BINARY, "--body-timeout-ms", "1000") as running, socket.socket() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.connect(("127.0.0.1", running.port))
+            connection.sendall(b"POST /predict?attention=overlay&attention_for=all HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\n"
+                               b"X-Request-Id: untaken\r\nContent-Length: %d\r\n\r\n" % len(picture) + picture)
+            wait_until(lambda: '"untaken"' in running.errors())
+            (line,) = [line for line in running.errors().splitlines() if '"untaken"' in line]
+            size = int(re.search(rb"Content-Length: (\d+)", connection.recv(2000))[1])
+        self.assertEqual(json.loads(line)["code"], 200)
+        self.assertLess(json.loads(line)["bytes_out"], size)
+
     def test_a_heads_time_runs_from_the_connection_on(self):
         with Service(BINARY, "--head-timeout-ms", "2000") as running, running.connect() as connection:
             time.sleep(1.4)
