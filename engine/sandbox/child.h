@@ -21,7 +21,8 @@ struct order {
 /* The template's answer, with a socket to the new child in its ancillary data; without when it cannot fork.
  */
 struct delivery {
-    int ended; /* wait status of the child before; -1: there was none */
+    int ended;   /* wait status of the child before; -1: there was none */
+    bool forced; /* it lived, and was killed for this */
 };
 
 /* To a child: decode that many bytes of the input. */

@@ -103,7 +103,7 @@ static bool order_child(struct link *link, size_t slot, struct delivery *deliver
 }
 
 enum status link_renew(struct link *link, size_t slot, uint64_t deadline_ns, struct failure *failure,
-                       int *channel, int *ended)
+                       int *channel, struct delivery *before)
 {
     uint64_t until_ns = clock_now_ns() + START_S * UINT64_C(1000000000);
     struct delivery delivery = {-1};
@@ -113,8 +113,8 @@ enum status link_renew(struct link *link, size_t slot, uint64_t deadline_ns, str
     *channel = -1;
     if (!order_child(link, slot, &delivery, channel))
         return no_children(failure, "There are no image decoders any more; the service has to be restarted.");
-    if (ended && delivery.ended != -1)
-        *ended = delivery.ended;
+    if (before)
+        *before = delivery;
     if (*channel < 0)
         return no_children(failure, "The system starts no further image decoder; try again in a moment.");
     if (channel_wait(*channel, deadline_ns && deadline_ns < until_ns ? deadline_ns : until_ns, &outcome) !=

@@ -20,11 +20,11 @@ WARN_UNUSED enum status link_init(struct link *link, const struct plan *plan, st
 void link_finish(struct link *link);
 
 /* Ends the slot's child, whatever it is doing, and waits for another to be ready; *channel is closed and then
- * leads to that one, or is -1 on failure: when none is ready by deadline_ns (0: none), or in 20 s. *ended
- * (may be NULL) is the wait status of the one before, if there was one. Fails with UNAVAILABLE. Thread-safe.
- */
+ * leads to that one, or is -1 on failure: when none is ready by deadline_ns (0: none), or in 20 s. *before
+ * (may be NULL) is how the one before ended, written where the template answers. Fails with UNAVAILABLE.
+ * Thread-safe. */
 WARN_UNUSED enum status link_renew(struct link *link, size_t slot, uint64_t deadline_ns,
-                                   struct failure *failure, int *channel, int *ended);
+                                   struct failure *failure, int *channel, struct delivery *before);
 
 /* True while a child waits for a job at the other end. */
 bool channel_is_idle(int channel);

@@ -157,25 +157,23 @@ static void slot_return(struct image_pool *pool, size_t i)
     pthread_mutex_unlock(&pool->lock);
 }
 
-static void log_end(enum reply reply, int ended)
+static void log_end(enum reply reply, const struct delivery *before)
 {
     if (reply == REPLY_LATE)
         log_message(LOG_WARNING, "an image took too long; its decoder was replaced");
-    else if (reply != REPLY_GIVEN && WIFSIGNALED(ended))
-        log_message(LOG_WARNING, "an image decoder was ended by signal %d (%s) and replaced", WTERMSIG(ended),
-                    strsignal(WTERMSIG(ended)));
+    else if (reply != REPLY_GIVEN && WIFSIGNALED(before->ended))
+        log_message(LOG_WARNING, "an image decoder was ended by signal %d (%s) and replaced",
+                    WTERMSIG(before->ended), strsignal(WTERMSIG(before->ended)));
 }
 
-/* *ended (may be NULL): the wait status of the one before, -1 where there was none. */
+/* *before: how the one before ended. */
 static enum status child_renew(struct image_pool *pool, size_t slot, enum reply reason, uint64_t until_ns,
-                               struct failure *failure, int *ended)
+                               struct failure *failure, struct delivery *before)
 {
-    int own = -1;
-    enum status status = link_renew(&pool->link, slot, until_ns, failure, &pool->slots[slot].channel, &own);
-    if (own != -1)
-        log_end(reason, own);
-    if (ended)
-        *ended = own;
+    *before = (struct delivery){-1, false};
+    enum status status = link_renew(&pool->link, slot, until_ns, failure, &pool->slots[slot].channel, before);
+    if (before->ended != -1)
+        log_end(reason, before);
     if (status)
         log_message(LOG_ERROR, "%s", failure->sentence);
     return status;
@@ -189,10 +187,11 @@ static enum status child_decode(struct image_pool *pool, size_t slot, size_t siz
     const int *channel = &pool->slots[slot].channel;
     struct job job = {size};
     struct failure start = {0};
+    struct delivery before;
     *reply = REPLY_UNREAD;
     for (int attempt = 0; attempt < ATTEMPTS_MAX && *reply == REPLY_UNREAD; attempt++) {
         start.status = STATUS_OK;
-        if (!channel_is_idle(*channel) && child_renew(pool, slot, REPLY_UNREAD, until_ns, &start, NULL))
+        if (!channel_is_idle(*channel) && child_renew(pool, slot, REPLY_UNREAD, until_ns, &start, &before))
             continue;
         if (send(*channel, &job, sizeof job, MSG_NOSIGNAL) == sizeof job)
             *reply = channel_wait(*channel, until_ns, out);
@@ -206,14 +205,14 @@ static enum status child_decode(struct image_pool *pool, size_t slot, size_t siz
         *reply = REPLY_WRONG;
     if (*reply != REPLY_GIVEN || out->retires) {
         struct failure ignored;
-        int ended = -1;
         /* By the same time, or, where that has passed, in a moment: the answer waits for it. */
         const uint64_t soon_ns = clock_now_ns() + RENEWAL_NS;
         enum status renewed =
-            child_renew(pool, slot, *reply, until_ns > soon_ns ? until_ns : soon_ns, &ignored, &ended);
+            child_renew(pool, slot, *reply, until_ns > soon_ns ? until_ns : soon_ns, &ignored, &before);
         (void)renewed; /* else the next image tries again */
         /* Killed by the system, where memory is short, or by a person: not the image's doing. */
-        if (*reply == REPLY_DIED && ended != -1 && WIFSIGNALED(ended) && WTERMSIG(ended) == SIGKILL)
+        if (*reply == REPLY_DIED && before.ended != -1 && !before.forced && WIFSIGNALED(before.ended) &&
+            WTERMSIG(before.ended) == SIGKILL)
             return failure_set(failure, STATUS_UNAVAILABLE,
                                "The image's decoder was killed, as where the machine has no memory left; try "
                                "again in a moment.");

@@ -6,7 +6,10 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { DYING_MS = 5 };
 
 /* Signals for the whole process group, such as Ctrl-C, are for the server: it drains, and needs its decoders
  * for that. */
@@ -28,17 +31,23 @@ void child_follow(pid_t parent)
         _exit(0);
 }
 
-/* Ends the child and returns its wait status. */
-static int end_child(pid_t *child)
+/* Ends the child, if it does not end by itself within so long, as one does that is dying. */
+static struct delivery end_child(pid_t *child, int patience_ms)
 {
-    int status = -1;
-    if (*child) {
+    struct delivery ending = {-1, false};
+    pid_t ended = *child ? waitpid(*child, &ending.ended, WNOHANG) : *child;
+    for (; *child && !ended && patience_ms; patience_ms--) {
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        ended = waitpid(*child, &ending.ended, WNOHANG);
+    }
+    if (*child && !ended) {
+        ending.forced = true;
         kill(*child, SIGKILL);
-        while (waitpid(*child, &status, 0) < 0 && errno == EINTR)
+        while (waitpid(*child, &ending.ended, 0) < 0 && errno == EINTR)
             ;
     }
     *child = 0;
-    return status;
+    return ending;
 }
 
 /* Forks the slot's child; returns the pool's end of its socket, -1 when it cannot. */
@@ -89,7 +98,7 @@ void template_run(const struct plan *plan, int control)
     prctl(PR_SET_NAME, "cxrd-decoders");
     control = child_keep_only(control);
     while (recv(control, &order, sizeof order, 0) == sizeof order) {
-        struct delivery delivery = {end_child(&children[order.slot])};
+        struct delivery delivery = end_child(&children[order.slot], DYING_MS);
         int channel = start_child(plan, order.slot, &children[order.slot]);
         bool delivered = deliver(control, &delivery, channel);
         if (channel >= 0)
@@ -98,7 +107,7 @@ void template_run(const struct plan *plan, int control)
             break;
     }
     for (size_t i = 0; i < plan->count; i++)
-        end_child(&children[i]);
+        end_child(&children[i], 0);
     areas_finish(plan->areas, plan->count); /* as in a child */
     _exit(0);
 }

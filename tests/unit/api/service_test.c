@@ -34,6 +34,20 @@ static void *publish(void *unused)
     return unused;
 }
 
+/* Until the service names the new engines, at most 20 s. */
+static void wait_for_next(void)
+{
+    bool seen = false;
+    for (int i = 0; i < 2000 && !seen; i++) {
+        struct call call;
+        usleep(10000);
+        call_run(&call, service.api, "GET", "/models", NULL, (struct bytes){0});
+        seen = memmem(call.response.body.data, call.response.body.size, "\"next\"", 6);
+        call_end(&call);
+    }
+    ck_assert(seen);
+}
+
 START_TEST(requests_end_on_the_engines_they_began_with)
 {
     struct failure failure;
@@ -45,7 +59,7 @@ START_TEST(requests_end_on_the_engines_they_began_with)
     pthread_create(&requesting, NULL, predict, &before);
     usleep(300000); /* of the second that it takes */
     pthread_create(&publishing, NULL, publish, NULL);
-    usleep(100000);
+    wait_for_next();
     predict(&during); /* the new ones answer already */
     ck_assert_int_eq(during.response.code, 200);
     ck_assert_str_eq(model_of(&during), "next");
