@@ -25,6 +25,7 @@ struct shape shape_of(const struct model_card *card)
         .ffn = b->ffn,
         .hidden = b->ffn_hidden,
         .hidden_padded = (uint32_t)round_up(b->ffn_hidden, K_STEP),
+        .feature_blocks = 1, /* an embedding is of the last one */
     };
     set_grid(&shape, backbone_grid(b));
     for (size_t i = 0; i < card->head_count; i++)
