@@ -181,6 +181,7 @@ int main(void)
 {
     TCase *cases = tcase_create("card");
     tcase_add_test(cases, reads_every_member);
+    tcase_add_test(cases, a_package_may_have_no_heads);
     tcase_add_test(cases, lists_what_nothing_reads);
     tcase_add_test(cases, names_the_first_of_many_that_nothing_reads);
     tcase_add_loop_test(cases, names_what_is_wrong, 0, sizeof BAD / sizeof *BAD);
