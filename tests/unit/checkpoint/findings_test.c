@@ -10,8 +10,8 @@ static struct failure failure;
 
 START_TEST(reads_one_label_a_line)
 {
-    static const char text[] = "Mass\r\n\n  \nPleural Effusion \t\nN\xc3\xb3"
-                               "dulo";
+    static const char text[] = "Mass\r\nPleural Effusion \t\nN\xc3\xb3"
+                               "dulo  \r\n\r\n \n";
     struct label_list labels = {0};
     ck_assert_int_eq(labels_parse((struct bytes){(const uint8_t *)text, strlen(text)}, &failure, &labels),
                      STATUS_OK);
@@ -35,7 +35,9 @@ START_TEST(wrong_labels_are_named)
     const struct {
         const char *text, *sentence;
     } cases[] = {
-        {"a\nb\na\n", "The label 'a' stands twice."},
+        {"a\nb\r\na \n", "The label 'a' stands on line 1 and again on line 3."},
+        {"a\n\nb\n", "Line 2 is empty, where each has the label of one output: which one is missing?"},
+        {"\r\na\n", "Line 1 is empty, where each has the label of one output: which one is missing?"},
         {"a\nb\x1b[2J\n", "Line 2 holds a control character or is not UTF-8."},
         {longest, "Line 2 is over 128 bytes long, too long for a label."},
         {many, "It holds over 4096 labels."},
