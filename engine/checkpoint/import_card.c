@@ -53,19 +53,33 @@ enum status import_card_begin(const struct import_options *options, struct arena
     return STATUS_OK;
 }
 
-static enum status read_labels(const struct import_head *asked, enum head_form form, size_t classes,
-                               struct failure *failure, struct label_list *out)
+/* Those that are given with labels=, or lie in the config.json beside the weights; none. */
+static enum status given_labels(const struct import_head *asked, const char *config, size_t classes,
+                                struct failure *failure, struct label_list *out)
 {
     struct label_list labels = {0};
-    bool is_published = form == FORM_AUTHORS && asked->kind == IMPORT_FINDINGS && classes == FINDINGS_COUNT;
-    if (asked->labels) {
-        enum status status = labels_read(asked->labels, failure, &labels);
-        if (!status && labels.count != classes) {
-            status = failure_set(failure, STATUS_INVALID_FILE,
-                                 "%s: it has %zu labels for the %zu classes of head '%s'.", asked->labels,
-                                 labels.count, classes, asked->name);
-            labels_finish(&labels);
-        }
+    enum status status = STATUS_OK;
+    if (!asked->labels)
+        return config ? labels_of_config(config, classes, failure, out) : STATUS_OK;
+    status = labels_read(asked->labels, failure, &labels);
+    if (!status && labels.count != classes) {
+        status = failure_set(failure, STATUS_INVALID_FILE,
+                             "%s: it has %zu labels for the %zu classes of head '%s'.", asked->labels,
+                             labels.count, classes, asked->name);
+        labels_finish(&labels);
+    }
+    *out = labels;
+    return status;
+}
+
+static enum status read_labels(const struct import_head *asked, enum head_form form, const char *config,
+                               size_t classes, struct failure *failure, struct label_list *out)
+{
+    struct label_list labels = {0};
+    const bool is_published =
+        form == FORM_AUTHORS && asked->kind == IMPORT_FINDINGS && classes == FINDINGS_COUNT;
+    enum status status = given_labels(asked, config, classes, failure, &labels);
+    if (status || labels.count) {
         *out = labels;
         return status;
     }
@@ -109,13 +123,13 @@ static enum status check_kind(const struct import_head *asked, enum head_form fo
         asked->name, head_form_name(form), classes);
 }
 
-enum status import_card_head(const struct import_head *asked, enum head_form form, struct arena *arena,
-                             struct failure *failure, struct head_card *head)
+enum status import_card_head(const struct import_head *asked, enum head_form form, const char *config,
+                             struct arena *arena, struct failure *failure, struct head_card *head)
 {
     struct label_list names = {0};
     enum status status = check_kind(asked, form, head->label_count, failure);
     if (!status)
-        status = read_labels(asked, form, head->label_count, failure, &names);
+        status = read_labels(asked, form, config, head->label_count, failure, &names);
     if (status)
         return status;
     struct label *labels = arena_allocate(arena, names.count, sizeof *labels);

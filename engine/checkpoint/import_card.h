@@ -15,11 +15,12 @@ WARN_UNUSED enum status import_card_begin(const struct import_options *options, 
                                           struct failure *failure, struct model_card *card);
 
 /* Fills name, kind, labels (head->label_count of them, at the default threshold) and a risk's definition. The
- * labels are those of asked->labels; or of one of the authors' heads with as many classes the 40 findings; or
- * of a head with one output its name. Fails with BAD_REQUEST when they must be given, or when the outputs are
- * no risk scores; with INVALID_FILE when they are not as many, or as labels_read does. */
+ * labels are those of asked->labels; or of `config`, the config.json beside the weights or NULL; or of one of
+ * the authors' heads with as many classes the 40 findings; or of a head with one output its name. Fails with
+ * BAD_REQUEST when they must be given, or when the outputs are no risk scores; with INVALID_FILE when they
+ * are not as many, or as labels_read does. */
 WARN_UNUSED enum status import_card_head(const struct import_head *asked, enum head_form form,
-                                         struct arena *arena, struct failure *failure,
+                                         const char *config, struct arena *arena, struct failure *failure,
                                          struct head_card *head);
 
 /* {"file", "sha256", "candidate", "form"} of a provenance; candidate may be empty. The caller owns it. */

@@ -212,7 +212,8 @@ enum status import_head_open(const struct import_head *asked, const struct backb
         status = describe(out, backbone, failure);
     if (status)
         return failure_prefix(failure, "%s", asked->weights);
-    return import_card_head(asked, out->form, arena, failure, &out->card);
+    const char *config = checkpoint_folder(out->checkpoint)->config;
+    return import_card_head(asked, out->form, config, arena, failure, &out->card);
 }
 
 void import_head_finish(struct head_import *head)
