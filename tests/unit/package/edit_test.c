@@ -87,7 +87,7 @@ START_TEST(a_head_is_added_and_the_others_keep_what_they_had)
     ck_assert(label->threshold == 0.3 && label->calibrated && label->scale == 2 && label->offset == -1);
     ck_assert_ptr_nonnull(label->threshold_weights_sha256);
     package_close(&package);
-    remove_file(file);
+    remove_file("head.second.safetensors");
 }
 END_TEST
 
