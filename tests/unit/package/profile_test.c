@@ -20,9 +20,9 @@ static void check_values(const struct profile *profile, const double mean[3], co
                                             : byte * profile->rescale;
             double expected = (place - mean[c]) / deviation[c],
                    value = byte * (double)found[c] + (double)found[3 + c];
-            ck_assert_msg(fabs(value - expected) < 1e-6 * (1 + byte * (double)found[c]),
-                          "%s, channel %d, byte %d: %g, expected %g", profile->name, c, byte, value,
-                          expected);
+            ck_assert_msg(
+                fabs(value - expected) < 1e-6 * (1 + byte * (double)found[c] + fabs((double)found[3 + c])),
+                "%s, channel %d, byte %d: %g, expected %g", profile->name, c, byte, value, expected);
         }
 }
 
