@@ -124,6 +124,8 @@ WARN_UNUSED enum status image_resize(const struct image *image, const struct res
 WARN_UNUSED enum status image_prepare(const struct image *image, const struct target *target,
                                       struct failure *failure, struct frame *out, struct region *region);
 void frame_finish(struct frame *frame);
+/* The region of an image of that size, whose sides are within IMAGE_SIDE_MIN and IMAGE_SIDE_MAX. */
+struct region image_region(uint32_t width, uint32_t height, const struct target *target);
 /* IMAGE_WARNING_CROPPED for an image of that size when image_prepare leaves out more than a third, else 0. */
 uint32_t image_crop_warning(uint32_t width, uint32_t height, const struct target *target);
 

@@ -13,10 +13,9 @@ static uint32_t centre_offset(uint32_t whole, uint32_t part, enum profile_centre
 }
 
 /* The size of the whole resized image. */
-static void resized_size(const struct image *image, const struct target *target, struct resize *out)
+static void resized_size(uint64_t width, uint64_t height, const struct target *target, struct resize *out)
 {
     const struct profile *profile = target->profile;
-    uint64_t width = image->width, height = image->height;
     if (profile->resize == PROFILE_EXACT) {
         out->width = target->width;
         out->height = target->height;
@@ -29,11 +28,12 @@ static void resized_size(const struct image *image, const struct target *target,
     }
 }
 
-static struct resize resize_of(const struct image *image, const struct target *target)
+static struct resize resize_of(uint32_t width, uint32_t height, const struct target *target)
 {
+    assert(target->width > 0 && target->height > 0 && width > 0 && height > 0);
     struct resize resize = {
         .filter = target->profile->filter, .crop_width = target->width, .crop_height = target->height};
-    resized_size(image, target, &resize);
+    resized_size(width, height, target, &resize);
     assert(resize.width >= target->width && resize.height >= target->height);
     resize.crop_x = centre_offset(resize.width, target->width, target->profile->centre);
     resize.crop_y = centre_offset(resize.height, target->height, target->profile->centre);
@@ -69,18 +69,10 @@ static enum status check_contrast(const struct frame *frame, bool min_max, struc
                        constant == 3 ? "all pixels have" : "a colour channel has");
 }
 
-static struct region region_of(const struct image *image, const struct resize *resize)
-{
-    double scale_x = (double)image->width / resize->width, scale_y = (double)image->height / resize->height;
-    return (struct region){resize->crop_x * scale_x, resize->crop_y * scale_y, resize->crop_width * scale_x,
-                           resize->crop_height * scale_y};
-}
-
 enum status image_prepare(const struct image *image, const struct target *target, struct failure *failure,
                           struct frame *out, struct region *region)
 {
-    assert(target->width > 0 && target->height > 0 && image->width > 0 && image->height > 0);
-    struct resize resize = resize_of(image, target);
+    struct resize resize = resize_of(image->width, image->height, target);
     struct frame frame = {.height = target->height, .width = target->width};
     frame.pixels = memory_allocate((size_t)frame.height * frame.width, 3);
     enum status status = image_resize(image, &resize, failure, frame.pixels);
@@ -92,9 +84,17 @@ enum status image_prepare(const struct image *image, const struct target *target
         frame_finish(&frame);
         return status;
     }
-    *region = region_of(image, &resize);
+    *region = image_region(image->width, image->height, target);
     *out = frame;
     return STATUS_OK;
+}
+
+struct region image_region(uint32_t width, uint32_t height, const struct target *target)
+{
+    struct resize resize = resize_of(width, height, target);
+    double scale_x = (double)width / resize.width, scale_y = (double)height / resize.height;
+    return (struct region){resize.crop_x * scale_x, resize.crop_y * scale_y, resize.crop_width * scale_x,
+                           resize.crop_height * scale_y};
 }
 
 /* What is shown of the image's area is compared in whole numbers, before the resized sides are rounded. */

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Makes what the tests of engine/image compare with: Pillow's answers.
 
-Needs Pillow before 13, which passes over a tall image in another order, and NumPy; the tests need neither. Writes *_reference.inc and the folder files/
-beside itself. Run again only when a case is added: every value is seeded.
+Needs NumPy and Pillow before 13, which passes over a tall image in another order; the tests need neither. Writes
+*_reference.inc and the folder files/ beside itself. Run again only when a case is added: every value is seeded.
 """
 import io
 import math
