@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes what the tests of engine/image compare with: Pillow's answers.
 
-Needs NumPy and Pillow before 13, which passes over a tall image in another order; the tests need neither. Writes
+Needs NumPy and Pillow before 12.2, from which on some images are passed over in another order; the tests need neither. Writes
 *_reference.inc and the folder files/ beside itself. Run again only when a case is added: every value is seeded.
 """
 import io
