@@ -72,25 +72,23 @@ static const char NO_HASH[] = "0000000000000000000000000000000000000000000000000
 static enum status load_backbone(struct work *work, struct failure *failure)
 {
     const struct import_options *options = work->options;
-    struct backbone_card *card = &work->card.backbone;
-    struct config config;
-    config_init(&config);
-    work->backbone.path = options->backbone;
-    work->backbone.candidate = "";
-    enum status status = options->config ? config_read(options->config, failure, &config) : STATUS_OK;
-    if (!status)
-        status = checkpoint_open(options->backbone, failure, &work->backbone.checkpoint);
+    const struct backbone_options asked = {.path = options->backbone,
+                                           .config = options->config,
+                                           .image_height = options->image_size,
+                                           .image_width = options->image_size};
+    struct backbone_import backbone;
+    enum status status = import_backbone_open(&asked, failure, &backbone);
     if (status)
         return status;
-    status = import_backbone_select(work->backbone.checkpoint, failure, &work->backbone.selection);
-    if (!status)
-        status =
-            import_backbone_describe(&work->backbone.selection, &config, options->image_size, failure, card);
-    if (status && status != STATUS_BAD_REQUEST)
-        failure_prefix(failure, "%s", options->backbone);
-    card->weights = "backbone.safetensors";
-    card->sha256 = NO_HASH;
-    return status;
+    work->backbone = (struct part){.path = options->backbone,
+                                   .checkpoint = backbone.checkpoint,
+                                   .selection = backbone.selection,
+                                   .candidate = ""};
+    work->card.backbone = backbone.card;
+    work->card.backbone.weights = "backbone.safetensors";
+    work->card.backbone.sha256 = NO_HASH;
+    work->card.profile = backbone.profile;
+    return STATUS_OK;
 }
 
 /* Selects the head's tensors, of the candidate that is asked for or was the best. */
@@ -114,10 +112,8 @@ static enum status select_head(struct work *work, const struct import_head *aske
 static enum status check_own_backbone(const struct work *work, const struct part *part,
                                       struct failure *failure)
 {
-    struct bytes head = checkpoint_content(part->checkpoint),
-                 backbone = checkpoint_content(work->backbone.checkpoint);
     if (!import_head_has_backbone(part->checkpoint) ||
-        (head.size == backbone.size && !memcmp(head.data, backbone.data, head.size)))
+        checkpoint_same(part->checkpoint, work->backbone.checkpoint))
         return STATUS_OK;
     return failure_set(
         failure, STATUS_INVALID_FILE,
@@ -187,7 +183,7 @@ static enum status write_part(struct work *work, const char *folder, const char 
     enum status status = import_weights_write(path, part->checkpoint, &part->selection,
                                               work->options->precision, metadata, &work->meter, failure);
     if (!status) {
-        sha256_hex(checkpoint_content(part->checkpoint), part->source_sha256);
+        checkpoint_sha256(part->checkpoint, part->source_sha256);
         status = checkpoint_unchanged(part->checkpoint, failure);
     }
     if (status)

@@ -1,6 +1,7 @@
 #include "engine/checkpoint/import_head.h"
 
 #include "engine/checkpoint/foreign.h"
+#include "engine/checkpoint/head_names.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,9 +133,9 @@ bool import_head_has_backbone(const struct checkpoint *checkpoint)
     if (checkpoint_state(checkpoint, NULL, &state))
         return false;
     for (size_t i = 0; i < state->sequence.count; i += 2) {
-        char name[NAME_BYTES];
+        struct backbone_name name;
         const struct value *key = state->sequence.items[i];
-        if (key->kind == VALUE_TEXT && name_of_backbone(key->text.data, name) == NAME_KNOWN)
+        if (key->kind == VALUE_TEXT && name_of_backbone(key->text.data, &name) == NAME_KNOWN)
             return true;
     }
     return false;

@@ -66,17 +66,14 @@ static enum status convert(void *context, const struct tensor *tensor, struct fa
                            const void **out)
 {
     struct conversion *conversion = context;
-    const struct stored_tensor *source = conversion->selection->items[tensor - conversion->tensors].source;
-    struct bytes data;
-    enum status status = checkpoint_read(conversion->checkpoint, source, failure, &data);
-    if (status)
-        return status;
-    const struct tensor stored = {tensor->name, source->type, 0, {0}, data.data, data.size};
+    const struct selected *item = &conversion->selection->items[tensor - conversion->tensors];
+    const struct stored_tensor *source = item->source;
     float *floats = memory_allocate(source->elements, sizeof *floats);
-    tensor_to_float(&stored, floats);
-    free((void *)data.data);
     free(conversion->converted);
     conversion->converted = floats;
+    enum status status = selection_read(item, conversion->checkpoint, failure, floats);
+    if (status)
+        return status;
     status = check_finite(tensor->name, floats, source->elements, failure);
     if (!status && tensor->type == TENSOR_F16) {
         uint16_t *halves = memory_allocate(source->elements, sizeof *halves);
