@@ -92,7 +92,7 @@ static enum status inspect_checkpoint(const char *path, struct failure *failure)
     }
     struct listing listing;
     start_listing(&listing);
-    bool whole = checkpoint_walk(checkpoint, list_stored, &listing);
+    bool whole = value_walk(checkpoint_root(checkpoint), list_stored, &listing);
     print_listing(&listing);
     if (!whole)
         printf("More lies deeper than is shown.\n");

@@ -1,4 +1,4 @@
-/* The forms in which heads are published beside the authors' own (names.h): one linear layer under another
+/* The forms in which heads are published beside the authors' own (head_names.h): one linear layer under another
  * name.
  *
  * DINOv2's *_linear_head.pth is bare "weight" and "bias" ("linear_head." in its whole classifier),
@@ -8,7 +8,7 @@
 #ifndef CXRD_ENGINE_CHECKPOINT_HEAD_FORM_H
 #define CXRD_ENGINE_CHECKPOINT_HEAD_FORM_H
 
-#include "engine/checkpoint/names.h"
+#include "engine/checkpoint/head_names.h"
 
 enum head_form { FORM_AUTHORS, FORM_DINOV2, FORM_TRANSFORMERS, FORM_TIMM };
 

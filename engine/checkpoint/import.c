@@ -32,7 +32,7 @@ static enum status load_backbone(struct work *work, struct failure *failure)
                                            .image_height = options->image_height,
                                            .image_width = options->image_width,
                                            .lora_alpha = options->lora_alpha};
-    enum status status = import_backbone_open(&asked, work->arena, failure, &work->backbone);
+    enum status status = import_backbone_open(&asked, failure, &work->backbone);
     if (status)
         return status;
     checkpoint_sha256(work->backbone.checkpoint, work->backbone_source);
