@@ -1,5 +1,5 @@
-/* The forms in which heads are published beside the authors' own (head_names.h): one linear layer under another
- * name.
+/* The forms in which heads are published beside the authors' own (head_names.h): one linear layer under
+ * another name.
  *
  * DINOv2's *_linear_head.pth is bare "weight" and "bias" ("linear_head." in its whole classifier),
  * transformers' ForImageClassification has "classifier.", timm "head.". Behind the wrappers that a backbone
@@ -19,5 +19,9 @@ const char *head_form_name(enum head_form form);
  * "". */
 enum name_kind head_form_of(const char *key, enum head_form *form, char candidate[NAME_BYTES],
                             char out[NAME_BYTES]);
+
+/* Whether a name that head_form_of does not know is in that form's module: such a tensor is a part of the
+ * head ("head.norm.", of timm's), though harmless to others. */
+bool head_form_owns(enum head_form form, const char *name);
 
 #endif

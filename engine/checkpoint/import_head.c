@@ -68,7 +68,8 @@ static enum status select_tensors(const struct value *state, enum head_form want
         bool of_wanted = !strcmp(of, candidate);
         if (kind == NAME_KNOWN && of_wanted && (form == FORM_AUTHORS) == (wanted == FORM_AUTHORS))
             status = selection_add(selection, name, value, failure);
-        else if (kind == NAME_UNKNOWN && value->kind == VALUE_TENSOR && (!*of || of_wanted))
+        else if ((kind == NAME_UNKNOWN || (kind == NAME_HARMLESS && head_form_owns(wanted, name))) &&
+                 value->kind == VALUE_TENSOR && (!*of || of_wanted))
             status = foreign_tensor(*of ? name : key->text.data, false, failure);
     }
     return status;

@@ -1,4 +1,5 @@
-/* Heads of published files for a package that is there: which are taken, and that a refusal changes nothing. */
+/* Heads of published files for a package that is there: which are taken, and that a refusal changes nothing.
+ */
 #include "engine/base/file.h"
 #include "engine/checkpoint/add_heads.h"
 #include "engine/package/package.h"
@@ -47,7 +48,8 @@ static void refused(enum status status, const char *sentence)
     const size_t files = count_files();
     ck_assert_int_eq(add(&asked, 1), status);
     size_t length = strlen(failure.sentence), tail = strlen(sentence);
-    ck_assert_msg(length >= tail && !strcmp(failure.sentence + length - tail, sentence), "%s", failure.sentence);
+    ck_assert_msg(length >= tail && !strcmp(failure.sentence + length - tail, sentence), "%s",
+                  failure.sentence);
     ck_assert_uint_eq(count_files(), files);
     ck_assert_msg(!package_open(output, &failure, &package), "%s", failure.sentence);
     package_close(&package);
@@ -82,8 +84,8 @@ START_TEST(heads_of_several_files_join_a_package)
     /* as the backbone is stored */
     ck_assert_int_eq(safetensors_find(package_head(package, 1), "linear.weight")->type, TENSOR_F16);
     package_close(&package);
-    refused(STATUS_BAD_REQUEST,
-            "it has a head 'findings' already: choose another name, or remove that one first with cxrd head remove.");
+    refused(STATUS_BAD_REQUEST, "it has a head 'findings' already: choose another name, or remove that one "
+                                "first with cxrd head remove.");
     free(other);
 }
 END_TEST
@@ -130,12 +132,35 @@ START_TEST(every_published_form_is_taken)
 }
 END_TEST
 
+/* Each would change what the layer answers. */
+START_TEST(nothing_of_a_head_is_dropped)
+{
+    static const char *const more[] = {"head.norm.weight", "fc_norm.weight", "head_dist.weight"};
+    static const char *const sentences[] = {
+        "head.pth: Tensor 'head.norm.weight' is no part of a head that this program knows.",
+        "head.pth: Tensor 'fc_norm.weight': a LayerNorm behind the pooling, in the place of the last one, is "
+        "not "
+        "supported.",
+        "head.pth: Tensor 'head_dist.weight' is no part of a head that this program knows."};
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+        struct pth pth;
+        pth_begin(&pth, NULL);
+        pth_tensor(&pth, "head.weight", 2, (size_t[]){2, WIDTH}, 1);
+        pth_tensor(&pth, "head.bias", 1, (size_t[]){2}, 1);
+        pth_tensor(&pth, more[i], 1, (size_t[]){WIDTH}, 1);
+        pth_end(&pth, head);
+        refused(STATUS_INVALID_FILE, sentences[i]);
+    }
+}
+END_TEST
+
 START_TEST(a_choice_among_outputs_is_no_risk_and_needs_labels)
 {
     write_linear(1, 2, 1);
     asked.kind = IMPORT_RISK;
     refused(STATUS_BAD_REQUEST,
-            "Head 'findings' is transformers' classifier with 2 outputs, of which softmax makes one choice: they are "
+            "Head 'findings' is transformers' classifier with 2 outputs, of which softmax makes one choice: "
+            "they are "
             "no risk scores. Give kind=findings and labels=FILE; each output is then a sigmoid of its own.");
     asked.kind = IMPORT_FINDINGS;
     asked.labels = NULL;
@@ -150,15 +175,18 @@ END_TEST
 START_TEST(what_cannot_be_answered_from_is_refused_before_it_is_written)
 {
     write_linear(0, 2, INFINITY);
-    refused(STATUS_INVALID_FILE, "head.pth: Tensor 'linear.weight' holds a value that is not a finite number.");
-    write_linear(0, 2, 1e6f);
     refused(STATUS_INVALID_FILE,
-            "head.pth: Tensor 'linear.weight' holds -750000, too large for fp16. Import with --precision fp32.");
+            "head.pth: Tensor 'linear.weight' holds a value that is not a finite number.");
+    write_linear(0, 2, 1e6f);
+    refused(
+        STATUS_INVALID_FILE,
+        "head.pth: Tensor 'linear.weight' holds -750000, too large for fp16. Import with --precision fp32.");
     write_linear(0, 3, 1);
     refused(STATUS_INVALID_FILE, "labels.txt: it has 2 labels for the 3 classes of head 'findings'.");
     sample_glori(head, 2, 3 * WIDTH, false);
-    refused(STATUS_INVALID_FILE, "The candidate's name says 2 blocks, but its weights take 3 of width 64: it was "
-                                 "trained on another backbone.");
+    refused(STATUS_INVALID_FILE,
+            "The candidate's name says 2 blocks, but its weights take 3 of width 64: it was "
+            "trained on another backbone.");
     sample_backbone(head, &SAMPLE_AS_IS);
     refused(STATUS_INVALID_FILE,
             "head.pth: No tensor of a head is in it ('...decoder.query_embed', '...linear.weight', "
@@ -172,8 +200,9 @@ START_TEST(a_head_with_a_backbone_goes_with_that_backbone_alone)
     struct sample_changes changes = SAMPLE_AS_IS;
     changes.add = "classifiers_dict.x.linear.weight";
     sample_backbone(head, &changes);
-    refused(STATUS_INVALID_FILE, "head.pth: It holds a backbone, too, which the head was trained with: give this "
-                                 "file as --backbone of cxrd import.");
+    refused(STATUS_INVALID_FILE,
+            "head.pth: It holds a backbone, too, which the head was trained with: give this "
+            "file as --backbone of cxrd import.");
 }
 END_TEST
 
@@ -184,6 +213,7 @@ int main(void)
     tcase_set_timeout(all, 60);
     tcase_add_test(all, heads_of_several_files_join_a_package);
     tcase_add_loop_test(all, every_published_form_is_taken, 0, sizeof forms / sizeof *forms);
+    tcase_add_test(all, nothing_of_a_head_is_dropped);
     tcase_add_test(all, a_choice_among_outputs_is_no_risk_and_needs_labels);
     tcase_add_test(all, what_cannot_be_answered_from_is_refused_before_it_is_written);
     tcase_add_test(all, a_head_with_a_backbone_goes_with_that_backbone_alone);
