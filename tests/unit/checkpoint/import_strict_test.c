@@ -26,21 +26,21 @@ static const struct {
      "backbone.pth: Tensor 'backbone.blocks.0.attn.q_norm.weight': a LayerNorm "
      "of queries and keys is not supported."},
     {"backbone.blocks.0.attn.qkv.lora_A.default.weight",
-     "backbone.pth: Tensor 'backbone.blocks.0.attn.qkv.lora_A.default.weight': a LoRA adapter is not merged; "
-     "merge it "
-     "into the weights and save them again."},
+     "backbone.pth: The LoRA adapter of 'blocks.0.attn.qkv.weight' has no lora_B."},
+    {"backbone.blocks.0.attn.qkv.lora_A", "backbone.pth: Tensor 'backbone.blocks.0.attn.qkv.lora_A': a LoRA "
+                                          "adapter of this form is not merged; merge it "
+                                          "into the weights and save them again."},
     {"backbone.register_token",
      "backbone.pth: Tensor 'backbone.register_token' is no part of a backbone that this "
      "program knows; the nearest name it knows is 'register_tokens'."},
-    {"backbone.reg_token",
-     "backbone.pth: Tensor 'backbone.reg_token': this is timm's layout, which is not read; "
-     "register tokens are 'register_tokens' here."},
+    {"backbone.reg_token", "backbone.pth: Two tensors of the file are both 'register_tokens'."},
     {"backbone.blocks.0.mlp.gate.weight", "backbone.pth: Tensor 'backbone.blocks.0.mlp.gate.weight' is no "
                                           "part of a backbone that this program knows; the "
                                           "nearest name it knows is 'blocks.0.mlp.w12.weight'."},
-    {"embeddings.cls_token",
-     "backbone.pth: Tensor 'embeddings.cls_token': this is the layout of Hugging Face's "
-     "transformers, which is not read; take the authors' .pth."},
+    {"embeddings.cls_token", "backbone.pth: Two tensors of the file are both 'cls_token'."},
+    {"teacher.backbone.cls_token", "backbone.pth: It holds the weights twice, once under 'teacher.' and once "
+                                   "not, and does not say which answer. Save "
+                                   "those that are meant alone, as a state dict."},
     {"adapter", "backbone.pth: Tensor 'adapter' is no part of a backbone that this program knows."},
     {"backbone.blocks.2.norm1.weight",
      "backbone.pth: Tensor 'blocks.2.norm1.bias' of shape [64] is missing."},
@@ -96,8 +96,10 @@ START_TEST(tensors_beside_the_state_dict_are_known_or_refused)
         const char *name, *sentence; /* NULL: taken */
     } cases[] = {
         {"optimizer", NULL},
-        {"ema", "backbone.pth: The file holds tensors under 'ema', beside the state dict, which this program "
-                "does not know."}};
+        {"ema", NULL}, /* a teacher is the one that answers */
+        {"adapter",
+         "backbone.pth: The file holds tensors under 'adapter', beside the state dict, which this program "
+         "does not know."}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct sample_changes changes = SAMPLE_AS_IS;
         changes.beside = cases[i].name;

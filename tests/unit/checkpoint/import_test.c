@@ -243,9 +243,6 @@ START_TEST(configuration_and_weights_must_agree)
                                               "have 4: they do not belong together."},
         {"student: {ffn_layer: mlp}",
          "The configuration says ffn_layer: mlp but the weights are of swiglu: they do not belong together."},
-        {"student: {interpolate_antialias: true}", "The configuration asks for interpolate_antialias, which "
-                                                   "is not supported; choose an image size of 24, at "
-                                                   "which nothing is interpolated."},
         {"student: {patch_size: x}",
          "config.yaml: student.patch_size is not a whole number from 0 to 1000000."},
     };
@@ -276,8 +273,6 @@ START_TEST(wrong_options_are_refused)
     sample_linear(head, &SAMPLE_AS_IS);
     set_image_size(7);
     expect(STATUS_BAD_REQUEST, "An image size of 7 is not a multiple of the patch size 8.");
-    set_image_size(0);
-    expect(STATUS_BAD_REQUEST, "The image size is not known: give --image-size, or a --config that says it.");
     set_image_size(16);
     asked.name = "../x";
     expect(STATUS_BAD_REQUEST, "The head name '../x' is not 1 to 64 letters, digits, '-' and '_'.");
