@@ -73,7 +73,7 @@ START_TEST(nothing_of_a_head_is_dropped)
            "head.pth: Tensor 'temperature' is no part of a head that this program knows.");
     changes.add = "classifiers_dict.other.norm.weight"; /* another candidate, which is not taken */
     sample_linear(head, &changes);
-    ck_assert_msg(!checkpoint_import(&options, NULL, NULL, &failure), "%s", failure.sentence);
+    ck_assert_msg(!import_now(), "%s", failure.sentence);
 }
 END_TEST
 
@@ -85,7 +85,7 @@ START_TEST(a_head_with_a_backbone_of_its_own_needs_that_one)
     sample_linear(head, &changes);
     expect(STATUS_INVALID_FILE,
            "head.pth: It holds a backbone, too, which the head was trained with: give this file as "
-           "--backbone.");
+           "--backbone of cxrd import.");
 }
 END_TEST
 
@@ -108,7 +108,7 @@ START_TEST(tensors_beside_the_state_dict_are_known_or_refused)
         if (cases[i].sentence)
             expect(STATUS_INVALID_FILE, cases[i].sentence);
         else
-            ck_assert_msg(!checkpoint_import(&options, NULL, NULL, &failure), "%s", failure.sentence);
+            ck_assert_msg(!import_now(), "%s", failure.sentence);
         empty(output);
     }
 }
@@ -120,11 +120,11 @@ START_TEST(what_the_loader_refuses_is_never_made)
     struct sample_changes changes = SAMPLE_AS_IS;
     sample_backbone(backbone, &SAMPLE_AS_IS);
     sample_linear(head, &SAMPLE_AS_IS);
-    options.image_size = 8;
+    set_image_size(8);
     expect(STATUS_INVALID_FILE, "\"image_size\" of \"backbone\" must be a whole number from 16 to 4096.");
-    options.image_size = 8192;
+    set_image_size(8192);
     expect(STATUS_INVALID_FILE, "\"image_size\" of \"backbone\" must be a whole number from 16 to 4096.");
-    options.image_size = 16;
+    set_image_size(16);
     options.name = "m\x1b[2J";
     expect(STATUS_INVALID_FILE, "\"name\" holds control characters or is not UTF-8.");
     options.name = NULL;
@@ -142,7 +142,7 @@ START_TEST(a_file_name_of_any_bytes_is_noted)
     sample_backbone(backbone, &SAMPLE_AS_IS);
     sample_linear(odd, &SAMPLE_AS_IS);
     asked.weights = odd;
-    ck_assert_msg(!checkpoint_import(&options, NULL, NULL, &failure), "%s", failure.sentence);
+    ck_assert_msg(!import_now(), "%s", failure.sentence);
     ck_assert_int_eq(file_read(path, 1 << 20, NULL, &text), STATUS_OK);
     ck_assert_ptr_nonnull(memmem(text.data, text.size, "\"t?te.pth\"", strlen("\"t?te.pth\"")));
     free((void *)text.data);
@@ -160,7 +160,7 @@ START_TEST(the_package_is_sealed_and_its_labels_bound)
              "\xef\xbb\xbf"
              "Edema\r\nNodule\r\n\r\n",
              20);
-    ck_assert_msg(!checkpoint_import(&options, NULL, NULL, &failure), "%s", failure.sentence);
+    ck_assert_msg(!import_now(), "%s", failure.sentence);
     ck_assert_msg(!package_open(output, &failure, &package), "%s", failure.sentence);
     ck_assert_msg(!package_verify(package, &failure), "%s", failure.sentence);
     const struct model_card *card = package_card(package);
