@@ -28,6 +28,8 @@ static const char usage[] =
     "  --attention-for WHICH  positive (default), all, top:K or LABEL,...\n"
     "  --size N               the longer side of a drawn map: 16 to 2048 pixels, 1024 by default\n"
     "  --threshold T          instead of each label's own\n"
+    "  --flip                 the mean of each image and of its left-right mirror, in twice the time: of\n"
+    "                         their logits, and of their maps, mirrored back\n"
     "  --output DIR           a file an image there instead of standard output, its pictures beside it,\n"
     "                         at the image's own path below the folder given; older ones are replaced.\n"
     "                         json and jsonl both write .json, laid out on lines; csv .csv, table .txt\n"
@@ -52,10 +54,10 @@ static bool read_batch(const char *value, uint32_t *out)
 }
 
 /* The options that POST /predict takes too are checked where it checks them. */
-static enum status read_choice(struct settings *settings, const char *name, struct failure *failure)
+static enum status read_choice(struct settings *settings, const char *name, const char *value,
+                               struct failure *failure)
 {
-    return option_add(&settings->choices, settings->arena, name, text_split(settings->arena, optarg),
-                      failure);
+    return option_add(&settings->choices, settings->arena, name, text_split(settings->arena, value), failure);
 }
 
 static enum status read_option(struct settings *settings, int option, struct failure *failure)
@@ -89,15 +91,17 @@ static enum status read_option(struct settings *settings, int option, struct fai
             allowed = "--format is table, json, jsonl or csv";
         break;
     case 'H':
-        return read_choice(settings, "heads", failure);
+        return read_choice(settings, "heads", optarg, failure);
     case 'a':
-        return read_choice(settings, "attention", failure);
+        return read_choice(settings, "attention", optarg, failure);
     case 'A':
-        return read_choice(settings, "attention_for", failure);
+        return read_choice(settings, "attention_for", optarg, failure);
     case 's':
-        return read_choice(settings, "size", failure);
+        return read_choice(settings, "size", optarg, failure);
+    case 'F':
+        return read_choice(settings, "flip", "true", failure);
     default:
-        return read_choice(settings, "threshold", failure);
+        return read_choice(settings, "threshold", optarg, failure);
     }
     if (allowed)
         return failure_set(failure, STATUS_BAD_REQUEST, "%s, not \"%.60s\".", allowed, optarg);
@@ -118,6 +122,7 @@ static int read_options(struct settings *settings, int argc, char **argv)
                                             {"attention-for", required_argument, NULL, 'A'},
                                             {"size", required_argument, NULL, 's'},
                                             {"threshold", required_argument, NULL, 't'},
+                                            {"flip", no_argument, NULL, 'F'},
                                             {"output", required_argument, NULL, 'o'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
@@ -188,7 +193,8 @@ static size_t predict_chunk(struct engine *engine, struct predict_output *output
         } else {
             drop_path(inputs[i].path, &failures[i]);
         }
-    struct predict_options options = {.keep_side = predict_output_keep_side(output)};
+    struct predict_options options = {.keep_side = predict_output_keep_side(output),
+                                      .flip = output->options.flip};
     if (read && engine_predict(engine, images, read, &options, &failure, predictions))
         for (size_t i = 0; i < read; i++)
             predictions[i].failure = failure;

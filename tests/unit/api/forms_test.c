@@ -131,7 +131,7 @@ START_TEST(json_comes_as_libraries_write_it)
         char body[64];
         snprintf(body, sizeof body, "{\"images\":[{\"data\":\"\"}],\"heads\":%s}", wrong[i]);
         refused("application/json", TEXT(body), 400,
-                "The option 'heads' must be a text, a number or an array of texts.");
+                "The option 'heads' must be a text, a number, true, false or an array of texts.");
     }
     refused("application/json", TEXT("{\"images\":[{\"data\":\"\"}],\"heads\":\"a\",\"heads\":\"b\"}"), 400,
             "twice");
