@@ -27,7 +27,7 @@ static struct model_card card_of(const char *name, uint32_t width, uint32_t dept
     return (struct model_card){.name = name,
                                .version = "random",
                                .intended_use = "Measuring.",
-                               .profile = "chexfound",
+                               .profile = *profile_known("chexfound"),
                                .heads = &HEAD,
                                .head_count = 1,
                                .backbone = {.weights = "random",
@@ -35,12 +35,14 @@ static struct model_card card_of(const char *name, uint32_t width, uint32_t dept
                                             .depth = depth,
                                             .heads = width / 64,
                                             .patch_size = patch,
-                                            .image_size = side,
+                                            .image_height = side,
+                                            .image_width = side,
                                             .registers = 4,
                                             .ffn = FFN_SWIGLU,
                                             .ffn_hidden = (8 * width / 3 + 7) / 8 * 8,
                                             .position_grid = side / patch,
-                                            .interpolate_offset = 0.1}};
+                                            .interpolate_offset = 0.1,
+                                            .layer_norm_epsilon = LAYER_NORM_EPSILON}};
 }
 
 bool bench_architecture(const char *name, struct model_card *out)

@@ -119,17 +119,20 @@ static void show_architecture(const struct model_card *card)
     table_init(&table, "ll", "model", card->name);
     add_text(&table, "version", card->version);
     add_text(&table, "intended use", card->intended_use);
-    add_text(&table, "preprocessing", card->profile);
+    add_text(&table, "preprocessing", card->profile.name);
     add_text(&table, "ffn", backbone->ffn == FFN_SWIGLU ? "swiglu" : "gelu");
     add_number(&table, "width", backbone->width);
     add_number(&table, "depth", backbone->depth);
     add_number(&table, "heads", backbone->heads);
     add_number(&table, "patch_size", backbone->patch_size);
-    add_number(&table, "image_size", backbone->image_size);
+    table_add(&table, "image_size");
+    table_add(&table, "%ux%u", backbone->image_height, backbone->image_width);
     add_number(&table, "registers", backbone->registers);
     add_number(&table, "ffn_hidden", backbone->ffn_hidden);
     add_number(&table, "position_grid", backbone->position_grid);
     add_number(&table, "interpolate_offset", backbone->interpolate_offset);
+    add_text(&table, "interpolate_antialias", backbone->interpolate_antialias ? "true" : "false");
+    add_number(&table, "layer_norm_epsilon", backbone->layer_norm_epsilon);
     table_print(&table);
 }
 

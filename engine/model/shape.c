@@ -19,14 +19,15 @@ struct shape shape_of(const struct model_card *card)
         .depth = b->depth,
         .heads = b->heads,
         .patch = b->patch_size,
-        .side = b->image_size,
+        .side = b->image_height,
         .prefix = 1 + b->registers,
         .pixels = (uint32_t)round_up(3 * b->patch_size * b->patch_size, K_STEP),
         .ffn = b->ffn,
+        .epsilon = (float)b->layer_norm_epsilon,
         .hidden = b->ffn_hidden,
         .hidden_padded = (uint32_t)round_up(b->ffn_hidden, K_STEP),
     };
-    set_grid(&shape, backbone_grid(b));
+    set_grid(&shape, backbone_rows(b));
     for (size_t i = 0; i < card->head_count; i++)
         if (card->heads[i].blocks > shape.feature_blocks)
             shape.feature_blocks = card->heads[i].blocks;

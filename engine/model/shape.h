@@ -20,6 +20,7 @@ struct shape {
     enum ffn_kind ffn;
     uint32_t hidden;         /* H of the feed-forward */
     uint32_t hidden_padded;  /* to a multiple of 64 */
+    float epsilon;           /* of LayerNorm */
     uint32_t feature_blocks; /* how many of the last blocks the heads read: the most any head wants */
 };
 

@@ -90,8 +90,11 @@ enum status engine_create(const struct engine_options *options, struct failure *
         .name = memory_copy_text(options->model),
         .version = "1.2.3",
         .intended_use = "Tests.",
-        .profile = "chexfound",
-        .backbone = {.patch_size = FAKE_SIDE / FAKE_GRID, .image_size = FAKE_SIDE, .width = FAKE_WIDTH},
+        .profile = {.name = "chexfound"},
+        .backbone = {.patch_size = FAKE_SIDE / FAKE_GRID,
+                     .image_height = FAKE_SIDE,
+                     .image_width = FAKE_SIDE,
+                     .width = FAKE_WIDTH},
         .heads = heads,
         .head_count = 3,
     };

@@ -1,0 +1,40 @@
+#include "engine/package/profile.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define IMAGENET_MEAN       \
+    {                       \
+        0.485, 0.456, 0.406 \
+    }
+#define IMAGENET_DEVIATION  \
+    {                       \
+        0.229, 0.224, 0.225 \
+    }
+
+static const struct profile known[] = {
+    {.name = "chexfound",
+     .min_max = true,
+     .rescale = 1.0 / 255,
+     .mean = IMAGENET_MEAN,
+     .deviation = IMAGENET_DEVIATION},
+    {.name = "dinov2", .rescale = 1.0 / 255, .mean = IMAGENET_MEAN, .deviation = IMAGENET_DEVIATION},
+};
+
+const struct profile *profile_known(const char *name)
+{
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strcmp(known[i].name, name))
+            return &known[i];
+    return NULL;
+}
+
+bool profile_equal(const struct profile *a, const struct profile *b)
+{
+    bool equal = !strcmp(a->name, b->name) && a->resize == b->resize && a->edge == b->edge &&
+                 a->filter == b->filter && a->centre == b->centre && a->min_max == b->min_max &&
+                 a->rescale == b->rescale;
+    for (int c = 0; c < 3; c++)
+        equal = equal && a->mean[c] == b->mean[c] && a->deviation[c] == b->deviation[c];
+    return equal;
+}
