@@ -172,12 +172,12 @@ void engine_statistics(const struct engine *engine, struct engine_statistics *ou
 }
 
 /* The same input, left and right exchanged; its patch tokens are nobody's. */
-static struct batcher_image mirror(const struct batcher_image *image, uint32_t side)
+static struct batcher_image mirror(const struct batcher_image *image, size_t rows, size_t columns)
 {
     struct batcher_image mirrored = *image;
-    mirrored.pixels = memory_allocate((size_t)side * side, 3);
+    mirrored.pixels = memory_allocate(rows * columns, 3);
     mirrored.patches = false;
-    flip_pixels(image->pixels, side, side, mirrored.pixels);
+    flip_pixels(image->pixels, rows, columns, mirrored.pixels);
     return mirrored;
 }
 
@@ -210,7 +210,7 @@ static bool prepare(const struct engine *engine, struct bytes encoded, const str
     memcpy(out->minimum, square.minimum, sizeof out->minimum);
     memcpy(out->maximum, square.maximum, sizeof out->maximum);
     if (options->flip)
-        out[1] = mirror(out, engine->side);
+        out[1] = mirror(out, engine->side, engine->side);
     prediction->timing.preprocess_ms = clock_elapsed_ms(start_ns);
     return true;
 }

@@ -87,8 +87,9 @@ START_TEST(two_answers_become_one)
 {
     const struct head_card heads[] = {{.type = HEAD_GLORI, .label_count = 1},
                                       {.type = HEAD_LINEAR, .label_count = 1}};
-    const struct model_card card = {
-        .backbone = {.patch_size = 16, .image_size = 32}, .heads = heads, .head_count = 2};
+    const struct model_card card = {.backbone = {.patch_size = 16, .image_height = 32, .image_width = 32},
+                                    .heads = heads,
+                                    .head_count = 2};
     struct answer answer = answer_of((float[]){1, 5}, (float[]){1, 0, 0, 0}, 0, 3);
     struct answer mirrored = answer_of((float[]){2, 7}, (float[]){0, 1, 0, 0}, 1, 4);
     flip_merge(&card, &answer, &mirrored);
