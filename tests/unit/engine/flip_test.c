@@ -70,7 +70,7 @@ static float *copy(const float *values, size_t count)
     return out;
 }
 
-/* The answer of a GLoRI head with one label and a grid of 2 x 2, and of a linear one. */
+/* The answer of a GLoRI head with one label and a grid of 1 x 4, and of a linear one. */
 static struct answer answer_of(const float logits[2], const float map[4], size_t device, double ms)
 {
     struct answer answer = {.head_count = 2, .device = device, .queue_ms = ms, .inference_ms = 10 - ms};
@@ -87,11 +87,11 @@ START_TEST(two_answers_become_one)
 {
     const struct head_card heads[] = {{.type = HEAD_GLORI, .label_count = 1},
                                       {.type = HEAD_LINEAR, .label_count = 1}};
-    const struct model_card card = {.backbone = {.patch_size = 16, .image_height = 32, .image_width = 32},
+    const struct model_card card = {.backbone = {.patch_size = 16, .image_height = 16, .image_width = 64},
                                     .heads = heads,
                                     .head_count = 2};
     struct answer answer = answer_of((float[]){1, 5}, (float[]){1, 0, 0, 0}, 0, 3);
-    struct answer mirrored = answer_of((float[]){2, 7}, (float[]){0, 1, 0, 0}, 1, 4);
+    struct answer mirrored = answer_of((float[]){2, 7}, (float[]){0, 0, 0, 1}, 1, 4);
     flip_merge(&card, &answer, &mirrored);
     ck_assert_float_eq(answer.logits[0][0], 1.5f);
     ck_assert_float_eq(answer.logits[1][0], 6);
