@@ -24,7 +24,8 @@ struct engine {
     size_t replica_count;
     struct batcher *batcher;
     struct image_pool *decoders; /* borrowed; NULL: decodes in this process */
-    uint32_t max_queue, side;    /* side: pixels of the square that the network takes */
+    uint32_t max_queue;
+    struct target target; /* what the network takes */
     size_t request_capacity;
     char device_names[NAMES_BYTES], rung_names[NAMES_BYTES];
     _Atomic uint64_t not_finite_count; /* as in struct engine_statistics */
@@ -74,15 +75,15 @@ static enum status start_batcher(struct engine *engine, const struct engine_opti
         engine->request_capacity += (size_t)model_max_batch(models[i]) * (model_in_flight_max(models[i]) + 1);
     }
     engine->max_queue = options->max_queue ? options->max_queue : MAX_QUEUE;
-    engine->side = model_shape(models[0])->side;
+    const struct model_card *card = package_card(engine->package);
+    engine->target = (struct target){&card->profile, card->backbone.image_height, card->backbone.image_width};
     const struct batcher_options batcher = {.max_queue = engine->max_queue,
                                             .max_queue_delay_us = options->max_queue_delay_us,
                                             .restore = restore,
                                             .context = engine,
                                             .restore_pause_ms = RESTORE_PAUSE_MS,
                                             .stuck_after_ms = options->stuck_after_ms};
-    return batcher_create(models, engine->replica_count, package_card(engine->package), &batcher, failure,
-                          &engine->batcher);
+    return batcher_create(models, engine->replica_count, card, &batcher, failure, &engine->batcher);
 }
 
 /* The files are hashed meanwhile; a damaged one explains whatever else went wrong. */
@@ -187,30 +188,30 @@ static bool prepare(const struct engine *engine, struct bytes encoded, const str
                     struct prediction *prediction, struct batcher_image *out)
 {
     struct image_loan loan = {0};
-    struct square square = {0};
+    struct frame frame = {0};
     uint64_t start_ns = clock_now_ns();
     enum status status = image_pool_decode(engine->decoders, encoded, &options->patience,
                                            &prediction->failure, &loan, &prediction->image);
     prediction->timing.decode_ms = clock_elapsed_ms(start_ns);
     if (status)
         return false;
-    prediction->image.warnings |= image_crop_warning(loan.image.width, loan.image.height);
+    prediction->image.warnings |= image_crop_warning(loan.image.width, loan.image.height, &engine->target);
     start_ns = clock_now_ns();
-    status = image_prepare(&loan.image, engine->side, &prediction->failure, &square, &prediction->region);
+    status = image_prepare(&loan.image, &engine->target, &prediction->failure, &frame, &prediction->region);
     if (!status && options->keep_side)
         status = region_picture(&loan.image, &prediction->region, options->keep_side, &prediction->failure,
                                 &prediction->picture);
     image_loan_return(&loan);
     if (status) {
-        square_finish(&square);
+        frame_finish(&frame);
         return false;
     }
-    out->pixels = square.pixels;
+    out->pixels = frame.pixels;
     out->patches = options->patches;
-    memcpy(out->minimum, square.minimum, sizeof out->minimum);
-    memcpy(out->maximum, square.maximum, sizeof out->maximum);
+    memcpy(out->minimum, frame.minimum, sizeof out->minimum);
+    memcpy(out->maximum, frame.maximum, sizeof out->maximum);
     if (options->flip)
-        out[1] = mirror(out, engine->side, engine->side);
+        out[1] = mirror(out, frame.height, frame.width);
     prediction->timing.preprocess_ms = clock_elapsed_ms(start_ns);
     return true;
 }
@@ -264,23 +265,23 @@ enum status engine_predict(struct engine *engine, const struct bytes *images, si
                            struct prediction *out)
 {
     const size_t passes = options->flip ? 2 : 1; /* of an image, one after the other */
-    struct batcher_image *squares = memory_allocate(count * passes, sizeof *squares);
+    struct batcher_image *inputs = memory_allocate(count * passes, sizeof *inputs);
     struct answer *answers = memory_allocate(count * passes, sizeof *answers);
     size_t *owners = memory_allocate(count, sizeof *owners),
-           prepared = 0; /* out[owners[i]] is of squares[i * passes] */
+           prepared = 0; /* out[owners[i]] is of inputs[i * passes] */
     enum status status = flip_check(options->flip, count, engine->max_queue, failure);
     memset(out, 0, count * sizeof *out);
     for (size_t i = 0; i < count && !status; i++) {
         status = patience_check(&options->patience, "its images were prepared", failure);
-        if (!status && prepare(engine, images[i], options, &out[i], &squares[prepared * passes]))
+        if (!status && prepare(engine, images[i], options, &out[i], &inputs[prepared * passes]))
             owners[prepared++] = i;
     }
     if (prepared && !status)
         status =
-            batcher_run(engine->batcher, squares, prepared * passes, &options->patience, failure, answers);
+            batcher_run(engine->batcher, inputs, prepared * passes, &options->patience, failure, answers);
     else
         for (size_t i = 0; i < prepared * passes; i++)
-            free(squares[i].pixels);
+            free(inputs[i].pixels);
     for (size_t i = 0; !status && i < prepared; i++) {
         if (options->flip)
             flip_merge(engine_card(engine), &answers[i * passes], &answers[i * passes + 1]);
@@ -290,6 +291,6 @@ enum status engine_predict(struct engine *engine, const struct bytes *images, si
         prediction_finish(&out[i]);
     free(owners);
     free(answers);
-    free(squares);
+    free(inputs);
     return status;
 }

@@ -20,9 +20,9 @@ static void embed(const struct pass *pass, const struct vit *vit)
                                               .normalisation = state->normalisation.address,
                                               .out = state->columns.address,
                                               .batch = pass->batch,
-                                              .side = shape->side,
                                               .patch = shape->patch,
-                                              .grid = shape->grid,
+                                              .patch_rows = shape->rows,
+                                              .patch_columns = shape->columns,
                                               .columns = shape->pixels,
                                               .image_stride = state->image_stride});
     gemm_record(pass->kernels, pass->recorder, "patch embedding", GEMM_ADD,

@@ -1,5 +1,6 @@
 #include "engine/package/profile.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -27,6 +28,23 @@ const struct profile *profile_known(const char *name)
         if (!strcmp(known[i].name, name))
             return &known[i];
     return NULL;
+}
+
+void profile_normalisation(const struct profile *profile, const uint8_t minimum[3], const uint8_t maximum[3],
+                           float out[6])
+{
+    for (int c = 0; c < 3; c++) {
+        double mean = profile->mean[c], deviation = profile->deviation[c];
+        if (!profile->min_max) {
+            out[c] = (float)(profile->rescale / deviation);
+            out[3 + c] = (float)(-mean / deviation);
+            continue;
+        }
+        assert(maximum[c] > minimum[c]);
+        double range = maximum[c] - minimum[c];
+        out[c] = (float)(1 / (range * deviation));
+        out[3 + c] = (float)((-minimum[c] / range - mean) / deviation);
+    }
 }
 
 bool profile_equal(const struct profile *a, const struct profile *b)

@@ -41,6 +41,11 @@ struct profile {
 
 /* The profile of that name, "chexfound" or "dinov2", in static storage; NULL: there is none. */
 const struct profile *profile_known(const char *name);
+/* What makes a byte of each channel the network's value, as one multiplication and one addition: scale R G B,
+ * shift R G B. `minimum` and `maximum` are the channels' over what the network sees; they differ where the
+ * profile has min_max. */
+void profile_normalisation(const struct profile *profile, const uint8_t minimum[3], const uint8_t maximum[3],
+                           float out[6]);
 /* True when both mean the same and have the same name. */
 bool profile_equal(const struct profile *a, const struct profile *b);
 
