@@ -153,7 +153,7 @@ class Flip(unittest.TestCase):
             self.assertEqual(anonymous(one), anonymous(expected))
             table = list(csv.DictReader(run("csv", "--flip").splitlines()))
             self.assertEqual({row["flip"] for row in table}, {"true"})
-            self.assertEqual([float(row["logit"]) for row in table], [one["logit"] for one in scores(expected)])
+            self.assertEqual([float32(float(row["logit"])) for row in table], [float32(one["logit"]) for one in scores(expected)])
             self.assertTrue(run("table", "--flip").startswith(f"{path}  {SIDE} x {SIDE} png  mean of the image and its mirror\n"))
             for form_ in ("jsonl", "csv", "table"):
                 self.assertNotIn("flip" if form_ != "table" else "mirror", run(form_))
