@@ -250,6 +250,10 @@ class Usage(Embed):
             done = subprocess.run([BINARY, "embed", "--model", MODEL, *options], capture_output=True, text=True, cwd=self.folder)
             self.assertEqual(done.returncode, 2, options)
             self.assertIn(words, done.stderr)
+        done = subprocess.run([BINARY, "embed", "--help"], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for words in ("--shard I/N", "--resume", "Exit codes: 0 ", "end in .png, .jpg, "):
+            self.assertIn(words, done.stdout)
         said = self.run_embed("nowhere/e.npy", code=1)
         self.assertIn("nowhere/e.npy.part: cannot be made: No such file or directory.", said)
         self.assertIn("there is no such file or folder", self.run_embed("e.npy", inputs=["gone.png"], code=1))
