@@ -133,7 +133,7 @@ class Flip(unittest.TestCase):
         self.assertEqual(answer.code, 200, answer.body)
         self.assertIs(answer.json["parameters"]["flip"], True)
         (expected,) = self.predict(image, "&flip=true")
-        self.assertEqual(answer.json["outputs"][0]["data"], 
+        self.assertEqual(answer.json["outputs"][0]["data"],
                          [one["logit"] for one in expected["findings"] if one["head"] == "findings"])
         body = json.dumps({"inputs": inputs, "parameters": {"flip": True}, "outputs": [{"name": "embedding.class"}]})
         answer = self.service.post(f"/v2/models/{name}/infer", "application/json", body)
