@@ -158,6 +158,25 @@ class Heads(unittest.TestCase):
                 self.assertIn(sentence, done.stderr)
                 self.assertEqual({path.name: path.read_bytes() for path in self.package.iterdir()}, before)
 
+    def test_help_and_wrong_options(self):
+        for words in (("head",), ("head", "add"), ("head", "list")):
+            done = run(*words, "--help")
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertIn("Usage: cxrd head add", done.stdout)
+        for words, sentence in (
+                (("head",), "say what to do: add, remove or list"), (("head", "dance"), "say what to do: add, remove or list"),
+                (("head", "remove", "--head", "x"), "--model is needed; see cxrd head --help."),
+                (("head", "list", "--model", "x", "--precision", "fp16"), "unknown option --precision; see cxrd head list --help."),
+                (("head", "list", "--model", "x", "--format", "csv"), "--format is table or json, not 'csv'."),
+                (("import", "--image-size", "512x"), "from 1 to 65536, or HEIGHTxWIDTH, not '512x'."),
+                (("import", "--lora-alpha", "0"), "--lora-alpha is a number above 0, not '0'."),
+                (("import", "--backbone", "x"), "--output is needed; see cxrd import --help."),
+                (("import", "--backbone", "x", "--output", "nowhere", "--profile", "x"), "The profile is chexfound or dinov2, not 'x'.")):
+            with self.subTest(words):
+                done = run(*words)
+                self.assertEqual((done.returncode, done.stdout), (2, ""))
+                self.assertIn(sentence, done.stderr)
+
     def test_thresholds_and_calibration_of_other_heads_stay(self):
         self.add("findings")
         card = json.loads((self.package / "model.json").read_text())
