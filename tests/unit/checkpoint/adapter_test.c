@@ -179,7 +179,7 @@ START_TEST(adapters_that_do_not_fit_are_refused)
     published_end(&published);
     refuse("The LoRA adapter of 'blocks.1.attn.qkv.weight' has no lora_A.");
     write_adapter("blocks.1.attn.qkv", "weight", 3 * W);
-    file_put(config, "{\"r\": 8, \"lora_alpha\": 8}", 24);
+    file_put(config, "{\"r\": 8, \"lora_alpha\": 8}", 25);
     refuse("The LoRA adapter of 'blocks.1.attn.qkv.weight' has rank 4 and adapter_config.json says r: 8: "
            "they do not "
            "belong together.");

@@ -72,8 +72,8 @@ START_TEST(every_layout_is_the_same_network)
     published_network(&published, form);
     published_write(&published, 0, published.count, backbone);
     published_end(&published);
-    const struct backbone_options asked = {.path = backbone};
-    ck_assert_msg(!import_backbone_open(&asked, &failure, &imported), "%s", failure.sentence);
+    const struct backbone_options these = {.path = backbone};
+    ck_assert_msg(!import_backbone_open(&these, &failure, &imported), "%s", failure.sentence);
     ck_assert_str_eq(imported.layout->title, rows[_i].title);
     ck_assert_str_eq(imported.profile.name, rows[_i].profile);
     ck_assert_double_eq(imported.card.interpolate_offset, rows[_i].offset);
@@ -162,20 +162,20 @@ START_TEST(of_teacher_and_student_the_teacher_is_taken)
                                 student = {PUBLISHED_DINOV2, 4, true, "student.backbone."};
     struct published published;
     struct backbone_import imported;
-    const struct backbone_options asked = {.path = backbone};
+    const struct backbone_options these = {.path = backbone};
     published_begin(&published);
     published_network(&published, &student);
     const size_t of_student = published.count;
     published_network(&published, &teacher);
     published_write(&published, 0, published.count, backbone);
-    ck_assert_msg(!import_backbone_open(&asked, &failure, &imported), "%s", failure.sentence);
+    ck_assert_msg(!import_backbone_open(&these, &failure, &imported), "%s", failure.sentence);
     ck_assert_uint_eq(imported.card.registers, 0);
     ck_assert_str_eq(imported.note, "");
     import_backbone_finish(&imported);
 
     published_write(&published, 0, of_student, backbone);
     published_end(&published);
-    ck_assert_msg(!import_backbone_open(&asked, &failure, &imported), "%s", failure.sentence);
+    ck_assert_msg(!import_backbone_open(&these, &failure, &imported), "%s", failure.sentence);
     ck_assert_uint_eq(imported.card.registers, 4);
     ck_assert_str_eq(imported.note,
                      "These are a student's weights: a teacher's, which training publishes, answer better.");
