@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MUTATIONS = 1000, CHANGES_MAX = 4 };
 
@@ -23,9 +24,11 @@ static size_t random_below(size_t bound)
     return (state >> 8) % bound;
 }
 
-/* Without waiting for the disk, as file_put does. */
+/* Without waiting for the disk, as file_put does, and file systems do where a file is cut to be written anew.
+ */
 static void put(const char *path, const uint8_t *data, size_t size)
 {
+    unlink(path);
     FILE *stream = fopen(path, "wb");
     ck_assert_ptr_nonnull(stream);
     ck_assert_uint_eq(fwrite(data, 1, size, stream), size);
