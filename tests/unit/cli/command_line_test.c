@@ -157,7 +157,7 @@ START_TEST(a_wrong_choice_names_what_there_is)
     ck_assert_int_eq(run("predict --model nowhere a.png"), 1);
     check_says(errors, "nowhere/model.json");
     ck_assert_int_eq(run("inspect a.png"), 1);
-    check_says(errors, "by its ending, .safetensors, .pth or .pt; taken for the first: ");
+    check_says(errors, "a.png: It is of no kind that this program knows.");
 }
 END_TEST
 
