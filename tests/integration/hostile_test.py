@@ -222,11 +222,12 @@ class Watch(threading.Thread):
 
 
 def held(process):
-    """What a process and its decoders hold: descriptors, threads, decoders, MiB."""
+    """What a process and its decoders hold: descriptors, threads, decoders, MiB of memory that lies in no file."""
     (template,) = children(process)
     family = [process, template, *children(template)]
     folder = pathlib.Path("/proc")
-    kib = sum(int(re.search(r"^Pss:\s+(\d+)", (folder / str(one) / "smaps_rollup").read_text(), re.M)[1]) for one in family)
+    kib = sum(int(number) for one in family
+              for number in re.findall(r"^Pss_(?:Anon|Shmem):\s+(\d+)", (folder / str(one) / "smaps_rollup").read_text(), re.M))
     return (sum(len(list((folder / str(one) / "fd").iterdir())) for one in family),
             len(list((folder / str(process) / "task").iterdir())), len(family) - 2, kib / 1024)
 

@@ -173,6 +173,18 @@ START_TEST(idle_children_that_die_cost_nothing)
 }
 END_TEST
 
+static pid_t signal_later(int number, const pid_t *processes, size_t count, useconds_t after_us)
+{
+    pid_t sender = fork();
+    if (sender == 0) {
+        usleep(after_us);
+        for (size_t i = 0; i < count; i++)
+            kill(processes[i], number);
+        _exit(0);
+    }
+    return sender;
+}
+
 /* A child that is stopped has the job in its socket still when it is killed. */
 START_TEST(a_job_that_was_not_read_is_given_to_another_child)
 {
@@ -181,15 +193,43 @@ START_TEST(a_job_that_was_not_read_is_given_to_another_child)
     size_t count = decoders_list(processes, IMAGE_POOL_CHILDREN_MAX);
     for (size_t i = 0; i < count; i++)
         signal_and_wait(processes[i], SIGSTOP, 'T');
-    pid_t killer = fork();
-    if (killer == 0) {
-        usleep(200000);
-        for (size_t i = 0; i < count; i++)
-            kill(processes[i], SIGKILL);
-        _exit(0);
-    }
+    pid_t killer = signal_later(SIGKILL, processes, count, 200000);
     pool_decodes(pool, good);
     ck_assert_int_eq(waitpid(killer, NULL, 0), killer);
+    end();
+}
+END_TEST
+
+/* What counts is the work of a child, not how long a busy machine keeps it from working. */
+START_TEST(a_child_may_wait_for_its_turn)
+{
+    pid_t processes[IMAGE_POOL_CHILDREN_MAX];
+    begin();
+    size_t count = decoders_list(processes, IMAGE_POOL_CHILDREN_MAX);
+    for (size_t i = 0; i < count; i++)
+        signal_and_wait(processes[i], SIGSTOP, 'T');
+    uint64_t start_ns = clock_now_ns();
+    pid_t sender = signal_later(SIGCONT, processes, count, 2 * TIMEOUT_MS * 1000);
+    pool_decodes(pool, good);
+    ck_assert_double_ge(clock_elapsed_ms(start_ns), 2 * TIMEOUT_MS);
+    ck_assert_int_eq(waitpid(sender, NULL, 0), sender);
+    end();
+}
+END_TEST
+
+START_TEST(a_child_that_gets_no_turn_is_no_fault_of_its_image)
+{
+    pid_t processes[IMAGE_POOL_CHILDREN_MAX];
+    begin();
+    size_t count = decoders_list(processes, IMAGE_POOL_CHILDREN_MAX);
+    for (size_t i = 0; i < count; i++)
+        signal_and_wait(processes[i], SIGSTOP, 'T');
+    uint64_t start_ns = clock_now_ns();
+    pool_refuses(pool, good, 0, STATUS_UNAVAILABLE, "too busy");
+    ck_assert_double_ge(clock_elapsed_ms(start_ns), IMAGE_POOL_CLOCK_TIMES * TIMEOUT_MS);
+    ck_assert_double_le(clock_elapsed_ms(start_ns), 20000);
+    for (size_t i = 0; i < count; i++)
+        kill(processes[i], SIGCONT);
     end();
 }
 END_TEST
@@ -286,11 +326,13 @@ int main(void)
     const TTest *tests[] = {a_breakdown_costs_one_image,
                             idle_children_that_die_cost_nothing,
                             a_job_that_was_not_read_is_given_to_another_child,
+                            a_child_may_wait_for_its_turn,
+                            a_child_that_gets_no_turn_is_no_fault_of_its_image,
                             a_child_killed_at_work_costs_one_image,
                             the_time_of_a_child_is_limited,
                             a_deadline_ends_the_work,
                             waiting_for_a_child_ends_at_the_deadline,
                             a_template_that_hangs_is_ended};
-    size_t loops[] = {BREAKDOWN_COUNT, 1, 1, 1, 1, 1, 1, 1};
-    return run_cases("sandbox/breakdown", tests, loops, 8);
+    size_t loops[] = {BREAKDOWN_COUNT, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    return run_cases("sandbox/breakdown", tests, loops, 10);
 }
