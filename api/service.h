@@ -63,8 +63,8 @@ struct engine_set service_engines(struct api *api);
 bool service_enter_gate(struct api *api, struct api_response *response);
 void service_leave_gate(struct api *api, struct api_response *response);
 /* Lets a heavy request go on, one whose maps are drawn, with a large image or with over API_LIGHT_IMAGES: at
- * most half of the requests in work may be such ones, so that the others find a place. Fails with BUSY. It ends
- * with the request. */
+ * most half of the requests in work may be such ones, so that the others find a place. Fails with BUSY. It
+ * ends with the request. */
 WARN_UNUSED enum status service_weigh(struct api *api, struct api_response *response, bool draws,
                                       const struct bytes *images, size_t count, struct failure *failure);
 /* What a request is told that finds the gate closed. */

@@ -26,8 +26,9 @@ struct child {
 };
 
 /* Ends the slot's child, whatever it is doing, and waits for another to be ready; *child is closed and then
- * that one, or none on failure: when none is ready by deadline_ns (0: none), or in 20 s. *before (may be NULL)
- * is how the one before ended, written where the template answers. Fails with UNAVAILABLE. Thread-safe. */
+ * that one, or none on failure: when none is ready by deadline_ns (0: none), or in 20 s. *before (may be
+ * NULL) is how the one before ended, written where the template answers. Fails with UNAVAILABLE. Thread-safe.
+ */
 WARN_UNUSED enum status link_renew(struct link *link, size_t slot, uint64_t deadline_ns,
                                    struct failure *failure, struct child *child, struct delivery *before);
 /* The processor time that a child has used; where the kernel does not tell, the time on the clock. */

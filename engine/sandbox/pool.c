@@ -47,6 +47,7 @@ static struct image_pool *pool_allocate(const struct image_pool_options *options
     if (!own->children)
         own->children =
             core_count() < IMAGE_POOL_CHILDREN_MAX ? (uint32_t)core_count() : IMAGE_POOL_CHILDREN_MAX;
+    own->work_ms = own->work_ms ? own->work_ms : IMAGE_POOL_WORK_MS;
     own->timeout_ms = own->timeout_ms ? own->timeout_ms : IMAGE_POOL_TIMEOUT_MS;
     own->cpu_s = own->cpu_s ? own->cpu_s : IMAGE_POOL_CPU_S;
     own->decode = own->decode ? own->decode : image_decode_into;
@@ -249,8 +250,9 @@ static enum status child_decode(struct image_pool *pool, size_t slot, size_t siz
 static enum status slot_decode(struct image_pool *pool, size_t slot, struct bytes encoded,
                                uint64_t deadline_ns, struct failure *failure, struct image_info *info)
 {
-    const uint64_t work_ns = pool->plan.options.timeout_ms * UINT64_C(1000000);
-    struct term term = {work_ns, clock_now_ns() + IMAGE_POOL_CLOCK_TIMES * work_ns};
+    const struct image_pool_options *options = &pool->plan.options;
+    struct term term = {options->work_ms * UINT64_C(1000000),
+                        clock_now_ns() + options->timeout_ms * UINT64_C(1000000)};
     bool hurried = deadline_ns && deadline_ns < term.until_ns;
     term.until_ns = hurried ? deadline_ns : term.until_ns;
     enum reply reply;
@@ -276,7 +278,7 @@ static enum status slot_decode(struct image_pool *pool, size_t slot, struct byte
     if (reply == REPLY_SPENT)
         return failure_set(failure, STATUS_UNPROCESSABLE,
                            "The image cannot be decoded within %g s; save it again, or smaller.",
-                           pool->plan.options.timeout_ms / 1000.0);
+                           options->work_ms / 1000.0);
     return failure_set(failure, STATUS_UNPROCESSABLE,
                        "The image cannot be decoded: its decoder broke down. Save it again.");
 }

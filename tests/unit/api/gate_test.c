@@ -180,7 +180,8 @@ static int infer(struct bytes one, size_t count)
 {
     struct call call;
     char *base64 = base64_encode(one), *json = malloc(count * (strlen(base64) + 3) + 200), *at = json;
-    at += sprintf(at, "{\"inputs\":[{\"name\":\"image\",\"shape\":[%zu],\"datatype\":\"BYTES\",\"data\":[", count);
+    at += sprintf(at, "{\"inputs\":[{\"name\":\"image\",\"shape\":[%zu],\"datatype\":\"BYTES\",\"data\":[",
+                  count);
     for (size_t i = 0; i < count; i++)
         at += sprintf(at, "%s\"%s\"", i ? "," : "", base64);
     at += sprintf(at, "]}]}");
