@@ -251,7 +251,7 @@ static int compare_numbers(const void *a, const void *b)
 static enum status measure(struct bench *bench, uint32_t batch, struct failure *failure,
                            struct bench_result *result)
 {
-    size_t pixels = (size_t)model_shape(bench->network)->side * model_shape(bench->network)->side * 3;
+    size_t pixels = shape_image_bytes(model_shape(bench->network));
     uint8_t *noise = memory_allocate(pixels, 1), low[3] = {0}, high[3] = {255, 255, 255};
     struct model_image images[BATCH_MAX];
     double *times = memory_allocate(bench->runs, sizeof *times);

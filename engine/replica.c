@@ -54,7 +54,7 @@ static enum status check_answers(const struct replica *replica, uint32_t patches
 static enum status self_test(struct replica *replica, struct failure *failure)
 {
     const struct shape *shape = model_shape(replica->model), corner = shape_corner(shape);
-    size_t count = (size_t)shape->side * shape->side * 3;
+    size_t count = shape_image_bytes(shape);
     uint8_t *pixels = memory_allocate(count, 1), low[3] = {0, 0, 0}, high[3] = {255, 255, 255};
     for (size_t i = 0; i < count; i++)
         pixels[i] = (uint8_t)i;

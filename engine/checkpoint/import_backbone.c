@@ -145,7 +145,7 @@ static enum status check_config(const struct config *config, const struct backbo
             "The configuration says ffn_layer: %s but the weights are of %s: they do not belong "
             "together.",
             config->ffn_layer, gated ? "swiglu" : "mlp");
-    if (config->interpolate_antialias && card->position_grid * card->patch_size != card->image_size)
+    if (config->interpolate_antialias && card->position_grid * card->patch_size != card->image_height)
         return failure_set(
             failure, STATUS_INVALID_FILE,
             "The configuration asks for interpolate_antialias, which is not supported; choose an "
@@ -157,21 +157,23 @@ static enum status check_config(const struct config *config, const struct backbo
 enum status import_backbone_describe(const struct selection *selection, const struct config *config,
                                      size_t image_size, struct failure *failure, struct backbone_card *out)
 {
-    struct backbone_card card = {.interpolate_offset = config->interpolate_offset};
+    struct backbone_card card = {.interpolate_offset = config->interpolate_offset,
+                                 .layer_norm_epsilon = LAYER_NORM_EPSILON};
     enum status status = read_embedding(selection, failure, &card);
     if (!status)
         status = read_blocks(selection, failure, &card);
     if (status)
         return status;
-    card.image_size =
+    card.image_height =
         (uint32_t)(image_size || config->image_size < 0 ? image_size : (size_t)config->image_size);
-    if (card.image_size == 0)
+    if (card.image_height == 0)
         return failure_set(failure, STATUS_BAD_REQUEST,
                            "The image size is not known: give --image-size, or a --config that says it.");
-    if (card.image_size % card.patch_size)
+    if (card.image_height % card.patch_size)
         return failure_set(failure, STATUS_BAD_REQUEST,
-                           "An image size of %u is not a multiple of the patch size %u.", card.image_size,
+                           "An image size of %u is not a multiple of the patch size %u.", card.image_height,
                            card.patch_size);
+    card.image_width = card.image_height;
     status = check_config(config, &card, failure);
     if (!status)
         *out = card;

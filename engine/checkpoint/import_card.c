@@ -43,7 +43,7 @@ void import_card_begin(const struct import_options *options, struct arena *arena
     card->version = options->version ? options->version : "1.0.0";
     card->intended_use = options->intended_use ? options->intended_use
                                                : "Research on frontal chest X-rays; not a medical device.";
-    card->profile = "chexfound";
+    card->profile = *profile_known("chexfound");
 }
 
 static enum status read_labels(const struct import_head *asked, size_t classes, struct failure *failure,
