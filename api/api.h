@@ -15,6 +15,7 @@
 #define API_BODY_BYTES_MAX IMAGE_FILE_BYTES_MAX /* the largest image may come alone */
 enum {
     API_IMAGES_MAX = 64,
+    API_LIGHT_IMAGES = 4,        /* see service_weigh */
     API_JSON_VALUES_MAX = 4096,  /* of a JSON body */
     API_TARGET_BYTES_MAX = 4096, /* path and query */
     API_REQUEST_ID_BYTES_MAX = 128,

@@ -205,7 +205,7 @@ enum status service_weigh(struct api *api, struct api_response *response, bool d
     uint64_t work = 0;
     for (size_t i = 0; i < count; i++)
         work += image_work(images[i]);
-    bool heavy = draws || work > IMAGE_LARGE_WORK;
+    bool heavy = draws || work > IMAGE_LARGE_WORK || count > API_LIGHT_IMAGES;
     assert(!response->heavy);
     response->heavy = heavy && gate_enter(&api->heavy_gate);
     return heavy == response->heavy ? STATUS_OK : service_busy(failure);

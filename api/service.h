@@ -65,8 +65,9 @@ void service_leave_gate(struct api *api, struct api_response *response);
 /* Has a request that came through the gate count as two there, since each of its images is predicted twice.
  * What was let in goes on; fewer are let in after it. */
 void service_count_twice(struct api *api, struct api_response *response);
-/* Lets a heavy request go on, one whose maps are drawn or with a large image: at most half of the requests in
- * work may be such ones, so that the others find a place. Fails with BUSY. It ends with the request. */
+/* Lets a heavy request go on, one whose maps are drawn, with a large image or with over API_LIGHT_IMAGES: at
+ * most half of the requests in work may be such ones, so that the others find a place. Fails with BUSY. It
+ * ends with the request. */
 WARN_UNUSED enum status service_weigh(struct api *api, struct api_response *response, bool draws,
                                       const struct bytes *images, size_t count, struct failure *failure);
 /* What a request is told that finds the gate closed. */

@@ -138,7 +138,8 @@ static enum status enqueue(struct queue *queue, struct request *request, struct 
         return failure_set(failure, STATUS_TOO_LARGE,
                            "The request has %zu images, and the queue holds at most %zu; send fewer at once.",
                            request->count, queue->limit);
-    if (queue->depth + request->count > queue->limit)
+    const size_t kept = request->count > 1 && queue->depth ? queue->limit / 4 : 0;
+    if (queue->depth + request->count + kept > queue->limit)
         return failure_set(failure, STATUS_QUEUE_FULL, "The queue of %zu images is full; try again.",
                            queue->limit);
     append(queue, request);

@@ -1,8 +1,9 @@
 /* Images of many requests that wait for a device: bounded, fair, each request with its deadline.
  *
  * Requests take turns: workers take one image of each before a second of any, so that a request of 64 images
- * does not keep a small one waiting for all of them. Either all images of a request are answered or none. All
- * functions may be called from any thread.
+ * does not keep a small one waiting for all of them; and the last quarter of the queue is kept for requests
+ * of one image, so that such a one finds room beside many large ones. Either all images of a request are
+ * answered or none. All functions may be called from any thread.
  */
 #ifndef CXRD_ENGINE_MODEL_QUEUE_H
 #define CXRD_ENGINE_MODEL_QUEUE_H

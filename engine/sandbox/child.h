@@ -23,6 +23,7 @@ struct order {
 struct delivery {
     int ended;   /* wait status of the child before; -1: there was none */
     bool forced; /* it lived, and was killed for this */
+    pid_t child; /* the new one; 0: there is none */
 };
 
 /* To a child: decode that many bytes of the input. */

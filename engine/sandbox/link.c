@@ -103,30 +103,41 @@ static bool order_child(struct link *link, size_t slot, struct delivery *deliver
 }
 
 enum status link_renew(struct link *link, size_t slot, uint64_t deadline_ns, struct failure *failure,
-                       int *channel, struct delivery *before)
+                       struct child *child, struct delivery *before)
 {
     uint64_t until_ns = clock_now_ns() + START_S * UINT64_C(1000000000);
-    struct delivery delivery = {-1};
+    struct delivery delivery = {.ended = -1};
     struct outcome outcome;
-    if (*channel >= 0)
-        close(*channel);
-    *channel = -1;
-    if (!order_child(link, slot, &delivery, channel))
+    if (child->channel >= 0)
+        close(child->channel);
+    child->channel = -1;
+    if (!order_child(link, slot, &delivery, &child->channel))
         return no_children(failure, "There are no image decoders any more; the service has to be restarted.");
     if (before)
         *before = delivery;
-    if (*channel < 0)
+    child->process = delivery.child;
+    if (child->channel < 0)
         return no_children(failure, "The system starts no further image decoder; try again in a moment.");
-    if (channel_wait(*channel, deadline_ns && deadline_ns < until_ns ? deadline_ns : until_ns, &outcome) !=
-        REPLY_GIVEN)
+    if (deadline_ns && deadline_ns < until_ns)
+        until_ns = deadline_ns;
+    if (channel_wait(child->channel, until_ns, &outcome) != REPLY_GIVEN)
         no_children(failure, "An image decoder did not start; try again in a moment.");
     else if (outcome.failure.status)
         *failure = outcome.failure;
     else
         return STATUS_OK;
-    close(*channel);
-    *channel = -1;
+    close(child->channel);
+    child->channel = -1;
     return failure->status;
+}
+
+uint64_t child_work_ns(const struct child *child)
+{
+    clockid_t clock;
+    struct timespec used;
+    if (clock_getcpuclockid(child->process, &clock) || clock_gettime(clock, &used))
+        return clock_now_ns();
+    return (uint64_t)used.tv_sec * UINT64_C(1000000000) + (uint64_t)used.tv_nsec;
 }
 
 bool channel_is_idle(int channel)

@@ -19,12 +19,20 @@ WARN_UNUSED enum status link_init(struct link *link, const struct plan *plan, st
 /* Ends the template and all children. */
 void link_finish(struct link *link);
 
-/* Ends the slot's child, whatever it is doing, and waits for another to be ready; *channel is closed and then
- * leads to that one, or is -1 on failure: when none is ready by deadline_ns (0: none), or in 20 s. *before
- * (may be NULL) is how the one before ended, written where the template answers. Fails with UNAVAILABLE.
- * Thread-safe. */
+/* A child as the pool knows it. */
+struct child {
+    int channel;   /* -1: there is none */
+    pid_t process; /* its number is nobody else's until the slot's child is renewed */
+};
+
+/* Ends the slot's child, whatever it is doing, and waits for another to be ready; *child is closed and then
+ * that one, or none on failure: when none is ready by deadline_ns (0: none), or in 20 s. *before (may be
+ * NULL) is how the one before ended, written where the template answers. Fails with UNAVAILABLE. Thread-safe.
+ */
 WARN_UNUSED enum status link_renew(struct link *link, size_t slot, uint64_t deadline_ns,
-                                   struct failure *failure, int *channel, struct delivery *before);
+                                   struct failure *failure, struct child *child, struct delivery *before);
+/* The processor time that a child has used; where the kernel does not tell, the time on the clock. */
+uint64_t child_work_ns(const struct child *child);
 
 /* True while a child waits for a job at the other end. */
 bool channel_is_idle(int channel);
@@ -32,6 +40,7 @@ bool channel_is_idle(int channel);
 enum reply {
     REPLY_GIVEN,  /* *out is valid in form; what it says is the child's word */
     REPLY_LATE,   /* nothing came until then */
+    REPLY_SPENT,  /* nothing came for all the processor time it was given; channel_wait never says so */
     REPLY_DIED,   /* the child died while it was at the job */
     REPLY_WRONG,  /* it said what makes no sense */
     REPLY_UNREAD, /* the child died before it read the job */

@@ -20,8 +20,14 @@ enum {
     RENEWAL_NS = 1000000000 /* for another child after one that took too long or died */
 };
 
+/* What a job may take. */
+struct term {
+    uint64_t work_ns;  /* of its child's processor time */
+    uint64_t until_ns; /* on clock_now_ns */
+};
+
 struct slot {
-    int channel; /* to its child; -1: it has none. Only who took the slot looks. */
+    struct child child; /* only who took the slot looks */
     bool taken, large;
 };
 
@@ -41,13 +47,14 @@ static struct image_pool *pool_allocate(const struct image_pool_options *options
     if (!own->children)
         own->children =
             core_count() < IMAGE_POOL_CHILDREN_MAX ? (uint32_t)core_count() : IMAGE_POOL_CHILDREN_MAX;
+    own->work_ms = own->work_ms ? own->work_ms : IMAGE_POOL_WORK_MS;
     own->timeout_ms = own->timeout_ms ? own->timeout_ms : IMAGE_POOL_TIMEOUT_MS;
     own->cpu_s = own->cpu_s ? own->cpu_s : IMAGE_POOL_CPU_S;
     own->decode = own->decode ? own->decode : image_decode_into;
     assert(own->children <= IMAGE_POOL_CHILDREN_MAX);
     pool->plan.count = own->children;
     for (size_t i = 0; i < pool->plan.count; i++)
-        pool->slots[i].channel = -1;
+        pool->slots[i].child.channel = -1;
     clock_condition_init(&pool->returned);
     pthread_mutex_init(&pool->lock, NULL);
     return pool;
@@ -74,7 +81,7 @@ enum status image_pool_create(const struct image_pool_options *options, struct f
         return status;
     }
     for (size_t i = 0; i < pool->plan.count && !status; i++)
-        status = link_renew(&pool->link, i, 0, failure, &pool->slots[i].channel, NULL);
+        status = link_renew(&pool->link, i, 0, failure, &pool->slots[i].child, NULL);
     if (status) {
         image_pool_destroy(&pool);
         return status;
@@ -92,8 +99,8 @@ void image_pool_destroy(struct image_pool **handle)
         return;
     for (size_t i = 0; i < pool->plan.count; i++) {
         assert(!pool->slots[i].taken);
-        if (pool->slots[i].channel >= 0)
-            close(pool->slots[i].channel);
+        if (pool->slots[i].child.channel >= 0)
+            close(pool->slots[i].child.channel);
     }
     link_finish(&pool->link);
     pool_free(pool);
@@ -159,7 +166,7 @@ static void slot_return(struct image_pool *pool, size_t i)
 
 static void log_end(enum reply reply, const struct delivery *before)
 {
-    if (reply == REPLY_LATE)
+    if (reply == REPLY_LATE || reply == REPLY_SPENT)
         log_message(LOG_WARNING, "an image took too long; its decoder was replaced");
     else if (reply != REPLY_GIVEN && WIFSIGNALED(before->ended))
         log_message(LOG_WARNING, "an image decoder was ended by signal %d (%s) and replaced",
@@ -170,8 +177,8 @@ static void log_end(enum reply reply, const struct delivery *before)
 static enum status child_renew(struct image_pool *pool, size_t slot, enum reply reason, uint64_t until_ns,
                                struct failure *failure, struct delivery *before)
 {
-    *before = (struct delivery){-1, false};
-    enum status status = link_renew(&pool->link, slot, until_ns, failure, &pool->slots[slot].channel, before);
+    *before = (struct delivery){.ended = -1};
+    enum status status = link_renew(&pool->link, slot, until_ns, failure, &pool->slots[slot].child, before);
     if (before->ended != -1)
         log_end(reason, before);
     if (status)
@@ -179,22 +186,41 @@ static enum status child_renew(struct image_pool *pool, size_t slot, enum reply 
     return status;
 }
 
+/* Waits for the child's answer. LATE: not by term->until_ns; SPENT: not with all of term->work_ns. */
+static enum reply job_wait(const struct child *child, const struct term *term, struct outcome *out)
+{
+    const uint64_t begun_ns = child_work_ns(child);
+    for (;;) {
+        const uint64_t used_ns = child_work_ns(child) - begun_ns, now_ns = clock_now_ns();
+        if (used_ns >= term->work_ns)
+            return REPLY_SPENT;
+        if (now_ns >= term->until_ns)
+            return REPLY_LATE;
+        uint64_t until_ns = now_ns + term->work_ns - used_ns;
+        enum reply reply =
+            channel_wait(child->channel, until_ns < term->until_ns ? until_ns : term->until_ns, out);
+        if (reply != REPLY_LATE)
+            return reply;
+    }
+}
+
 /* Has the slot's child decode its input. A child that died of something else before is replaced first, and so
  * is one that dies while it starts: neither has to do with the image. */
-static enum status child_decode(struct image_pool *pool, size_t slot, size_t size, uint64_t until_ns,
+static enum status child_decode(struct image_pool *pool, size_t slot, size_t size, const struct term *term,
                                 struct failure *failure, enum reply *reply, struct outcome *out)
 {
-    const int *channel = &pool->slots[slot].channel;
+    const struct child *child = &pool->slots[slot].child;
     struct job job = {size};
     struct failure start = {0};
     struct delivery before;
     *reply = REPLY_UNREAD;
     for (int attempt = 0; attempt < ATTEMPTS_MAX && *reply == REPLY_UNREAD; attempt++) {
         start.status = STATUS_OK;
-        if (!channel_is_idle(*channel) && child_renew(pool, slot, REPLY_UNREAD, until_ns, &start, &before))
+        if (!channel_is_idle(child->channel) &&
+            child_renew(pool, slot, REPLY_UNREAD, term->until_ns, &start, &before))
             continue;
-        if (send(*channel, &job, sizeof job, MSG_NOSIGNAL) == sizeof job)
-            *reply = channel_wait(*channel, until_ns, out);
+        if (send(child->channel, &job, sizeof job, MSG_NOSIGNAL) == sizeof job)
+            *reply = job_wait(child, term, out);
     }
     if (start.status) {
         *failure = start;
@@ -207,8 +233,8 @@ static enum status child_decode(struct image_pool *pool, size_t slot, size_t siz
         struct failure ignored;
         /* By the same time, or, where that has passed, in a moment: the answer waits for it. */
         const uint64_t soon_ns = clock_now_ns() + RENEWAL_NS;
-        enum status renewed =
-            child_renew(pool, slot, *reply, until_ns > soon_ns ? until_ns : soon_ns, &ignored, &before);
+        const uint64_t until_ns = term->until_ns > soon_ns ? term->until_ns : soon_ns;
+        enum status renewed = child_renew(pool, slot, *reply, until_ns, &ignored, &before);
         (void)renewed; /* else the next image tries again */
         /* Killed by the system, where memory is short, or by a person: not the image's doing. */
         if (*reply == REPLY_DIED && before.ended != -1 && !before.forced && WIFSIGNALED(before.ended) &&
@@ -224,15 +250,16 @@ static enum status child_decode(struct image_pool *pool, size_t slot, size_t siz
 static enum status slot_decode(struct image_pool *pool, size_t slot, struct bytes encoded,
                                uint64_t deadline_ns, struct failure *failure, struct image_info *info)
 {
-    uint32_t timeout_ms = pool->plan.options.timeout_ms;
-    uint64_t until_ns = clock_now_ns() + timeout_ms * UINT64_C(1000000);
-    bool hurried = deadline_ns && deadline_ns < until_ns;
+    const struct image_pool_options *options = &pool->plan.options;
+    struct term term = {options->work_ms * UINT64_C(1000000),
+                        clock_now_ns() + options->timeout_ms * UINT64_C(1000000)};
+    bool hurried = deadline_ns && deadline_ns < term.until_ns;
+    term.until_ns = hurried ? deadline_ns : term.until_ns;
     enum reply reply;
     struct outcome outcome;
     if (encoded.size)
         memcpy(pool->plan.areas[slot].input, encoded.data, encoded.size);
-    enum status status =
-        child_decode(pool, slot, encoded.size, hurried ? deadline_ns : until_ns, failure, &reply, &outcome);
+    enum status status = child_decode(pool, slot, encoded.size, &term, failure, &reply, &outcome);
     area_shrink_input(&pool->plan.areas[slot], encoded.size);
     if (status)
         return status;
@@ -246,9 +273,12 @@ static enum status slot_decode(struct image_pool *pool, size_t slot, struct byte
         return failure_set(failure, STATUS_TIMEOUT,
                            "The request's deadline passed while its image was decoded.");
     if (reply == REPLY_LATE)
+        return failure_set(failure, STATUS_UNAVAILABLE,
+                           "The machine is too busy to decode the image; try again in a moment.");
+    if (reply == REPLY_SPENT)
         return failure_set(failure, STATUS_UNPROCESSABLE,
                            "The image cannot be decoded within %g s; save it again, or smaller.",
-                           timeout_ms / 1000.0);
+                           options->work_ms / 1000.0);
     return failure_set(failure, STATUS_UNPROCESSABLE,
                        "The image cannot be decoded: its decoder broke down. Save it again.");
 }

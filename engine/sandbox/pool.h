@@ -16,7 +16,14 @@
 #include "engine/base/patience.h"
 #include "engine/image/image.h"
 
-enum { IMAGE_POOL_CHILDREN_MAX = 64, IMAGE_POOL_TIMEOUT_MS = 10000, IMAGE_POOL_CPU_S = 1200 };
+/* On a busy machine a decoder waits for its turns at the cores: what an image may cost is counted in work,
+ * and the clock only ends what gets nowhere. */
+enum {
+    IMAGE_POOL_CHILDREN_MAX = 64,
+    IMAGE_POOL_WORK_MS = 10000,
+    IMAGE_POOL_TIMEOUT_MS = 30000,
+    IMAGE_POOL_CPU_S = 1200
+};
 
 /* Large images may have half of the children, at least one and at most so many, so that others do not wait
  * for them. */
@@ -24,7 +31,8 @@ enum { IMAGE_POOL_LARGE_MAX = 4 };
 
 struct image_pool_options {
     uint32_t children;   /* 0: one a core, at most IMAGE_POOL_CHILDREN_MAX */
-    uint32_t timeout_ms; /* of one image, on the clock; 0: IMAGE_POOL_TIMEOUT_MS */
+    uint32_t work_ms;    /* of a child's processor time, for one image; 0: IMAGE_POOL_WORK_MS */
+    uint32_t timeout_ms; /* on the clock, for one image; 0: IMAGE_POOL_TIMEOUT_MS */
     uint32_t cpu_s;      /* of one child, which is replaced after half of that; 0: IMAGE_POOL_CPU_S */
     bool unfiltered;     /* go without the filter of system calls, where a kernel has none; logs a warning */
     enum status (*decode)(struct bytes encoded, uint8_t *room, struct failure *failure, struct image *out,
@@ -54,9 +62,10 @@ struct image_loan {
  * image_loan_return, which should be soon. pool NULL: decodes in this process.
  * Thread-safe.
  *
- * Fails as image_decode does, and with UNPROCESSABLE (the decoder died of the image or took too long),
+ * Fails as image_decode does, and with UNPROCESSABLE (the decoder died of the image or worked too long),
  * TIMEOUT, CLIENT_GONE (seen while it waits for a child), TOO_LARGE (over IMAGE_FILE_BYTES_MAX),
- * UNAVAILABLE (no child can be had). patience may be NULL. *info is always written. */
+ * UNAVAILABLE (no child can be had, or the machine left it no time). patience may be NULL. *info is always
+ * written. */
 WARN_UNUSED enum status image_pool_decode(struct image_pool *pool, struct bytes encoded,
                                           const struct patience *patience, struct failure *failure,
                                           struct image_loan *out, struct image_info *info);

@@ -34,7 +34,7 @@ void child_follow(pid_t parent)
 /* Ends the child, if it does not end by itself within so long, as one does that is dying. */
 static struct delivery end_child(pid_t *child, int patience_ms)
 {
-    struct delivery ending = {-1, false};
+    struct delivery ending = {.ended = -1};
     pid_t ended = *child ? waitpid(*child, &ending.ended, WNOHANG) : *child;
     for (; *child && !ended && patience_ms; patience_ms--) {
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
@@ -100,6 +100,7 @@ void template_run(const struct plan *plan, int control)
     while (recv(control, &order, sizeof order, 0) == sizeof order) {
         struct delivery delivery = end_child(&children[order.slot], DYING_MS);
         int channel = start_child(plan, order.slot, &children[order.slot]);
+        delivery.child = children[order.slot];
         bool delivered = deliver(control, &delivery, channel);
         if (channel >= 0)
             close(channel);

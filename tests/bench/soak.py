@@ -48,9 +48,9 @@ class State:
 
     @staticmethod
     def mib(process):
-        """Resident memory, pages shared by several processes in equal parts."""
+        """Resident memory that lies in no file, pages shared by several processes in equal parts."""
         text = pathlib.Path(f"/proc/{process}/smaps_rollup").read_text()
-        return int(re.search(r"^Pss:\s+(\d+)", text, re.M)[1]) / 1024
+        return sum(int(number) for number in re.findall(r"^Pss_(?:Anon|Shmem):\s+(\d+)", text, re.M)) / 1024
 
     @classmethod
     def family(cls, process):

@@ -222,11 +222,12 @@ class Watch(threading.Thread):
 
 
 def held(process):
-    """What a process and its decoders hold: descriptors, threads, decoders, MiB."""
+    """What a process and its decoders hold: descriptors, threads, decoders, MiB of memory that lies in no file."""
     (template,) = children(process)
     family = [process, template, *children(template)]
     folder = pathlib.Path("/proc")
-    kib = sum(int(re.search(r"^Pss:\s+(\d+)", (folder / str(one) / "smaps_rollup").read_text(), re.M)[1]) for one in family)
+    kib = sum(int(number) for one in family
+              for number in re.findall(r"^Pss_(?:Anon|Shmem):\s+(\d+)", (folder / str(one) / "smaps_rollup").read_text(), re.M))
     return (sum(len(list((folder / str(one) / "fd").iterdir())) for one in family),
             len(list((folder / str(process) / "task").iterdir())), len(family) - 2, kib / 1024)
 
@@ -288,12 +289,13 @@ def main():
         parser.add_argument(f"--{name}", type=int, default=count)
     parser.add_argument("--memory-mib", type=float, default=8, help="that may be held more than before")
     parser.add_argument("--array-mib", type=int, default=32, help="of a body of empty texts")
+    parser.add_argument("--warm", type=int, default=3, help="times that every thread is used before memory is measured")
     parser.add_argument("--minutes", type=float, default=0, help="to go on for, again and again")
     arguments = parser.parse_args()
     with Service(arguments.binary, "--log-level", "error", "--head-timeout-ms", "5000", "--body-timeout-ms", "8000",
                  "--decoders", str(DECODERS), "--threads", str(THREADS), model=arguments.model) as running:
         model = running.get("/models").json["models"][0]["name"]
-        for _ in range(3):
+        for _ in range(arguments.warm):
             warm(running, THREADS)
         attack(running, model, arguments.bad, arguments.slow, arguments.dropped, 0) # what is taken once
         time.sleep(1)

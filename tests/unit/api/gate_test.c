@@ -205,6 +205,42 @@ START_TEST(drawing_holds_the_place_of_no_prediction)
 }
 END_TEST
 
+/* The code of the answer to so many images, each the same. */
+static int infer(struct bytes one, size_t count)
+{
+    struct call call;
+    char *base64 = base64_encode(one), *json = malloc(count * (strlen(base64) + 3) + 200), *at = json;
+    at += sprintf(at, "{\"inputs\":[{\"name\":\"image\",\"shape\":[%zu],\"datatype\":\"BYTES\",\"data\":[",
+                  count);
+    for (size_t i = 0; i < count; i++)
+        at += sprintf(at, "%s\"%s\"", i ? "," : "", base64);
+    at += sprintf(at, "]}]}");
+    call_run(&call, service.api, "POST", "/v2/models/demo/infer", "application/json",
+             (struct bytes){(uint8_t *)json, (size_t)(at - json)});
+    int code = call.response.code;
+    call_end(&call);
+    free(json);
+    free(base64);
+    return code;
+}
+
+/* Who sends many at once leaves places to those who send one. */
+START_TEST(many_images_have_half_of_the_places)
+{
+    image = picture(40, 40);
+    service_begin(&service, NULL);
+    ck_assert(gate_enter(&service.api->heavy_gate));
+    gate_set_limit(&service.api->heavy_gate, 1);
+    ck_assert_int_eq(infer(image, API_LIGHT_IMAGES), 200);
+    ck_assert_int_eq(infer(image, API_LIGHT_IMAGES + 1), 503);
+    gate_leave(&service.api->heavy_gate);
+    ck_assert_int_eq(infer(image, API_LIGHT_IMAGES + 1), 200);
+    ck_assert_uint_eq(service.api->heavy_gate.inside, 0);
+    service_end(&service);
+    free((void *)image.data);
+}
+END_TEST
+
 /* A large image is as heavy as a picture, and however it is sent; those beside it find their places. */
 START_TEST(large_images_have_half_of_the_places)
 {
@@ -225,16 +261,7 @@ START_TEST(large_images_have_half_of_the_places)
         ck_assert_int_eq(call.response.code, 200);
         call_end(&call);
     }
-    char *base64 = base64_encode(large), *json = malloc(strlen(base64) + 200);
-    sprintf(json,
-            "{\"inputs\":[{\"name\":\"image\",\"shape\":[1],\"datatype\":\"BYTES\",\"data\":[\"%s\"]}]}",
-            base64);
-    call_run(&call, service.api, "POST", "/v2/models/demo/infer", "application/json",
-             (struct bytes){(uint8_t *)json, strlen(json)});
-    ck_assert_int_eq(call.response.code, 503);
-    call_end(&call);
-    free(json);
-    free(base64);
+    ck_assert_int_eq(infer(large, 1), 503);
     gate_leave(&service.api->heavy_gate);
     for (int i = 0; i < 2; i++) /* as far as decoding: there is nothing behind the header */
         call_refused(&call, service.api, targets[i], "image/png", large, 422, "");
@@ -255,5 +282,6 @@ int main(void)
     tcase_add_test(cases, flip_counts_twice);
     tcase_add_test(cases, drawing_holds_the_place_of_no_prediction);
     tcase_add_test(cases, large_images_have_half_of_the_places);
+    tcase_add_test(cases, many_images_have_half_of_the_places);
     return suite_run("api/gate", cases);
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { LIMIT = 100, CALL_IMAGES_MAX = 64 };
+enum { LIMIT = 100, CALL_IMAGES_MAX = 100 };
 
 static struct queue *queue;
 static atomic_bool hung_up;
@@ -211,6 +211,30 @@ START_TEST(the_limit_counts_images_that_wait)
 }
 END_TEST
 
+/* Of 100 places 25 are left to requests of one image; an empty queue takes what fits. */
+START_TEST(large_requests_leave_room_for_small_ones)
+{
+    struct call large = {0}, late = {.count = 2}, small[25] = {0}, last = {.count = 1};
+    struct job *jobs[100];
+    begin(&large, 'l', 75);
+    run_call(&late);
+    ck_assert_int_eq(late.status, STATUS_QUEUE_FULL);
+    for (uint8_t i = 0; i < 25; i++)
+        begin(&small[i], i, 1);
+    run_call(&last);
+    ck_assert_int_eq(last.status, STATUS_QUEUE_FULL);
+    ck_assert_uint_eq(queue_take(queue, 100, 0, jobs), 100);
+    answer(jobs, 100);
+    ck_assert_int_eq(end(&large), STATUS_OK);
+    for (size_t i = 0; i < 25; i++)
+        ck_assert_int_eq(end(&small[i]), STATUS_OK);
+    begin(&large, 'l', 100);
+    ck_assert_uint_eq(queue_take(queue, 100, 0, jobs), 100);
+    answer(jobs, 100);
+    ck_assert_int_eq(end(&large), STATUS_OK);
+}
+END_TEST
+
 START_TEST(more_than_there_is_ever_room_for_is_told_apart)
 {
     struct queue *room = queue;
@@ -316,6 +340,7 @@ int main(void)
     tcase_add_test(cases, without_workers_all_are_answered_until_one_joins);
     tcase_add_test(cases, an_ended_queue_lets_its_workers_go);
     tcase_add_test(cases, the_limit_counts_images_that_wait);
+    tcase_add_test(cases, large_requests_leave_room_for_small_ones);
     tcase_add_test(cases, more_than_there_is_ever_room_for_is_told_apart);
     tcase_add_test(cases, only_a_full_batch_is_taken_behind_another);
     tcase_add_test(cases, workers_that_wait_share);

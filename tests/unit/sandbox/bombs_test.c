@@ -154,7 +154,8 @@ enum { BOMB_COUNT = sizeof bombs / sizeof *bombs };
 START_TEST(a_bomb_costs_little)
 {
     struct buffer bomb = bomb_make(_i);
-    struct image_pool *pool = pool_create((struct image_pool_options){.children = 1, .timeout_ms = 100000});
+    struct image_pool *pool =
+        pool_create((struct image_pool_options){.children = 1, .work_ms = 100000, .timeout_ms = 100000});
     pid_t child = 0, after = 0;
     ck_assert_uint_le(bomb.size, bombs[_i].size_max);
     ck_assert_uint_eq(decoders_list(&child, 1), 1);
@@ -196,7 +197,8 @@ START_TEST(the_hungriest_image_is_read)
 {
     bool is_limited = !CHILD_SANITIZED && !under_valgrind();
     struct buffer png = interlaced_png(is_limited ? 10000 : 1000);
-    struct image_pool *pool = pool_create((struct image_pool_options){.children = 1, .timeout_ms = 100000});
+    struct image_pool *pool =
+        pool_create((struct image_pool_options){.children = 1, .work_ms = 100000, .timeout_ms = 100000});
     pool_decodes(pool, (struct bytes){png.data, png.size});
     image_pool_destroy(&pool);
     buffer_finish(&png);

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum { CHILDREN = 2, TIMEOUT_MS = 400 };
+enum { CHILDREN = 2, WORK_MS = 400, TIMEOUT_MS = 1000 };
 
 static uint8_t *volatile nowhere;
 
@@ -92,17 +92,17 @@ static struct image_pool *pool;
 static struct bytes good;
 static size_t descriptors;
 
-static void begin_with(uint32_t timeout_ms)
+static void begin_with(uint32_t work_ms, uint32_t timeout_ms)
 {
     good = sample_read("grey8.png");
     descriptors = descriptors_count(getpid());
-    pool = pool_create(
-        (struct image_pool_options){.children = CHILDREN, .timeout_ms = timeout_ms, .decode = decode_badly});
+    pool = pool_create((struct image_pool_options){
+        .children = CHILDREN, .work_ms = work_ms, .timeout_ms = timeout_ms, .decode = decode_badly});
 }
 
 static void begin(void)
 {
-    begin_with(TIMEOUT_MS);
+    begin_with(0, 0);
 }
 
 /* Each child, also one that is idle at other times. */
@@ -148,7 +148,7 @@ START_TEST(a_breakdown_costs_one_image)
         return; /* there is no filter to stop it */
     if (how == 'M' && (CHILD_SANITIZED || under_valgrind()))
         return; /* there is no limit to stop it */
-    begin_with(how == 'L' ? TIMEOUT_MS : IMAGE_POOL_TIMEOUT_MS);
+    begin_with(how == 'L' ? WORK_MS : 0, 0);
     for (int round = 0; round < 2; round++) {
         pool_decodes(pool, good);
         pool_refuses(pool, bad(how), 0, STATUS_UNPROCESSABLE, breakdowns[_i].words);
@@ -173,23 +173,63 @@ START_TEST(idle_children_that_die_cost_nothing)
 }
 END_TEST
 
+static pid_t signal_later(int number, const pid_t *processes, size_t count, useconds_t after_us)
+{
+    pid_t sender = fork();
+    if (sender == 0) {
+        usleep(after_us);
+        for (size_t i = 0; i < count; i++)
+            kill(processes[i], number);
+        _exit(0);
+    }
+    return sender;
+}
+
 /* A child that is stopped has the job in its socket still when it is killed. */
 START_TEST(a_job_that_was_not_read_is_given_to_another_child)
 {
     pid_t processes[IMAGE_POOL_CHILDREN_MAX];
-    begin_with(IMAGE_POOL_TIMEOUT_MS);
+    begin();
     size_t count = decoders_list(processes, IMAGE_POOL_CHILDREN_MAX);
     for (size_t i = 0; i < count; i++)
         signal_and_wait(processes[i], SIGSTOP, 'T');
-    pid_t killer = fork();
-    if (killer == 0) {
-        usleep(200000);
-        for (size_t i = 0; i < count; i++)
-            kill(processes[i], SIGKILL);
-        _exit(0);
-    }
+    pid_t killer = signal_later(SIGKILL, processes, count, 200000);
     pool_decodes(pool, good);
     ck_assert_int_eq(waitpid(killer, NULL, 0), killer);
+    end();
+}
+END_TEST
+
+/* What counts is the work of a child, not how long a busy machine keeps it from working. */
+START_TEST(a_child_may_wait_for_its_turn)
+{
+    pid_t processes[IMAGE_POOL_CHILDREN_MAX];
+    begin_with(WORK_MS, 0);
+    size_t count = decoders_list(processes, IMAGE_POOL_CHILDREN_MAX);
+    for (size_t i = 0; i < count; i++)
+        signal_and_wait(processes[i], SIGSTOP, 'T');
+    uint64_t start_ns = clock_now_ns();
+    pid_t sender = signal_later(SIGCONT, processes, count, 2 * WORK_MS * 1000);
+    pool_decodes(pool, good);
+    ck_assert_double_ge(clock_elapsed_ms(start_ns), 2 * WORK_MS);
+    ck_assert_int_eq(waitpid(sender, NULL, 0), sender);
+    end();
+}
+END_TEST
+
+START_TEST(a_child_that_gets_no_turn_is_no_fault_of_its_image)
+{
+    pid_t processes[IMAGE_POOL_CHILDREN_MAX];
+    begin_with(0, TIMEOUT_MS);
+    size_t count = decoders_list(processes, IMAGE_POOL_CHILDREN_MAX);
+    for (size_t i = 0; i < count; i++)
+        signal_and_wait(processes[i], SIGSTOP, 'T');
+    uint64_t start_ns = clock_now_ns();
+    pool_refuses(pool, good, 0, STATUS_UNAVAILABLE, "too busy");
+    ck_assert_double_ge(clock_elapsed_ms(start_ns), TIMEOUT_MS);
+    ck_assert_double_le(clock_elapsed_ms(start_ns), 20000);
+    for (size_t i = 0; i < count; i++)
+        kill(processes[i], SIGCONT);
     end();
 }
 END_TEST
@@ -205,7 +245,7 @@ START_TEST(a_child_killed_at_work_costs_one_image)
 {
     pid_t processes[IMAGE_POOL_CHILDREN_MAX];
     pthread_t thread;
-    begin_with(60000);
+    begin_with(60000, 60000);
     ck_assert_int_eq(pthread_create(&thread, NULL, decode_endlessly, NULL), 0);
     usleep(100000);
     pool_decodes(pool, good); /* by the other */
@@ -225,7 +265,7 @@ START_TEST(the_time_of_a_child_is_limited)
     pid_t first = 0, second = 0, third = 0;
     good = sample_read("grey8.png");
     pool = pool_create(
-        (struct image_pool_options){.children = 1, .timeout_ms = 60000, .cpu_s = 2, .decode = decode_badly});
+        (struct image_pool_options){.children = 1, .work_ms = 60000, .cpu_s = 2, .decode = decode_badly});
     ck_assert_uint_eq(decoders_list(&first, 1), 1);
     pool_decodes(pool, good);
     ck_assert_uint_eq(decoders_list(&second, 1), 1);
@@ -242,7 +282,7 @@ END_TEST
 
 START_TEST(a_deadline_ends_the_work)
 {
-    begin_with(60000);
+    begin_with(60000, 60000);
     uint64_t start_ns = clock_now_ns();
     pool_refuses(pool, bad('L'), start_ns + 150000000, STATUS_TIMEOUT, "while its image was decoded");
     ck_assert_double_ge(clock_elapsed_ms(start_ns), 150);
@@ -286,11 +326,13 @@ int main(void)
     const TTest *tests[] = {a_breakdown_costs_one_image,
                             idle_children_that_die_cost_nothing,
                             a_job_that_was_not_read_is_given_to_another_child,
+                            a_child_may_wait_for_its_turn,
+                            a_child_that_gets_no_turn_is_no_fault_of_its_image,
                             a_child_killed_at_work_costs_one_image,
                             the_time_of_a_child_is_limited,
                             a_deadline_ends_the_work,
                             waiting_for_a_child_ends_at_the_deadline,
                             a_template_that_hangs_is_ended};
-    size_t loops[] = {BREAKDOWN_COUNT, 1, 1, 1, 1, 1, 1, 1};
-    return run_cases("sandbox/breakdown", tests, loops, 8);
+    size_t loops[] = {BREAKDOWN_COUNT, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    return run_cases("sandbox/breakdown", tests, loops, 10);
 }
