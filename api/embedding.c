@@ -85,7 +85,7 @@ enum status embedding_result(const struct embedding_context *context, const char
     bool failed = prediction->failure.status;
     enum status status = STATUS_OK;
     struct json *result = json_object();
-    json_add(result, "image", result_image(id, card->profile.name, prediction));
+    json_add(result, "image", result_image(id, card->profile.name, NULL, prediction));
     if (failed)
         json_add(result, "error", problem_json(&prediction->failure, context->request_id));
     if (!failed && context->tokens[TOKENS_CLASS])

@@ -2,6 +2,7 @@
 
 #include "api/base64.h"
 #include "api/text.h"
+#include "api/views.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -152,6 +153,22 @@ static enum status read_flag(const struct json *object, const char *name, struct
     return STATUS_OK;
 }
 
+/* The parameter "views", as the option of /predict. */
+static enum status read_views(struct arena *arena, const struct json *root, struct failure *failure,
+                              struct infer_request *out)
+{
+    const struct json *value = given(json_member(root, "parameters"), "views");
+    const char *text = json_text(value);
+    if (!value)
+        return STATUS_OK;
+    if (!text)
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "The parameter \"views\" must be a text, \"frontal,lateral\" or \"frontal\".");
+    const struct text_list values = text_split(arena, text);
+    enum status status = views_read(arena, &values, failure, &out->pairing);
+    return status ? status : views_count(arena, out->pairing, NULL, out->count, failure);
+}
+
 /* The parameter "classification" of the extension of that name: how many of the highest values are wanted. */
 static enum status read_classes(const struct json *object, struct failure *failure, size_t *out)
 {
@@ -217,6 +234,8 @@ enum status infer_read(const struct api_request *request, struct failure *failur
     status = read_input(root, tensors, failure, out);
     if (!status)
         status = read_flag(root, "flip", failure, &out->flip);
+    if (!status)
+        status = read_views(arena, root, failure, out);
     return status ? status : read_outputs(arena, root, failure, out);
 }
 

@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "engine/base/json.h"
+#include "engine/engine.h"
 
 #define INFER_INPUT "image" /* the only input of every model */
 
@@ -24,6 +25,7 @@ struct infer_request {
     size_t output_count;
     bool binary;           /* of outputs that do not say so themselves */
     bool flip;             /* the mean with each image's mirror (struct predict_options) */
+    enum pairing pairing;  /* the parameter "views"; count is of whole studies */
     struct json *document; /* in whose texts all of the above are */
 };
 

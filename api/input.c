@@ -3,6 +3,7 @@
 #include "api/base64.h"
 #include "api/multipart.h"
 #include "api/text.h"
+#include "api/views.h"
 #include "engine/base/utf8.h"
 #include "engine/engine.h"
 
@@ -55,12 +56,13 @@ static enum status check_id(const struct input *input, const char *id, struct fa
 }
 
 /* Adds an image; a NULL id gives it its number. */
-static enum status add_image(struct input *input, struct arena *arena, const char *id, struct bytes encoded,
-                             struct failure *failure)
+static enum status add_image(struct input *input, struct arena *arena, const char *id, enum view view,
+                             struct bytes encoded, struct failure *failure)
 {
     if (input->count == API_IMAGES_MAX)
         return failure_set(failure, STATUS_TOO_LARGE, "The request has more than %d images.", API_IMAGES_MAX);
     input->ids[input->count] = id ? id : arena_format(arena, "%zu", input->count);
+    input->views[input->count] = view;
     input->images[input->count++] = encoded;
     return STATUS_OK;
 }
@@ -95,6 +97,14 @@ static bool is_option(const struct input *input, const char *name)
     return *known;
 }
 
+/* The view of a name; VIEW_UNSAID where it is none, or there is no option `views`. */
+static enum view view_of(const struct input *input, const char *name)
+{
+    if (!is_option(input, "views"))
+        return VIEW_UNSAID;
+    return !strcmp(name, "frontal") ? VIEW_FRONTAL : !strcmp(name, "lateral") ? VIEW_LATERAL : VIEW_UNSAID;
+}
+
 /* "a, b and 3 more": the names of the form's fields, each once. */
 static const char *field_names(const struct api_request *request)
 {
@@ -115,12 +125,13 @@ static const char *field_names(const struct api_request *request)
 }
 
 static enum status form_image(struct input *input, struct arena *arena, const struct multipart_part *part,
-                              struct failure *failure)
+                              enum view view, struct failure *failure)
 {
     const char *name = part->filename && *part->filename ? part->filename : NULL;
     enum status status = check_id(input, name, failure);
     return status ? status
-                  : add_image(input, arena, name ? text_escape(arena, name) : NULL, part->content, failure);
+                  : add_image(input, arena, name ? text_escape(arena, name) : NULL, view, part->content,
+                              failure);
 }
 
 static enum status form_field(struct input *input, const struct api_request *request,
@@ -153,8 +164,9 @@ static enum status read_multipart(const struct api_request *request, struct fail
         status = multipart_next(&multipart, request->arena, failure, &part, &more);
         if (status || !more)
             break;
-        if (!strcmp(part.name, "image"))
-            status = form_image(input, request->arena, &part, failure);
+        enum view view = view_of(input, part.name);
+        if (view != VIEW_UNSAID || !strcmp(part.name, "image"))
+            status = form_image(input, request->arena, &part, view, failure);
         else
             status = form_field(input, request, &part, failure);
     }
@@ -206,13 +218,15 @@ static enum status json_image(struct input *input, struct arena *arena, const st
                               struct failure *failure)
 {
     const struct json *id = json_member(item, "id");
+    const struct json *said = is_option(input, "views") ? json_member(item, "view") : NULL;
+    enum view view = json_text(said) ? view_of(input, json_text(said)) : VIEW_UNSAID;
     char *data = json_text_inside(json_member(item, "data"));
     if (!json_is_object(item) || !data || (id && !json_text(id) && !json_is_null(id)) ||
-        json_length(item) != (id ? 2u : 1u))
+        (said && view == VIEW_UNSAID) || json_length(item) != 1u + (id != NULL) + (said != NULL))
         return failure_set(
             failure, STATUS_BAD_REQUEST,
-            "images[%zu] must be an object with 'data', its base64, and at most an 'id' of text.",
-            input->count);
+            "images[%zu] must be an object with 'data', its base64, and at most an 'id' of text%s.",
+            input->count, is_option(input, "views") ? " and a 'view', frontal or lateral" : "");
     struct bytes encoded = {0};
     enum status status = base64_decode_inside(data, strlen(data), failure, &encoded);
     if (status)
@@ -222,7 +236,7 @@ static enum status json_image(struct input *input, struct arena *arena, const st
         status = failure_set(failure, STATUS_BAD_REQUEST,
                              "The name of image %zu holds control characters or bytes that are not UTF-8.",
                              input->count);
-    return status ? status : add_image(input, arena, json_text(id), encoded, failure);
+    return status ? status : add_image(input, arena, json_text(id), view, encoded, failure);
 }
 
 static enum status read_json(const struct api_request *request, struct failure *failure, struct input *input)
@@ -256,7 +270,7 @@ enum status input_read(const struct api_request *request, const char *const *kno
     if (!status)
         status = read_query(request, failure, out);
     if (!status && form == BODY_IMAGE)
-        status = add_image(out, request->arena, NULL, request->body, failure);
+        status = add_image(out, request->arena, NULL, VIEW_UNSAID, request->body, failure);
     else if (!status && form == BODY_MULTIPART)
         status = read_multipart(request, failure, out);
     else if (!status)
@@ -267,7 +281,7 @@ enum status input_read(const struct api_request *request, const char *const *kno
         return failure_set(failure, STATUS_BAD_REQUEST,
                            "The request has no image: add a form part named 'image'. The form has: %s.",
                            field_names(request));
-    return status;
+    return status ? status : views_arrange(out, request->arena, failure);
 }
 
 void input_finish(struct input *input)

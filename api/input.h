@@ -6,8 +6,12 @@
 #include "api/options.h"
 #include "engine/base/json.h"
 
+/* What a request says an image is. */
+enum view { VIEW_UNSAID, VIEW_FRONTAL, VIEW_LATERAL, VIEW_COUNT };
+
 struct input {
     const char *ids[API_IMAGES_MAX];
+    enum view views[API_IMAGES_MAX];     /* as they came, of all images or of none */
     struct bytes images[API_IMAGES_MAX]; /* encoded; inside the body or the document */
     size_t count;
     struct option_list options;
@@ -17,7 +21,8 @@ struct input {
 /* Whether the body is of a kind that is read. Fails with UNSUPPORTED_MEDIA, listing what is. */
 WARN_UNUSED enum status input_check(const struct api_request *request, struct failure *failure);
 
-/* Reads query and body; `known` are the names of options there are, NULL after the last. A body of JSON,
+/* Reads query and body; `known` are the names of options there are, NULL after the last. With "views" among
+ * them images that are named frontal and lateral are brought into pairs (views.h). A body of JSON,
  * where it is memory of arena_take, is freed as soon as it is read. Fails with BAD_REQUEST, TOO_LARGE (too
  * many images), UNSUPPORTED_MEDIA, BUSY, OUT_OF_MEMORY. *out is large: the caller takes it, zeroed, from the
  * arena, and calls input_finish in every case. */

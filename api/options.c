@@ -1,6 +1,7 @@
 #include "api/options.h"
 
 #include "api/rank.h"
+#include "api/views.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -8,8 +9,8 @@
 
 enum { QUOTE_BYTES = 60, LIST_BYTES = 150, TOP_MAX = 100000 };
 
-const char *const predict_option_names[] = {"heads",     "attention", "attention_for", "size",
-                                            "threshold", "flip",      "model",         NULL};
+const char *const predict_option_names[] = {"heads", "attention", "attention_for", "size", "threshold",
+                                            "flip",  "views",     "model",         NULL};
 const char *const embed_option_names[] = {"tokens", "model", NULL};
 
 const struct given_option *option_find(const struct option_list *list, const char *name)
@@ -251,6 +252,16 @@ static enum status resolve_flip(struct arena *arena, const struct option_list *l
     return STATUS_OK;
 }
 
+static enum status resolve_views(struct arena *arena, const struct model_card *card,
+                                 const struct option_list *list, struct failure *failure, struct options *out)
+{
+    const struct given_option *option = option_find(list, "views");
+    enum status status = views_read(arena, option ? &option->values : NULL, failure, &out->pairing);
+    return status ? status
+                  : views_check(arena, card, out->heads, out->pairing,
+                                "leave the head out of those that 'heads' names", failure);
+}
+
 enum status options_resolve(struct arena *arena, const struct model_card *card,
                             const struct option_list *list, struct failure *failure, struct options *out)
 {
@@ -270,6 +281,8 @@ enum status options_resolve(struct arena *arena, const struct model_card *card,
         status = resolve_threshold(arena, list, failure, &options);
     if (!status)
         status = resolve_flip(arena, list, failure, &options.flip);
+    if (!status)
+        status = resolve_views(arena, card, list, failure, &options);
     if (!status)
         *out = options;
     return status;

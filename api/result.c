@@ -1,6 +1,7 @@
 #include "api/result.h"
 
 #include "api/problem.h"
+#include "api/views.h"
 #include "engine/image/overlay.h"
 
 #include <math.h>
@@ -25,27 +26,52 @@ void result_add_timing(struct prediction_timing *sum, const struct prediction_ti
     sum->inference_ms = fmax(sum->inference_ms, one->inference_ms);
 }
 
-struct json *result_image(const char *id, const char *profile, const struct prediction *prediction)
+static struct json *image_json(const char *id, const char *profile, const char *view,
+                               const struct image_info *info, const struct region *region, bool failed)
 {
-    const struct image_info *info = &prediction->image;
     struct json *image = json_object();
     json_add_text(image, "id", id);
+    if (view)
+        json_add_text(image, "view", view);
     json_add_text(image, "format", image_format_name(info->format));
     json_add_number(image, "width", info->width);
     json_add_number(image, "height", info->height);
-    if (prediction->failure.status)
+    if (failed)
         return image;
     json_add_text(image, "profile", profile);
     struct json *warnings = json_add(image, "warnings", json_array());
     const char *sentence;
     for (uint32_t left = info->warnings; (sentence = image_warning_next(&left));)
         json_append_text(warnings, sentence);
-    struct json *region = json_add(image, "region", json_object());
-    json_add_number(region, "x", prediction->region.x);
-    json_add_number(region, "y", prediction->region.y);
-    json_add_number(region, "width", prediction->region.width);
-    json_add_number(region, "height", prediction->region.height);
+    struct json *json = json_add(image, "region", json_object());
+    json_add_number(json, "x", region->x);
+    json_add_number(json, "y", region->y);
+    json_add_number(json, "width", region->width);
+    json_add_number(json, "height", region->height);
     return image;
+}
+
+struct json *result_image(const char *id, const char *profile, const char *view,
+                          const struct prediction *prediction)
+{
+    return image_json(id, profile, view, &prediction->image, &prediction->region,
+                      prediction->failure.status != STATUS_OK);
+}
+
+/* Adds the images of a study, and what was said of their views. */
+static void add_images(struct json *result, const struct result_context *context, const char *const *ids,
+                       const struct prediction *prediction)
+{
+    const enum pairing pairing = context->options->pairing;
+    const char *profile = context->card->profile.name;
+    json_add(result, "image",
+             result_image(ids[0], profile, pairing == PAIRING_NONE ? NULL : "frontal", prediction));
+    if (pairing == PAIRING_VIEWS)
+        json_add(result, "lateral_image",
+                 image_json(ids[1], profile, "lateral", &prediction->lateral, &prediction->lateral_region,
+                            prediction->failure.status != STATUS_OK));
+    if (pairing != PAIRING_NONE)
+        json_add_text(result, "views", views_name(pairing));
 }
 
 struct json *result_codes(const struct label *label)
@@ -146,11 +172,11 @@ static enum status maps_json(struct result_context *context, const struct predic
     return status;
 }
 
-enum status result_prediction(struct result_context *context, const char *id,
+enum status result_prediction(struct result_context *context, const char *const *ids,
                               const struct prediction *prediction, struct failure *failure, struct json **out)
 {
     struct json *result = json_object();
-    json_add(result, "image", result_image(id, context->card->profile.name, prediction));
+    add_images(result, context, ids, prediction);
     if (prediction->failure.status) {
         json_add(result, "error", problem_json(&prediction->failure, context->request_id));
         *out = result;

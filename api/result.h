@@ -20,18 +20,20 @@ struct json *result_model(const struct model_card *card);
 /* Decoding and preparing go image by image; queue and network are shared by the batch. */
 void result_add_timing(struct prediction_timing *sum, const struct prediction_timing *one);
 
-/* The "image" of a result: of one that failed, as much as was known. */
-struct json *result_image(const char *id, const char *profile, const struct prediction *prediction);
+/* The "image" of a result: of one that failed, as much as was known. `view`: NULL where none is said. */
+struct json *result_image(const char *id, const char *profile, const char *view,
+                          const struct prediction *prediction);
 
 /* [{"system", "code"}] of a label. */
 struct json *result_codes(const struct label *label);
 /* Adds "calibration": {"scale", "offset"} when the label's probability is not the plain sigmoid. */
 void result_add_calibration(struct json *object, const struct label *label);
 
-/* One element of "predictions": {"image", "findings", "risk_scores", "attention_maps"}, with "flip" where
- * that was asked for, or {"image", "error"} when the image failed. Overlays need prediction->picture. Fails
- * as pictures_canvas and pictures_draw do. The caller owns *out. */
-WARN_UNUSED enum status result_prediction(struct result_context *context, const char *id,
+/* One element of "predictions": {"image", "findings", "risk_scores", "attention_maps"}, with "lateral_image",
+ * "views" and "flip" where they were asked for, or {"image", "error"} when the study failed. ids: of its
+ * images, a second where pairing_images says so. Overlays need prediction->picture. Fails as pictures_canvas
+ * and pictures_draw do. The caller owns *out. */
+WARN_UNUSED enum status result_prediction(struct result_context *context, const char *const *ids,
                                           const struct prediction *prediction, struct failure *failure,
                                           struct json **out);
 

@@ -20,29 +20,47 @@ static void drop_path(const char *path, struct failure *failure)
     memmove(failure->sentence, rest, strlen(rest) + 1);
 }
 
+/* Reads the files of a study; where one cannot be read, none is kept. */
+static bool read_study(const struct input *inputs, enum pairing pairing, struct failure *failure,
+                       struct bytes *images)
+{
+    const size_t views = pairing_images(pairing);
+    for (size_t i = 0; i < views; i++) {
+        if (!file_read(inputs[i].path, IMAGE_FILE_BYTES_MAX, failure, &images[i]))
+            continue;
+        drop_path(inputs[i].path, failure);
+        if (views > 1)
+            failure_prefix(failure, i ? "The lateral image" : "The frontal image");
+        while (i--)
+            free((void *)images[i].data);
+        return false;
+    }
+    return true;
+}
+
 enum status chunk_predict(struct engine *engine, const struct input *inputs, size_t count,
                           const struct predict_options *options, struct failure *failure,
                           struct prediction *out)
 {
     assert(count <= CHUNK_IMAGES);
+    const size_t views = pairing_images(options->pairing);
     struct bytes images[CHUNK_IMAGES];
     struct prediction predictions[CHUNK_IMAGES] = {0};
-    size_t read = 0, owners[CHUNK_IMAGES]; /* out[owners[i]] is of images[i] */
-    for (size_t i = 0; i < count; i++) {
+    size_t read = 0, owners[CHUNK_IMAGES]; /* out[owners[i]] is of images[i * views] */
+    for (size_t i = 0; i < count / views; i++) {
         out[i] = (struct prediction){0};
-        if (!file_read(inputs[i].path, IMAGE_FILE_BYTES_MAX, &out[i].failure, &images[read]))
+        if (read_study(&inputs[i * views], options->pairing, &out[i].failure, &images[read * views]))
             owners[read++] = i;
-        else
-            drop_path(inputs[i].path, &out[i].failure);
     }
     enum status status =
-        read ? engine_predict(engine, images, read, options, failure, predictions) : STATUS_OK;
+        read ? engine_predict(engine, images, read * views, options, failure, predictions) : STATUS_OK;
     for (size_t i = 0; i < read; i++) {
         out[owners[i]] = predictions[i];
         if (status)
             out[owners[i]].failure = *failure;
-        free((void *)images[i].data);
     }
+    for (size_t i = 0; i < read * views; i++)
+        free((void *)images[i].data);
     return status;
 }
 

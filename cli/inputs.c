@@ -188,6 +188,46 @@ enum status inputs_list(const char *name, char *const *paths, size_t count, cons
     return status;
 }
 
+/* Gives every second input, from the first on, a place of its own. */
+static enum status place_frontals(const struct inputs *inputs, struct failure *failure)
+{
+    struct inputs frontals = {.items = memory_allocate(inputs->count / 2, sizeof *frontals.items)};
+    for (size_t i = 0; i < inputs->count; i += 2)
+        frontals.items[frontals.count++] = inputs->items[i];
+    enum status status = places_shorten(&frontals, failure); /* in the texts that both have */
+    free(frontals.items);
+    return status;
+}
+
+enum status inputs_pair(char *const *paths, size_t count, struct failure *failure, struct inputs *out)
+{
+    struct search search = {0};
+    enum status status = STATUS_OK;
+    for (size_t i = 0; !status && i < count; i++) {
+        struct stat info;
+        if (!stat(paths[i], &info) && S_ISDIR(info.st_mode))
+            status = failure_set(failure, STATUS_BAD_REQUEST,
+                                 "%s: with --views frontal,lateral files are given one by one, each frontal "
+                                 "followed by its lateral; which files of a folder pair cannot be told.",
+                                 paths[i]);
+        else
+            status = add_path(&search, paths[i], failure);
+    }
+    if (!status && count % 2)
+        status = failure_set(failure, STATUS_BAD_REQUEST,
+                             "%s lacks its lateral: with --views frontal,lateral files come in pairs, each "
+                             "frontal followed by its lateral. With --views frontal heads of two views read "
+                             "an image as both.",
+                             paths[count - 1]);
+    if (!status)
+        status = place_frontals(&search.inputs, failure);
+    if (status)
+        inputs_finish(&search.inputs);
+    else
+        *out = search.inputs;
+    return status;
+}
+
 void inputs_finish(struct inputs *inputs)
 {
     for (size_t i = 0; i < inputs->count; i++) {

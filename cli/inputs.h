@@ -34,6 +34,11 @@ WARN_UNUSED enum status inputs_list(const char *name, char *const *paths, size_t
 /* The same where results have no places of their own: inputs may share one. */
 WARN_UNUSED enum status inputs_find(const char *name, char *const *paths, size_t count, const char *output,
                                     struct failure *failure, struct inputs *out);
+/* Files that pair, as they are given: an even number, each frontal followed by its lateral. A file may stand
+ * in several pairs. Only frontals have places for results. Fails as inputs_list, and with BAD_REQUEST for a
+ * folder, of which nobody knows which file is which, and where the last frontal lacks its lateral. */
+WARN_UNUSED enum status inputs_pair(char *const *paths, size_t count, struct failure *failure,
+                                    struct inputs *out);
 void inputs_finish(struct inputs *inputs);
 
 #endif

@@ -94,8 +94,9 @@ static void show_architecture(const struct model_card *card)
 
 static void show_head(const struct head_card *head)
 {
-    printf("\nhead %s: %s, %s, last %u blocks%s\n", head->name, head_kind_name(head->kind),
-           head_type_name(head->type), head->blocks, head->average_pool ? " and their mean patch token" : "");
+    printf("\nhead %s: %s, %s, last %u blocks%s%s\n", head->name, head_kind_name(head->kind),
+           head_type_name(head->type), head->blocks, head->average_pool ? " and their mean patch token" : "",
+           head->two_views ? ", of a frontal and a lateral view" : "");
     if (head->definition)
         printf("%s\n", head->definition);
     struct table table;

@@ -1,4 +1,5 @@
 /* cxrd predict: files and folders in, predictions out; the same numbers POST /predict gives. */
+#include "api/views.h"
 #include "cli/chunk.h"
 #include "cli/command.h"
 #include "cli/engine_choice.h"
@@ -20,6 +21,9 @@ static const char usage[] =
     "  --threshold T          instead of each label's own\n"
     "  --flip                 the mean of each image and of its left-right mirror, in twice the time: of\n"
     "                         their logits, and of their maps, mirrored back\n"
+    "  --views V              for heads of two views: frontal,lateral takes files in pairs, each frontal\n"
+    "                         followed by its lateral, with one answer a pair, at the frontal's place;\n"
+    "                         frontal has such heads read each image as both\n"
     "  --output DIR           a file an image there instead of standard output, its pictures beside it,\n"
     "                         at the image's own path below the folder given; older ones are replaced.\n"
     "                         json and jsonl both write .json, laid out on lines; csv .csv, table .txt\n"
@@ -68,6 +72,8 @@ static enum status read_option(struct settings *settings, int option, struct fai
         return read_choice(settings, "size", optarg, failure);
     case 'F':
         return read_choice(settings, "flip", "true", failure);
+    case 'V':
+        return read_choice(settings, "views", optarg, failure);
     default:
         return read_choice(settings, "threshold", optarg, failure);
     }
@@ -84,6 +90,7 @@ static int read_options(struct settings *settings, int argc, char **argv)
                                             {"size", required_argument, NULL, 's'},
                                             {"threshold", required_argument, NULL, 't'},
                                             {"flip", no_argument, NULL, 'F'},
+                                            {"views", required_argument, NULL, 'V'},
                                             {"output", required_argument, NULL, 'o'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
@@ -107,7 +114,8 @@ static int read_options(struct settings *settings, int argc, char **argv)
     return -1;
 }
 
-/* Writes an image's answer, or that it failed, which writing may do too; true when all went well. */
+/* Writes the answer of a study, whose images start at `input`, or that it failed, which writing may do too;
+ * true when all went well. */
 static bool write_answer(struct predict_output *output, const struct input *input,
                          const struct prediction *prediction)
 {
@@ -121,7 +129,7 @@ static bool write_answer(struct predict_output *output, const struct input *inpu
     return false;
 }
 
-/* Predicts the chunk that starts at inputs[0], and writes its answers. Returns how many images failed. */
+/* Predicts the chunk that starts at inputs[0], and writes its answers. Returns how many studies failed. */
 static size_t predict_chunk(struct engine *engine, struct predict_output *output, const struct input *inputs,
                             size_t count)
 {
@@ -129,10 +137,12 @@ static size_t predict_chunk(struct engine *engine, struct predict_output *output
     struct prediction predictions[CHUNK_IMAGES];
     size_t failed = 0;
     struct predict_options options = {.keep_side = predict_output_keep_side(output),
-                                      .flip = output->options.flip};
-    (void)chunk_predict(engine, inputs, count, &options, &failure, predictions); /* each image has it */
-    for (size_t i = 0; i < count; i++) {
-        failed += !write_answer(output, &inputs[i], &predictions[i]);
+                                      .flip = output->options.flip,
+                                      .pairing = output->options.pairing};
+    const size_t views = pairing_images(options.pairing);
+    (void)chunk_predict(engine, inputs, count, &options, &failure, predictions); /* each study has it */
+    for (size_t i = 0; i < count / views; i++) {
+        failed += !write_answer(output, &inputs[i * views], &predictions[i]);
         prediction_finish(&predictions[i]);
     }
     return failed;
@@ -166,6 +176,20 @@ destroy_engine:
     return exit_code;
 }
 
+/* Lists what was given, in pairs where --views says so. */
+static enum status list_inputs(struct settings *settings, char *const *paths, size_t count,
+                               struct failure *failure, struct inputs *out)
+{
+    const struct given_option *option = option_find(&settings->choices, "views");
+    enum pairing pairing;
+    enum status status = views_read(settings->arena, option ? &option->values : NULL, failure, &pairing);
+    if (status)
+        return status;
+    return pairing == PAIRING_VIEWS
+               ? inputs_pair(paths, count, failure, out)
+               : inputs_list("predict", paths, count, settings->output.folder, failure, out);
+}
+
 int command_predict(int argc, char **argv)
 {
     struct settings settings = {.arena = arena_create(), .choices = {.known = predict_option_names}};
@@ -173,8 +197,7 @@ int command_predict(int argc, char **argv)
     struct inputs inputs = {0};
     int exit_code = read_options(&settings, argc, argv);
     if (exit_code < 0) {
-        if (inputs_list("predict", argv + optind, (size_t)(argc - optind), settings.output.folder, &failure,
-                        &inputs))
+        if (list_inputs(&settings, argv + optind, (size_t)(argc - optind), &failure, &inputs))
             exit_code = command_fail("predict", &failure, EXIT_FAILED);
         else
             exit_code = predict(&settings, &inputs);

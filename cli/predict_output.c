@@ -149,8 +149,9 @@ static enum status write_json(struct predict_output *output, const struct input 
 }
 
 /* Tables and CSV, to standard output or to a file of the image's own. */
-static enum status write_text(struct predict_output *output, const struct input *input, const char *id,
-                              const struct prediction *prediction, struct failure *failure)
+static enum status write_text(struct predict_output *output, const struct input *input,
+                              const char *const *ids, const struct prediction *prediction,
+                              struct failure *failure)
 {
     char *text = NULL;
     size_t size = 0;
@@ -159,9 +160,9 @@ static enum status write_text(struct predict_output *output, const struct input 
     if (output->folder && csv)
         predict_write_csv_head(out, &output->options);
     if (csv)
-        predict_write_csv(out, output->card, &output->options, id, prediction);
+        predict_write_csv(out, output->card, &output->options, ids, prediction);
     else
-        predict_write_table(out, &output->options, id, prediction);
+        predict_write_table(out, &output->options, ids, prediction);
     if (!output->folder)
         return STATUS_OK;
     fclose(out);
@@ -174,23 +175,25 @@ static enum status write_text(struct predict_output *output, const struct input 
 static enum status write_result(struct predict_output *output, struct arena *arena, const struct input *input,
                                 const struct prediction *prediction, struct failure *failure)
 {
-    char *id = text_escape(arena, input->path);
+    const size_t views = pairing_images(output->options.pairing);
+    const char *ids[2] = {text_escape(arena, input->path),
+                          views > 1 ? text_escape(arena, input[1].path) : NULL};
     struct result_context context = {
         .card = output->card,
         .options = &output->options,
-        .request_id = id,
+        .request_id = ids[0],
         .pictures = {.arena = arena, .pixels_left = SIZE_MAX, .bytes_left = PICTURE_BYTES_MAX}};
     struct json *object = NULL;
     bool pictures = output->folder && options_draw(&output->options);
     enum status status = STATUS_OK;
     if (is_json(output) || pictures)
-        status = result_prediction(&context, id, prediction, failure, &object);
+        status = result_prediction(&context, ids, prediction, failure, &object);
     if (!status && pictures)
         status = write_pictures(output, arena, input, json_member(object, "attention_maps"), failure);
     if (!status && is_json(output))
         status = write_json(output, input, object, failure);
     else if (!status)
-        status = write_text(output, input, id, prediction, failure);
+        status = write_text(output, input, ids, prediction, failure);
     json_destroy(&object);
     return status;
 }

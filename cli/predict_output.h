@@ -30,8 +30,9 @@ WARN_UNUSED enum status predict_output_begin(struct predict_output *output, stru
                                              struct failure *failure);
 /* What struct predict_options asks for. */
 uint32_t predict_output_keep_side(const struct predict_output *output);
-/* Writes one image's answer, or in its place that it failed. In a folder each file is written whole or not at
- * all, over an older one of its name. Fails with INVALID_FILE, and as result_prediction. */
+/* Writes one study's answer, or in its place that it failed; its images start at `input`, and the first has
+ * the place. In a folder each file is written whole or not at all, over an older one of its name. Fails with
+ * INVALID_FILE, and as result_prediction. */
 WARN_UNUSED enum status predict_output_write(struct predict_output *output, const struct input *input,
                                              const struct prediction *prediction, struct failure *failure);
 void predict_output_end(struct predict_output *output);

@@ -1,5 +1,6 @@
 #include "cli/predict_text.h"
 
+#include "api/views.h"
 #include "engine/base/file.h"
 
 #include <stdlib.h>
@@ -7,13 +8,9 @@
 
 void predict_write_csv_head(FILE *out, const struct options *options)
 {
-    fprintf(out, "image,head,label,logit,probability,threshold,positive,warnings,error,package_sha256%s\n",
-            options->flip ? ",flip" : "");
-}
-
-static void end_row(FILE *out, const struct model_card *card, const struct options *options)
-{
-    fprintf(out, ",%s%s\n", card->package_sha256, options->flip ? ",true" : "");
+    fprintf(out, "image,head,label,logit,probability,threshold,positive,warnings,error,package_sha256%s%s\n",
+            options->flip ? ",flip" : "",
+            options->pairing != PAIRING_NONE ? ",views,lateral_image,lateral_warnings" : "");
 }
 
 /* CSV quotes a field that needs it by doubling its quotes (RFC 4180). */
@@ -46,22 +43,47 @@ static void write_path(FILE *out, const char *path)
     free(text);
 }
 
+static void write_warnings(FILE *out, const struct image_info *image)
+{
+    char *warnings = image_warnings_join(image->warnings);
+    if (*warnings)
+        write_quoted(out, warnings);
+    free(warnings);
+}
+
+/* What a row ends with, the same in each of a study's. */
+static void end_row(FILE *out, const struct model_card *card, const struct options *options,
+                    const char *const *ids, const struct prediction *prediction)
+{
+    fprintf(out, ",%s%s", card->package_sha256, options->flip ? ",true" : "");
+    if (options->pairing != PAIRING_NONE) {
+        putc(',', out);
+        write_field(out, views_name(options->pairing));
+        putc(',', out);
+        if (options->pairing == PAIRING_VIEWS)
+            write_path(out, ids[1]);
+        putc(',', out);
+        if (options->pairing == PAIRING_VIEWS && !prediction->failure.status)
+            write_warnings(out, &prediction->lateral);
+    }
+    putc('\n', out);
+}
+
 void predict_write_csv(FILE *out, const struct model_card *card, const struct options *options,
-                       const char *id, const struct prediction *prediction)
+                       const char *const *ids, const struct prediction *prediction)
 {
     if (prediction->failure.status) {
-        write_path(out, id);
+        write_path(out, ids[0]);
         fputs(",,,,,,,,", out);
         write_quoted(out, prediction->failure.sentence);
-        end_row(out, card, options);
+        end_row(out, card, options, ids, prediction);
         return;
     }
-    char *warnings = image_warnings_join(prediction->image.warnings);
     for (size_t h = 0; h < prediction->head_count; h++) {
         const struct head_prediction *head = &prediction->heads[h];
         for (size_t i = 0; options->heads[h] && i < head->head->label_count; i++) {
             double threshold = options_threshold(options, &head->head->labels[i]);
-            write_path(out, id);
+            write_path(out, ids[0]);
             putc(',', out);
             write_field(out, head->head->name);
             putc(',', out);
@@ -72,28 +94,41 @@ void predict_write_csv(FILE *out, const struct model_card *card, const struct op
                         (double)head->probabilities[i] >= threshold ? "true" : "false");
             else
                 fputs(",,", out);
-            if (*warnings)
-                write_quoted(out, warnings);
+            write_warnings(out, &prediction->image);
             putc(',', out);
-            end_row(out, card, options);
+            end_row(out, card, options, ids, prediction);
         }
     }
-    free(warnings);
 }
 
-void predict_write_table(FILE *out, const struct options *options, const char *id,
+/* An image's line, and those of its warnings. */
+static void write_image(FILE *out, const char *id, const struct image_info *image, const char *view,
+                        const char *remark)
+{
+    fprintf(out, "%s  %u x %u %s%s%s%s\n", id, image->width, image->height, image_format_name(image->format),
+            *view ? "  " : "", view, remark);
+    const char *sentence;
+    for (uint32_t left = image->warnings; (sentence = image_warning_next(&left));)
+        fprintf(out, "  ! %s\n", sentence);
+}
+
+/* What a table says of an image that is a study's frontal. */
+static const char *const frontal_words[] = {
+    [PAIRING_NONE] = "", [PAIRING_VIEWS] = "frontal", [PAIRING_FRONTAL] = "frontal, read as lateral too"};
+
+void predict_write_table(FILE *out, const struct options *options, const char *const *ids,
                          const struct prediction *prediction)
 {
+    const bool pairs = options->pairing == PAIRING_VIEWS;
     if (prediction->failure.status) {
-        fprintf(out, "%s  failed: %s\n", id, prediction->failure.sentence);
+        fprintf(out, "%s%s%s  failed: %s\n", ids[0], pairs ? " with " : "", pairs ? ids[1] : "",
+                prediction->failure.sentence);
         return;
     }
-    fprintf(out, "%s  %u x %u %s%s\n", id, prediction->image.width, prediction->image.height,
-            image_format_name(prediction->image.format),
-            options->flip ? "  mean of the image and its mirror" : "");
-    const char *sentence;
-    for (uint32_t left = prediction->image.warnings; (sentence = image_warning_next(&left));)
-        fprintf(out, "  ! %s\n", sentence);
+    write_image(out, ids[0], &prediction->image, frontal_words[options->pairing],
+                options->flip ? "  mean of the image and its mirror" : "");
+    if (pairs)
+        write_image(out, ids[1], &prediction->lateral, "lateral", "");
     for (size_t h = 0; h < prediction->head_count; h++) {
         const struct head_prediction *head = &prediction->heads[h];
         for (size_t i = 0; options->heads[h] && i < head->head->label_count; i++) {

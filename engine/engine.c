@@ -8,6 +8,7 @@
 #include "engine/prediction.h"
 #include "engine/replica.h"
 #include "engine/sandbox/pool.h"
+#include "engine/study.h"
 
 #include <assert.h>
 #include <math.h>
@@ -182,38 +183,62 @@ static struct batcher_image mirror(const struct batcher_image *image, size_t row
     return mirrored;
 }
 
-/* Decodes and preprocesses one image, to out[0] and, with options->flip, its mirror to out[1]; what goes
- * wrong is the image's own failure. */
+/* Decodes and preprocesses one image of a study, to out[0] and, with options->flip, its mirror to out[1];
+ * what goes wrong is the image's own failure. */
 static bool prepare(const struct engine *engine, struct bytes encoded, const struct predict_options *options,
-                    struct prediction *prediction, struct batcher_image *out)
+                    bool lateral, struct prediction *prediction, struct failure *failure,
+                    struct batcher_image *out)
 {
+    struct image_info *info = lateral ? &prediction->lateral : &prediction->image;
+    struct region *region = lateral ? &prediction->lateral_region : &prediction->region;
     struct image_loan loan = {0};
     struct frame frame = {0};
     uint64_t start_ns = clock_now_ns();
-    enum status status = image_pool_decode(engine->decoders, encoded, &options->patience,
-                                           &prediction->failure, &loan, &prediction->image);
-    prediction->timing.decode_ms = clock_elapsed_ms(start_ns);
+    enum status status =
+        image_pool_decode(engine->decoders, encoded, &options->patience, failure, &loan, info);
+    prediction->timing.decode_ms += clock_elapsed_ms(start_ns);
     if (status)
         return false;
-    prediction->image.warnings |= image_crop_warning(loan.image.width, loan.image.height, &engine->target);
+    info->warnings |= image_crop_warning(loan.image.width, loan.image.height, &engine->target);
     start_ns = clock_now_ns();
-    status = image_prepare(&loan.image, &engine->target, &prediction->failure, &frame, &prediction->region);
-    if (!status && options->keep_side)
-        status = region_picture(&loan.image, &prediction->region, options->keep_side, &prediction->failure,
-                                &prediction->picture);
+    status = image_prepare(&loan.image, &engine->target, failure, &frame, region);
+    if (!status && options->keep_side && !lateral)
+        status = region_picture(&loan.image, region, options->keep_side, failure, &prediction->picture);
     image_loan_return(&loan);
     if (status) {
         frame_finish(&frame);
         return false;
     }
     out->pixels = frame.pixels;
-    out->patches = options->patches;
+    out->patches = options->patches && !lateral;
     memcpy(out->minimum, frame.minimum, sizeof out->minimum);
     memcpy(out->maximum, frame.maximum, sizeof out->maximum);
     if (options->flip)
         out[1] = mirror(out, frame.height, frame.width);
-    prediction->timing.preprocess_ms = clock_elapsed_ms(start_ns);
+    prediction->timing.preprocess_ms += clock_elapsed_ms(start_ns);
     return true;
+}
+
+/* Prepares all images of a study, so that what is known of each can be told; they fail together, as the first
+ * that does. */
+static bool prepare_study(const struct engine *engine, const struct bytes *images,
+                          const struct predict_options *options, struct prediction *prediction,
+                          struct batcher_image *out)
+{
+    const size_t passes = options->flip ? 2 : 1, views = pairing_images(options->pairing);
+    for (size_t view = 0; view < views; view++) {
+        struct failure failure = {0};
+        if (!prepare(engine, images[view], options, view > 0, prediction, &failure, out + view * passes)) {
+            study_blame(options->pairing, view > 0, &failure);
+            if (!prediction->failure.status)
+                prediction->failure = failure;
+        }
+    }
+    for (size_t i = 0; prediction->failure.status && i < views * passes; i++) {
+        free(out[i].pixels);
+        out[i].pixels = NULL;
+    }
+    return !prediction->failure.status;
 }
 
 static float probability(const struct label *label, float logit)
@@ -245,9 +270,10 @@ static void take_answer(struct engine *engine, struct answer *answer, struct pre
     prediction->heads = memory_allocate(card->head_count, sizeof *prediction->heads);
     for (size_t i = 0; i < card->head_count; i++) {
         const struct head_card *head = &card->heads[i];
-        float *probabilities = memory_allocate(head->label_count, sizeof *probabilities);
-        for (size_t label = 0; label < head->label_count; label++)
-            probabilities[label] = probability(&head->labels[label], answer->logits[i][label]);
+        const float *logits = answer->logits[i];
+        float *probabilities = logits ? memory_allocate(head->label_count, sizeof *probabilities) : NULL;
+        for (size_t label = 0; logits && label < head->label_count; label++)
+            probabilities[label] = probability(&head->labels[label], logits[label]);
         prediction->heads[i] = (struct head_prediction){.head = head,
                                                         .logits = answer->logits[i],
                                                         .probabilities = probabilities,
@@ -260,20 +286,34 @@ static void take_answer(struct engine *engine, struct answer *answer, struct pre
         atomic_fetch_add(&engine->not_finite_count, 1);
 }
 
+/* Makes one answer of those of all passes of a study's images. */
+static void merge_passes(const struct engine *engine, const struct predict_options *options,
+                         struct answer *answers)
+{
+    const struct model_card *card = engine_card(engine);
+    const size_t passes = options->flip ? 2 : 1, views = pairing_images(options->pairing);
+    for (size_t view = 0; options->flip && view < views; view++)
+        flip_merge(card, &answers[view * passes], &answers[view * passes + 1]);
+    study_merge(card, options->pairing, answers, views > 1 ? &answers[passes] : NULL);
+}
+
 enum status engine_predict(struct engine *engine, const struct bytes *images, size_t count,
                            const struct predict_options *options, struct failure *failure,
                            struct prediction *out)
 {
-    const size_t passes = options->flip ? 2 : 1; /* of an image, one after the other */
-    struct batcher_image *inputs = memory_allocate(count * passes, sizeof *inputs);
-    struct answer *answers = memory_allocate(count * passes, sizeof *answers);
-    size_t *owners = memory_allocate(count, sizeof *owners),
+    const size_t views = pairing_images(options->pairing), studies = count / views;
+    const size_t passes = views * (options->flip ? 2 : 1); /* of a study, one after the other */
+    struct batcher_image *inputs = memory_allocate(studies * passes, sizeof *inputs);
+    struct answer *answers = memory_allocate(studies * passes, sizeof *answers);
+    size_t *owners = memory_allocate(studies, sizeof *owners),
            prepared = 0; /* out[owners[i]] is of inputs[i * passes] */
+    assert(count % views == 0);
     enum status status = flip_check(options->flip, count, engine->max_queue, failure);
-    memset(out, 0, count * sizeof *out);
-    for (size_t i = 0; i < count && !status; i++) {
+    memset(out, 0, studies * sizeof *out);
+    for (size_t i = 0; i < studies && !status; i++) {
         status = patience_check(&options->patience, "its images were prepared", failure);
-        if (!status && prepare(engine, images[i], options, &out[i], &inputs[prepared * passes]))
+        if (!status &&
+            prepare_study(engine, &images[i * views], options, &out[i], &inputs[prepared * passes]))
             owners[prepared++] = i;
     }
     if (prepared && !status)
@@ -283,11 +323,10 @@ enum status engine_predict(struct engine *engine, const struct bytes *images, si
         for (size_t i = 0; i < prepared * passes; i++)
             free(inputs[i].pixels);
     for (size_t i = 0; !status && i < prepared; i++) {
-        if (options->flip)
-            flip_merge(engine_card(engine), &answers[i * passes], &answers[i * passes + 1]);
+        merge_passes(engine, options, &answers[i * passes]);
         take_answer(engine, &answers[i * passes], &out[owners[i]]);
     }
-    for (size_t i = 0; status && i < count; i++)
+    for (size_t i = 0; status && i < studies; i++)
         prediction_finish(&out[i]);
     free(owners);
     free(answers);

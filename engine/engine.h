@@ -70,11 +70,11 @@ struct engine_statistics {
 /* Thread-safe. */
 void engine_statistics(const struct engine *engine, struct engine_statistics *out);
 
-/* One head's answer for one image. Arrays are in the order of the head's labels. */
+/* One head's answer. Arrays are in the order of the head's labels. */
 struct head_prediction {
     const struct head_card *head;
-    float *logits;        /* [labels] */
-    float *probabilities; /* [labels], sigmoid or calibrated as the label says */
+    float *logits;        /* [labels]; NULL: a head of two views with PAIRING_NONE */
+    float *probabilities; /* [labels], sigmoid or calibrated as the label says; NULL where logits are */
     float *attention; /* [labels][rows*columns], mean over attention heads, each map sums to 1; NULL: linear
                          head */
 };
@@ -90,11 +90,26 @@ struct prediction_timing {
     double decode_ms, preprocess_ms, queue_ms, inference_ms;
 };
 
+/* How images make studies, of which each has one prediction. What reads one view reads the frontal. */
+enum pairing {
+    PAIRING_NONE,   /* each image is a study, of which heads of two views say nothing */
+    PAIRING_VIEWS,  /* two images are a study, first the frontal, then the lateral */
+    PAIRING_FRONTAL /* each image is a study, which heads of two views read as both */
+};
+
+/* Images a study. */
+static inline size_t pairing_images(enum pairing pairing)
+{
+    return pairing == PAIRING_VIEWS ? 2 : 1;
+}
+
 struct prediction {
     struct failure
         failure; /* status OK when the rest is valid (image is valid as soon as the header was read) */
     struct image_info image;
     struct region region;
+    struct image_info lateral; /* this and its region: of PAIRING_VIEWS, as image is */
+    struct region lateral_region;
     struct image picture; /* of the region, when asked for with keep_side (region_picture) */
     struct head_prediction *heads;
     size_t head_count;
@@ -109,11 +124,13 @@ struct predict_options {
      * of the mean logits (flip.h); each image counts as two in the queue. The embedding is the image's own.
      */
     bool flip;
+    enum pairing pairing;
     struct patience patience;
 };
 
-/* Predicts `count` encoded images (PNG, JPEG) and fills out[0..count). A bad image fails alone, in its own
- * out[i].failure, as does one whose answer is not finite (NOT_FINITE): every number of the others is. Returns
+/* Predicts `count` encoded images (PNG, JPEG), with PAIRING_VIEWS an even number, and fills out[0..studies).
+ * A bad image fails its study alone, in its own out[i].failure, which then says what view it is; so does one
+ * whose answer is not finite (NOT_FINITE): every number of the others is. Returns
  * not OK, with nothing in out, when the request as a whole could not be served: UNAVAILABLE (queue full,
  * shutting down), TOO_LARGE (more images than max_queue), TIMEOUT, CLIENT_GONE, DEVICE_LOST. Each filled
  * prediction is released with prediction_finish. */

@@ -53,11 +53,11 @@ void flip_merge(const struct model_card *card, struct answer *answer, struct ans
     size_t rows = backbone_rows(&card->backbone), columns = backbone_columns(&card->backbone);
     bool finite = true;
     for (size_t i = 0; i < answer->head_count; i++) {
-        size_t labels = card->heads[i].label_count;
-        finite = flip_mean(answer->logits[i], mirrored->logits[i], labels) && finite;
+        size_t outputs = head_outputs(&card->heads[i]);
+        finite = flip_mean(answer->logits[i], mirrored->logits[i], outputs) && finite;
         if (answer->attention[i])
-            finite =
-                flip_mean_maps(answer->attention[i], mirrored->attention[i], labels, rows, columns) && finite;
+            finite = flip_mean_maps(answer->attention[i], mirrored->attention[i], outputs, rows, columns) &&
+                     finite;
     }
     answer->queue_ms = fmax(answer->queue_ms, mirrored->queue_ms);
     answer->inference_ms = fmax(answer->inference_ms, mirrored->inference_ms);

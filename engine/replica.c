@@ -50,7 +50,7 @@ static enum status check_answers(const struct replica *replica, uint32_t patches
         const float *logits = model_logits(replica->model, head, 0);
         const float *attention = model_attention(replica->model, head, 0);
         bool good = true;
-        for (size_t label = 0; label < card->heads[head].label_count; label++) {
+        for (size_t label = 0; label < head_outputs(&card->heads[head]); label++) {
             double sum = 0;
             for (size_t p = 0; attention && p < patches; p++)
                 sum += (double)attention[label * patches + p];

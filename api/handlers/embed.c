@@ -3,10 +3,10 @@
 #include "api/handlers/handlers.h"
 #include "api/handlers/images.h"
 
-static enum status make_result(void *context, const char *id, const struct prediction *prediction,
+static enum status make_result(void *context, const char *const *ids, const struct prediction *prediction,
                                struct failure *failure, struct json **out)
 {
-    return embedding_result(context, id, prediction, failure, out);
+    return embedding_result(context, ids[0], prediction, failure, out);
 }
 
 void handle_embed(struct api *api, const struct api_request *request, const struct arguments *arguments,

@@ -40,9 +40,14 @@ enum status images_begin(struct api *api, const struct api_request *request, con
     return status;
 }
 
+static size_t study_count(const struct image_job *job)
+{
+    return job->input->count / pairing_images(job->options.pairing);
+}
+
 static void finish(struct image_job *job)
 {
-    for (size_t i = 0; i < job->input->count; i++)
+    for (size_t i = 0; i < study_count(job); i++)
         prediction_finish(&job->predictions[i]);
     free(job->predictions);
     job->predictions = NULL;
@@ -50,13 +55,13 @@ static void finish(struct image_job *job)
 
 enum status images_predict(struct image_job *job, struct failure *failure)
 {
-    size_t count = job->input->count;
+    size_t count = study_count(job);
     job->predictions = memory_allocate(count, sizeof *job->predictions);
-    enum status status =
-        engine_predict(job->engine, job->input->images, count, &job->options, failure, job->predictions);
+    enum status status = engine_predict(job->engine, job->input->images, job->input->count, &job->options,
+                                        failure, job->predictions);
     for (size_t i = 0; !status && i < count; i++) {
         result_add_timing(&job->timing, &job->predictions[i].timing);
-        job->failed += job->predictions[i].failure.status != STATUS_OK;
+        job->failed += job->predictions[i].failure.status ? pairing_images(job->options.pairing) : 0;
     }
     if (!status && count == 1 && job->predictions[0].failure.status) {
         *failure = job->predictions[0].failure;
@@ -75,10 +80,11 @@ enum status images_results(struct image_job *job, struct failure *failure, struc
     json_add_text(root, "request_id", request->id);
     json_add(root, "model", result_model(engine_card(job->engine)));
     struct json *results = json_add(root, job->results, json_array());
-    for (size_t i = 0; i < job->input->count && !status; i++) {
+    for (size_t i = 0; i < study_count(job) && !status; i++) {
+        const char *const *ids = job->input->ids + i * pairing_images(job->options.pairing);
         struct json *result = NULL;
         problem_hide(&job->predictions[i].failure, request->id);
-        status = job->result(job->context, job->input->ids[i], &job->predictions[i], failure, &result);
+        status = job->result(job->context, ids, &job->predictions[i], failure, &result);
         if (!status)
             status = arena_charge(request->arena, json_print_size(result), failure); /* as it is now */
         if (status)

@@ -1,4 +1,4 @@
-/* What the routes that take images have in common: images in, a result for each of them out. */
+/* What the routes that take images have in common: images in, a result for each study of them out. */
 #ifndef CXRD_API_HANDLERS_IMAGES_H
 #define CXRD_API_HANDLERS_IMAGES_H
 
@@ -14,7 +14,7 @@ struct image_job {
     struct predict_options options; /* deadline and client are filled in */
     const char *results;            /* the name of the array of results */
     /* Makes a prediction's result, that of a failed one too; result_prediction and the like. */
-    enum status (*result)(void *context, const char *id, const struct prediction *prediction,
+    enum status (*result)(void *context, const char *const *ids, const struct prediction *prediction,
                           struct failure *failure, struct json **out);
     void *context;
     struct prediction *predictions; /* from images_predict to images_results */
@@ -28,7 +28,7 @@ WARN_UNUSED enum status images_begin(struct api *api, const struct api_request *
                                      const char *const *known, struct failure *failure,
                                      struct image_job *job);
 
-/* Predicts all images. A request's only image answers for the request when it fails. Fails as engine_predict
+/* Predicts all images. A request's only study answers for the request when it fails. Fails as engine_predict
  * does. */
 WARN_UNUSED enum status images_predict(struct image_job *job, struct failure *failure);
 

@@ -5,6 +5,7 @@
 #include "api/result.h"
 #include "api/tensors.h"
 #include "api/text.h"
+#include "api/views.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -54,18 +55,36 @@ static enum status choose_named(struct arena *arena, const struct model_card *ca
     return STATUS_OK;
 }
 
-/* The two passes of flip have one embedding each, of which neither is the answer. */
-static enum status check_flip(struct arena *arena, const struct infer_request *asked,
-                              const struct tensor_list *tensors, struct failure *failure)
+/* The two passes of flip have one embedding each, and so have the two images of a study: neither is the
+ * answer. */
+static enum status check_embeddings(struct arena *arena, const struct infer_request *asked,
+                                    const struct tensor_list *tensors, struct failure *failure)
 {
-    for (size_t i = 0; i < tensors->count && asked->flip; i++)
+    for (size_t i = 0; i < tensors->count && (asked->flip || asked->pairing != PAIRING_NONE); i++)
         if (tensors->items[i].kind >= TENSOR_CLASS)
             return failure_set(
                 failure, STATUS_BAD_REQUEST,
                 "The output '%s' is of an image as it is; ask for it in a request without the parameter "
-                "\"flip\".",
-                text_quote(arena, tensors->items[i].name, 60));
+                "\"%s\".",
+                text_quote(arena, tensors->items[i].name, 60), asked->flip ? "flip" : "views");
     return STATUS_OK;
+}
+
+/* Heads of two views need pairs. */
+static enum status check_views(struct arena *arena, const struct model_card *card,
+                               const struct infer_request *asked, const struct tensor_list *tensors,
+                               struct failure *failure)
+{
+    bool heads[PACKAGE_HEADS_MAX] = {false};
+    for (size_t i = 0; i < tensors->count; i++)
+        if (tensors->items[i].kind <= TENSOR_ATTENTION)
+            heads[tensors->items[i].head] = true;
+    return views_check(arena, card, heads, asked->pairing, "name only outputs of other heads", failure);
+}
+
+static size_t study_count(const struct infer_request *asked)
+{
+    return asked->count / pairing_images(asked->pairing);
 }
 
 /* What is asked for by name, each once; probabilities and logits when nothing is. Charges the arena with what
@@ -74,7 +93,7 @@ static enum status choose_tensors(struct arena *arena, const struct model_card *
                                   const struct infer_request *asked, struct failure *failure,
                                   struct tensor_list *out)
 {
-    struct tensor_list all = tensors_of(arena, card, asked->count);
+    struct tensor_list all = tensors_of(arena, card, study_count(asked));
     size_t values = 0, printed = 0, most = asked->output_count ? asked->output_count : all.count;
     enum status status = asked->outputs ? STATUS_OK : options_need_heads(arena, card, failure);
     if (status)
@@ -90,7 +109,9 @@ static enum status choose_tensors(struct arena *arena, const struct model_card *
         if (status)
             return status;
     }
-    status = check_flip(arena, asked, out, failure);
+    status = check_embeddings(arena, asked, out, failure);
+    if (!status)
+        status = check_views(arena, card, asked, out, failure);
     if (status)
         return status;
     for (size_t i = 0; i < out->count; i++) {
@@ -106,11 +127,13 @@ static enum status choose_tensors(struct arena *arena, const struct model_card *
     return arena_charge(arena, values * sizeof(float), failure);
 }
 
-/* What is answered where images fail: of one among several its number, of several all their numbers, and why
- * the first does. */
-static enum status refuse_images(struct arena *arena, const struct prediction *predictions, size_t count,
-                                 struct failure *failure)
+/* What is answered where studies fail, which are images unless those pair: of one among several its number,
+ * of several all their numbers, and why the first does. */
+static enum status refuse_studies(struct arena *arena, const struct infer_request *asked,
+                                  const struct prediction *predictions, struct failure *failure)
 {
+    const bool pairs = asked->pairing == PAIRING_VIEWS;
+    const size_t count = study_count(asked);
     const char *numbers[API_IMAGES_MAX];
     size_t failed = 0;
     for (size_t i = 0; i < count; i++) {
@@ -123,10 +146,10 @@ static enum status refuse_images(struct arena *arena, const struct prediction *p
     if (!failed)
         return STATUS_OK;
     if (failed > 1)
-        failure_prefix(failure, "Images %s fail. Image %s", text_join(arena, numbers, failed, 100),
-                       numbers[0]);
+        failure_prefix(failure, "%s %s fail. %s %s", pairs ? "Studies" : "Images",
+                       text_join(arena, numbers, failed, 100), pairs ? "Study" : "Image", numbers[0]);
     else if (count > 1)
-        failure_prefix(failure, "Image %s", numbers[0]);
+        failure_prefix(failure, "%s %s", pairs ? "Study" : "Image", numbers[0]);
     return failure->status;
 }
 
@@ -137,24 +160,34 @@ static enum status predict(struct engine *engine, const struct api_request *requ
                            struct prediction *predictions)
 {
     struct predict_options options = {.flip = asked->flip,
+                                      .pairing = asked->pairing,
                                       .patience = {request->deadline_ns, request->gone, request->client}};
     for (size_t i = 0; i < tensors->count; i++)
         options.patches = options.patches || tensors->items[i].kind == TENSOR_PATCH;
     enum status status = engine_predict(engine, asked->images, asked->count, &options, failure, predictions);
-    for (size_t i = 0; i < asked->count && !status; i++) {
+    for (size_t i = 0; i < study_count(asked) && !status; i++) {
         result_add_timing(&response->timing, &predictions[i].timing);
-        response->images_failed += predictions[i].failure.status != STATUS_OK;
+        response->images_failed += predictions[i].failure.status ? pairing_images(asked->pairing) : 0;
     }
     if (status)
         return status;
-    status = refuse_images(request->arena, predictions, asked->count, failure);
-    for (size_t i = 0; i < asked->count && status; i++)
+    status = refuse_studies(request->arena, asked, predictions, failure);
+    for (size_t i = 0; i < study_count(asked) && status; i++)
         prediction_finish(&predictions[i]);
     return status;
 }
 
-/* What has no place in tensors: which package answered, whether mirrors count, and a parameter for each image
- * that has warnings. */
+/* A parameter for an image, by its number in the request, that has warnings. */
+static void add_warnings(struct json *parameters, struct arena *arena, size_t number, uint32_t warnings)
+{
+    char *text = image_warnings_join(warnings);
+    if (*text)
+        json_add_text(parameters, arena_format(arena, "warnings_%zu", number), text);
+    free(text);
+}
+
+/* What has no place in tensors: which package answered, whether mirrors count, how images paired, and what
+ * each image's warnings are. */
 static void add_parameters(struct json *root, struct arena *arena, const struct model_card *card,
                            const struct infer_request *asked, const struct prediction *predictions)
 {
@@ -162,11 +195,13 @@ static void add_parameters(struct json *root, struct arena *arena, const struct 
     json_add_text(parameters, "package_sha256", card->package_sha256);
     if (asked->flip)
         json_add_boolean(parameters, "flip", true);
-    for (size_t i = 0; i < asked->count; i++) {
-        char *text = image_warnings_join(predictions[i].image.warnings);
-        if (*text)
-            json_add_text(parameters, arena_format(arena, "warnings_%zu", i), text);
-        free(text);
+    if (asked->pairing != PAIRING_NONE)
+        json_add_text(parameters, "views", views_name(asked->pairing));
+    const size_t views = pairing_images(asked->pairing);
+    for (size_t i = 0; i < study_count(asked); i++) {
+        add_warnings(parameters, arena, i * views, predictions[i].image.warnings);
+        if (views > 1)
+            add_warnings(parameters, arena, i * views + 1, predictions[i].lateral.warnings);
     }
 }
 
@@ -251,7 +286,7 @@ void handle_v2_infer(struct api *api, const struct api_request *request, const s
     if (!status) {
         status = respond_predictions(request, response, engine_card(engine), asked, &tensors, predictions,
                                      &failure);
-        for (size_t i = 0; i < asked->count; i++)
+        for (size_t i = 0; i < study_count(asked); i++)
             prediction_finish(&predictions[i]);
     }
     if (status)

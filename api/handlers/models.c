@@ -18,6 +18,7 @@ static struct json *head_json(const struct head_card *head)
     json_add_text(object, "name", head->name);
     json_add_text(object, "kind", head_kind_name(head->kind));
     json_add_text(object, "type", head_type_name(head->type));
+    json_add_number(object, "views", head->two_views ? 2 : 1);
     if (head->definition)
         json_add_text(object, "definition", head->definition);
     struct json *labels = json_add(object, "labels", json_array());

@@ -2,11 +2,23 @@
 #include "api/handlers/handlers.h"
 #include "api/handlers/images.h"
 #include "api/result.h"
+#include "api/views.h"
 
-static enum status make_result(void *context, const char *id, const struct prediction *prediction,
+static enum status make_result(void *context, const char *const *ids, const struct prediction *prediction,
                                struct failure *failure, struct json **out)
 {
-    return result_prediction(context, id, prediction, failure, out);
+    return result_prediction(context, ids, prediction, failure, out);
+}
+
+/* The images that maps are drawn of: one of each study. */
+static const struct bytes *frontals_of(const struct image_job *job, size_t *count)
+{
+    const size_t views = pairing_images(job->options.pairing);
+    *count = job->input->count / views;
+    struct bytes *frontals = arena_allocate(job->request->arena, *count, sizeof *frontals);
+    for (size_t i = 0; i < *count; i++)
+        frontals[i] = job->input->images[i * views];
+    return frontals;
 }
 
 /* Predicts with maps that are to be drawn, which is done outside the gate: no prediction waits for it. */
@@ -14,9 +26,10 @@ static enum status predict_and_draw(struct api *api, struct image_job *job, stru
                                     struct failure *failure, struct api_response *response, struct json **out)
 {
     const struct options *options = context->options;
-    size_t kept_bytes = 0;
-    enum status status = pictures_expect(&context->pictures, options, context->card, job->input->images,
-                                         job->input->count, failure, &kept_bytes);
+    size_t kept_bytes = 0, count = 0;
+    const struct bytes *frontals = frontals_of(job, &count);
+    enum status status =
+        pictures_expect(&context->pictures, options, context->card, frontals, count, failure, &kept_bytes);
     if (status)
         return status;
     job->options.keep_side = options->attention == ATTENTION_OVERLAY ? options->picture_side : 0;
@@ -50,8 +63,12 @@ void handle_predict(struct api *api, const struct api_request *request, const st
         status = options_resolve(request->arena, context.card, &job.input->options, &failure, &options);
     }
     if (!status)
+        status = views_count(request->arena, options.pairing, job.input->ids, job.input->count, &failure);
+    if (!status)
         status = service_weigh(api, response, options_draw(&options), job.input->images, job.input->count,
                                &failure);
+    if (!status)
+        job.options.pairing = options.pairing;
     if (!status && options.flip) {
         job.options.flip = true;
         service_count_twice(api, response);

@@ -19,7 +19,7 @@ struct head_input {
 
 /* A head's answers, for the host. */
 struct head_output {
-    struct gpu_slice logits;    /* float32 [B][C] */
+    struct gpu_slice logits;    /* float32 [B][C]; of a head of two views [B][2 C] */
     struct gpu_slice attention; /* float32 [B][C][N]: mean over the attention heads; linear heads: unused */
 };
 

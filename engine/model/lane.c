@@ -56,11 +56,11 @@ static void collect_answer(const struct lane *lane, uint32_t image, struct answe
     answer->logits = memory_allocate(card->head_count, sizeof *answer->logits);
     answer->attention = memory_allocate(card->head_count, sizeof *answer->attention);
     for (size_t i = 0; i < card->head_count; i++) {
-        size_t labels = card->heads[i].label_count;
+        size_t outputs = head_outputs(&card->heads[i]);
         const float *attention = model_attention(lane->model, i, image);
-        answer->logits[i] = copy_floats(model_logits(lane->model, i, image), labels);
+        answer->logits[i] = copy_floats(model_logits(lane->model, i, image), outputs);
         if (attention)
-            answer->attention[i] = copy_floats(attention, labels * model_shape(lane->model)->patches);
+            answer->attention[i] = copy_floats(attention, outputs * model_shape(lane->model)->patches);
     }
 }
 

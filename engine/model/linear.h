@@ -1,5 +1,9 @@
 /* The linear head: logits = W x + b, x being the class tokens of the last n blocks and, with average pooling,
  * the mean patch token of the last block.
+ *
+ * One of two views has x = [frontal, lateral] and W = [V, U], so that its logits are (V frontal + b) + U
+ * lateral. Each image is computed as both, rows V and then U: it needs no company in its batch, and who knows
+ * the pairs adds two halves (engine/study.h).
  */
 #ifndef CXRD_ENGINE_MODEL_LINEAR_H
 #define CXRD_ENGINE_MODEL_LINEAR_H
@@ -7,9 +11,9 @@
 #include "engine/model/head.h"
 
 struct linear {
-    uint32_t blocks, classes;
+    uint32_t blocks, outputs; /* C, or 2 C of two views */
     bool average_pool;
-    uint64_t weights, bias; /* float32 [C][n*D (+ D)], [C] */
+    uint64_t weights, bias; /* float32 [outputs][n*D (+ D)], [outputs] */
 };
 
 void linear_load(struct loader *loader, const struct shape *shape, const struct head_card *card,

@@ -44,7 +44,7 @@ static void plan_head(struct model *model, struct plan *plan, struct model_head 
     struct glori_state *state = &head->glori_state;
     const struct kernels *kernels = model->kernels;
     size_t batch = model->options.max_batch;
-    size_t patch_rows = batch * s->patches, class_rows = batch * head->classes;
+    size_t patch_rows = batch * s->patches, class_rows = batch * head->outputs;
     if (head->type == HEAD_LINEAR)
         return;
     plan_add(plan, &state->m, kernels_activation_bytes(kernels, patch_rows, glori->width), stage, stage);
@@ -86,7 +86,7 @@ static enum status allocate_slot(struct model *model, struct model_slot *slot, s
     if (!status)
         status = gpu_pool_allocate(model->outputs, model->mean.size_bytes, failure, &slot->mean);
     for (size_t i = 0; !status && i < model->head_count; i++) {
-        size_t logits = batch * model->heads[i].classes;
+        size_t logits = batch * model->heads[i].outputs;
         status = gpu_pool_allocate(model->outputs, logits * sizeof(float), failure, &slot->outputs[i].logits);
         if (!status && model->heads[i].type == HEAD_GLORI)
             status = gpu_pool_allocate(model->outputs, logits * model->vit.shape.patches * sizeof(float),
@@ -112,7 +112,7 @@ static enum status load_weights(struct model *model, const struct model_card *ca
         struct model_head *head = &model->heads[i];
         loader.file = weights->backbone ? weights->heads[i] : NULL;
         head->type = head_card->type;
-        head->classes = (uint32_t)head_card->label_count;
+        head->outputs = (uint32_t)head_outputs(head_card);
         if (head->type == HEAD_GLORI)
             glori_load(&loader, &model->vit.shape, head_card, &head->glori);
         else

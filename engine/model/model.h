@@ -79,7 +79,7 @@ WARN_UNUSED enum status model_run_corner(struct model *model, const struct model
                                          struct failure *failure);
 
 /* Answers of the batch waited for last, or of what model_prepare or model_run_corner ran, valid until the
- * next submission: logits [labels]; attention [labels][patches], NULL for a linear head. */
+ * next submission: logits [head_outputs]; attention [labels][patches], NULL for a linear head. */
 const float *model_logits(const struct model *model, size_t head, uint32_t image);
 const float *model_attention(const struct model *model, size_t head, uint32_t image);
 

@@ -13,7 +13,7 @@ struct model_head {
     struct glori glori;
     struct glori_state glori_state;
     struct linear linear;
-    uint32_t classes;
+    uint32_t outputs; /* head_outputs; of a GLoRI head its labels */
 };
 
 /* What a batch in flight has for itself. */

@@ -151,7 +151,7 @@ enum status model_trace(struct model *model, const struct model_image *images, u
 const float *model_logits(const struct model *model, size_t head, uint32_t image)
 {
     const struct head_output *output = &last_slot(model)->outputs[head];
-    return (const float *)output->logits.mapped + (size_t)image * model->heads[head].classes;
+    return (const float *)output->logits.mapped + (size_t)image * model->heads[head].outputs;
 }
 
 const float *model_attention(const struct model *model, size_t head, uint32_t image)
@@ -160,7 +160,7 @@ const float *model_attention(const struct model *model, size_t head, uint32_t im
     if (at->type != HEAD_GLORI)
         return NULL;
     return (const float *)last_slot(model)->outputs[head].attention.mapped +
-           (size_t)image * at->classes * model->vit.shape.patches;
+           (size_t)image * at->outputs * model->vit.shape.patches;
 }
 
 void model_embedding(const struct model *model, uint32_t image, float *class_token, float *mean)

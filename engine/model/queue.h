@@ -23,7 +23,7 @@ struct batcher_image {
 /* One image's answer, owned by whoever asked. */
 struct answer {
     size_t head_count;
-    float **logits;            /* [head][labels] */
+    float **logits;            /* [head][head_outputs] */
     float **attention;         /* [head][labels][patches]; NULL for linear heads */
     float *class_token, *mean; /* [width] */
     struct rows patches;       /* [patches][width]; no data: they were not wanted */

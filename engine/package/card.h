@@ -39,6 +39,7 @@ struct head_card {
     const char *sha256;     /* of that file, as model.json states it */
     uint32_t blocks;        /* how many of the last blocks feed it */
     bool average_pool;      /* linear heads: the mean patch token of the last block is appended */
+    bool two_views;         /* linear heads: a frontal image's features, and a lateral's after them */
     const struct label *labels;
     size_t label_count;
 };
@@ -83,6 +84,13 @@ struct model_card {
 
 const char *head_kind_name(enum head_kind kind); /* "findings", "risk" */
 const char *head_type_name(enum head_type type); /* "glori", "linear" */
+
+/* How many values a head computes of one image: its logits, or of a head of two views what the image adds to
+ * them as the frontal and then what it adds as the lateral (study.h). */
+static inline size_t head_outputs(const struct head_card *head)
+{
+    return head->label_count * (head->two_views ? 2 : 1);
+}
 
 /* Patches from top to bottom and from left to right: attention maps are rows x columns. */
 static inline uint32_t backbone_rows(const struct backbone_card *backbone)

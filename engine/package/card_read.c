@@ -67,6 +67,10 @@ static void read_head(struct reader *reader, const struct json *object, uint32_t
     head->definition = reader_optional_text(reader, object, head->name, "definition");
     head->blocks = reader_integer(reader, object, head->name, "blocks", 1, depth);
     head->average_pool = reader_boolean(reader, object, head->name, "average_pool");
+    head->two_views = reader_take(reader, object, "views") &&
+                      reader_integer(reader, object, head->name, "views", 1, 2) == 2;
+    if (head->two_views && head->type != HEAD_LINEAR)
+        reader_refuse(reader, head->name, "views", "1: only a linear head reads two views");
     if (head->kind == HEAD_RISK && !head->definition)
         reader_refuse(reader, head->name, "definition", "a text: what the risk score means");
     read_labels(reader, object, head);

@@ -91,6 +91,8 @@ struct json *card_head_json(const struct head_card *head)
     json_add_number(json, "blocks", head->blocks);
     if (head->type == HEAD_LINEAR)
         json_add_boolean(json, "average_pool", head->average_pool);
+    if (head->two_views)
+        json_add_number(json, "views", 2);
     if (head->definition)
         json_add_text(json, "definition", head->definition);
     struct json *labels = json_add(json, "labels", json_array());

@@ -205,6 +205,7 @@ enum status head_check(const struct head_card *card, uint32_t width, const struc
         check_glori(&check, card, features);
     } else {
         features += card->average_pool ? width : 0;
+        features *= card->two_views ? 2 : 1;
         need(&check, 2, (size_t[]){card->label_count, features}, "linear.weight");
         need(&check, 1, (size_t[]){card->label_count}, "linear.bias");
     }

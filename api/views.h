@@ -1,0 +1,34 @@
+/* The option `views`: how the images of a request pair into studies of a frontal and a lateral.
+ *
+ * views=frontal,lateral takes images in pairs, each frontal followed by its lateral; views=frontal has heads
+ * of two views read each image as both, as the authors do where there is no lateral. Images that are named
+ * frontal and lateral one by one are brought into that order.
+ */
+#ifndef CXRD_API_VIEWS_H
+#define CXRD_API_VIEWS_H
+
+#include "api/input.h"
+
+/* "frontal,lateral" and "frontal": as requests say it; NULL for PAIRING_NONE. */
+const char *views_name(enum pairing pairing);
+
+/* Reads the option's values, NULL where it was not given. Fails with BAD_REQUEST. */
+WARN_UNUSED enum status views_read(struct arena *arena, const struct text_list *values,
+                                   struct failure *failure, enum pairing *out);
+
+/* Whether the heads asked for fit: those of two views need pairs, and without one nothing reads a lateral.
+ * `leave_out` says how a head is left out of the request. Fails with BAD_REQUEST. */
+WARN_UNUSED enum status views_check(struct arena *arena, const struct model_card *card, const bool *heads,
+                                    enum pairing pairing, const char *leave_out, struct failure *failure);
+
+/* Whether so many images make whole studies. `ids`: their names, or NULL where they have numbers alone. Fails
+ * with BAD_REQUEST and names the image that lacks its lateral. */
+WARN_UNUSED enum status views_count(struct arena *arena, enum pairing pairing, const char *const *ids,
+                                    size_t count, struct failure *failure);
+
+/* Where images are named frontal and lateral: the first of each become the first pair, and so on, and `views`
+ * says so. Fails with BAD_REQUEST when some have no such name, one lacks the other, or the option is given
+ * otherwise. */
+WARN_UNUSED enum status views_arrange(struct input *input, struct arena *arena, struct failure *failure);
+
+#endif

@@ -1,0 +1,47 @@
+#include "engine/study.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* logits[i] becomes the sum with the other view's half; true when all of that are finite. */
+static bool add_view(float *logits, const float *lateral, size_t labels)
+{
+    bool finite = true;
+    for (size_t i = 0; i < labels; i++) {
+        finite = finite && isfinite(lateral[i]);
+        logits[i] = (float)((double)logits[i] + (double)lateral[i]);
+    }
+    return finite;
+}
+
+void study_merge(const struct model_card *card, enum pairing pairing, struct answer *frontal,
+                 struct answer *lateral)
+{
+    const struct answer *second = lateral ? lateral : frontal;
+    bool finite = true;
+    for (size_t i = 0; i < frontal->head_count; i++) {
+        size_t labels = card->heads[i].label_count;
+        if (!card->heads[i].two_views)
+            continue;
+        if (pairing == PAIRING_NONE) {
+            free(frontal->logits[i]);
+            frontal->logits[i] = NULL;
+        } else {
+            finite = add_view(frontal->logits[i], second->logits[i] + labels, labels) && finite;
+        }
+    }
+    if (!lateral)
+        return;
+    frontal->queue_ms = fmax(frontal->queue_ms, lateral->queue_ms);
+    frontal->inference_ms = fmax(frontal->inference_ms, lateral->inference_ms);
+    if (!finite)
+        frontal->device = lateral->device;
+    answer_finish(lateral);
+}
+
+enum status study_blame(enum pairing pairing, bool lateral, struct failure *failure)
+{
+    if (pairing != PAIRING_VIEWS)
+        return failure->status;
+    return failure_prefix(failure, lateral ? "The lateral image" : "The frontal image");
+}
