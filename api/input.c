@@ -1,9 +1,9 @@
 #include "api/input.h"
 
+#include "api/arrange.h"
 #include "api/base64.h"
 #include "api/multipart.h"
 #include "api/text.h"
-#include "api/views.h"
 #include "engine/base/utf8.h"
 #include "engine/engine.h"
 
@@ -281,7 +281,7 @@ enum status input_read(const struct api_request *request, const char *const *kno
         return failure_set(failure, STATUS_BAD_REQUEST,
                            "The request has no image: add a form part named 'image'. The form has: %s.",
                            field_names(request));
-    return status ? status : views_arrange(out, request->arena, failure);
+    return status ? status : arrange_views(out, request->arena, failure);
 }
 
 void input_finish(struct input *input)

@@ -22,7 +22,7 @@ struct input {
 WARN_UNUSED enum status input_check(const struct api_request *request, struct failure *failure);
 
 /* Reads query and body; `known` are the names of options there are, NULL after the last. With "views" among
- * them images that are named frontal and lateral are brought into pairs (views.h). A body of JSON,
+ * them images that are named frontal and lateral are brought into pairs (arrange.h). A body of JSON,
  * where it is memory of arena_take, is freed as soon as it is read. Fails with BAD_REQUEST, TOO_LARGE (too
  * many images), UNSUPPORTED_MEDIA, BUSY, OUT_OF_MEMORY. *out is large: the caller takes it, zeroed, from the
  * arena, and calls input_finish in every case. */

@@ -7,7 +7,7 @@
 #ifndef CXRD_API_VIEWS_H
 #define CXRD_API_VIEWS_H
 
-#include "api/input.h"
+#include "api/options.h"
 
 /* "frontal,lateral" and "frontal": as requests say it; NULL for PAIRING_NONE. */
 const char *views_name(enum pairing pairing);
@@ -21,14 +21,12 @@ WARN_UNUSED enum status views_read(struct arena *arena, const struct text_list *
 WARN_UNUSED enum status views_check(struct arena *arena, const struct model_card *card, const bool *heads,
                                     enum pairing pairing, const char *leave_out, struct failure *failure);
 
+/* "Frontal image 3 ('a.png')", counted from 0; id: NULL where it has none. */
+const char *views_image(struct arena *arena, const char *what, size_t number, const char *id);
+
 /* Whether so many images make whole studies. `ids`: their names, or NULL where they have numbers alone. Fails
  * with BAD_REQUEST and names the image that lacks its lateral. */
 WARN_UNUSED enum status views_count(struct arena *arena, enum pairing pairing, const char *const *ids,
                                     size_t count, struct failure *failure);
-
-/* Where images are named frontal and lateral: the first of each become the first pair, and so on, and `views`
- * says so. Fails with BAD_REQUEST when some have no such name, one lacks the other, or the option is given
- * otherwise. */
-WARN_UNUSED enum status views_arrange(struct input *input, struct arena *arena, struct failure *failure);
 
 #endif

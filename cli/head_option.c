@@ -17,12 +17,14 @@ const char head_option_help[] =
     "        results=FILE          results_eval_linear.json, which names the best candidate\n"
     "        candidate=KEY         chooses the candidate instead\n"
     "        features=class|class+mean, blocks=N\n"
-    "                              what a linear head reads, where its weights can be read in two ways: the\n"
-    "                              class tokens of the last N blocks, and the last one's mean patch token\n";
+    "                              what a linear head reads, where its weights can be read in several ways: "
+    "the\n"
+    "                              class tokens of the last N blocks, and the last one's mean patch token\n"
+    "        views=1|2             whether it reads all that of one image, or of a frontal and a lateral\n";
 
 struct keys {
-    const char *name, *kind, *weights, *results, *labels, *candidate, *features,
-        *blocks; /* NULL: not given */
+    const char *name, *kind, *weights, *results, *labels, *candidate, *features, *blocks,
+        *views; /* NULL: not given */
 };
 
 static enum status refuse(struct failure *failure, const char *format, const char *value)
@@ -39,7 +41,7 @@ static enum status read_keys(char *text, struct failure *failure, struct keys *o
         const char **value;
     } keys[] = {{"name", &out->name},         {"kind", &out->kind},     {"weights", &out->weights},
                 {"results", &out->results},   {"labels", &out->labels}, {"candidate", &out->candidate},
-                {"features", &out->features}, {"blocks", &out->blocks}};
+                {"features", &out->features}, {"blocks", &out->blocks}, {"views", &out->views}};
     char *rest = text;
     for (char *part; (part = strsep(&rest, ","));) {
         size_t found = 0, count = sizeof keys / sizeof *keys;
@@ -51,8 +53,8 @@ static enum status read_keys(char *text, struct failure *failure, struct keys *o
             found++;
         if (found == count)
             return refuse(failure,
-                          "--head has the keys name, kind, weights, results, labels, candidate, features and "
-                          "blocks, not '%.80s'.",
+                          "--head has the keys name, kind, weights, results, labels, candidate, features, "
+                          "blocks and views, not '%.80s'.",
                           part);
         if (*keys[found].value)
             return refuse(failure, "--head has '%s' twice.", part);
@@ -94,6 +96,14 @@ static enum status read_blocks(const char *text, struct failure *failure, uint32
     return STATUS_OK;
 }
 
+static enum status read_views(const char *text, struct failure *failure, uint32_t *out)
+{
+    if (text && strcmp(text, "1") && strcmp(text, "2"))
+        return refuse(failure, "A head's views are 1 or 2, not '%.80s'.", text);
+    *out = text ? (uint32_t)(*text - '0') : 0;
+    return STATUS_OK;
+}
+
 enum status head_option_parse(char *text, struct failure *failure, struct import_head *out)
 {
     struct keys keys = {0};
@@ -109,6 +119,8 @@ enum status head_option_parse(char *text, struct failure *failure, struct import
         status = read_features(keys.features, failure, &head.features);
     if (!status)
         status = read_blocks(keys.blocks, failure, &head.blocks);
+    if (!status)
+        status = read_views(keys.views, failure, &head.views);
     if (!status)
         *out = head;
     return status;

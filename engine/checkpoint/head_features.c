@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-enum { READINGS_MAX = 2, READING_BYTES = 64 };
+enum { READINGS_MAX = 4, READING_BYTES = 64 };
 
 struct readings {
     struct head_features items[READINGS_MAX];
@@ -12,8 +12,8 @@ struct readings {
 /* In the form of --head. */
 static const char *reading_text(const struct head_features *reading, char text[READING_BYTES])
 {
-    snprintf(text, READING_BYTES, "features=%s,blocks=%u", reading->average_pool ? "class+mean" : "class",
-             reading->blocks);
+    snprintf(text, READING_BYTES, "features=%s,blocks=%u%s", reading->average_pool ? "class+mean" : "class",
+             reading->blocks, reading->two_views ? ",views=2" : "");
     return text;
 }
 
@@ -21,16 +21,27 @@ static bool is_asked(const struct import_head *asked, const struct head_features
 {
     bool pooled = asked->features == IMPORT_CLASS_MEAN;
     return (!asked->blocks || asked->blocks == reading->blocks) &&
+           (!asked->views || (asked->views == 2) == reading->two_views) &&
            (asked->features == IMPORT_ANY || pooled == reading->average_pool);
 }
 
-/* Every reading of `units` tokens that a backbone of this depth can give. */
-static struct readings readings_of(size_t units, uint32_t depth)
+/* Adds every reading of `units` tokens of each image that a backbone of this depth can give. */
+static void add_readings(struct readings *readings, size_t units, uint32_t depth, bool two_views)
+{
+    for (size_t pooled = 0; pooled < 2; pooled++)
+        if (units > pooled && units - pooled <= depth)
+            readings->items[readings->count++] =
+                (struct head_features){(uint32_t)(units - pooled), pooled, two_views};
+}
+
+/* Those of one view come first; *two_views is the number of the first of two. */
+static struct readings readings_of(size_t units, uint32_t depth, size_t *two_views)
 {
     struct readings readings = {0};
-    for (size_t pooled = 0; pooled < READINGS_MAX; pooled++)
-        if (units > pooled && units - pooled <= depth)
-            readings.items[readings.count++] = (struct head_features){(uint32_t)(units - pooled), pooled};
+    add_readings(&readings, units, depth, false);
+    *two_views = readings.count;
+    if (units % 2 == 0)
+        add_readings(&readings, units / 2, depth, true);
     return readings;
 }
 
@@ -54,34 +65,44 @@ static bool is_published(enum head_form form, const struct head_features *readin
 static enum status ask(size_t inputs, size_t units, const struct readings *all, bool chosen,
                        struct failure *failure)
 {
-    char first[READING_BYTES], second[READING_BYTES] = "";
-    reading_text(&all->items[0], first);
-    if (all->count > 1)
-        reading_text(&all->items[1], second);
+    static const char *const counts[] = {"no", "one way", "two ways", "three ways", "four ways"};
+    char list[READINGS_MAX * (READING_BYTES + 4)] = "", text[READING_BYTES];
+    for (size_t i = 0, used = 0; i < all->count; i++)
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s",
+                                 i == 0                ? ""
+                                 : i + 1 == all->count ? " or "
+                                                       : ", ",
+                                 reading_text(&all->items[i], text));
+    if (chosen)
+        return failure_set(
+            failure, STATUS_BAD_REQUEST,
+            "Its linear layer takes %zu features, %zu times the backbone's width, which is not "
+            "what --head says: it can be %s.",
+            inputs, units, list);
     return failure_set(
         failure, STATUS_BAD_REQUEST,
-        "Its linear layer takes %zu features, %zu times the backbone's width, which %s %s%s%s%s.", inputs,
-        units, chosen ? "is not what --head says: it can be" : "can be read in two ways: say", first,
-        *second ? " or " : "", second, chosen ? "" : " in --head");
+        "Its linear layer takes %zu features, %zu times the backbone's width, which can be read "
+        "in %s: say %s in --head.",
+        inputs, units, counts[all->count], list);
 }
 
-/* The candidate's name says it: "...:blocks=4:avgpool=False:...". */
-static enum status check_named(size_t inputs, uint32_t width, const struct head_features *named,
+/* The candidate's name says it, "...:blocks=4:avgpool=False:...", and the inputs whether it is of two views.
+ */
+static enum status check_named(size_t inputs, uint32_t width, struct head_features *named,
                                const struct import_head *asked, struct failure *failure)
 {
     char text[READING_BYTES];
     const size_t needed = ((size_t)named->blocks + named->average_pool) * width;
-    if (inputs == 2 * needed)
-        return failure_set(failure, STATUS_INVALID_FILE,
-                           "Tensor 'linear.weight' takes the features of two views, which is not supported.");
-    if (inputs != needed)
+    named->two_views = inputs == 2 * needed;
+    if (inputs != needed && !named->two_views)
         return failure_set(
             failure, STATUS_INVALID_FILE,
             "Tensor 'linear.weight' takes %zu features, which does not fit %u blocks of width %u%s.", inputs,
             named->blocks, width, named->average_pool ? " and their mean patch token" : "");
     if (!is_asked(asked, named))
         return failure_set(failure, STATUS_BAD_REQUEST,
-                           "The candidate's name says %s, and --head something else: leave it out.",
+                           "The candidate's name and its weights say %s, and --head something else: leave it "
+                           "out.",
                            reading_text(named, text));
     return STATUS_OK;
 }
@@ -90,7 +111,7 @@ enum status head_features_choose(size_t inputs, const struct backbone_card *back
                                  const char *candidate, const struct import_head *asked,
                                  struct failure *failure, struct head_features *out)
 {
-    struct head_features named;
+    struct head_features named = {0};
     if (candidate_blocks(candidate, &named.blocks) &&
         candidate_average_pool(candidate, &named.average_pool)) {
         enum status status = check_named(inputs, backbone->width, &named, asked, failure);
@@ -99,23 +120,26 @@ enum status head_features_choose(size_t inputs, const struct backbone_card *back
         return status;
     }
     const size_t units = inputs / backbone->width;
-    const struct readings all = readings_of(units, backbone->depth);
+    size_t two_views;
+    const struct readings all = readings_of(units, backbone->depth, &two_views);
     if (inputs % backbone->width || !all.count)
         return failure_set(
             failure, STATUS_INVALID_FILE,
             "Its linear layer takes %zu features, which no tokens of %u blocks of width %u give: "
             "it was trained on another backbone.",
             inputs, backbone->depth, backbone->width);
+    const bool pairs = asked->views ? asked->views == 2 : two_views == 0;
+    const size_t first = pairs ? two_views : 0, end = pairs ? all.count : two_views;
     const bool chosen = asked->blocks || asked->features != IMPORT_ANY;
     size_t found = 0, count = 0;
-    for (size_t i = 0; i < all.count; i++)
+    for (size_t i = first; i < end; i++)
         if (is_asked(asked, &all.items[i]) &&
-            (chosen || all.count == 1 || is_published(form, &all.items[i]))) {
+            (chosen || end - first == 1 || is_published(form, &all.items[i]))) {
             found = i;
             count++;
         }
     if (count != 1)
-        return ask(inputs, units, &all, chosen, failure);
+        return ask(inputs, units, &all, chosen || first == end, failure);
     *out = all.items[found];
     return STATUS_OK;
 }

@@ -24,6 +24,7 @@ struct import_head {
     const char *candidate;         /* or NULL; goes before results */
     enum import_features features; /* of a linear head, where its weights leave it open (head_features.h) */
     uint32_t blocks;               /* 0: as the weights say */
+    uint32_t views;                /* 1, 2; 0: as the weights say */
 };
 
 struct import_options {

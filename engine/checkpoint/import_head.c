@@ -149,10 +149,11 @@ static enum status describe_glori(const struct head_import *head, size_t width, 
             "Tensor 'embed_standart.weight' of shape [%zu, %zu] does not fit a backbone of width "
             "%zu and %d attention heads.",
             E, memory, width, ATTENTION_HEADS);
-    if (head->asked->features != IMPORT_ANY || head->asked->blocks)
-        return failure_set(failure, STATUS_BAD_REQUEST,
-                           "It is a GLoRI head, which says itself what it reads: leave features= and blocks= "
-                           "out of --head.");
+    if (head->asked->features != IMPORT_ANY || head->asked->blocks || head->asked->views)
+        return failure_set(
+            failure, STATUS_BAD_REQUEST,
+            "It is a GLoRI head, which says itself what it reads: leave features=, blocks= and "
+            "views= out of --head.");
     card->label_count = query->shape[0];
     card->blocks = (uint32_t)(memory / width);
     return STATUS_OK;
@@ -173,6 +174,7 @@ static enum status describe_linear(const struct head_import *head, const struct 
     card->label_count = weight->shape[0];
     card->blocks = features.blocks;
     card->average_pool = features.average_pool;
+    card->two_views = features.two_views;
     return STATUS_OK;
 }
 

@@ -147,7 +147,7 @@ class Heads(unittest.TestCase):
                 (("add", "--head", self.heads["findings"]), 2, "it has a head 'findings' already"),
                 (("add", "--head", self.heads["views"], "--head", self.heads["views"]), 2, "Two heads have the name 'views'."),
                 (("add", "--head", self.heads["views"] + "x"), 1, "No such file"),
-                (("add", "--head", self.heads["risk"] + ",blocks=1"), 2, "leave features= and blocks= out"),
+                (("add", "--head", self.heads["risk"] + ",blocks=1"), 2, "leave features=, blocks= and views= out"),
                 (("remove", "--head", "name=risk"), 2, "it has no head 'risk'; there are: findings."),
                 (("remove", "--head", "findings", "--head", "risk"), 2, "it has no head 'risk'; there are none."),
                 (("remove", "--head", "name=findings,kind=risk"), 2, "remove takes --head name=NAME"),

@@ -4,6 +4,7 @@
 #include "engine/flip.h"
 #include "engine/prediction.h"
 #include "engine/sandbox/pool.h"
+#include "engine/study.h"
 #include "tests/unit/api/fake_device.h"
 
 #include <math.h>
@@ -44,6 +45,8 @@ static const struct label extra_labels[] = {{.name = "Tuberculosis",
                                              .scale = 2,
                                              .offset = 1}};
 
+static const struct label paired_labels[] = {PLAIN("Effusion")};
+
 static const struct head_card heads[] = {
     {.name = "findings",
      .kind = HEAD_FINDINGS,
@@ -56,7 +59,13 @@ static const struct head_card heads[] = {
      .definition = "How much area a drawing lost.",
      .labels = risk_labels,
      .label_count = 1},
-    {.name = "extra", .kind = HEAD_FINDINGS, .type = HEAD_LINEAR, .labels = extra_labels, .label_count = 1}};
+    {.name = "extra", .kind = HEAD_FINDINGS, .type = HEAD_LINEAR, .labels = extra_labels, .label_count = 1},
+    {.name = "paired",
+     .kind = HEAD_FINDINGS,
+     .type = HEAD_LINEAR,
+     .two_views = true,
+     .labels = paired_labels,
+     .label_count = 1}};
 
 const char *head_kind_name(enum head_kind kind)
 {
@@ -96,7 +105,9 @@ enum status engine_create(const struct engine_options *options, struct failure *
                      .image_width = FAKE_SIDE,
                      .width = FAKE_WIDTH},
         .heads = heads,
-        .head_count = strcmp(behaviour, "headless") ? 3 : 0,
+        .head_count = !strcmp(behaviour, "headless") ? 0
+                      : !strcmp(behaviour, "views")  ? 4
+                                                     : 3,
     };
     memset(engine->card.weights_sha256, 'a', 64);
     memset(engine->card.package_sha256, 'b', 64);
@@ -188,6 +199,16 @@ static void answer_head(const struct head_card *card, size_t first, double mean,
     }
 }
 
+static void answer_pair(const struct head_card *card, double frontal, double lateral,
+                        struct head_prediction *out)
+{
+    *out = (struct head_prediction){.head = card,
+                                    .logits = memory_allocate(1, sizeof(float)),
+                                    .probabilities = memory_allocate(1, sizeof(float))};
+    out->logits[0] = (float)((frontal + 2 * lateral) / 255);
+    out->probabilities[0] = (float)(1 / (1 + exp(-(double)out->logits[0])));
+}
+
 /* The mirror has the same logits, and its maps peak where its own cells are. */
 static void flip_head(struct head_prediction *head)
 {
@@ -234,37 +255,61 @@ static void spoil(struct prediction *prediction)
         *numbers[place] = place % 2 ? INFINITY : NAN;
 }
 
-static void predict_one(struct engine *engine, struct bytes encoded, const struct predict_options *options,
-                        struct prediction *out)
+/* Decodes an image and prepares it, and says what its mean pixel is. */
+static bool look_at(const struct engine *engine, struct bytes encoded, const struct predict_options *options,
+                    bool lateral, struct prediction *out, double *mean)
 {
     struct image_loan loan = {0};
     const struct target target = {&engine->card.profile, FAKE_SIDE, FAKE_SIDE};
+    struct image_info *info = lateral ? &out->lateral : &out->image;
+    struct region *region = lateral ? &out->lateral_region : &out->region;
     struct frame frame = {0};
+    struct failure failure = {0};
+    if (image_pool_decode(engine->decoders, encoded, NULL, &failure, &loan, info))
+        goto end;
+    if (info->width == FAKE_FAULT_WIDTH)
+        failure_set(&failure, STATUS_DEVICE, "The driver said no.");
+    if (failure.status || image_prepare(&loan.image, &target, &failure, &frame, region))
+        goto end;
+    if (options->keep_side && !lateral &&
+        region_picture(&loan.image, region, options->keep_side, &failure, &out->picture))
+        goto end;
+    *mean = mean_pixel(&frame);
+end:
+    frame_finish(&frame);
+    image_loan_return(&loan);
+    if (failure.status)
+        study_blame(options->pairing, lateral, &failure);
+    if (failure.status && !out->failure.status)
+        out->failure = failure;
+    return !failure.status;
+}
+
+static void predict_one(struct engine *engine, const struct bytes *encoded,
+                        const struct predict_options *options, struct prediction *out)
+{
+    double means[2] = {0, 0};
     *out = (struct prediction){0};
     out->timing = (struct prediction_timing){1, 2, 3, 4};
-    if (image_pool_decode(engine->decoders, encoded, NULL, &out->failure, &loan, &out->image))
+    for (size_t view = 0; view < pairing_images(options->pairing); view++)
+        (void)look_at(engine, encoded[view], options, view > 0, out, &means[view]); /* the failure has it */
+    if (out->failure.status)
         return;
-    if (out->image.width == FAKE_FAULT_WIDTH)
-        failure_set(&out->failure, STATUS_DEVICE, "The driver said no.");
-    if (out->failure.status || image_prepare(&loan.image, &target, &out->failure, &frame, &out->region))
-        goto return_loan;
-    if (options->keep_side &&
-        region_picture(&loan.image, &out->region, options->keep_side, &out->failure, &out->picture))
-        goto finish_frame;
     out->head_count = engine->card.head_count;
     out->heads = memory_allocate(out->head_count, sizeof *out->heads);
     for (size_t i = 0, first = 0; i < out->head_count; first += heads[i++].label_count) {
-        answer_head(&heads[i], first, mean_pixel(&frame), &out->heads[i]);
+        if (!heads[i].two_views)
+            answer_head(&heads[i], first, means[0], &out->heads[i]);
+        else if (options->pairing == PAIRING_NONE)
+            out->heads[i].head = &heads[i];
+        else
+            answer_pair(&heads[i], means[0], means[options->pairing == PAIRING_VIEWS], &out->heads[i]);
         if (options->flip)
             flip_head(&out->heads[i]);
     }
-    embed(mean_pixel(&frame), options->patches, &out->embedding);
-finish_frame:
-    frame_finish(&frame);
+    embed(means[0], options->patches, &out->embedding);
     spoil(out);
     engine->not_finite += !prediction_check(&engine->card, "none", "fake", out);
-return_loan:
-    image_loan_return(&loan);
 }
 
 /* The images that were decoded wait for the device; the rest have failed. */
@@ -299,10 +344,11 @@ enum status engine_predict(struct engine *engine, const struct bytes *images, si
         if (status)
             return status;
     }
-    for (size_t i = 0; i < count; i++)
-        predict_one(engine, images[i], options, &out[i]);
+    const size_t views = pairing_images(options->pairing);
+    for (size_t i = 0; i < count / views; i++)
+        predict_one(engine, &images[i * views], options, &out[i]);
     if (engine->device)
-        return run_on_device(engine, count, options, failure, out);
+        return run_on_device(engine, count / views, options, failure, out);
     engine->batches++;
     engine->images += count;
     engine->sizes[count - 1]++;

@@ -74,8 +74,8 @@ END_TEST
 START_TEST(what_is_wrong_is_named_with_what_there_is)
 {
     static const char *const wrong[][2] = {
-        {"headz=x",
-         "Unknown option 'headz'; there are: heads, attention, attention_for, size, threshold, flip, model."},
+        {"headz=x", "Unknown option 'headz'; there are: heads, attention, attention_for, size, threshold, "
+                    "flip, views, model."},
         {"heads=findings,lungs", "Unknown head 'lungs'; there are: findings, cardiac, extra."},
         {"heads=", "The option 'heads' has no value."},
         {"attention=map", "cannot be 'map'; there are: none, grid, png, overlay."},

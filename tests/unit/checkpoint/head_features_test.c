@@ -35,6 +35,10 @@ START_TEST(published_heads_say_what_they_read)
         {FORM_AUTHORS, 5, "", {4, true}},
         {FORM_AUTHORS, 3, "linear:blocks=3:avgpool=False:lr=1", {3, false}},
         {FORM_AUTHORS, 3, "linear:blocks=2:avgpool=True:lr=1", {2, true}},
+        {FORM_AUTHORS, 8, "linear:blocks=4:avgpool=False:lr=1", {4, false, true}},
+        {FORM_AUTHORS, 4, "linear:blocks=1:avgpool=True:lr=1", {1, true, true}},
+        {FORM_AUTHORS, 8, "", {4, false, true}}, /* more than one image gives */
+        {FORM_DINOV2, 10, "", {4, true, true}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct head_features features;
@@ -42,41 +46,72 @@ START_TEST(published_heads_say_what_they_read)
                       "%zu: %s", i, failure.sentence);
         ck_assert_uint_eq(features.blocks, cases[i].features.blocks);
         ck_assert_int_eq(features.average_pool, cases[i].features.average_pool);
+        ck_assert_int_eq(features.two_views, cases[i].features.two_views);
     }
 }
 END_TEST
 
-START_TEST(what_can_be_read_in_two_ways_is_asked_for)
+START_TEST(what_can_be_read_in_several_ways_is_asked_for)
 {
     static const struct {
         enum head_form form;
         size_t units;
-    } cases[] = {
-        {FORM_TIMM, 2}, {FORM_DINOV2, 3}, {FORM_DINOV2, 4}, {FORM_TRANSFORMERS, 5}, {FORM_AUTHORS, 3}};
+        const char *more; /* readings of two views */
+    } cases[] = {{FORM_TIMM, 2, ", features=class+mean,blocks=1 or features=class,blocks=1,views=2"},
+                 {FORM_DINOV2, 3, " or features=class+mean,blocks=2"},
+                 {FORM_DINOV2, 4,
+                  ", features=class+mean,blocks=3, features=class,blocks=2,views=2 or "
+                  "features=class+mean,blocks=1,views=2"},
+                 {FORM_TRANSFORMERS, 5, " or features=class+mean,blocks=4"},
+                 {FORM_AUTHORS, 3, " or features=class+mean,blocks=2"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct head_features features;
         const size_t units = cases[i].units;
+        static const char *const ways[] = {[2] = "three", [3] = "two", [4] = "four", [5] = "two"};
         char expected[FAILURE_SENTENCE_BYTES];
         snprintf(
             expected, sizeof expected,
-            "Its linear layer takes %zu features, %zu times the backbone's width, which can be read in two "
-            "ways: say features=class,blocks=%zu or features=class+mean,blocks=%zu in --head.",
-            units * 64, units, units, units - 1);
+            "Its linear layer takes %zu features, %zu times the backbone's width, which can be read in %s "
+            "ways: say features=class,blocks=%zu%s in --head.",
+            units * 64, units, ways[units], units, cases[i].more);
         ck_assert_int_eq(choose(units * 64, cases[i].form, "", NULL, &features), STATUS_BAD_REQUEST);
         ck_assert_str_eq(failure.sentence, expected);
         const struct import_head mean = {.features = IMPORT_CLASS_MEAN}, blocks = {.blocks = (uint32_t)units};
         ck_assert(!choose(units * 64, cases[i].form, "", &mean, &features));
-        ck_assert(features.average_pool && features.blocks == units - 1);
+        ck_assert(features.average_pool && features.blocks == units - 1 && !features.two_views);
         ck_assert(!choose(units * 64, cases[i].form, "", &blocks, &features));
-        ck_assert(!features.average_pool && features.blocks == units);
+        ck_assert(!features.average_pool && features.blocks == units && !features.two_views);
     }
+}
+END_TEST
+
+START_TEST(two_views_are_chosen)
+{
+    struct head_features features;
+    const struct import_head two = {.views = 2}, one = {.views = 1},
+                             pooled = {.features = IMPORT_CLASS_MEAN, .views = 2};
+    ck_assert(!choose(2 * 64, FORM_AUTHORS, "", &two, &features));
+    ck_assert(features.two_views && features.blocks == 1 && !features.average_pool);
+    ck_assert(!choose(2 * 64, FORM_AUTHORS, "", &one, &features));
+    ck_assert(!features.two_views && features.blocks == 1 && features.average_pool);
+    ck_assert(!choose(4 * 64, FORM_DINOV2, "", &pooled, &features));
+    ck_assert(features.two_views && features.blocks == 1 && features.average_pool);
+    ck_assert_int_eq(choose(3 * 64, FORM_DINOV2, "", &two, &features), STATUS_BAD_REQUEST);
+    ck_assert_str_eq(failure.sentence,
+                     "Its linear layer takes 192 features, 3 times the backbone's width, which is not what "
+                     "--head says: it can be features=class,blocks=3 or features=class+mean,blocks=2.");
+    ck_assert_int_eq(choose(8 * 64, FORM_DINOV2, "", &one, &features), STATUS_BAD_REQUEST);
+    ck_assert_str_eq(failure.sentence,
+                     "Its linear layer takes 512 features, 8 times the backbone's width, which is not what "
+                     "--head says: it can be features=class,blocks=4,views=2 or "
+                     "features=class+mean,blocks=3,views=2.");
 }
 END_TEST
 
 START_TEST(what_does_not_fit_is_refused)
 {
     struct head_features features;
-    const struct import_head wrong = {.features = IMPORT_CLASS, .blocks = 3},
+    const struct import_head wrong = {.features = IMPORT_CLASS, .blocks = 3}, two = {.views = 2},
                              mean = {.features = IMPORT_CLASS_MEAN};
     static const char named[] = "linear:blocks=2:avgpool=False:lr=1";
     ck_assert_int_eq(choose(100, FORM_DINOV2, "", NULL, &features), STATUS_INVALID_FILE);
@@ -89,19 +124,19 @@ START_TEST(what_does_not_fit_is_refused)
     ck_assert_str_eq(
         failure.sentence,
         "Its linear layer takes 128 features, 2 times the backbone's width, which is not what --head "
-        "says: it can be features=class,blocks=2 or features=class+mean,blocks=1.");
+        "says: it can be features=class,blocks=2, features=class+mean,blocks=1 or "
+        "features=class,blocks=1,views=2.");
     ck_assert_int_eq(choose(64, FORM_TIMM, "", &mean, &features), STATUS_BAD_REQUEST);
     ck_assert_str_eq(failure.sentence,
                      "Its linear layer takes 64 features, 1 times the backbone's width, which is "
                      "not what --head says: it can be features=class,blocks=1.");
-    ck_assert_int_eq(choose(4 * 64, FORM_AUTHORS, named, NULL, &features), STATUS_INVALID_FILE);
-    ck_assert_str_eq(failure.sentence,
-                     "Tensor 'linear.weight' takes the features of two views, which is not supported.");
     ck_assert_int_eq(choose(3 * 64, FORM_AUTHORS, named, NULL, &features), STATUS_INVALID_FILE);
     ck_assert_int_eq(choose(2 * 64, FORM_AUTHORS, named, &mean, &features), STATUS_BAD_REQUEST);
     ck_assert_str_eq(
         failure.sentence,
-        "The candidate's name says features=class,blocks=2, and --head something else: leave it out.");
+        "The candidate's name and its weights say features=class,blocks=2, and --head something else: leave "
+        "it out.");
+    ck_assert_int_eq(choose(2 * 64, FORM_AUTHORS, named, &two, &features), STATUS_BAD_REQUEST);
 }
 END_TEST
 
@@ -109,7 +144,8 @@ int main(void)
 {
     TCase *all = tcase_create("all");
     tcase_add_test(all, published_heads_say_what_they_read);
-    tcase_add_test(all, what_can_be_read_in_two_ways_is_asked_for);
+    tcase_add_test(all, what_can_be_read_in_several_ways_is_asked_for);
+    tcase_add_test(all, two_views_are_chosen);
     tcase_add_test(all, what_does_not_fit_is_refused);
     return suite_run("head_features", all);
 }

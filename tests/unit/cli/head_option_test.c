@@ -18,9 +18,9 @@ START_TEST(every_key_is_read)
 {
     char copy[256];
     struct import_head head;
-    ck_assert(
-        !parse("name=a,kind=risk,weights=w.pth,results=r,labels=l,candidate=c,features=class+mean,blocks=3",
-               copy, &head));
+    ck_assert(!parse(
+        "name=a,kind=risk,weights=w.pth,results=r,labels=l,candidate=c,features=class+mean,blocks=3,views=2",
+        copy, &head));
     ck_assert_str_eq(head.name, "a");
     ck_assert_int_eq(head.kind, IMPORT_RISK);
     ck_assert_str_eq(head.weights, "w.pth");
@@ -29,11 +29,12 @@ START_TEST(every_key_is_read)
     ck_assert_str_eq(head.candidate, "c");
     ck_assert_int_eq(head.features, IMPORT_CLASS_MEAN);
     ck_assert_uint_eq(head.blocks, 3);
+    ck_assert_uint_eq(head.views, 2);
     ck_assert(!parse("weights=w=1,name=a,kind=findings,features=class", copy, &head));
     ck_assert_str_eq(head.weights, "w=1");
     ck_assert_int_eq(head.kind, IMPORT_FINDINGS);
     ck_assert_int_eq(head.features, IMPORT_CLASS);
-    ck_assert(!head.results && !head.labels && !head.candidate && !head.blocks);
+    ck_assert(!head.results && !head.labels && !head.candidate && !head.blocks && !head.views);
     ck_assert(!parse("weights=w,name=a,kind=findings", copy, &head));
     ck_assert_int_eq(head.features, IMPORT_ANY);
 }
@@ -58,8 +59,9 @@ START_TEST(what_is_wrong_is_named)
          "A head's blocks are a whole number from 1 to 128, not '4x'."},
         {"name=a,kind=risk,weights=w,blocks=129",
          "A head's blocks are a whole number from 1 to 128, not '129'."},
-        {"name=a,file=w", "--head has the keys name, kind, weights, results, labels, candidate, features and "
-                          "blocks, not 'file'."},
+        {"name=a,file=w", "--head has the keys name, kind, weights, results, labels, candidate, features, "
+                          "blocks and views, not 'file'."},
+        {"name=a,kind=risk,weights=w,views=3", "A head's views are 1 or 2, not '3'."},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char copy[256];

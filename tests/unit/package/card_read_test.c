@@ -82,6 +82,22 @@ START_TEST(a_package_may_have_no_heads)
 }
 END_TEST
 
+START_TEST(reads_how_many_views)
+{
+    struct arena *arena = arena_create();
+    struct model_card card;
+    static const char two[] = "\"type\":\"linear\",\"views\":2", one[] = "\"type\":\"glori\",\"views\":1";
+    ck_assert_int_eq(read_changed("\"type\":\"glori\"", two, NULL, arena, &card), STATUS_OK);
+    ck_assert(card.heads[0].two_views);
+    ck_assert_uint_eq(head_outputs(&card.heads[0]), 4);
+    ck_assert_uint_eq(card.unread_count, 0);
+    ck_assert_int_eq(read_changed("\"type\":\"glori\"", one, NULL, arena, &card), STATUS_OK);
+    ck_assert(!card.heads[0].two_views);
+    ck_assert_uint_eq(head_outputs(&card.heads[0]), 2);
+    arena_destroy(&arena);
+}
+END_TEST
+
 START_TEST(reads_a_rectangle)
 {
     struct arena *arena = arena_create();
@@ -175,6 +191,12 @@ static const struct {
     {"\"registers\":4", "\"registers\":4,\"interpolate_antialias\":1",
      "\"interpolate_antialias\" of \"backbone\" must be true or false."},
     {"\"blocks\":4", "\"blocks\":5", "\"blocks\" of f must be a whole number from 1 to 4."},
+    {"\"blocks\":4", "\"blocks\":4,\"views\":2",
+     "\"views\" of f must be 1: only a linear head reads two views."},
+    {"\"type\":\"glori\"", "\"type\":\"linear\",\"views\":3",
+     "\"views\" of f must be a whole number from 1 to 2."},
+    {"\"type\":\"glori\"", "\"type\":\"linear\",\"views\":1.5",
+     "\"views\" of f must be a whole number from 1 to 2."},
     {"\"kind\":\"findings\"", "\"kind\":\"risk\"",
      "\"definition\" of f must be a text: what the risk score means."},
     {"\"threshold\":0.25", "\"threshold\":1.5", "\"threshold\" of Edema must be a number from 0 to 1."},
@@ -260,6 +282,7 @@ int main(void)
     TCase *cases = tcase_create("card");
     tcase_add_test(cases, reads_every_member);
     tcase_add_test(cases, a_package_may_have_no_heads);
+    tcase_add_test(cases, reads_how_many_views);
     tcase_add_test(cases, reads_a_rectangle);
     tcase_add_test(cases, reads_a_profile_of_its_own);
     tcase_add_test(cases, lists_what_nothing_reads);

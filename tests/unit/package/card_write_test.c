@@ -37,6 +37,7 @@ START_TEST(written_is_what_is_read)
                                        .sha256 = HASH,
                                        .blocks = 4,
                                        .average_pool = true,
+                                       .two_views = true,
                                        .labels = labels + 1,
                                        .label_count = 1}};
     const struct profile profile = {.name = "ours",
@@ -82,6 +83,7 @@ START_TEST(written_is_what_is_read)
     ck_assert_str_eq(second_text, text); /* so every member that is written was read, too */
     ck_assert_str_eq(again.heads[0].labels[1].name, "Épanchement");
     ck_assert_double_eq(again.heads[0].labels[0].offset, -0.1);
+    ck_assert(again.heads[1].two_views && !again.heads[0].two_views);
     ck_assert(again.heads[1].average_pool && again.heads[1].kind == HEAD_RISK);
     ck_assert_uint_eq(again.backbone.ffn_hidden, 344);
     ck_assert(again.backbone.image_height == 64 && again.backbone.image_width == 96);

@@ -220,6 +220,10 @@ START_TEST(a_linear_head)
     check_head(&card, tensors, 1, "Tensor 'linear.bias' of shape [1] is missing.");
     card.average_pool = false;
     check_head(&card, tensors, 2, "Tensor 'linear.weight' has shape [1, 128] where [1, 64] is needed.");
+    card.two_views = true;
+    check_head(&card, tensors, 2, "");
+    card.average_pool = true;
+    check_head(&card, tensors, 2, "Tensor 'linear.weight' has shape [1, 128] where [1, 256] is needed.");
 }
 END_TEST
 
