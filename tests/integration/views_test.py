@@ -80,8 +80,10 @@ def rgb_png(shape, data):
 
 def drawing(number, mirrored=False):
     """A picture of the network's size, so that its mirror is the same to the bit."""
-    return png(SIDE, SIDE, lambda x, y: ((SIDE - 1 - x if mirrored else x) * (number + 1) + y * (number % 7 + 2) +
-                                         (90 if x * y % (number + 3) == 0 and not mirrored else 0)) % 256)
+    def pixel(x, y):
+        x = SIDE - 1 - x if mirrored else x
+        return (x * x * (number + 1) // 9 + y * (number % 7 + 2) + (80 if x < SIDE // 3 else 0)) % 256
+    return png(SIDE, SIDE, pixel)
 
 
 def parts(images, **fields):
@@ -118,12 +120,12 @@ class Views(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
-        cls.package, (cls.folder / "labels.txt").write_text("\n".join(LABELS)) and None
+        cls.package = cls.make()
         cls.service = cls.enterClassContext(Service(BINARY, "--precision", "fp32", "--max-batch", "8", model=cls.package))
 
     @classmethod
     def make(cls):
-        """The package with both heads; what adding them said."""
+        """The package with both heads, of which the name of the second's tensors says what it reads."""
         package = cls.folder / "package"
         shutil.copytree(GOLDEN, package)
         (cls.folder / "labels.txt").write_text("\n".join(LABELS))
@@ -148,6 +150,171 @@ class Views(unittest.TestCase):
         answer = cls.service.post("/predict?attention=none" + query, FORM, parts(named(studies), **fields))
         assert answer.code == 200, answer.body
         return answer.predictions
+
+
+    def test_a_head_that_can_be_read_in_several_ways_is_asked_about(self):
+        refused = self.add(self.package, "near", "", 1 + 1)
+        self.assertIn("can be read in four ways", refused.stderr)
+        self.assertIn("features=class+mean,blocks=1,views=2", refused.stderr)
+        shown = run("inspect", self.package).stdout
+        self.assertIn("head near: findings, linear, last 1 blocks and their mean patch token, of a frontal and a lateral view", shown)
+        self.assertIn("two views", run("head", "list", "--model", self.package).stdout)
+        card = json.loads((self.package / "model.json").read_text())
+        self.assertEqual({head["name"]: head.get("views") for head in card["heads"] if head.get("views")}, {"near": 2, "far": 2})
+        heads = self.service.get("/models").json["models"][0]["heads"]
+        self.assertEqual({head["name"] for head in heads if head["views"] == 2}, set(BLOCKS))
+
+    def check(self, prediction, head, frontal, lateral, tolerance):
+        for found, (value, scale) in zip(logits(prediction, head), expected(head, frontal, lateral), strict=True):
+            self.assertLess(abs(float32(found) - value), tolerance * scale, head)
+
+    def test_logits_are_the_sums_over_both_images(self):
+        pictures = [drawing(3), drawing(8)]
+        body = parts([("image", "", picture) for picture in pictures])
+        tokens = [[*one["class"], *one["mean"]] for one in self.service.post("/embed", FORM, body).json["embeddings"]]
+        for frontal, lateral in ((0, 1), (1, 0), (0, 0)):
+            (one,) = self.predict([(pictures[frontal], pictures[lateral])])
+            self.check(one, "near", tokens[frontal], tokens[lateral], 1e-6)
+        (twice,) = self.service.post("/predict?attention=none&views=frontal", "image/png", pictures[0]).predictions
+        self.assertEqual(twice["findings"], one["findings"])
+        self.assertEqual(twice["risk_scores"], one["risk_scores"])
+
+    def test_they_are_those_of_the_reference(self):
+        reference = read_tensors(GOLDEN / "expected.safetensors")
+        count = sum(name.endswith(".pixels") for name in reference)
+        pictures = [rgb_png(*reference[f"{number}.pixels"]) for number in range(count)]
+        mean = [reference[f"{number}.embedding.mean"][1] for number in range(count)]
+        tokens = {"near": [[*reference[f"{number}.embedding.class"][1], *mean[number]] for number in range(count)],
+                  "far": [[*reference[f"{number}.class"][1], *mean[number]] for number in range(count)]}
+        pairs = [(left, right) for left in range(count) for right in range(count)]
+        answers = self.predict([(pictures[left], pictures[right]) for left, right in pairs])
+        for (left, right), one in zip(pairs, answers, strict=True):
+            for head in BLOCKS:
+                self.check(one, head, tokens[head][left], tokens[head][right], 1e-5)
+
+    def test_a_pair_has_the_same_bits_in_any_company(self):
+        pictures = [drawing(number) for number in range(12)]
+        pairs = [(RANDOM.randrange(12), RANDOM.randrange(12)) for _ in range(32)]
+        alone = {pair: self.predict([(pictures[pair[0]], pictures[pair[1]])])[0] for pair in set(pairs)}
+        for _ in range(3):
+            RANDOM.shuffle(pairs)
+            answers = self.predict([(pictures[frontal], pictures[lateral]) for frontal, lateral in pairs])
+            for pair, one in zip(pairs, answers, strict=True):
+                self.assertEqual(anonymous(one), anonymous(alone[pair]))
+
+    def test_every_way_of_asking_gives_the_same(self):
+        pair = drawing(1), drawing(2)
+        (one,) = self.predict([pair])
+        self.assertEqual([*one][:3], ["image", "lateral_image", "views"])
+        self.assertEqual([one[name]["view"] for name in ("image", "lateral_image")], ["frontal", "lateral"])
+        self.assertEqual([one[name]["id"] for name in ("image", "lateral_image")], ["f0.png", "l0.png"])
+        data = [base64.b64encode(picture).decode() for picture in pair]
+        plain = [{"data": text} for text in data]
+        said = [{"data": data[1], "view": "lateral"}, {"data": data[0], "view": "frontal"}]
+        images = parts([("image", "", picture) for picture in pair])
+        for target, kind, body in (("&views=frontal,lateral", FORM, images),
+                                   ("&views=frontal%2Clateral", FORM, images),
+                                   ("", FORM, parts([("image", "", picture) for picture in pair], views="frontal,lateral")),
+                                   ("", "application/json", json.dumps({"images": plain, "views": ["frontal", "lateral"]})),
+                                   ("", "application/json", json.dumps({"images": said}))):
+            answer = self.service.post("/predict?attention=none" + target, kind, body)
+            self.assertEqual(anonymous(answer.predictions[0]), anonymous(one))
+        name = self.service.get("/models").json["models"][0]["name"]
+        inputs = [{"name": "image", "datatype": "BYTES", "shape": [2, 1], "data": data}]
+        asked = {"inputs": inputs, "parameters": {"views": "frontal,lateral"}}
+        answer = self.service.post(f"/v2/models/{name}/infer", "application/json", json.dumps(asked))
+        self.assertEqual(answer.code, 200, answer.body)
+        self.assertEqual(answer.json["parameters"]["views"], "frontal,lateral")
+        outputs = {output["name"]: output for output in answer.json["outputs"]}
+        self.assertEqual(outputs["near.logits"]["shape"], [1, len(LABELS)])
+        for head in BLOCKS:
+            self.assertEqual(outputs[f"{head}.logits"]["data"], logits(one, head))
+        answer = self.service.post(f"/v2/models/{name}/infer", "application/json", json.dumps({"inputs": inputs}))
+        self.assertEqual(answer.code, 400)
+        self.assertIn("reads a frontal and a lateral image", answer.detail)
+
+    def test_heads_of_one_view_read_the_frontal(self):
+        pair = drawing(4), drawing(5)
+        (one,) = self.predict([pair])
+        others = ",".join(head["name"] for head in self.service.get("/models").json["models"][0]["heads"] if head["views"] == 1)
+        (frontal,) = self.service.post(f"/predict?attention=none&heads={others}", "image/png", pair[0]).predictions
+        self.assertEqual([finding for finding in one["findings"] if finding["head"] not in BLOCKS], frontal["findings"])
+        self.assertEqual(one["risk_scores"], frontal["risk_scores"])
+        self.assertNotIn("view", frontal["image"])
+
+    def test_what_does_not_pair_is_told(self):
+        pair = drawing(1), drawing(2)
+        cut = pair[1][:len(pair[1]) // 2]
+        answer = self.service.post("/predict", "image/png", pair[0])
+        self.assertEqual(answer.code, 400)
+        self.assertIn("say views=frontal,lateral", answer.detail)
+        answer = self.service.post("/predict", FORM, parts([*named([pair]), ("frontal", "alone.png", pair[0])]))
+        self.assertEqual(answer.code, 400)
+        self.assertIn("Frontal image 1 ('alone.png') lacks its lateral", answer.detail)
+        good, bad = self.predict([pair, (pair[0], cut)])
+        self.assertIn("near", [finding["head"] for finding in good["findings"]])
+        self.assertTrue(bad["error"]["detail"].startswith("The lateral image: "), bad)
+        self.assertEqual(bad["lateral_image"]["id"], "l1.png")
+
+    def test_flip_mirrors_both(self):
+        pair, mirrored = ([drawing(number, turned) for number in (1, 2)] for turned in (False, True))
+        (one,), (left,), (right,) = self.predict([pair], "&flip=true"), self.predict([pair]), self.predict([mirrored])
+        self.assertIs(one["flip"], True)
+        for head in BLOCKS:
+            for found, a, b in zip(logits(one, head), logits(left, head), logits(right, head), strict=True):
+                self.assertNotEqual(a, b)
+                self.assertAlmostEqual(found, (a + b) / 2, 5)
+
+    def test_maps_are_of_the_frontal(self):
+        pair = drawing(6), drawing(7)
+        answer = self.service.post("/predict?attention_for=all", FORM, parts(named([pair])))
+        single = self.service.post("/predict?attention_for=all&heads=findings", "image/png", pair[0])
+        maps = [one for one in answer.predictions[0]["attention_maps"] if one["head"] == "findings"]
+        self.assertEqual(maps, single.predictions[0]["attention_maps"])
+        self.assertGreater(len(maps), 0)
+
+    def test_the_command_line_pairs_files(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        files = [folder / name for name in ("f1.png", "l1.png", "f2.png", "l2.png")]
+        for number, path in enumerate(files):
+            path.write_bytes(drawing(number))
+
+        def predict(*words, code=0):
+            done = run("predict", "--model", self.package, "--precision", "fp32", "--attention", "none", *words)
+            self.assertEqual(done.returncode, code, done.stderr)
+            return done
+
+        studies = [(files[0].read_bytes(), files[1].read_bytes()), (files[2].read_bytes(), files[3].read_bytes())]
+        served = self.predict(studies)
+        views = ("--views", "frontal,lateral")
+        lines = [json.loads(line) for line in predict("--format", "jsonl", *views, *files).stdout.splitlines()]
+        for line, one, frontal, lateral in zip(lines, served, files[::2], files[1::2], strict=True):
+            line.pop("model")
+            self.assertEqual((line["image"]["id"], line["lateral_image"]["id"]), (str(frontal), str(lateral)))
+            self.assertEqual(anonymous(line), anonymous(one))
+        rows = list(csv.DictReader(predict("--format", "csv", *views, *files).stdout.splitlines()))
+        self.assertEqual({(row["image"], row["views"], row["lateral_image"]) for row in rows},
+                         {(str(frontal), "frontal,lateral", str(lateral)) for frontal, lateral in (files[:2], files[2:])})
+        self.assertEqual([float32(float(row["logit"])) for row in rows if row["head"] == "near"],
+                         [float32(value) for one in served for value in logits(one, "near")])
+        table = predict(*views, *files).stdout
+        self.assertIn(f"{files[0]}  {SIDE} x {SIDE} png  frontal\n", table)
+        self.assertIn(f"{files[1]}  {SIDE} x {SIDE} png  lateral\n", table)
+        predict(*views, "--format", "json", "--output", folder / "out", *files)
+        self.assertEqual(sorted(path.name for path in (folder / "out").rglob("*.json")), ["f1.json", "f2.json"])
+        rows = list(csv.DictReader(predict("--format", "csv", "--views", "frontal", files[0], files[2]).stdout.splitlines()))
+        self.assertEqual({(row["views"], row["lateral_image"]) for row in rows}, {("frontal", "")})
+        self.assertIn("frontal, read as lateral too", predict("--views", "frontal", files[0]).stdout)
+
+        self.assertIn("which files of a folder pair cannot be told", predict(*views, folder, files[1], code=1).stderr)
+        self.assertIn(f"{files[2]} lacks its lateral", predict(*views, *files[:3], code=1).stderr)
+        self.assertIn("say views=frontal,lateral", predict(files[0], code=2).stderr)
+        files[1].write_bytes(files[1].read_bytes()[:200])
+        done = predict("--format", "csv", *views, *files, code=1)
+        self.assertIn(f"{files[0]}: The lateral image: ", done.stderr)
+        rows = list(csv.DictReader(done.stdout.splitlines()))
+        self.assertTrue(rows[0]["error"].startswith("The lateral image: "))
+        self.assertEqual((rows[0]["lateral_image"], rows[1]["lateral_image"]), (str(files[1]), str(files[3])))
 
 
 if __name__ == "__main__":
