@@ -35,6 +35,7 @@ struct settings {
     struct engine_choice engine;
     struct predict_output output;
     struct option_list choices; /* those that POST /predict takes too */
+    enum pairing pairing;       /* what they say of it */
     struct arena *arena;
 };
 
@@ -111,6 +112,9 @@ static int read_options(struct settings *settings, int argc, char **argv)
         fprintf(stderr, "cxrd predict: give --model DIR and at least one image; see cxrd predict --help.\n");
         return EXIT_USAGE;
     }
+    const struct given_option *views = option_find(&settings->choices, "views");
+    if (views_read(settings->arena, views ? &views->values : NULL, &failure, &settings->pairing))
+        return command_fail("predict", &failure, EXIT_USAGE);
     return -1;
 }
 
@@ -176,18 +180,12 @@ destroy_engine:
     return exit_code;
 }
 
-/* Lists what was given, in pairs where --views says so. */
-static enum status list_inputs(struct settings *settings, char *const *paths, size_t count,
+static enum status list_inputs(const struct settings *settings, char *const *paths, size_t count,
                                struct failure *failure, struct inputs *out)
 {
-    const struct given_option *option = option_find(&settings->choices, "views");
-    enum pairing pairing;
-    enum status status = views_read(settings->arena, option ? &option->values : NULL, failure, &pairing);
-    if (status)
-        return status;
-    return pairing == PAIRING_VIEWS
-               ? inputs_pair(paths, count, failure, out)
-               : inputs_list("predict", paths, count, settings->output.folder, failure, out);
+    if (settings->pairing == PAIRING_VIEWS)
+        return inputs_pair(paths, count, failure, out);
+    return inputs_list("predict", paths, count, settings->output.folder, failure, out);
 }
 
 int command_predict(int argc, char **argv)

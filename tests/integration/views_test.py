@@ -309,6 +309,7 @@ class Views(unittest.TestCase):
         self.assertIn("which files of a folder pair cannot be told", predict(*views, folder, files[1], code=1).stderr)
         self.assertIn(f"{files[2]} lacks its lateral", predict(*views, *files[:3], code=1).stderr)
         self.assertIn("say views=frontal,lateral", predict(files[0], code=2).stderr)
+        self.assertIn("not 'lateral'", predict("--views", "lateral", files[0], code=2).stderr)
         files[1].write_bytes(files[1].read_bytes()[:200])
         done = predict("--format", "csv", *views, *files, code=1)
         self.assertIn(f"{files[0]}: The lateral image: ", done.stderr)

@@ -230,6 +230,46 @@ START_TEST(labels_have_names_of_their_own)
 }
 END_TEST
 
+static enum status pair(char *const *paths)
+{
+    size_t count = 0;
+    while (paths[count])
+        count++;
+    return inputs_pair(paths, count, &failure, &inputs);
+}
+#define PAIR(...) pair((char *[]){__VA_ARGS__, NULL})
+
+START_TEST(pairs_keep_their_order_and_only_frontals_have_places)
+{
+    make("a/pa.png");
+    make("a/ll.png");
+    make("b/pa.png");
+    ck_assert_int_eq(PAIR("b/pa.png", "a/ll.png", "a/pa.png", "a/ll.png"), STATUS_OK);
+    ck_assert_uint_eq(inputs.count, 4); /* one lateral stands in both */
+    ck_assert_str_eq(inputs.items[0].path, "b/pa.png");
+    ck_assert_str_eq(inputs.items[0].place, "b/pa");
+    ck_assert_str_eq(inputs.items[1].path, "a/ll.png");
+    ck_assert_str_eq(inputs.items[2].place, "a/pa");
+    ck_assert_str_eq(inputs.items[3].path, "a/ll.png");
+    inputs_finish(&inputs);
+    ck_assert_int_eq(PAIR("a/pa.png", "a/pa.png"), STATUS_OK);
+    ck_assert_uint_eq(inputs.count, 2);
+}
+END_TEST
+
+START_TEST(what_is_no_pair_of_files_is_refused)
+{
+    make("a/pa.png");
+    make("a/ll.png");
+    refused(PAIR("a", "a/ll.png"), STATUS_BAD_REQUEST,
+            "a: with --views frontal,lateral files are given one by one");
+    refused(PAIR("a/pa.png", "a/ll.png", "a/pa.png"), STATUS_BAD_REQUEST, "a/pa.png lacks its lateral");
+    refused(PAIR("a/pa.png", "none.png"), STATUS_NOT_FOUND, "none.png: there is no such file");
+    refused(PAIR("a/pa.png", "a/ll.png", "a/pa.png", "a/ll.png"), STATUS_BAD_REQUEST, "in one place");
+    ck_assert_uint_eq(inputs.count, 0);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("inputs");
@@ -244,5 +284,7 @@ int main(void)
     tcase_add_test(cases, what_is_no_image_is_refused_before_work);
     tcase_add_test(cases, results_are_no_images);
     tcase_add_test(cases, labels_have_names_of_their_own);
+    tcase_add_test(cases, pairs_keep_their_order_and_only_frontals_have_places);
+    tcase_add_test(cases, what_is_no_pair_of_files_is_refused);
     return suite_run("cli/inputs", cases);
 }
