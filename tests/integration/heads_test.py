@@ -107,6 +107,7 @@ class Heads(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("has no heads", done.stderr)
         self.assertIn("cxrd head add", done.stderr)
+        self.assertIn("no heads: it only embeds", run("inspect", self.package).stdout)
         for words in (("inspect", self.package), ("inspect", "--seal", self.package),
                       ("bench", "--model", self.package, "--runs", "1")):
             with self.subTest(words[0]):
