@@ -51,6 +51,7 @@ static const struct {
      0,
      true},
     {{PUBLISHED_TIMM, 4, false, ""}, "timm's, with registers", "dinov2", 0, true},
+    {{PUBLISHED_TIMM, 0, false, ""}, "timm's", "dinov2", 0, true},      /* without a mask token */
     {{PUBLISHED_TIMM, 0, true, "model."}, "timm's", "dinov2", 0, true}, /* packed SwiGLU */
 };
 
