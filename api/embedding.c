@@ -11,16 +11,10 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tokens are sent as the
 
 static const char *const tokens_names[TOKENS_KINDS] = {"class", "mean", "patch"};
 
-static size_t patch_count(const struct model_card *card)
-{
-    size_t grid = backbone_grid(&card->backbone);
-    return grid * grid;
-}
-
 /* The patch tokens of one image. A card's sizes are far too small to overflow. */
 static size_t patch_bytes(const struct model_card *card)
 {
-    return patch_count(card) * card->backbone.width * sizeof(float);
+    return backbone_patches(&card->backbone) * card->backbone.width * sizeof(float);
 }
 
 enum status embedding_resolve(struct arena *arena, const struct model_card *card,
@@ -68,7 +62,7 @@ static enum status add_patches(const struct embedding_context *context, const fl
     struct json *object = json_add(result, tokens_names[TOKENS_PATCH], json_object());
     json_add_text(object, "dtype", "float32");
     struct json *shape = json_add(object, "shape", json_array());
-    json_append_number(shape, (double)patch_count(card));
+    json_append_number(shape, (double)backbone_patches(&card->backbone));
     json_append_number(shape, card->backbone.width);
     json_add(object, "data", json_text_borrowed(text));
     return STATUS_OK;
@@ -83,7 +77,7 @@ enum status embedding_result(const struct embedding_context *context, const char
     bool failed = prediction->failure.status;
     enum status status = STATUS_OK;
     struct json *result = json_object();
-    json_add(result, "image", result_image(id, card->profile, prediction));
+    json_add(result, "image", result_image(id, card->profile.name, prediction));
     if (failed)
         json_add(result, "error", problem_json(&prediction->failure, context->request_id));
     if (!failed && context->tokens[TOKENS_CLASS])

@@ -91,6 +91,17 @@ double options_threshold(const struct options *options, const struct label *labe
     return options->has_threshold ? options->threshold : label->threshold;
 }
 
+enum status options_need_heads(struct arena *arena, const struct model_card *card, struct failure *failure)
+{
+    if (card->head_count)
+        return STATUS_OK;
+    return failure_set(
+        failure, STATUS_NO_HEADS,
+        "The model '%s' has no heads: it embeds images and finds nothing in them. Add a head to "
+        "its package with: cxrd head add --model DIR --head name=NAME,kind=findings,weights=FILE.",
+        text_quote(arena, card->name, QUOTE_BYTES));
+}
+
 static enum status resolve_heads(struct arena *arena, const struct model_card *card,
                                  const struct given_option *option, struct failure *failure, bool *heads)
 {
@@ -232,7 +243,9 @@ enum status options_resolve(struct arena *arena, const struct model_card *card,
     struct options options = {0};
     bool *heads = arena_allocate(arena, card->head_count + 1, sizeof *heads);
     options.heads = heads;
-    enum status status = resolve_heads(arena, card, option_find(list, "heads"), failure, heads);
+    enum status status = options_need_heads(arena, card, failure);
+    if (!status)
+        status = resolve_heads(arena, card, option_find(list, "heads"), failure, heads);
     if (!status)
         status = resolve_attention(arena, list, failure, &options.attention);
     if (!status)

@@ -55,9 +55,13 @@ struct options {
     double threshold; /* instead of the labels' own */
 };
 
+/* NO_HEADS where a model only embeds; the sentence says how it gets a head. */
+WARN_UNUSED enum status options_need_heads(struct arena *arena, const struct model_card *card,
+                                           struct failure *failure);
+
 /* Resolves what was given against a model; the rest gets its default: all heads, attention grid for the
  * positive labels, pictures of PICTURE_SIDE, each label's own threshold. Fails with BAD_REQUEST, naming what
- * is wrong and what there is. */
+ * is wrong and what there is, and as options_need_heads. */
 WARN_UNUSED enum status options_resolve(struct arena *arena, const struct model_card *card,
                                         const struct option_list *list, struct failure *failure,
                                         struct options *out);

@@ -10,13 +10,17 @@ static enum status refuse(size_t pixels, size_t left, uint32_t side, struct fail
                        (double)pixels / 1e6, (double)left / 1e6, side);
 }
 
-/* The side of the square that an image's region will about be drawn at. */
-static size_t side_expected(struct bytes image, uint32_t side)
+/* How many pixels an image's region will be drawn with, as far as its header says. */
+static size_t pixels_expected(struct bytes image, uint32_t side, const struct model_card *card)
 {
+    const struct target target = {&card->profile, card->backbone.image_height, card->backbone.image_width};
     uint32_t width, height;
     image_peek(image, &width, &height);
-    uint32_t shorter = width < height ? width : height;
-    return shorter && shorter < side ? shorter : side;
+    if (image_size_check(width, height, NULL))
+        return (size_t)side * side;
+    struct region region = image_region(width, height, &target);
+    picture_size(&region, side, &width, &height);
+    return (size_t)width * height;
 }
 
 enum status pictures_expect(const struct pictures *pictures, const struct options *options,
@@ -27,10 +31,8 @@ enum status pictures_expect(const struct pictures *pictures, const struct option
     *kept_bytes = 0;
     if (!options_draw(options))
         return STATUS_OK;
-    for (size_t i = 0; i < count; i++) {
-        size_t side = side_expected(images[i], options->picture_side);
-        pixels += side * side;
-    }
+    for (size_t i = 0; i < count; i++)
+        pixels += pixels_expected(images[i], options->picture_side, card);
     if (pixels * maps > pictures->pixels_left)
         return refuse(pixels * maps, pictures->pixels_left, options->picture_side, failure);
     if (options->attention != ATTENTION_OVERLAY)

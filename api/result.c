@@ -101,9 +101,9 @@ static enum status map_json(struct result_context *context, const struct predict
                             const struct head_prediction *head, size_t i, const struct image *canvas,
                             struct failure *failure, struct json *object)
 {
-    uint32_t grid = backbone_grid(&context->card->backbone);
-    size_t cells = (size_t)grid * grid;
-    struct attention_map map = {head->attention + i * cells, grid, grid, prediction->region};
+    const struct backbone_card *backbone = &context->card->backbone;
+    struct attention_map map = {head->attention + i * backbone_patches(backbone), backbone_rows(backbone),
+                                backbone_columns(backbone), prediction->region};
     enum status status = STATUS_OK;
     json_add_text(object, "head", head->head->name);
     json_add_text(object, "label", head->head->labels[i].name);
@@ -112,7 +112,7 @@ static enum status map_json(struct result_context *context, const struct predict
     } else {
         json_add_number(object, "rows", map.rows);
         json_add_number(object, "columns", map.columns);
-        json_add(object, "values", json_float_array(map.values, cells));
+        json_add(object, "values", json_float_array(map.values, backbone_patches(backbone)));
     }
     double x, y;
     attention_peak(&map, &x, &y);
@@ -150,7 +150,7 @@ enum status result_prediction(struct result_context *context, const char *id,
                               const struct prediction *prediction, struct failure *failure, struct json **out)
 {
     struct json *result = json_object();
-    json_add(result, "image", result_image(id, context->card->profile, prediction));
+    json_add(result, "image", result_image(id, context->card->profile.name, prediction));
     if (prediction->failure.status) {
         json_add(result, "error", problem_json(&prediction->failure, context->request_id));
         *out = result;

@@ -13,7 +13,7 @@ static const char *const kind_names[TENSOR_KINDS] = {"probabilities",   "logits"
 
 static void add_embeddings(struct tensor_list *list, const struct backbone_card *backbone, size_t images)
 {
-    size_t patches = (size_t)backbone_grid(backbone) * backbone_grid(backbone), width = backbone->width;
+    size_t patches = backbone_patches(backbone), width = backbone->width;
     for (enum tensor_kind kind = TENSOR_CLASS; kind <= TENSOR_PATCH; kind++) {
         struct tensor *tensor = &list->items[list->count++];
         *tensor = (struct tensor){.name = kind_names[kind],
@@ -32,7 +32,8 @@ static void add_embeddings(struct tensor_list *list, const struct backbone_card 
 
 struct tensor_list tensors_of(struct arena *arena, const struct model_card *card, size_t images)
 {
-    size_t grid = backbone_grid(&card->backbone), most = (card->head_count + 1) * 3;
+    size_t rows = backbone_rows(&card->backbone), columns = backbone_columns(&card->backbone);
+    size_t most = (card->head_count + 1) * 3;
     struct tensor_list list = {arena_allocate(arena, most, sizeof *list.items), 0};
     for (size_t i = 0; i < card->head_count; i++)
         for (enum tensor_kind kind = 0; kind <= TENSOR_ATTENTION; kind++) {
@@ -44,9 +45,9 @@ struct tensor_list tensors_of(struct arena *arena, const struct model_card *card
                 .name = arena_format(arena, "%s.%s", head->name, kind_names[kind]),
                 .kind = kind,
                 .head = i,
-                .shape = {images, head->label_count, grid, grid},
+                .shape = {images, head->label_count, rows, columns},
                 .dimensions = map ? 4 : 2,
-                .values = head->label_count * (map ? grid * grid : 1),
+                .values = head->label_count * (map ? rows * columns : 1),
             };
         }
     add_embeddings(&list, &card->backbone, images);

@@ -20,40 +20,59 @@ static const struct {
     uint32_t width, depth;
 } sizes[] = {{'s', 384, 12}, {'b', 768, 12}, {'l', 1024, 24}, {'g', 1536, 40}};
 
-/* CheXFound's form: SwiGLU with hidden (int(4D*2/3)+7)//8*8, 4 registers, LayerScale. */
-static struct model_card card_of(const char *name, uint32_t width, uint32_t depth, uint32_t patch,
-                                 uint32_t side)
+/* What a name says. */
+struct architecture {
+    uint32_t width, depth, patch, image_height, image_width;
+};
+
+/* CheXFound's form: SwiGLU with hidden (int(4D*2/3)+7)//8*8, 4 registers, LayerScale. A rectangle's positions
+ * are resized from the square of its larger side. */
+static struct model_card card_of(const char *name, const struct architecture *architecture)
 {
+    uint32_t width = architecture->width, height = architecture->image_height,
+             longer = height > architecture->image_width ? height : architecture->image_width;
     return (struct model_card){.name = name,
                                .version = "random",
                                .intended_use = "Measuring.",
-                               .profile = "chexfound",
+                               .profile = *profile_known("chexfound"),
                                .heads = &HEAD,
                                .head_count = 1,
                                .backbone = {.weights = "random",
                                             .width = width,
-                                            .depth = depth,
+                                            .depth = architecture->depth,
                                             .heads = width / 64,
-                                            .patch_size = patch,
-                                            .image_size = side,
+                                            .patch_size = architecture->patch,
+                                            .image_height = height,
+                                            .image_width = architecture->image_width,
                                             .registers = 4,
                                             .ffn = FFN_SWIGLU,
                                             .ffn_hidden = (8 * width / 3 + 7) / 8 * 8,
-                                            .position_grid = side / patch,
-                                            .interpolate_offset = 0.1}};
+                                            .position_grid = longer / architecture->patch,
+                                            .interpolate_offset = 0.1,
+                                            .layer_norm_epsilon = LAYER_NORM_EPSILON}};
+}
+
+static bool side_fits(uint32_t side, uint32_t patch)
+{
+    return side >= SIDE_MIN && side <= SIDE_MAX && side % patch == 0;
 }
 
 bool bench_architecture(const char *name, struct model_card *out)
 {
     char letter;
-    unsigned patch, side;
-    int length = 0;
-    if (sscanf(name, "vit%c%2u-%4u%n", &letter, &patch, &side, &length) != 3 || name[length] ||
-        (patch != 14 && patch != 16) || side < SIDE_MIN || side > SIDE_MAX || side % patch)
+    unsigned patch, height, width;
+    int length = 0, rest = 0;
+    if (sscanf(name, "vit%c%2u-%4u%n", &letter, &patch, &height, &length) != 3)
+        return false;
+    width = height;
+    if (name[length] && (sscanf(name + length, "x%4u%n", &width, &rest) != 1 || name[length + rest]))
+        return false;
+    if ((patch != 14 && patch != 16) || !side_fits(height, patch) || !side_fits(width, patch))
         return false;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         if (sizes[i].letter == letter) {
-            *out = card_of(name, sizes[i].width, sizes[i].depth, patch, side);
+            *out =
+                card_of(name, &(struct architecture){sizes[i].width, sizes[i].depth, patch, height, width});
             return true;
         }
     return false;
@@ -61,6 +80,6 @@ bool bench_architecture(const char *name, struct model_card *out)
 
 const char *bench_architecture_names(void)
 {
-    return "vitl16-512, vitb16-512, vits16-512, vitg14-518, and the same with another side that the patch "
-           "divides";
+    return "vitl16-512, vitb14-518, vits16-512, vitg14-518, and others whose sides the patch divides, as "
+           "vitb14-1064x896";
 }

@@ -4,9 +4,9 @@
 
 #include "engine/package/card.h"
 
-/* The card of an architecture with one GLoRI head of 40 findings, from its name "vitLPP-SIDE": L one of s, b,
- * l and g, PP the patch (14 or 16), SIDE the input's side in pixels, which the patch divides. False for any
- * other name. The card borrows the name. */
+/* The card of an architecture with one GLoRI head of 40 findings, from its name "vitLPP-SIDE" or
+ * "vitLPP-HEIGHTxWIDTH": L one of s, b, l and g, PP the patch (14 or 16), then the input's size in pixels,
+ * which the patch divides. False for any other name. The card borrows the name. */
 bool bench_architecture(const char *name, struct model_card *out);
 /* For messages: the published ones, and what else there is. */
 const char *bench_architecture_names(void);

@@ -16,10 +16,12 @@ void bench_print_header(const struct bench_subject *subject)
            rung_name(kernels_rung(subject->kernels)), kernels_weights(subject->kernels) ? "fp16" : "fp32",
            (double)model_weight_bytes(subject->model) / 1e9,
            (double)model_activation_bytes(subject->model) / 1e9, subject->load_ms / 1e3);
-    printf("backbone %.1f GFLOP an image; ceilings here: float32 %.1f GFLOP/s, GEMM %.1f GFLOP/s, copy %.1f "
+    printf("backbone %.1f GFLOP an image of %ux%u; ceilings here: float32 %.1f GFLOP/s, GEMM %.1f GFLOP/s, "
+           "copy %.1f "
            "GB/s\n",
-           cost_image(model_shape(subject->model)) / 1e9, subject->ceilings.peak_gflops,
-           subject->ceilings.gemm_gflops, subject->ceilings.copy_gbytes);
+           cost_image(model_shape(subject->model)) / 1e9, subject->card->backbone.image_height,
+           subject->card->backbone.image_width, subject->ceilings.peak_gflops, subject->ceilings.gemm_gflops,
+           subject->ceilings.copy_gbytes);
 }
 
 void bench_print_table(const struct bench_subject *subject, const struct bench_result *result)
@@ -77,6 +79,8 @@ void bench_print_json(const struct bench_subject *subject, const struct bench_re
     json_add_number(root, "weight_bytes", (double)model_weight_bytes(subject->model));
     json_add_number(root, "activation_bytes", (double)model_activation_bytes(subject->model));
     json_add_number(root, "ready_ms", subject->load_ms);
+    json_add_number(root, "image_height", subject->card->backbone.image_height);
+    json_add_number(root, "image_width", subject->card->backbone.image_width);
     json_add_number(root, "backbone_gflop", cost_image(model_shape(subject->model)) / 1e9);
     struct json *ceilings = json_add(root, "ceilings", json_object());
     json_add_number(ceilings, "peak_gflops", subject->ceilings.peak_gflops);

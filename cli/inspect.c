@@ -92,7 +92,7 @@ static enum status inspect_checkpoint(const char *path, struct failure *failure)
     }
     struct listing listing;
     start_listing(&listing);
-    bool whole = checkpoint_walk(checkpoint, list_stored, &listing);
+    bool whole = value_walk(checkpoint_root(checkpoint), list_stored, &listing);
     print_listing(&listing);
     if (!whole)
         printf("More lies deeper than is shown.\n");
@@ -112,6 +112,32 @@ static void add_number(struct table *table, const char *name, double number)
     table_add(table, "%g", number);
 }
 
+static void add_channels(struct table *table, const char *name, const double values[3])
+{
+    table_add(table, "%s", name);
+    table_add(table, "%g, %g, %g", values[0], values[1], values[2]);
+}
+
+/* What a profile without a known name does. */
+static void add_profile(struct table *table, const struct profile *profile)
+{
+    const char *filter = profile->filter == PROFILE_BILINEAR ? "bilinear" : "bicubic";
+    const char *centre = profile->centre == PROFILE_CENTRE_DOWN ? "down" : "even";
+    table_add(table, "resize");
+    if (profile->resize == PROFILE_EXACT)
+        table_add(table, "exact, %s", filter);
+    else if (profile->edge)
+        table_add(table, "shortest_edge %u, %s, centre %s", profile->edge, filter, centre);
+    else
+        table_add(table, "shortest_edge, %s, centre %s", filter, centre);
+    if (profile->min_max)
+        add_text(table, "min_max", "true");
+    else
+        add_number(table, "rescale", profile->rescale);
+    add_channels(table, "mean", profile->mean);
+    add_channels(table, "deviation", profile->deviation);
+}
+
 static void show_architecture(const struct model_card *card)
 {
     const struct backbone_card *backbone = &card->backbone;
@@ -119,17 +145,22 @@ static void show_architecture(const struct model_card *card)
     table_init(&table, "ll", "model", card->name);
     add_text(&table, "version", card->version);
     add_text(&table, "intended use", card->intended_use);
-    add_text(&table, "preprocessing", card->profile);
+    add_text(&table, "preprocessing", card->profile.name);
+    if (!profile_known(card->profile.name))
+        add_profile(&table, &card->profile);
     add_text(&table, "ffn", backbone->ffn == FFN_SWIGLU ? "swiglu" : "gelu");
     add_number(&table, "width", backbone->width);
     add_number(&table, "depth", backbone->depth);
     add_number(&table, "heads", backbone->heads);
     add_number(&table, "patch_size", backbone->patch_size);
-    add_number(&table, "image_size", backbone->image_size);
+    table_add(&table, "image_size");
+    table_add(&table, "%ux%u", backbone->image_height, backbone->image_width);
     add_number(&table, "registers", backbone->registers);
     add_number(&table, "ffn_hidden", backbone->ffn_hidden);
     add_number(&table, "position_grid", backbone->position_grid);
     add_number(&table, "interpolate_offset", backbone->interpolate_offset);
+    add_text(&table, "interpolate_antialias", backbone->interpolate_antialias ? "true" : "false");
+    add_number(&table, "layer_norm_epsilon", backbone->layer_norm_epsilon);
     table_print(&table);
 }
 

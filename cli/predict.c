@@ -33,7 +33,7 @@ static const char usage[] =
     "                         json and jsonl both write .json, laid out on lines; csv .csv, table .txt\n"
     "\n"
     "Exit codes: 0 all images were answered, 1 one failed or was not there, or the model could not be\n"
-    "started, 2 usage.\n";
+    "started or has no heads, 2 usage.\n";
 
 struct settings {
     struct engine_options engine;
@@ -213,7 +213,8 @@ static int predict(struct settings *settings, const struct inputs *inputs)
     int exit_code = EXIT_DONE;
     if (predict_output_begin(&settings->output, settings->arena, engine_card(engine), &settings->choices,
                              &failure)) {
-        exit_code = command_fail("predict", &failure, EXIT_USAGE);
+        exit_code =
+            command_fail("predict", &failure, failure.status == STATUS_NO_HEADS ? EXIT_FAILED : EXIT_USAGE);
         goto destroy_engine;
     }
     for (size_t i = 0; i < inputs->count; i += CHUNK_IMAGES) {

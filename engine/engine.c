@@ -23,7 +23,8 @@ struct engine {
     size_t replica_count;
     struct batcher *batcher;
     struct image_pool *decoders; /* borrowed; NULL: decodes in this process */
-    uint32_t max_queue, side;    /* side: pixels of the square that the network takes */
+    uint32_t max_queue;
+    struct target target; /* what the network takes */
     size_t request_capacity;
     char device_names[NAMES_BYTES], rung_names[NAMES_BYTES];
     _Atomic uint64_t not_finite_count; /* as in struct engine_statistics */
@@ -73,15 +74,15 @@ static enum status start_batcher(struct engine *engine, const struct engine_opti
         engine->request_capacity += (size_t)model_max_batch(models[i]) * (model_in_flight_max(models[i]) + 1);
     }
     engine->max_queue = options->max_queue ? options->max_queue : MAX_QUEUE;
-    engine->side = model_shape(models[0])->side;
+    const struct model_card *card = package_card(engine->package);
+    engine->target = (struct target){&card->profile, card->backbone.image_height, card->backbone.image_width};
     const struct batcher_options batcher = {.max_queue = engine->max_queue,
                                             .max_queue_delay_us = options->max_queue_delay_us,
                                             .restore = restore,
                                             .context = engine,
                                             .restore_pause_ms = RESTORE_PAUSE_MS,
                                             .stuck_after_ms = options->stuck_after_ms};
-    return batcher_create(models, engine->replica_count, package_card(engine->package), &batcher, failure,
-                          &engine->batcher);
+    return batcher_create(models, engine->replica_count, card, &batcher, failure, &engine->batcher);
 }
 
 /* The files are hashed meanwhile; a damaged one explains whatever else went wrong. */
@@ -175,29 +176,29 @@ static bool prepare(const struct engine *engine, struct bytes encoded, const str
                     struct prediction *prediction, struct batcher_image *out)
 {
     struct image_loan loan = {0};
-    struct square square = {0};
+    struct frame frame = {0};
     uint64_t start_ns = clock_now_ns();
     enum status status = image_pool_decode(engine->decoders, encoded, &options->patience,
                                            &prediction->failure, &loan, &prediction->image);
     prediction->timing.decode_ms = clock_elapsed_ms(start_ns);
     if (status)
         return false;
-    prediction->image.warnings |= image_crop_warning(loan.image.width, loan.image.height);
+    prediction->image.warnings |= image_crop_warning(loan.image.width, loan.image.height, &engine->target);
     start_ns = clock_now_ns();
-    status = image_prepare(&loan.image, engine->side, &prediction->failure, &square, &prediction->region);
+    status = image_prepare(&loan.image, &engine->target, &prediction->failure, &frame, &prediction->region);
     if (!status && options->keep_side)
         status = region_picture(&loan.image, &prediction->region, options->keep_side, &prediction->failure,
                                 &prediction->picture);
     image_loan_return(&loan);
     prediction->timing.preprocess_ms = clock_elapsed_ms(start_ns);
     if (status) {
-        square_finish(&square);
+        frame_finish(&frame);
         return false;
     }
-    out->pixels = square.pixels;
+    out->pixels = frame.pixels;
     out->patches = options->patches;
-    memcpy(out->minimum, square.minimum, sizeof out->minimum);
-    memcpy(out->maximum, square.maximum, sizeof out->maximum);
+    memcpy(out->minimum, frame.minimum, sizeof out->minimum);
+    memcpy(out->maximum, frame.maximum, sizeof out->maximum);
     return true;
 }
 
@@ -249,28 +250,28 @@ enum status engine_predict(struct engine *engine, const struct bytes *images, si
                            const struct predict_options *options, struct failure *failure,
                            struct prediction *out)
 {
-    struct batcher_image *squares = memory_allocate(count, sizeof *squares);
+    struct batcher_image *inputs = memory_allocate(count, sizeof *inputs);
     struct answer *answers = memory_allocate(count, sizeof *answers);
     size_t *owners = memory_allocate(count, sizeof *owners),
-           prepared = 0; /* out[owners[i]] is of squares[i] */
+           prepared = 0; /* out[owners[i]] is of inputs[i] */
     enum status status = STATUS_OK;
     memset(out, 0, count * sizeof *out);
     for (size_t i = 0; i < count && !status; i++) {
         status = patience_check(&options->patience, "its images were prepared", failure);
-        if (!status && prepare(engine, images[i], options, &out[i], &squares[prepared]))
+        if (!status && prepare(engine, images[i], options, &out[i], &inputs[prepared]))
             owners[prepared++] = i;
     }
     if (prepared && !status)
-        status = batcher_run(engine->batcher, squares, prepared, &options->patience, failure, answers);
+        status = batcher_run(engine->batcher, inputs, prepared, &options->patience, failure, answers);
     else
         for (size_t i = 0; i < prepared; i++)
-            free(squares[i].pixels);
+            free(inputs[i].pixels);
     for (size_t i = 0; !status && i < prepared; i++)
         take_answer(engine, &answers[i], &out[owners[i]]);
     for (size_t i = 0; status && i < count; i++)
         prediction_finish(&out[i]);
     free(owners);
     free(answers);
-    free(squares);
+    free(inputs);
     return status;
 }

@@ -1,7 +1,7 @@
 /* The engine's only public face: image bytes in, predictions out.
  *
  * An engine is one model package on one or several devices. It has images decoded by a pool of child
- * processes, preprocesses on the caller's thread, then queues the squares; each device's worker thread
+ * processes, preprocesses on the caller's thread, then queues the inputs; each device's worker thread
  * gathers what waits into a batch. Any number of threads may call engine_predict at once.
  */
 #ifndef CXRD_ENGINE_ENGINE_H
@@ -75,15 +75,15 @@ struct head_prediction {
     const struct head_card *head;
     float *logits;        /* [labels] */
     float *probabilities; /* [labels], sigmoid or calibrated as the label says */
-    float *
-        attention; /* [labels][grid*grid], mean over attention heads, each map sums to 1; NULL: linear head */
+    float *attention; /* [labels][rows*columns], mean over attention heads, each map sums to 1; NULL: linear
+                         head */
 };
 
 /* What the backbone makes of an image, of its last block after the final LayerNorm. */
 struct embedding {
     float *class_token; /* [width] */
     float *mean;        /* [width]: of the patch tokens */
-    float *patches;     /* [grid*grid][width]: the patch tokens, row by row; NULL: not asked for */
+    float *patches;     /* [rows*columns][width]: the patch tokens, row by row; NULL: not asked for */
 };
 
 struct prediction_timing {

@@ -53,7 +53,7 @@ static void release_numbers(struct prediction *prediction)
 bool prediction_check(const struct model_card *card, const char *device, const char *rung,
                       struct prediction *prediction)
 {
-    size_t grid = backbone_grid(&card->backbone), patches = grid * grid;
+    size_t patches = backbone_patches(&card->backbone);
     const char *lacks = embedding_lacks(&prediction->embedding, card->backbone.width, patches), *head = "";
     for (size_t i = 0; i < prediction->head_count && !*head; i++) {
         const char *of_head = head_lacks(&prediction->heads[i], patches);

@@ -1,6 +1,7 @@
 /* POST .../infer of the Open Inference Protocol v2. */
 #include "api/infer.h"
 #include "api/handlers/handlers.h"
+#include "api/options.h"
 #include "api/result.h"
 #include "api/tensors.h"
 #include "api/text.h"
@@ -17,9 +18,12 @@ static const struct tensor *find_tensor(const struct tensor_list *all, const cha
     return NULL;
 }
 
-static enum status unknown_output(struct arena *arena, const struct tensor_list *all, const char *name,
-                                  struct failure *failure)
+static enum status unknown_output(struct arena *arena, const struct model_card *card,
+                                  const struct tensor_list *all, const char *name, struct failure *failure)
 {
+    enum status status = options_need_heads(arena, card, failure);
+    if (status) /* it is most likely a head's that another package has */
+        return status;
     const char **names = arena_allocate(arena, all->count, sizeof *names);
     for (size_t i = 0; i < all->count; i++)
         names[i] = all->items[i].name;
@@ -28,13 +32,13 @@ static enum status unknown_output(struct arena *arena, const struct tensor_list 
 }
 
 /* Adds what one of "outputs" asks for. */
-static enum status choose_named(struct arena *arena, const struct tensor_list *all,
-                                const struct wanted_output *wanted, struct failure *failure,
-                                struct tensor_list *out)
+static enum status choose_named(struct arena *arena, const struct model_card *card,
+                                const struct tensor_list *all, const struct wanted_output *wanted,
+                                struct failure *failure, struct tensor_list *out)
 {
     const struct tensor *tensor = find_tensor(all, wanted->name);
     if (!tensor)
-        return unknown_output(arena, all, wanted->name, failure);
+        return unknown_output(arena, card, all, wanted->name, failure);
     if (find_tensor(out, tensor->name))
         return failure_set(failure, STATUS_BAD_REQUEST, "The output '%s' is asked for twice.",
                            text_quote(arena, tensor->name, 60));
@@ -58,6 +62,9 @@ static enum status choose_tensors(struct arena *arena, const struct model_card *
 {
     struct tensor_list all = tensors_of(arena, card, asked->count);
     size_t values = 0, printed = 0, most = asked->output_count ? asked->output_count : all.count;
+    enum status status = asked->outputs ? STATUS_OK : options_need_heads(arena, card, failure);
+    if (status)
+        return status;
     *out = (struct tensor_list){arena_allocate(arena, most, sizeof *out->items), 0};
     for (size_t i = 0; i < all.count && !asked->outputs; i++)
         if (all.items[i].kind < TENSOR_ATTENTION) {
@@ -65,7 +72,7 @@ static enum status choose_tensors(struct arena *arena, const struct model_card *
             out->items[out->count++].binary = asked->binary;
         }
     for (size_t i = 0; i < asked->output_count; i++) {
-        enum status status = choose_named(arena, &all, &asked->outputs[i], failure, out);
+        status = choose_named(arena, card, &all, &asked->outputs[i], failure, out);
         if (status)
             return status;
     }

@@ -26,13 +26,25 @@ static struct json *head_json(const struct head_card *head)
     return object;
 }
 
+/* A square's have one number each, too: clients of before there were rectangles know those. */
+static void add_sizes(struct json *object, const struct backbone_card *backbone)
+{
+    if (backbone->image_height == backbone->image_width) {
+        json_add_number(object, "image_size", backbone->image_height);
+        json_add_number(object, "attention_grid", backbone_rows(backbone));
+    }
+    json_add_number(object, "image_height", backbone->image_height);
+    json_add_number(object, "image_width", backbone->image_width);
+    json_add_number(object, "attention_rows", backbone_rows(backbone));
+    json_add_number(object, "attention_columns", backbone_columns(backbone));
+}
+
 static struct json *model_json(const struct engine *engine)
 {
     const struct model_card *card = engine_card(engine);
     struct json *object = result_model(card);
-    json_add_text(object, "profile", card->profile);
-    json_add_number(object, "image_size", card->backbone.image_size);
-    json_add_number(object, "attention_grid", backbone_grid(&card->backbone));
+    json_add_text(object, "profile", card->profile.name);
+    add_sizes(object, &card->backbone);
     json_add_number(object, "embedding_width", card->backbone.width);
     json_add_text(object, "device", engine_device_name(engine));
     json_add_text(object, "rung", engine_rung_name(engine));

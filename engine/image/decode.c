@@ -30,8 +30,7 @@ static const char *warning_sentence(enum image_warning bit)
         return "The file goes on after the end of its image, as with a second picture or a film; only "
                "the image was read.";
     case IMAGE_WARNING_CROPPED:
-        return "The image is over one and a half times as long as it is wide, or as wide as it is long; the "
-               "network saw only the square in its middle.";
+        return "Over a third of the image was cut off: the network saw only the part in its middle.";
     case IMAGE_WARNING_END:
         break;
     }

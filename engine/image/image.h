@@ -1,13 +1,14 @@
-/* Images: encoded bytes to RGB pixels, and pixels to the square the network reads.
+/* Images: encoded bytes to RGB pixels, and pixels to the input the network reads.
  *
  * image_decode takes bytes from anyone and trusts none of them: container, size and memory are checked before
- * the decoder sees a byte. image_prepare reproduces, to the bit, the resize and centre crop the network was
- * trained with. Nothing here keeps state: every function may be called from any thread.
+ * the decoder sees a byte. image_prepare reproduces, to the bit, the resize and centre crop of Pillow that a
+ * network was trained with. Nothing here keeps state: every function may be called from any thread.
  */
 #ifndef CXRD_ENGINE_IMAGE_IMAGE_H
 #define CXRD_ENGINE_IMAGE_IMAGE_H
 
 #include "engine/image/format.h"
+#include "engine/package/profile.h"
 
 enum { IMAGE_SIDE_MIN = 16, IMAGE_SIDE_MAX = 32768 };
 #define IMAGE_FILE_BYTES_MAX  ((size_t)32 << 20) /* of an encoded image */
@@ -25,7 +26,7 @@ enum image_warning {
     IMAGE_WARNING_OUTLIERS = 1 << 5,  /* RESCALED, and a few extreme samples took most of the range */
     IMAGE_WARNING_INVERTED = 1 << 6,  /* bone looks dark and air bright; it was read as stored */
     IMAGE_WARNING_MORE = 1 << 7,      /* the file goes on after its image, and not with padding */
-    IMAGE_WARNING_CROPPED = 1 << 8,   /* the network's square leaves out over a third of it */
+    IMAGE_WARNING_CROPPED = 1 << 8,   /* the network's input leaves out over a third of it */
     IMAGE_WARNING_END = 1 << 9
 };
 
@@ -50,10 +51,17 @@ struct region {
     double x, y, width, height;
 };
 
-/* The network's input before normalisation: side x side RGB pixels and each channel's range over them. */
-struct square {
-    uint32_t side;
-    uint8_t *pixels; /* [side][side][3], owned */
+/* What is made of an image: an input of that size, in the way of a profile, whose edge is no less than either
+ * side. */
+struct target {
+    const struct profile *profile;
+    uint32_t height, width;
+};
+
+/* The network's input before normalisation: RGB pixels and each channel's range over them. */
+struct frame {
+    uint32_t height, width;
+    uint8_t *pixels; /* [height][width][3], owned */
     uint8_t minimum[3], maximum[3];
 };
 
@@ -98,28 +106,27 @@ WARN_UNUSED enum status image_decode_into(struct bytes encoded, uint8_t *room, s
                                           struct image *out, struct image_info *info);
 void image_finish(struct image *image);
 
-/* Pillow's 8-bit bicubic resize to width x height, of which only the crop_width x crop_height pixels at
+/* Pillow's 8-bit resize to width x height, of which only the crop_width x crop_height pixels at
  * (crop_x, crop_y) are computed, into out [crop_height][crop_width][3]. Equal to Pillow's to the bit. Fails
  * with OUT_OF_MEMORY. */
 struct resize {
     uint32_t width, height; /* of the whole resized image */
     uint32_t crop_x, crop_y, crop_width, crop_height;
+    enum profile_filter filter;
 };
 WARN_UNUSED enum status image_resize(const struct image *image, const struct resize *resize,
                                      struct failure *failure, uint8_t *out);
 
-/* Resizes the short side to `side` (the long side to floor(side * long / short)), crops the centre and
- * measures each channel's range. *region says which part of the original the square shows. Fails with
- * UNPROCESSABLE when any channel of the crop is constant: its normalisation would divide by zero. Release
- * with square_finish. */
-WARN_UNUSED enum status image_prepare(const struct image *image, uint32_t side, struct failure *failure,
-                                      struct square *out, struct region *region);
-void square_finish(struct square *square);
-/* IMAGE_WARNING_CROPPED for an image of which image_prepare leaves out more than a third, else 0. */
-uint32_t image_crop_warning(uint32_t width, uint32_t height);
-
-/* The network's input: out[3][side][side] = ((p - min) / (max - min) - mean) / deviation with the channel's
- * range and ImageNet's mean and standard deviation. */
-void square_normalise(const struct square *square, float *out);
+/* Resizes as the profile says, cuts out the centre and measures each channel's range. Of a length L that goes
+ * with one of l when l is resized to e, floor(e * L / l) is left. *region says which part of the original the
+ * input shows. Fails with UNPROCESSABLE when that is of one value, and with min_max when any channel is: its
+ * normalisation would divide by zero. Release with frame_finish. */
+WARN_UNUSED enum status image_prepare(const struct image *image, const struct target *target,
+                                      struct failure *failure, struct frame *out, struct region *region);
+void frame_finish(struct frame *frame);
+/* The region of an image of that size, whose sides are within IMAGE_SIDE_MIN and IMAGE_SIDE_MAX. */
+struct region image_region(uint32_t width, uint32_t height, const struct target *target);
+/* IMAGE_WARNING_CROPPED for an image of that size when image_prepare leaves out more than a third, else 0. */
+uint32_t image_crop_warning(uint32_t width, uint32_t height, const struct target *target);
 
 #endif

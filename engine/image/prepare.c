@@ -3,89 +3,117 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* Half of an odd difference rounds to even, as Python's round() does in the training's centre crop. */
-static uint32_t centre_offset(uint32_t whole, uint32_t part)
+/* Where the centre begins: half of what is left over, and half of an odd number rounded as the training did.
+ */
+static uint32_t centre_offset(uint32_t whole, uint32_t part, enum profile_centre centre)
 {
     uint32_t rest = whole - part, half = rest / 2;
-    return rest % 2 && half % 2 ? half + 1 : half;
+    bool up = centre == PROFILE_CENTRE_EVEN && rest % 2 && half % 2; /* as Python's round() */
+    return up ? half + 1 : half;
 }
 
-static void range_measure(struct square *square)
+/* The size of the whole resized image. */
+static void resized_size(uint64_t width, uint64_t height, const struct target *target, struct resize *out)
 {
-    const uint8_t *pixel = square->pixels;
-    size_t count = (size_t)square->side * square->side;
+    const struct profile *profile = target->profile;
+    if (profile->resize == PROFILE_EXACT) {
+        out->width = target->width;
+        out->height = target->height;
+    } else if (profile->edge ? width > height : width * target->height > height * target->width) {
+        out->height = profile->edge ? profile->edge : target->height;
+        out->width = (uint32_t)(out->height * width / height);
+    } else {
+        out->width = profile->edge ? profile->edge : target->width;
+        out->height = (uint32_t)(out->width * height / width);
+    }
+}
+
+static struct resize resize_of(uint32_t width, uint32_t height, const struct target *target)
+{
+    assert(target->width > 0 && target->height > 0 && width > 0 && height > 0);
+    struct resize resize = {
+        .filter = target->profile->filter, .crop_width = target->width, .crop_height = target->height};
+    resized_size(width, height, target, &resize);
+    assert(resize.width >= target->width && resize.height >= target->height);
+    resize.crop_x = centre_offset(resize.width, target->width, target->profile->centre);
+    resize.crop_y = centre_offset(resize.height, target->height, target->profile->centre);
+    return resize;
+}
+
+static void range_measure(struct frame *frame)
+{
+    const uint8_t *pixel = frame->pixels;
+    size_t count = (size_t)frame->height * frame->width;
     for (int c = 0; c < 3; c++) {
-        square->minimum[c] = 255;
-        square->maximum[c] = 0;
+        frame->minimum[c] = 255;
+        frame->maximum[c] = 0;
     }
     for (size_t i = 0; i < count; i++, pixel += 3)
         for (int c = 0; c < 3; c++) {
-            square->minimum[c] = pixel[c] < square->minimum[c] ? pixel[c] : square->minimum[c];
-            square->maximum[c] = pixel[c] > square->maximum[c] ? pixel[c] : square->maximum[c];
+            frame->minimum[c] = pixel[c] < frame->minimum[c] ? pixel[c] : frame->minimum[c];
+            frame->maximum[c] = pixel[c] > frame->maximum[c] ? pixel[c] : frame->maximum[c];
         }
 }
 
-enum status image_prepare(const struct image *image, uint32_t side, struct failure *failure,
-                          struct square *out, struct region *region)
+/* A channel of one value cannot be stretched; a picture of one value shows nothing. */
+static enum status check_contrast(const struct frame *frame, bool min_max, struct failure *failure)
 {
-    assert(side > 0 && image->width > 0 && image->height > 0);
-    bool wide = image->width > image->height;
-    uint32_t shorter = wide ? image->height : image->width, longer = wide ? image->width : image->height;
-    uint32_t resized = (uint32_t)((uint64_t)side * longer / shorter);
-    struct resize resize = {
-        .width = wide ? resized : side,
-        .height = wide ? side : resized,
-        .crop_width = side,
-        .crop_height = side,
-    };
-    resize.crop_x = centre_offset(resize.width, side);
-    resize.crop_y = centre_offset(resize.height, side);
-    struct square square = {.side = side, .pixels = memory_allocate((size_t)side * side, 3)};
-    enum status status = image_resize(image, &resize, failure, square.pixels);
-    if (status) {
-        square_finish(&square);
-        return status;
-    }
-    range_measure(&square);
     int constant = 0;
     for (int c = 0; c < 3; c++)
-        constant += square.minimum[c] == square.maximum[c];
-    if (constant) {
-        square_finish(&square);
-        return failure_set(failure, STATUS_UNPROCESSABLE,
-                           "The image has no contrast: in the part the network sees, %s the same value "
-                           "everywhere.",
-                           constant == 3 ? "all pixels have" : "a colour channel has");
+        constant += frame->minimum[c] == frame->maximum[c];
+    if (!constant || (!min_max && constant < 3))
+        return STATUS_OK;
+    return failure_set(failure, STATUS_UNPROCESSABLE,
+                       "The image has no contrast: in the part the network sees, %s the same value "
+                       "everywhere.",
+                       constant == 3 ? "all pixels have" : "a colour channel has");
+}
+
+enum status image_prepare(const struct image *image, const struct target *target, struct failure *failure,
+                          struct frame *out, struct region *region)
+{
+    struct resize resize = resize_of(image->width, image->height, target);
+    struct frame frame = {.height = target->height, .width = target->width};
+    frame.pixels = memory_allocate((size_t)frame.height * frame.width, 3);
+    enum status status = image_resize(image, &resize, failure, frame.pixels);
+    if (!status) {
+        range_measure(&frame);
+        status = check_contrast(&frame, target->profile->min_max, failure);
     }
-    double scale_x = (double)image->width / resize.width, scale_y = (double)image->height / resize.height;
-    *region =
-        (struct region){resize.crop_x * scale_x, resize.crop_y * scale_y, side * scale_x, side * scale_y};
-    *out = square;
+    if (status) {
+        frame_finish(&frame);
+        return status;
+    }
+    *region = image_region(image->width, image->height, target);
+    *out = frame;
     return STATUS_OK;
 }
 
-uint32_t image_crop_warning(uint32_t width, uint32_t height)
+struct region image_region(uint32_t width, uint32_t height, const struct target *target)
 {
-    uint64_t shorter = width < height ? width : height, longer = width < height ? height : width;
-    return 2 * longer > 3 * shorter ? IMAGE_WARNING_CROPPED : 0;
+    struct resize resize = resize_of(width, height, target);
+    double scale_x = (double)width / resize.width, scale_y = (double)height / resize.height;
+    return (struct region){resize.crop_x * scale_x, resize.crop_y * scale_y, resize.crop_width * scale_x,
+                           resize.crop_height * scale_y};
 }
 
-void square_finish(struct square *square)
+/* What is shown of the image's area is compared in whole numbers, before the resized sides are rounded. */
+uint32_t image_crop_warning(uint32_t width, uint32_t height, const struct target *target)
 {
-    free(square->pixels);
-    *square = (struct square){0};
-}
-
-void square_normalise(const struct square *square, float *out)
-{
-    static const double mean[3] = {0.485, 0.456, 0.406}, deviation[3] = {0.229, 0.224, 0.225};
-    size_t count = (size_t)square->side * square->side;
-    for (int c = 0; c < 3; c++, out += count) {
-        float table[256];
-        double range = square->maximum[c] - square->minimum[c];
-        for (int v = 0; v < 256; v++)
-            table[v] = (float)(((v - square->minimum[c]) / range - mean[c]) / deviation[c]);
-        for (size_t i = 0; i < count; i++)
-            out[i] = table[square->pixels[3 * i + (size_t)c]];
+    uint64_t shown = (uint64_t)width * target->height, all = (uint64_t)height * target->width;
+    if (target->profile->resize == PROFILE_EXACT)
+        return 0;
+    if (target->profile->edge) {
+        uint64_t shorter = width < height ? width : height, longer = width < height ? height : width;
+        shown = shorter * target->height * target->width;
+        all = longer * target->profile->edge * target->profile->edge;
     }
+    uint64_t less = shown < all ? shown : all, more = shown < all ? all : shown;
+    return 2 * more > 3 * less ? IMAGE_WARNING_CROPPED : 0;
+}
+
+void frame_finish(struct frame *frame)
+{
+    free(frame->pixels);
+    *frame = (struct frame){0};
 }

@@ -19,7 +19,7 @@ struct taps {
 };
 
 /* Keys' cubic convolution kernel with a = -0.5. */
-static double cubic(double x)
+static double bicubic(double x)
 {
     const double a = -0.5;
     x = fabs(x);
@@ -30,13 +30,26 @@ static double cubic(double x)
     return 0.0;
 }
 
+static double bilinear(double x)
+{
+    x = fabs(x);
+    return x < 1.0 ? 1.0 - x : 0.0;
+}
+
+/* How far from its middle a kernel is not zero. */
+static const struct kernel {
+    double (*weight)(double x);
+    double support;
+} kernels[] = {[PROFILE_BICUBIC] = {bicubic, 2.0}, [PROFILE_BILINEAR] = {bilinear, 1.0}};
+
 /* Weights of `source` pixels resized to `target`, for the targets [first, first + count). When shrinking, the
  * kernel is stretched by the scale, which is the antialiasing. All in double, in Pillow's order, so that the
  * rounded weights are Pillow's. */
-static void taps_init(struct taps *taps, uint32_t source, uint32_t target, uint32_t first, uint32_t count)
+static void taps_init(struct taps *taps, const struct kernel *kernel, uint32_t source, uint32_t target,
+                      uint32_t first, uint32_t count)
 {
     double scale = (double)source / target, stretch = scale < 1.0 ? 1.0 : scale;
-    double support = 2.0 * stretch, shrink = 1.0 / stretch;
+    double support = kernel->support * stretch, shrink = 1.0 / stretch;
     taps->count = count;
     taps->stride = (uint32_t)ceil(support) * 2 + 1;
     taps->spans = memory_allocate(count, sizeof *taps->spans);
@@ -51,7 +64,7 @@ static void taps_init(struct taps *taps, uint32_t source, uint32_t target, uint3
         assert(size <= taps->stride);
         double sum = 0.0;
         for (uint32_t t = 0; t < size; t++) {
-            exact[t] = cubic(((double)t + low - centre + 0.5) * shrink);
+            exact[t] = kernel->weight(((double)t + low - centre + 0.5) * shrink);
             sum += exact[t];
         }
         int32_t *weights = taps->weights + (size_t)i * taps->stride;
@@ -115,9 +128,10 @@ enum status image_resize(const struct image *image, const struct resize *resize,
 {
     assert(resize->crop_x + resize->crop_width <= resize->width);
     assert(resize->crop_y + resize->crop_height <= resize->height);
+    const struct kernel *kernel = &kernels[resize->filter];
     struct taps across, down;
-    taps_init(&across, image->width, resize->width, resize->crop_x, resize->crop_width);
-    taps_init(&down, image->height, resize->height, resize->crop_y, resize->crop_height);
+    taps_init(&across, kernel, image->width, resize->width, resize->crop_x, resize->crop_width);
+    taps_init(&down, kernel, image->height, resize->height, resize->crop_y, resize->crop_height);
     struct span last = down.spans[down.count - 1];
     uint32_t first_row = down.spans[0].first, row_count = last.first + last.size - first_row;
     size_t row_bytes = (size_t)resize->crop_width * CHANNELS, source_bytes = (size_t)image->width * CHANNELS;

@@ -1,7 +1,7 @@
 /* The GLoRI head, top to bottom as the paper writes it. Every step records one kernel. */
 #include "engine/model/glori.h"
 
-static const float LAYER_NORM_EPSILON = 1e-5f;
+static const float NORM_EPSILON = 1e-5f;
 
 /* out = epilogue(in W^T + b) over `rows` rows of a matrix of `in_columns`; with GEMM_ADD plus `addend`, whose
  * row r % addend_group (0: r) is taken. */
@@ -38,7 +38,7 @@ static void normalise(const struct kernels *kernels, struct gpu_recorder *record
                                                 .exact = t,
                                                 .rows = rows,
                                                 .width = width,
-                                                .epsilon = LAYER_NORM_EPSILON});
+                                                .epsilon = NORM_EPSILON});
 }
 
 void glori_record(const struct glori *glori, const struct kernels *kernels, const struct head_input *input,

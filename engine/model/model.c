@@ -16,7 +16,7 @@ static void plan_backbone(struct model *model, struct plan *plan)
     struct vit_state *state = &model->state;
     const struct kernels *kernels = model->kernels;
     size_t batch = model->options.max_batch, rows = batch * s->tokens, patch_rows = batch * s->patches;
-    int last_head = STAGE_HEADS + (int)model->head_count - 1;
+    int last_head = STAGE_HEADS + (model->head_count ? (int)model->head_count - 1 : 0);
     plan_add(plan, &state->columns, kernels_activation_bytes(kernels, patch_rows, s->pixels), STAGE_EMBED,
              STAGE_EMBED);
     plan_add(plan, &state->x, rows * s->width * sizeof(float), STAGE_EMBED, STAGE_FFN);
@@ -73,8 +73,8 @@ static enum status allocate_activations(struct model *model, struct failure *fai
 /* What the host writes before a pass and reads after it. Kernels read and write these in place. */
 static enum status allocate_slot(struct model *model, struct model_slot *slot, struct failure *failure)
 {
-    size_t batch = model->options.max_batch, side = model->vit.shape.side;
-    model->state.image_stride = (uint32_t)round_up(side * side * 3, 4);
+    size_t batch = model->options.max_batch;
+    model->state.image_stride = (uint32_t)round_up(shape_image_bytes(&model->vit.shape), 4);
     slot->outputs = memory_allocate(model->head_count, sizeof *slot->outputs);
     slot->passes = memory_allocate(batch, sizeof(struct gpu_recorder *));
     enum status status =
@@ -207,8 +207,11 @@ enum status model_create(struct gpu_device *device, const struct kernels *kernel
 {
     assert(options->max_batch > 0 && options->in_flight <= MODEL_IN_FLIGHT_MAX);
     struct model *model = memory_allocate(1, sizeof *model);
-    *model = (struct model){
-        .device = device, .kernels = kernels, .options = *options, .head_count = card->head_count};
+    *model = (struct model){.device = device,
+                            .kernels = kernels,
+                            .options = *options,
+                            .profile = card->profile,
+                            .head_count = card->head_count};
     if (!options->in_flight)
         model->options.in_flight = choose_in_flight(model);
     model->heads = memory_allocate(card->head_count, sizeof *model->heads);

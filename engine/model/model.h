@@ -21,8 +21,8 @@ struct model_weights {
 
 /* One image as the network takes it. */
 struct model_image {
-    const uint8_t *pixels;  /* RGB [side][side][3]; borrowed during the call */
-    const uint8_t *minimum; /* [3], per channel over the square; minimum < maximum */
+    const uint8_t *pixels;  /* RGB [height][width][3]; borrowed during the call */
+    const uint8_t *minimum; /* [3], per channel over the image; with min_max minimum < maximum */
     const uint8_t *maximum;
 };
 

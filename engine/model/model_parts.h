@@ -30,6 +30,7 @@ struct model {
     const struct kernels *kernels;
     struct model_options options;
     struct gpu_pool *weights, *activations, *inputs, *outputs;
+    struct profile profile;
     struct vit vit;
     struct vit_state state; /* its inputs are the slots' */
     struct gpu_slice mean;  /* float32 [D/16][B][16]: of the last block's patch tokens */

@@ -7,27 +7,15 @@
 
 enum { MEASURED_TWICE_MS_MAX = 200 };
 
-/* Per channel: ((byte/255 - low) / (high - low) - mean) / std with low = min/255, high = max/255, ImageNet's
- * mean and std, as one multiplication and one addition. */
-static void write_normalisation(const struct model_image *image, float out[6])
-{
-    static const double mean[3] = {0.485, 0.456, 0.406}, std[3] = {0.229, 0.224, 0.225};
-    for (int c = 0; c < 3; c++) {
-        assert(image->maximum[c] > image->minimum[c]);
-        double range = image->maximum[c] - image->minimum[c];
-        out[c] = (float)(1 / (range * std[c]));
-        out[3 + c] = (float)((-image->minimum[c] / range - mean[c]) / std[c]);
-    }
-}
-
 static void write_inputs(struct model *model, struct model_slot *slot, const struct model_image *images,
                          uint32_t count)
 {
-    size_t image_bytes = (size_t)model->vit.shape.side * model->vit.shape.side * 3;
+    size_t image_bytes = shape_image_bytes(&model->vit.shape);
     for (uint32_t i = 0; i < count; i++) {
         memcpy((uint8_t *)slot->pixels.mapped + (size_t)i * model->state.image_stride, images[i].pixels,
                image_bytes);
-        write_normalisation(&images[i], (float *)slot->normalisation.mapped + (size_t)6 * i);
+        profile_normalisation(&model->profile, images[i].minimum, images[i].maximum,
+                              (float *)slot->normalisation.mapped + (size_t)6 * i);
     }
     slot->count = count;
 }

@@ -14,7 +14,7 @@
 
 /* An image handed to the queue, which owns its pixels from then on. */
 struct batcher_image {
-    uint8_t *pixels; /* RGB [side][side][3], from malloc */
+    uint8_t *pixels; /* RGB [height][width][3], from malloc */
     uint8_t minimum[3], maximum[3];
     bool patches; /* its patch tokens are wanted too */
 };

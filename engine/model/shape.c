@@ -3,10 +3,11 @@
 #include "engine/base/memory.h"
 #include "shaders/params/params.h"
 
-static void set_grid(struct shape *shape, uint32_t grid)
+static void set_grid(struct shape *shape, uint32_t rows, uint32_t columns)
 {
-    shape->grid = grid;
-    shape->patches = grid * grid;
+    shape->rows = rows;
+    shape->columns = columns;
+    shape->patches = rows * columns;
     shape->tokens = shape->prefix + shape->patches;
     shape->tokens_padded = (uint32_t)round_up(shape->tokens, 16);
 }
@@ -19,14 +20,15 @@ struct shape shape_of(const struct model_card *card)
         .depth = b->depth,
         .heads = b->heads,
         .patch = b->patch_size,
-        .side = b->image_size,
         .prefix = 1 + b->registers,
         .pixels = (uint32_t)round_up(3 * b->patch_size * b->patch_size, K_STEP),
         .ffn = b->ffn,
+        .epsilon = (float)b->layer_norm_epsilon,
         .hidden = b->ffn_hidden,
         .hidden_padded = (uint32_t)round_up(b->ffn_hidden, K_STEP),
+        .feature_blocks = 1, /* for embeddings */
     };
-    set_grid(&shape, backbone_grid(b));
+    set_grid(&shape, backbone_rows(b), backbone_columns(b));
     for (size_t i = 0; i < card->head_count; i++)
         if (card->heads[i].blocks > shape.feature_blocks)
             shape.feature_blocks = card->heads[i].blocks;
@@ -36,10 +38,8 @@ struct shape shape_of(const struct model_card *card)
 struct shape shape_corner(const struct shape *shape)
 {
     struct shape corner = *shape;
-    if (shape->grid > SHAPE_CORNER_GRID) {
-        set_grid(&corner, SHAPE_CORNER_GRID);
-        corner.side = SHAPE_CORNER_GRID * shape->patch;
-    }
+    set_grid(&corner, shape->rows < SHAPE_CORNER_GRID ? shape->rows : SHAPE_CORNER_GRID,
+             shape->columns < SHAPE_CORNER_GRID ? shape->columns : SHAPE_CORNER_GRID);
     return corner;
 }
 

@@ -10,9 +10,9 @@ struct shape {
     uint32_t depth;         /* blocks */
     uint32_t heads;         /* D / 64 */
     uint32_t patch;         /* P, pixels a side */
-    uint32_t side;          /* S, pixels a side of the input square */
-    uint32_t grid;          /* S / P */
-    uint32_t patches;       /* grid * grid */
+    uint32_t rows;          /* of patches: the input is rows * P pixels high */
+    uint32_t columns;       /* of patches: the input is columns * P pixels wide */
+    uint32_t patches;       /* rows * columns */
     uint32_t prefix;        /* rows before the patches: class token and registers */
     uint32_t tokens;        /* prefix + patches */
     uint32_t tokens_padded; /* to a multiple of 16: rows an attention head has in memory */
@@ -20,12 +20,19 @@ struct shape {
     enum ffn_kind ffn;
     uint32_t hidden;         /* H of the feed-forward */
     uint32_t hidden_padded;  /* to a multiple of 64 */
-    uint32_t feature_blocks; /* how many of the last blocks the heads read: the most any head wants */
+    float epsilon;           /* of LayerNorm */
+    uint32_t feature_blocks; /* how many of the last blocks are kept: the most any head reads, at least 1 */
 };
 
 struct shape shape_of(const struct model_card *card);
 
-/* The same network on a corner of the square, of at most SHAPE_CORNER_GRID patches a side: all the weights
+/* Of one image's pixels, RGB. A card's sizes are far too small to overflow. */
+static inline size_t shape_image_bytes(const struct shape *shape)
+{
+    return (size_t)shape->patches * shape->patch * shape->patch * 3;
+}
+
+/* The same network on a corner of the image, of at most SHAPE_CORNER_GRID patches a side: all the weights
  * and little work. */
 enum { SHAPE_CORNER_GRID = 4 };
 struct shape shape_corner(const struct shape *shape);

@@ -1,8 +1,6 @@
 /* The forward pass, top to bottom as the papers write it. Every step records one kernel. */
 #include "engine/model/vit.h"
 
-static const float LAYER_NORM_EPSILON = 1e-6f;
-
 /* What the steps below share. */
 struct pass {
     const struct shape *shape;
@@ -22,9 +20,9 @@ static void embed(const struct pass *pass, const struct vit *vit)
                                               .normalisation = state->normalisation.address,
                                               .out = state->columns.address,
                                               .batch = pass->batch,
-                                              .side = shape->side,
                                               .patch = shape->patch,
-                                              .grid = shape->grid,
+                                              .patch_rows = shape->rows,
+                                              .patch_columns = shape->columns,
                                               .columns = shape->pixels,
                                               .image_stride = state->image_stride});
     gemm_record(pass->kernels, pass->recorder, "patch embedding", GEMM_ADD,
@@ -62,7 +60,7 @@ static void normalise(const struct pass *pass, const struct norm *norm)
                                                 .out = pass->state->y.address,
                                                 .rows = pass->rows,
                                                 .width = pass->shape->width,
-                                                .epsilon = LAYER_NORM_EPSILON});
+                                                .epsilon = pass->shape->epsilon});
 }
 
 /* out = epilogue(in W^T + b), row by row; with GEMM_ADD out is the residual stream x, added to. */
@@ -124,7 +122,7 @@ static void collect(const struct pass *pass, const struct vit *vit, uint32_t slo
                                               .class_stride = shape->feature_blocks * shape->width,
                                               .class_offset = slot * shape->width,
                                               .patch_columns = columns,
-                                              .epsilon = LAYER_NORM_EPSILON});
+                                              .epsilon = shape->epsilon});
 }
 
 void vit_record(const struct vit *vit, const struct kernels *kernels, const struct vit_state *state,

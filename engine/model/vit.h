@@ -22,7 +22,7 @@ struct vit {
     struct shape shape;
     struct dense patch_embed;
     uint64_t position;      /* float32 panels [width/16][patches][16], resized to the input's grid */
-    uint32_t position_rows; /* patches of the whole square, whatever part of it is recorded */
+    uint32_t position_rows; /* patches of the whole image, whatever part of it is recorded */
     uint64_t prefix;        /* float32 [prefix][width]: class token with its position, registers */
     struct norm norm;
     struct vit_block *blocks; /* [depth] */
@@ -30,7 +30,7 @@ struct vit {
 
 /* Activations on the device, for up to the batch they were planned for. B images, T tokens, N patches. */
 struct vit_state {
-    struct gpu_slice pixels;        /* bytes RGB [B][side][side][3] at image_stride */
+    struct gpu_slice pixels;        /* bytes RGB [B][height][width][3] at image_stride */
     struct gpu_slice normalisation; /* float32 [B][6] */
     struct gpu_slice columns;       /* activations [pixels/16][B*N][16]: patches as rows */
     struct gpu_slice x;             /* float32 [D/16][B*T][16]: the residual stream */

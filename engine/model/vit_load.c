@@ -94,8 +94,12 @@ static void load_positions(struct loader *loader, const float *positions,
     float *resized = memory_allocate(patches * width, sizeof *resized);
     float *panels = memory_allocate(patches * width, sizeof *panels);
     if (positions)
-        position_resize(positions + width, backbone->position_grid, vit->shape.width, vit->shape.grid,
-                        backbone->interpolate_offset, resized);
+        position_resize(positions + width, backbone->position_grid, vit->shape.width,
+                        &(struct position_target){.rows = vit->shape.rows,
+                                                  .columns = vit->shape.columns,
+                                                  .offset = backbone->interpolate_offset,
+                                                  .antialias = backbone->interpolate_antialias},
+                        resized);
     for (size_t row = 0; row < patches; row++)
         for (size_t column = 0; column < width; column++)
             panels[(column / PANEL * patches + row) * PANEL + column % PANEL] = resized[row * width + column];

@@ -5,9 +5,9 @@
 #ifndef CXRD_ENGINE_PACKAGE_CARD_H
 #define CXRD_ENGINE_PACKAGE_CARD_H
 
-#include <stdbool.h>
+#include "engine/package/profile.h"
+
 #include <stddef.h>
-#include <stdint.h>
 
 /* A concept in a terminology, e.g. {"http://snomed.info/sct", "8186001"}. */
 struct code {
@@ -24,6 +24,8 @@ struct label {
     const struct code *codes;
     size_t code_count;
 };
+
+enum { PACKAGE_HEADS_MAX = 32 };
 
 enum head_kind { HEAD_FINDINGS, HEAD_RISK };
 enum head_type { HEAD_GLORI, HEAD_LINEAR };
@@ -43,25 +45,35 @@ struct head_card {
 
 enum ffn_kind { FFN_SWIGLU, FFN_GELU };
 
+enum { CARD_DEPTH_MAX = 128, CARD_WIDTH_MAX = 2048 /* the widest row the LayerNorm kernels take */ };
+enum { IMAGE_SIZE_MIN = 16, IMAGE_SIZE_MAX = 4096 }; /* of either side of the network's input */
+#define LAYER_NORM_EPSILON     1e-6                  /* DINOv2's, and where a card says none */
+#define LAYER_NORM_EPSILON_MIN 1e-12
+#define LAYER_NORM_EPSILON_MAX 1e-2
+
 struct backbone_card {
     const char *weights; /* file name inside the package */
     const char *sha256;  /* of that file, as model.json states it */
-    uint32_t width, depth, heads, patch_size, image_size, registers;
+    uint32_t width, depth, heads, patch_size, registers;
+    uint32_t image_height, image_width; /* of the input in pixels, multiples of patch_size */
     enum ffn_kind ffn;
     uint32_t ffn_hidden;
     uint32_t position_grid; /* M of pos_embed [1, 1 + M*M, width] */
     double interpolate_offset;
+    bool interpolate_antialias;
+    double layer_norm_epsilon;
 };
 
 enum { CARD_UNREAD_MAX = 16 };
 
 struct model_card {
-    const char *name, *version, *intended_use, *profile;
+    const char *name, *version, *intended_use;
     char weights_sha256[65]; /* over the hashes of all weight files, in the order of their names */
     char package_sha256[65]; /* of SHA256SUMS: over everything that decides an answer; empty before it is read
                               */
+    struct profile profile;
     struct backbone_card backbone;
-    const struct head_card *heads;
+    const struct head_card *heads; /* none in a package that embeds only */
     size_t head_count;
     /* Members of model.json that nothing reads, such as "heads[0].labels[2].colour": the first
      * CARD_UNREAD_MAX of them, of unread_count. */
@@ -72,10 +84,20 @@ struct model_card {
 const char *head_kind_name(enum head_kind kind); /* "findings", "risk" */
 const char *head_type_name(enum head_type type); /* "glori", "linear" */
 
-/* Patches along one side of the input square: attention maps are grid x grid. */
-static inline uint32_t backbone_grid(const struct backbone_card *backbone)
+/* Patches from top to bottom and from left to right: attention maps are rows x columns. */
+static inline uint32_t backbone_rows(const struct backbone_card *backbone)
 {
-    return backbone->image_size / backbone->patch_size;
+    return backbone->image_height / backbone->patch_size;
+}
+
+static inline uint32_t backbone_columns(const struct backbone_card *backbone)
+{
+    return backbone->image_width / backbone->patch_size;
+}
+
+static inline size_t backbone_patches(const struct backbone_card *backbone)
+{
+    return (size_t)backbone_rows(backbone) * backbone_columns(backbone);
 }
 
 #endif

@@ -2,6 +2,16 @@
 
 #include <string.h>
 
+static struct json *image_size_json(const struct backbone_card *backbone)
+{
+    if (backbone->image_height == backbone->image_width)
+        return json_number_value(backbone->image_height);
+    struct json *size = json_array();
+    json_append_number(size, backbone->image_height);
+    json_append_number(size, backbone->image_width);
+    return size;
+}
+
 static struct json *backbone_json(const struct backbone_card *backbone)
 {
     struct json *json = json_object();
@@ -10,12 +20,42 @@ static struct json *backbone_json(const struct backbone_card *backbone)
     json_add_number(json, "depth", backbone->depth);
     json_add_number(json, "heads", backbone->heads);
     json_add_number(json, "patch_size", backbone->patch_size);
-    json_add_number(json, "image_size", backbone->image_size);
+    json_add(json, "image_size", image_size_json(backbone));
     json_add_number(json, "registers", backbone->registers);
     json_add_text(json, "ffn", backbone->ffn == FFN_SWIGLU ? "swiglu" : "gelu");
     json_add_number(json, "ffn_hidden", backbone->ffn_hidden);
     json_add_number(json, "position_grid", backbone->position_grid);
     json_add_number(json, "interpolate_offset", backbone->interpolate_offset);
+    if (backbone->interpolate_antialias)
+        json_add_boolean(json, "interpolate_antialias", true);
+    json_add_number(json, "layer_norm_epsilon", backbone->layer_norm_epsilon);
+    return json;
+}
+
+static void add_channels(struct json *json, const char *name, const double values[3])
+{
+    struct json *list = json_add(json, name, json_array());
+    for (int c = 0; c < 3; c++)
+        json_append_number(list, values[c]);
+}
+
+/* The name of one that is known, else all it says. */
+static struct json *profile_json(const struct profile *profile)
+{
+    const struct profile *known = profile_known(profile->name);
+    if (known && profile_equal(known, profile))
+        return json_text_value(profile->name);
+    struct json *json = json_object();
+    json_add_text(json, "name", profile->name);
+    json_add_text(json, "resize", profile->resize == PROFILE_EXACT ? "exact" : "shortest_edge");
+    if (profile->edge)
+        json_add_number(json, "edge", profile->edge);
+    json_add_text(json, "filter", profile->filter == PROFILE_BILINEAR ? "bilinear" : "bicubic");
+    json_add_text(json, "centre", profile->centre == PROFILE_CENTRE_DOWN ? "down" : "even");
+    json_add_boolean(json, "min_max", profile->min_max);
+    json_add_number(json, "rescale", profile->rescale);
+    add_channels(json, "mean", profile->mean);
+    add_channels(json, "deviation", profile->deviation);
     return json;
 }
 
@@ -41,7 +81,7 @@ static struct json *label_json(const struct label *label)
     return json;
 }
 
-static struct json *head_json(const struct head_card *head)
+struct json *card_head_json(const struct head_card *head)
 {
     struct json *json = json_object();
     json_add_text(json, "name", head->name);
@@ -67,12 +107,12 @@ struct json *card_json(const struct model_card *card)
     json_add_text(root, "version", card->version);
     json_add_text(root, "intended_use", card->intended_use);
     json_add(root, "backbone", backbone_json(&card->backbone));
-    json_add_text(json_add(root, "preprocessing", json_object()), "profile", card->profile);
+    json_add(json_add(root, "preprocessing", json_object()), "profile", profile_json(&card->profile));
     struct json *heads = json_add(root, "heads", json_array());
     struct json *hashes = json_object();
     json_set(hashes, card->backbone.weights, json_text_value(card->backbone.sha256));
     for (size_t i = 0; i < card->head_count; i++) {
-        json_append(heads, head_json(&card->heads[i]));
+        json_append(heads, card_head_json(&card->heads[i]));
         json_set(hashes, card->heads[i].weights, json_text_value(card->heads[i].sha256));
     }
     json_add(root, "weights_sha256", hashes);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 void reference_patchify(const uint8_t *pixels, const float *normalisation, float *out, size_t batch,
-                        size_t side, size_t patch, size_t columns, size_t image_stride);
+                        size_t patch, size_t patch_rows, size_t patch_columns, size_t columns,
+                        size_t image_stride);
 
 #endif

@@ -15,7 +15,7 @@ float pixel(uint image, uint corner_y, uint corner_x, uint column)
     if (channel >= 3)
         return 0;
     uint y = corner_y + column % area / params.patch, x = corner_x + column % params.patch;
-    uint byte = (y * params.side + x) * 3 + channel;
+    uint byte = (y * params.patch_columns * params.patch + x) * 3 + channel;
     uint word = WordBuffer(params.pixels).v[(image * params.image_stride + byte) / 4];
     float value = float(bitfieldExtract(word, int(byte % 4 * 8), 8));
     FloatBuffer normalisation = FloatBuffer(params.normalisation);
@@ -24,12 +24,12 @@ float pixel(uint image, uint corner_y, uint corner_x, uint column)
 
 void main()
 {
-    uint patches = params.grid * params.grid, rows = params.batch * patches;
+    uint patches = params.patch_rows * params.patch_columns, rows = params.batch * patches;
     uint quad = gl_GlobalInvocationID.x % QUADS, row = gl_GlobalInvocationID.x / QUADS, panel = gl_WorkGroupID.y;
     if (row >= rows)
         return;
     uint image = row / patches, cell = row % patches;
-    uint corner_y = cell / params.grid * params.patch, corner_x = cell % params.grid * params.patch;
+    uint corner_y = cell / params.patch_columns * params.patch, corner_x = cell % params.patch_columns * params.patch;
     vec4 values;
     [[unroll]] for (uint i = 0; i < 4; i++)
         values[i] = pixel(image, corner_y, corner_x, panel * PANEL + quad * 4 + i);

@@ -83,13 +83,17 @@ static bool is_large(const uint8_t *data, size_t size, enum image_format format)
 
 static void use(const struct image *image)
 {
+    static const struct profile profiles[] = {{.name = "chexfound", .min_max = true},
+                                              {.name = "edge", .edge = 40, .filter = PROFILE_BILINEAR},
+                                              {.name = "exact", .resize = PROFILE_EXACT}};
+    const struct profile *profile = &profiles[image->width % 3];
+    const struct target target = {profile, 32, profile->edge ? 24 : 32};
     struct failure failure;
-    struct square square;
+    struct frame frame;
     struct region region;
-    if (image_prepare(image, 32, &failure, &square, &region))
+    if (image_prepare(image, &target, &failure, &frame, &region))
         return;
-    float normalised[3 * 32 * 32], weights[4] = {0.1f, 0.2f, 0.3f, 0.4f};
-    square_normalise(&square, normalised);
+    float weights[4] = {0.1f, 0.2f, 0.3f, 0.4f};
     struct attention_map map = {weights, 2, 2, region};
     struct buffer png = {.maximum = 1 << 24};
     struct image canvas;
@@ -98,7 +102,7 @@ static void use(const struct image *image)
         abort();
     image_finish(&canvas);
     buffer_finish(&png);
-    square_finish(&square);
+    frame_finish(&frame);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

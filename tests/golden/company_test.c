@@ -160,7 +160,7 @@ static bool run_batch(struct company *company, uint32_t count, size_t filling)
 static void make_negatives(struct company *company)
 {
     struct golden *golden = &company->golden;
-    const size_t bytes = (size_t)model_shape(golden->model)->side * model_shape(golden->model)->side * 3;
+    const size_t bytes = shape_image_bytes(model_shape(golden->model));
     for (uint32_t i = 0; i < golden->image_count; i++) {
         uint8_t *pixels = memory_allocate(bytes, 1);
         for (size_t at = 0; at < bytes; at++)

@@ -48,8 +48,24 @@ CASES = {
             dict(name="findings", kind="findings", type="glori", classes=2, blocks=2, width=128, inner=64,
                  class_tokens=False),
         ]),
+    # What others than CheXFound have: a rectangle, positions resized with antialiasing, an epsilon of its own (so large
+    # that DINOv2's in its place would tell), and a profile that stretches nothing.
+    "rectangle": dict(
+        seed=4, width=64, depth=2, patch=14, side=(42, 70), registers=4, ffn="gelu", hidden=256, layer_scale=True,
+        bias=True, position_grid=4, offset=0.1, antialias=True, epsilon=1e-2, profile="dinov2", images=2,
+        heads=[
+            dict(name="findings", kind="findings", type="glori", classes=3, blocks=2, width=128, inner=128,
+                 class_tokens=True),
+            dict(name="nodule", kind="risk", type="linear", classes=1, blocks=1, average_pool=True),
+        ]),
 }
 MASSIVE = 1000
+
+
+def size_of(case):
+    """Height and width of the input."""
+    side = case["side"]
+    return side if isinstance(side, tuple) else (side, side)
 
 
 def write_safetensors(path, tensors, labels=None):
@@ -176,52 +192,67 @@ def softmax(x):
     return e / e.sum(-1, keepdims=True)
 
 
-def cubic(x):
-    a, x = -0.75, abs(x)
+def cubic(x, a):
+    x = abs(x)
     if x <= 1:
         return (a + 2) * x ** 3 - (a + 3) * x ** 2 + 1
     return a * x ** 3 - 5 * a * x ** 2 + 8 * a * x - 4 * a if x < 2 else 0.0
 
 
-def resize_matrix(source, target, offset):
-    matrix = np.zeros((target, source))
+def resize_matrix(source, target, offset, antialias):
+    """As torch's upsample_bicubic2d, or _upsample_bicubic2d_aa, given the scale (target + offset) / source."""
+    matrix, step = np.zeros((target, source)), source / (target + offset)
     for o in range(target):
-        at = (o + 0.5) * source / (target + offset) - 0.5
+        at = (o + 0.5) * step - 0.5
+        if antialias:
+            cells, stretch = np.arange(source), max(step, 1)
+            near = abs(cells - at) < 2 * stretch
+            matrix[o, near] = [cubic((cell - at) / stretch, -0.5) for cell in cells[near]]
+            matrix[o] /= matrix[o].sum()
+            continue
         base = math.floor(at)
         for tap in range(base - 1, base + 3):
-            matrix[o, min(max(tap, 0), source - 1)] += cubic(at - tap)
+            matrix[o, min(max(tap, 0), source - 1)] += cubic(at - tap, -0.75)
     return matrix
 
 
-def forward_backbone(case, t, pixels, taps):
-    width, grid, patch = case["width"], case["side"] // case["patch"], case["patch"]
+def normalise(case, pixels):
     image = pixels.astype(np.float64) / 255
-    low, high = image.min((0, 1)), image.max((0, 1))
-    image = ((image - low) / (high - low) - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
-    patches = image.reshape(grid, patch, grid, patch, 3).transpose(0, 2, 4, 1, 3).reshape(grid * grid, -1)
+    if case.get("profile", "chexfound") == "chexfound":
+        low, high = image.min((0, 1)), image.max((0, 1))
+        image = (image - low) / (high - low)
+    return (image - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+
+
+def forward_backbone(case, t, pixels, taps):
+    width, patch, epsilon = case["width"], case["patch"], case.get("epsilon", 1e-6)
+    rows, columns = (side // patch for side in size_of(case))
+    image = normalise(case, pixels)
+    patches = image.reshape(rows, patch, columns, patch, 3).transpose(0, 2, 4, 1, 3).reshape(rows * columns, -1)
     x = patches @ t["patch_embed.proj.weight"].reshape(width, -1).T + t["patch_embed.proj.bias"]
     position = t["pos_embed"][0]
-    if case["position_grid"] != grid:
-        m = resize_matrix(case["position_grid"], grid, case["offset"])
-        cells = position[1:].reshape(case["position_grid"], case["position_grid"], width)
-        cells = np.einsum("ya,xb,abd->yxd", m, m, cells).reshape(grid * grid, width)
+    grid = case["position_grid"]
+    if (grid, grid) != (rows, columns):
+        down, across = (resize_matrix(grid, side, case["offset"], case.get("antialias")) for side in (rows, columns))
+        cells = position[1:].reshape(grid, grid, width)
+        cells = np.einsum("ya,xb,abd->yxd", down, across, cells).reshape(rows * columns, width)
         position = np.concatenate([position[:1], cells])
-    rows = [t["cls_token"][0] + position[:1]]
+    prefix = [t["cls_token"][0] + position[:1]]
     if case["registers"]:
-        rows.append(t["register_tokens"][0])
-    x = np.concatenate(rows + [x + position[1:]])
+        prefix.append(t["register_tokens"][0])
+    x = np.concatenate(prefix + [x + position[1:]])
     taps["tokens"] = x
     features = []
     for i in range(case["depth"]):
         block = f"blocks.{i}."
-        y = layer_norm(x, t, block + "norm1", 1e-6)
+        y = layer_norm(x, t, block + "norm1", epsilon)
         taps[f"block.{i:02}.norm1"] = y
         qkv = linear(y, t, block + "attn.qkv").reshape(len(x), 3, width // 64, 64).transpose(1, 2, 0, 3)
         attention = softmax(qkv[0] @ qkv[1].transpose(0, 2, 1) / 8) @ qkv[2]
         y = attention.transpose(1, 0, 2).reshape(len(x), width)
         taps[f"block.{i:02}.attention"] = y
         x = x + t.get(block + "ls1.gamma", 1) * linear(y, t, block + "attn.proj")
-        y = layer_norm(x, t, block + "norm2", 1e-6)
+        y = layer_norm(x, t, block + "norm2", epsilon)
         taps[f"block.{i:02}.norm2"] = y
         if case["ffn"] == "swiglu":
             gate, up = np.split(linear(y, t, block + "mlp.w12"), 2, -1)
@@ -231,7 +262,7 @@ def forward_backbone(case, t, pixels, taps):
             y = linear(y * 0.5 * (1 + np.vectorize(math.erf)(y / math.sqrt(2))), t, block + "mlp.fc2")
         x = x + t.get(block + "ls2.gamma", 1) * y
         taps[f"block.{i:02}"] = x
-        features.append(layer_norm(x, t, "norm", 1e-6))
+        features.append(layer_norm(x, t, "norm", epsilon))
     return features
 
 
@@ -287,7 +318,11 @@ def make_package(folder, name, case, random):
                      "registers": case["registers"], "ffn": case["ffn"], "ffn_hidden": case["hidden"],
                      "position_grid": case["position_grid"],
                      "interpolate_offset": case["offset"]},
-        "preprocessing": {"profile": "chexfound"}, "heads": heads, "weights_sha256": hashes}
+        "preprocessing": {"profile": case.get("profile", "chexfound")}, "heads": heads, "weights_sha256": hashes}
+    if "antialias" in case:
+        card["backbone"]["interpolate_antialias"] = case["antialias"]
+    if "epsilon" in case:
+        card["backbone"]["layer_norm_epsilon"] = case["epsilon"]
     text = json.dumps(card, indent=2) + "\n"
     (folder / "model.json").write_text(text)
     sums = hashes | {"model.json": hashlib.sha256(text.encode()).hexdigest()}
@@ -295,12 +330,12 @@ def make_package(folder, name, case, random):
     return tensors
 
 
-def draw(side, random):
-    y, x = np.mgrid[0:side, 0:side] / side
-    image = np.zeros((side, side, 3))
+def draw(height, width, random):
+    y, x = np.mgrid[0:height, 0:width] / height
+    image = np.zeros((height, width, 3))
     for c in range(3):
         a, b, phase = random.uniform(2, 9, 3)
-        image[:, :, c] = 120 + 60 * np.sin(a * x + phase) * np.cos(b * y) + random.normal(0, 20, (side, side))
+        image[:, :, c] = 120 + 60 * np.sin(a * x + phase) * np.cos(b * y) + random.normal(0, 20, (height, width))
     return image.clip(0, 255).astype(np.uint8)
 
 
@@ -310,7 +345,7 @@ def main():
         tensors = make_package(HERE / name, name, case, random)
         expected = {}
         for i in range(case["images"]):
-            pixels, taps = draw(case["side"], random), {}
+            pixels, taps = draw(*size_of(case), random), {}
             features = forward_backbone(case, exact(tensors["backbone"]), pixels, taps)
             kept = features[-max(head["blocks"] for head in case["heads"]):]
             taps["class"] = np.concatenate([f[0] for f in kept])

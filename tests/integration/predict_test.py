@@ -111,7 +111,7 @@ class Numbers(Predict):
             picture = png(width, height)
             for target, name in (("/predict?attention=none", "predictions"), ("/embed", "embeddings")):
                 image = self.service.post(target, "image/png", picture).json[name][0]["image"]
-                self.assertEqual(any("the square in its middle" in one for one in image["warnings"]), told, (width, height))
+                self.assertEqual(any("the part in its middle" in one for one in image["warnings"]), told, (width, height))
                 side = min(width, height)
                 self.assertAlmostEqual(image["region"]["width"] * image["region"]["height"], side * side, delta=side * side / 50)
 

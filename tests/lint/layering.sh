@@ -13,9 +13,10 @@ cd "$root"
 project_files . | grep -E '\.(c|h|cc|cpp)$' | awk '
 BEGIN {
     # The house: folder -> prefixes that its files may include by path from the root. A folder may always include
-    # itself. "shaders/params/" is what C and GLSL share; "shaders/catalogue" is generated.
+    # itself. "shaders/params/" is what C and GLSL share, and
+    # "engine/package/profile.h" what a package says and an image is made by; "shaders/catalogue" is generated.
     may["engine/base"]       = ""
-    may["engine/image"]      = "engine/base/"
+    may["engine/image"]      = "engine/base/ engine/package/profile.h"
     may["engine/sandbox"]    = "engine/base/ engine/image/"
     may["engine/weights"]    = "engine/base/"
     may["engine/package"]    = "engine/base/ engine/weights/"

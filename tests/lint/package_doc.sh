@@ -8,7 +8,7 @@
 set -eu
 cd "$1"
 page=docs/model-package.md
-names=$(grep -ohE '"[a-z][a-z0-9_.]*"' engine/package/card_read.c engine/package/tensors.c | tr -d '"' | sort -u)
+names=$(grep -ohE '"[a-z][a-z0-9_.]*"' engine/package/*_read.c engine/package/tensors.c | tr -d '"' | sort -u)
 [ -n "$names" ] || { echo "package_doc: no names found"; exit 1; }
 missing=0
 for name in $names; do

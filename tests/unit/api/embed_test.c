@@ -149,7 +149,7 @@ START_TEST(an_answer_has_its_most_patch_tokens)
     const uint32_t sizes[2] = {FAKE_SIDE * 16, FAKE_SIDE * 64}; /* 1 MiB an image; 16 */
     char json[4096];
     for (int i = 0; i < 2; i++) {
-        backbone->image_size = sizes[i];
+        backbone->image_height = backbone->image_width = sizes[i];
         for (int more = 0; more < 2; more++) {
             int count = (i ? 2 : 32) + more, used = snprintf(json, sizeof json, "{\"images\":[");
             for (int image = 0; image < count; image++)

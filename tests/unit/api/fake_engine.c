@@ -89,10 +89,13 @@ enum status engine_create(const struct engine_options *options, struct failure *
         .name = memory_copy_text(options->model),
         .version = "1.2.3",
         .intended_use = "Tests.",
-        .profile = "chexfound",
-        .backbone = {.patch_size = FAKE_SIDE / FAKE_GRID, .image_size = FAKE_SIDE, .width = FAKE_WIDTH},
+        .profile = {.name = "chexfound", .min_max = true},
+        .backbone = {.patch_size = FAKE_SIDE / FAKE_GRID,
+                     .image_height = FAKE_SIDE,
+                     .image_width = FAKE_SIDE,
+                     .width = FAKE_WIDTH},
         .heads = heads,
-        .head_count = 3,
+        .head_count = strcmp(behaviour, "headless") ? 3 : 0,
     };
     memset(engine->card.weights_sha256, 'a', 64);
     memset(engine->card.package_sha256, 'b', 64);
@@ -155,12 +158,12 @@ void engine_statistics(const struct engine *engine, struct engine_statistics *ou
         fake_device_statistics(engine->device, out);
 }
 
-static double mean_pixel(const struct square *square)
+static double mean_pixel(const struct frame *frame)
 {
     double sum = 0;
-    size_t count = (size_t)square->side * square->side * 3;
+    size_t count = (size_t)frame->height * frame->width * 3;
     for (size_t i = 0; i < count; i++)
-        sum += square->pixels[i];
+        sum += frame->pixels[i];
     return sum / (double)count;
 }
 
@@ -203,6 +206,8 @@ static void embed(double mean, bool patches, struct embedding *out)
  */
 static void spoil(struct prediction *prediction)
 {
+    if (!prediction->head_count)
+        return;
     const struct head_prediction *risk = &prediction->heads[1];
     float *const numbers[FAKE_NOT_FINITE_PLACES] = {&risk->logits[0],
                                                     &risk->probabilities[0],
@@ -219,25 +224,26 @@ static void predict_one(struct engine *engine, struct bytes encoded, const struc
                         struct prediction *out)
 {
     struct image_loan loan = {0};
-    struct square square = {0};
+    const struct target target = {&engine->card.profile, FAKE_SIDE, FAKE_SIDE};
+    struct frame frame = {0};
     *out = (struct prediction){0};
     out->timing = (struct prediction_timing){1, 2, 3, 4};
     if (image_pool_decode(engine->decoders, encoded, NULL, &out->failure, &loan, &out->image))
         return;
     if (out->image.width == FAKE_FAULT_WIDTH)
         failure_set(&out->failure, STATUS_DEVICE, "The driver said no.");
-    if (out->failure.status || image_prepare(&loan.image, FAKE_SIDE, &out->failure, &square, &out->region))
+    if (out->failure.status || image_prepare(&loan.image, &target, &out->failure, &frame, &out->region))
         goto return_loan;
     if (options->keep_side &&
         region_picture(&loan.image, &out->region, options->keep_side, &out->failure, &out->picture))
-        goto finish_square;
-    out->head_count = sizeof heads / sizeof *heads;
+        goto finish_frame;
+    out->head_count = engine->card.head_count;
     out->heads = memory_allocate(out->head_count, sizeof *out->heads);
     for (size_t i = 0, first = 0; i < out->head_count; first += heads[i++].label_count)
-        answer_head(&heads[i], first, mean_pixel(&square), &out->heads[i]);
-    embed(mean_pixel(&square), options->patches, &out->embedding);
-finish_square:
-    square_finish(&square);
+        answer_head(&heads[i], first, mean_pixel(&frame), &out->heads[i]);
+    embed(mean_pixel(&frame), options->patches, &out->embedding);
+finish_frame:
+    frame_finish(&frame);
     spoil(out);
     engine->not_finite += !prediction_check(&engine->card, "none", "fake", out);
 return_loan:

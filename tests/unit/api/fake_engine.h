@@ -3,8 +3,8 @@
  * Its `rung` option chooses how it behaves: "slow" takes a second for a prediction
  * unless its client has gone or its deadline passed, "loading" three seconds
  * to be created, "broken" fails to be, "full" has no room in its queue, "lost" has lost its device, "dead"
- * for good, "stuck" makes no progress. With "batched:N" images go in batches of max_batch (8) to a device
- * that takes N ms for each (fake_device.h).
+ * for good, "stuck" makes no progress, "headless" has no heads. With "batched:N" images go in batches of
+ * max_batch (8) to a device that takes N ms for each (fake_device.h).
  */
 #ifndef CXRD_TESTS_UNIT_API_FAKE_ENGINE_H
 #define CXRD_TESTS_UNIT_API_FAKE_ENGINE_H

@@ -103,6 +103,7 @@ START_TEST(usage_errors_exit_2_and_say_what_to_do)
         {"bench", "give either --model DIR or --arch NAME"},
         {"bench --arch resnet50", "no architecture \"resnet50\"; there are vitl16-512"},
         {"bench --arch vits16-500", "no architecture \"vits16-500\""},
+        {"bench --arch vits16-512x500", "no architecture \"vits16-512x500\""},
         {"predict --model x --precision int8 a.png", "--precision is auto, fp16 or fp32, not \"int8\"."},
         {"bench --arch vits16-512 --batch 1,x", "from 1 to 64 with commas between them, not \"1,x\"."},
         {"bench --arch vits16-512 --runs 0", "--runs is a whole number from 1 to 1000, not \"0\"."},

@@ -182,9 +182,11 @@ START_TEST(constant_images_decode)
     buffer_finish(&png);
     png = png_constant(64, 64, 0, 65 * 64);
     ck_assert_int_eq(image_decode((struct bytes){png.data, png.size}, &failure, &image, &info), STATUS_OK);
-    struct square square;
+    const struct profile profile = {.name = "chexfound", .min_max = true};
+    const struct target target = {&profile, 32, 32};
+    struct frame frame;
     struct region region;
-    ck_assert_int_eq(image_prepare(&image, 32, &failure, &square, &region), STATUS_UNPROCESSABLE);
+    ck_assert_int_eq(image_prepare(&image, &target, &failure, &frame, &region), STATUS_UNPROCESSABLE);
     image_finish(&image);
     buffer_finish(&png);
 }

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Makes what the tests of engine/image compare with: Pillow's answers.
 
-Needs Pillow and NumPy; the tests need neither. Writes *_reference.inc and the folder files/
-beside itself. Run again only when a case is added: every value is seeded.
+Needs NumPy and Pillow before 12.2, from which on some images are passed over in another order; the tests need neither. Writes
+*_reference.inc and the folder files/ beside itself. Run again only when a case is added: every value is seeded.
 """
 import io
+import math
 import random
 import struct
 import zlib
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +89,47 @@ def write_prepare():
                      f"{{{low[0]}, {low[1]}, {low[2]}}}, {{{high[0]}, {high[1]}, {high[2]}}}, "
                      f"{{{', '.join(repr(v) for v in region)}}}}},")
     write_rows("prepare_reference.inc", lines)
+
+
+def crop_offset(rest, centre):
+    return int(round(rest / 2.0)) if centre == "EVEN" else rest // 2
+
+
+def prepare_as(image, resize, edge, image_filter, centre, height, width):
+    """As torchvision's and transformers' processors of PIL images do; edge 0 is what just covers the input."""
+    across, down = image.size
+    if resize == "EXACT":
+        size = (width, height)
+    elif edge:
+        size = (int(edge * across / down), edge) if across > down else (edge, int(edge * down / across))
+    else:
+        scale = max(Fraction(width, across), Fraction(height, down))
+        size = (math.floor(across * scale), math.floor(down * scale))
+    if image.size != size:
+        image = image.resize(size, getattr(Image, image_filter))
+    left, top = crop_offset(size[0] - width, centre), crop_offset(size[1] - height, centre)
+    crop = np.asarray(image.crop((left, top, left + width, top + height)))
+    scale_x, scale_y = across / size[0], down / size[1]
+    return crop, (left * scale_x, top * scale_y, width * scale_x, height * scale_y)
+
+
+def write_profiles():
+    rng = random.Random(11)
+    ways = [(resize, edge, image_filter, centre)
+            for resize, edge in [("SHORTEST_EDGE", False), ("SHORTEST_EDGE", True), ("EXACT", False)]
+            for image_filter in ("BICUBIC", "BILINEAR") for centre in ("EVEN", "DOWN")]
+    lines = []
+    for seed in range(72):
+        resize, edge, image_filter, centre = ways[seed % len(ways)]
+        width, height = rng.randint(16, 600), rng.randint(16, 600)
+        to_height, to_width = rng.choice([(32, 32), (56, 112), (112, 56), (133, 112), (64, 224), (7, 9)])
+        edge = max(to_height, to_width) + rng.randint(0, 40) if edge else 0
+        image = Image.fromarray(picture(seed, width, height, seed % 3))
+        crop, region = prepare_as(image, resize, edge, image_filter, centre, to_height, to_width)
+        lines.append(f"{{{seed}, {width}, {height}, {to_height}, {to_width}, "
+                     f"{{PROFILE_{resize}, {edge}, PROFILE_{image_filter}, PROFILE_CENTRE_{centre}}}, "
+                     f"0x{zlib.crc32(crop.tobytes()):08x}, {{{', '.join(repr(v) for v in region)}}}}},")
+    write_rows("profile_reference.inc", lines)
 
 
 def chunk(name, data):
@@ -231,5 +274,6 @@ if __name__ == "__main__":
     (HERE / "files").mkdir(exist_ok=True)
     write_resize()
     write_prepare()
+    write_profiles()
     write_pngs()
     write_jpegs()

@@ -12,37 +12,83 @@ static const struct {
 };
 enum { SQUARE_COUNT = sizeof SQUARES / sizeof *SQUARES };
 
+/* The same for each way that a profile can ask for. */
+static const struct {
+    uint32_t seed, width, height, to_height, to_width;
+    struct {
+        enum profile_resize resize;
+        uint32_t edge;
+        enum profile_filter filter;
+        enum profile_centre centre;
+    } way;
+    uint32_t checksum;
+    double region[4];
+} WAYS[] = {
+#include "tests/unit/image/profile_reference.inc"
+};
+enum { WAY_COUNT = sizeof WAYS / sizeof *WAYS };
+
+static const struct profile chexfound = {.name = "chexfound", .min_max = true}, dinov2 = {.name = "dinov2"};
+
+static void check_region(const struct image *image, const struct region *region, const double *expected)
+{
+    ck_assert_double_eq_tol(region->x, expected[0], 1e-9);
+    ck_assert_double_eq_tol(region->y, expected[1], 1e-9);
+    ck_assert_double_eq_tol(region->width, expected[2], 1e-9);
+    ck_assert_double_eq_tol(region->height, expected[3], 1e-9);
+    ck_assert(region->x >= 0 && region->x + region->width <= image->width + 1e-9);
+    ck_assert(region->y >= 0 && region->y + region->height <= image->height + 1e-9);
+}
+
 START_TEST(square_equals_pillow_to_the_bit)
 {
     struct image image =
         picture_draw(SQUARES[_i].seed, SQUARES[_i].width, SQUARES[_i].height, SQUARES[_i].seed % 3);
+    uint32_t side = SQUARES[_i].side;
+    const struct target target = {&chexfound, side, side};
     struct failure failure = {0};
-    struct square square;
+    struct frame frame;
     struct region region;
-    ck_assert_int_eq(image_prepare(&image, SQUARES[_i].side, &failure, &square, &region), STATUS_OK);
-    ck_assert_uint_eq(square.side, SQUARES[_i].side);
-    ck_assert_uint_eq(crc32_z(0, square.pixels, (size_t)square.side * square.side * 3), SQUARES[_i].checksum);
-    ck_assert_mem_eq(square.minimum, SQUARES[_i].minimum, 3);
-    ck_assert_mem_eq(square.maximum, SQUARES[_i].maximum, 3);
-    const double *expected = SQUARES[_i].region;
-    ck_assert_double_eq_tol(region.x, expected[0], 1e-9);
-    ck_assert_double_eq_tol(region.y, expected[1], 1e-9);
-    ck_assert_double_eq_tol(region.width, expected[2], 1e-9);
-    ck_assert_double_eq_tol(region.height, expected[3], 1e-9);
-    ck_assert(region.x >= 0 && region.x + region.width <= image.width + 1e-9);
-    ck_assert(region.y >= 0 && region.y + region.height <= image.height + 1e-9);
-    square_finish(&square);
+    ck_assert_int_eq(image_prepare(&image, &target, &failure, &frame, &region), STATUS_OK);
+    ck_assert(frame.height == side && frame.width == side);
+    ck_assert_uint_eq(crc32_z(0, frame.pixels, (size_t)side * side * 3), SQUARES[_i].checksum);
+    ck_assert_mem_eq(frame.minimum, SQUARES[_i].minimum, 3);
+    ck_assert_mem_eq(frame.maximum, SQUARES[_i].maximum, 3);
+    check_region(&image, &region, SQUARES[_i].region);
+    frame_finish(&frame);
     image_finish(&image);
 }
 END_TEST
 
-static void prepare_refused(const struct image *image, const char *words)
+START_TEST(every_way_equals_pillow_to_the_bit)
 {
+    struct image image = picture_draw(WAYS[_i].seed, WAYS[_i].width, WAYS[_i].height, WAYS[_i].seed % 3);
+    const struct profile profile = {.name = "a way",
+                                    .resize = WAYS[_i].way.resize,
+                                    .edge = WAYS[_i].way.edge,
+                                    .filter = WAYS[_i].way.filter,
+                                    .centre = WAYS[_i].way.centre};
+    const struct target target = {&profile, WAYS[_i].to_height, WAYS[_i].to_width};
     struct failure failure = {0};
-    struct square square = {0};
+    struct frame frame;
     struct region region;
-    ck_assert_int_eq(image_prepare(image, 32, &failure, &square, &region), STATUS_UNPROCESSABLE);
-    ck_assert_ptr_null(square.pixels);
+    ck_assert_int_eq(image_prepare(&image, &target, &failure, &frame, &region), STATUS_OK);
+    ck_assert(frame.height == target.height && frame.width == target.width);
+    ck_assert_uint_eq(crc32_z(0, frame.pixels, (size_t)target.height * target.width * 3), WAYS[_i].checksum);
+    check_region(&image, &region, WAYS[_i].region);
+    frame_finish(&frame);
+    image_finish(&image);
+}
+END_TEST
+
+static void prepare_refused(const struct image *image, const struct profile *profile, const char *words)
+{
+    const struct target target = {profile, 32, 32};
+    struct failure failure = {0};
+    struct frame frame = {0};
+    struct region region;
+    ck_assert_int_eq(image_prepare(image, &target, &failure, &frame, &region), STATUS_UNPROCESSABLE);
+    ck_assert_ptr_null(frame.pixels);
     ck_assert_msg(strstr(failure.sentence, words), "%s", failure.sentence);
 }
 
@@ -50,7 +96,8 @@ START_TEST(constant_image_has_no_contrast)
 {
     struct image image = picture_draw(1, 64, 48, 0);
     memset(image.pixels, 77, 64 * 48 * 3);
-    prepare_refused(&image, "all pixels have the same value");
+    prepare_refused(&image, &chexfound, "all pixels have the same value");
+    prepare_refused(&image, &dinov2, "all pixels have the same value");
     image_finish(&image);
 }
 END_TEST
@@ -60,7 +107,13 @@ START_TEST(constant_channel_has_no_contrast)
     struct image image = picture_draw(1, 64, 48, 0);
     for (size_t i = 0; i < 64 * 48; i++)
         image.pixels[3 * i + 1] = 0;
-    prepare_refused(&image, "a colour channel has the same value");
+    prepare_refused(&image, &chexfound, "a colour channel has the same value");
+    const struct target target = {&dinov2, 32, 32}; /* stretches nothing */
+    struct failure failure = {0};
+    struct frame frame;
+    struct region region;
+    ck_assert_msg(!image_prepare(&image, &target, &failure, &frame, &region), "%s", failure.sentence);
+    frame_finish(&frame);
     image_finish(&image);
 }
 END_TEST
@@ -70,45 +123,57 @@ START_TEST(contrast_outside_the_crop_does_not_count)
     struct image image = picture_draw(1, 64, 32, 0);
     for (size_t y = 0; y < 32; y++)
         memset(image.pixels + (y * 64 + 16) * 3, 9, 32 * 3);
-    prepare_refused(&image, "no contrast");
+    prepare_refused(&image, &chexfound, "no contrast");
     image_finish(&image);
 }
 END_TEST
+
+static void check_crop_warning(const struct target *target, const uint32_t sizes[][2], size_t count,
+                               uint32_t expected)
+{
+    for (size_t i = 0; i < count; i++)
+        ck_assert_msg(image_crop_warning(sizes[i][0], sizes[i][1], target) == expected, "%u x %u",
+                      sizes[i][0], sizes[i][1]);
+}
 
 START_TEST(what_leaves_out_over_a_third_is_told)
 {
     static const uint32_t whole[][2] = {{512, 512}, {512, 620}, {300, 200}, {2000, 3000}, {16, 24}};
     static const uint32_t cut[][2] = {{301, 200}, {2000, 3001}, {3000, 200}, {16, 32768}, {32768, 16}};
-    for (size_t i = 0; i < 5; i++) {
-        ck_assert_uint_eq(image_crop_warning(whole[i][0], whole[i][1]), 0);
-        ck_assert_uint_eq(image_crop_warning(cut[i][0], cut[i][1]), IMAGE_WARNING_CROPPED);
-    }
+    const struct target target = {&chexfound, 512, 512};
+    check_crop_warning(&target, whole, 5, 0);
+    check_crop_warning(&target, cut, 5, IMAGE_WARNING_CROPPED);
     uint32_t left = IMAGE_WARNING_CROPPED;
-    ck_assert_ptr_nonnull(strstr(image_warning_next(&left), "the square in its middle"));
+    ck_assert_ptr_nonnull(strstr(image_warning_next(&left), "the part in its middle"));
 }
 END_TEST
 
-START_TEST(normalised_square_follows_the_equation)
+START_TEST(the_warning_follows_what_is_cut_off)
 {
-    uint8_t pixels[4][3] = {{10, 0, 100}, {60, 128, 101}, {110, 255, 100}, {35, 64, 101}};
-    struct square square = {2, pixels[0], {10, 0, 100}, {110, 255, 101}};
-    const double mean[3] = {0.485, 0.456, 0.406}, deviation[3] = {0.229, 0.224, 0.225};
-    float out[12];
-    square_normalise(&square, out);
-    for (int c = 0; c < 3; c++)
-        for (int i = 0; i < 4; i++) {
-            double scaled =
-                (pixels[i][c] - square.minimum[c]) / (double)(square.maximum[c] - square.minimum[c]);
-            ck_assert_float_eq_tol(out[4 * c + i], (scaled - mean[c]) / deviation[c], 1e-6);
-        }
+    /* A portrait input loses none of 600 x 1200, and a third of 600 x 1800 or 600 x 800. */
+    static const uint32_t whole[][2] = {{600, 1200}, {600, 1800}, {600, 800}};
+    static const uint32_t cut[][2] = {{600, 1801}, {600, 799}, {600, 600}};
+    const struct target portrait = {&chexfound, 128, 64};
+    check_crop_warning(&portrait, whole, 3, 0);
+    check_crop_warning(&portrait, cut, 3, IMAGE_WARNING_CROPPED);
+    /* Of 120 x 120 the middle 100 x 100 is over two thirds of a square, and not of what is longer by a 24th.
+     */
+    const struct profile edge = {.name = "edge", .edge = 120},
+                         exact = {.name = "exact", .resize = PROFILE_EXACT};
+    const struct target middle = {&edge, 100, 100}, squeezed = {&exact, 100, 100};
+    static const uint32_t square[][2] = {{600, 600}, {600, 624}}, longer[][2] = {{600, 626}, {626, 600}};
+    check_crop_warning(&middle, square, 2, 0);
+    check_crop_warning(&middle, longer, 2, IMAGE_WARNING_CROPPED);
+    check_crop_warning(&squeezed, cut, 3, 0);
 }
 END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = {square_equals_pillow_to_the_bit,      constant_image_has_no_contrast,
-                            constant_channel_has_no_contrast,     contrast_outside_the_crop_does_not_count,
-                            what_leaves_out_over_a_third_is_told, normalised_square_follows_the_equation};
-    size_t loops[] = {SQUARE_COUNT, 1, 1, 1, 1, 1};
-    return run_cases("image/prepare", tests, loops, 6);
+    const TTest *tests[] = {square_equals_pillow_to_the_bit,          every_way_equals_pillow_to_the_bit,
+                            constant_image_has_no_contrast,           constant_channel_has_no_contrast,
+                            contrast_outside_the_crop_does_not_count, what_leaves_out_over_a_third_is_told,
+                            the_warning_follows_what_is_cut_off};
+    size_t loops[] = {SQUARE_COUNT, WAY_COUNT, 1, 1, 1, 1, 1};
+    return run_cases("image/prepare", tests, loops, 7);
 }

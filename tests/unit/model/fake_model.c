@@ -10,7 +10,7 @@ enum { SIDE_PIXELS = 16 * 16 * 3 };
 struct fake fake, second;
 static struct model *const models[2] = {(struct model *)&fake, (struct model *)&second};
 
-static const struct shape shape = {.side = 16, .patches = 1, .width = 1};
+static const struct shape shape = {.rows = 1, .columns = 1, .patch = 16, .patches = 1, .width = 1};
 static const struct label label = {.name = "A"};
 static const struct head_card heads[2] = {
     {.name = "findings", .type = HEAD_GLORI, .labels = &label, .label_count = 1},

@@ -6,6 +6,7 @@
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const float THREE_TO_FIVE[] = {
     -0.9822197f, -0.0263674f, -0.1512610f, -0.3914689f, 0.8350048f,  -0.6415373f, 0.5774998f,  0.2861356f,
@@ -26,15 +27,30 @@ static const float FOUR_TO_SIX[] = {
     -0.6154861f, -0.1736914f, 0.2493902f,  0.1724197f,  -0.1291211f, -0.3911263f, 0.0373611f,  0.6080360f,
     0.6810726f,  -0.4714907f, -0.2925152f, 0.3810544f};
 
-static void check_resize(uint32_t from, uint32_t width, uint32_t to, double offset, const float *expected)
+/* Grids that are no squares or antialiased, two values a cell (make_reference.py). */
+static const struct {
+    uint32_t from;
+    struct position_target to;
+    float expected[64];
+} OTHERS[] = {
+#include "tests/unit/model/position_reference.inc"
+};
+
+static void check_target(uint32_t from, uint32_t width, const struct position_target *to,
+                         const float *expected)
 {
-    float source[64], found[64];
+    float source[128], found[64];
     for (uint32_t i = 0; i < from * from * width; i++)
         source[i] = (float)((i * 37 + 11) % 101) / 50 - 1;
-    position_resize(source, from, width, to, offset, found);
-    for (uint32_t i = 0; i < to * to * width; i++)
+    position_resize(source, from, width, to, found);
+    for (uint32_t i = 0; i < to->rows * to->columns * width; i++)
         ck_assert_msg(fabsf(found[i] - expected[i]) < 1e-6f, "value %u: %g, expected %g", i, (double)found[i],
                       (double)expected[i]);
+}
+
+static void check_resize(uint32_t from, uint32_t width, uint32_t to, double offset, const float *expected)
+{
+    check_target(from, width, &(struct position_target){to, to, offset, false}, expected);
 }
 
 START_TEST(grows)
@@ -55,13 +71,22 @@ START_TEST(takes_no_offset)
 }
 END_TEST
 
+START_TEST(takes_rectangles_and_antialiasing)
+{
+    check_target(OTHERS[_i].from, 2, &OTHERS[_i].to, OTHERS[_i].expected);
+}
+END_TEST
+
 START_TEST(copies_an_equal_grid)
 {
     float source[18], found[18];
     for (int i = 0; i < 18; i++)
         source[i] = (float)i * 0.37f;
-    position_resize(source, 3, 2, 3, 0.1, found);
-    ck_assert_mem_eq(source, found, sizeof source);
+    for (int antialias = 0; antialias < 2; antialias++) {
+        memset(found, 0, sizeof found);
+        position_resize(source, 3, 2, &(struct position_target){3, 3, 0.1, antialias}, found);
+        ck_assert_mem_eq(source, found, sizeof source);
+    }
 }
 END_TEST
 
@@ -71,6 +96,7 @@ int main(void)
     tcase_add_test(cases, grows);
     tcase_add_test(cases, shrinks);
     tcase_add_test(cases, takes_no_offset);
+    tcase_add_loop_test(cases, takes_rectangles_and_antialiasing, 0, sizeof OTHERS / sizeof *OTHERS);
     tcase_add_test(cases, copies_an_equal_grid);
     return suite_run("position", cases);
 }

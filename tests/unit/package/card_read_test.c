@@ -46,7 +46,9 @@ START_TEST(reads_every_member)
     ck_assert_int_eq(read_changed("None.", "Tests.", NULL, arena, &card), STATUS_OK);
     ck_assert_str_eq(card.intended_use, "Tests.");
     ck_assert_uint_eq(card.backbone.ffn_hidden, 344);
-    ck_assert_uint_eq(backbone_grid(&card.backbone), 4);
+    ck_assert(backbone_rows(&card.backbone) == 4 && backbone_columns(&card.backbone) == 4);
+    ck_assert(!card.backbone.interpolate_antialias && card.backbone.layer_norm_epsilon == 1e-6);
+    ck_assert(profile_equal(&card.profile, profile_known("chexfound")));
     ck_assert_uint_eq(card.head_count, 1);
     ck_assert_uint_eq(card.heads[0].label_count, 2);
     const struct label *edema = &card.heads[0].labels[0];
@@ -58,6 +60,56 @@ START_TEST(reads_every_member)
     ck_assert_str_eq(card.heads[0].labels[1].name, "Hernia");
     ck_assert_int_eq(card.backbone.sha256[63], 'b');
     ck_assert_int_eq(card.heads[0].sha256[63], 'c');
+    arena_destroy(&arena);
+}
+END_TEST
+
+START_TEST(a_package_may_have_no_heads)
+{
+    struct arena *arena = arena_create();
+    struct model_card card;
+    struct failure failure;
+    char text[4096];
+    const char *heads = strstr(GOOD, "\"heads\":[{"), *hashes = strstr(GOOD, "\"weights_sha256\"");
+    snprintf(text, sizeof text, "%.*s\"heads\":[],%.*s}}", (int)(heads - GOOD), GOOD,
+             (int)(strstr(hashes, ",\"h.safetensors\"") - hashes), hashes);
+    struct json *root = NULL;
+    ck_assert(!card_parse((struct bytes){(uint8_t *)text, strlen(text)}, &failure, &root));
+    ck_assert_msg(!card_read(root, arena, &failure, &card), "%s", failure.sentence);
+    ck_assert_uint_eq(card.head_count, 0);
+    json_destroy(&root);
+    arena_destroy(&arena);
+}
+END_TEST
+
+START_TEST(reads_a_rectangle)
+{
+    struct arena *arena = arena_create();
+    struct model_card card;
+    ck_assert_int_eq(read_changed("\"image_size\":64", "\"image_size\":[64,96]", NULL, arena, &card),
+                     STATUS_OK);
+    ck_assert(card.backbone.image_height == 64 && card.backbone.image_width == 96);
+    ck_assert(backbone_rows(&card.backbone) == 4 && backbone_columns(&card.backbone) == 6);
+    ck_assert_uint_eq(backbone_patches(&card.backbone), 24);
+    ck_assert_uint_eq(card.unread_count, 0);
+    arena_destroy(&arena);
+}
+END_TEST
+
+START_TEST(reads_a_profile_of_its_own)
+{
+    static const char exact[] = "\"profile\":{\"name\":\"vit\",\"resize\":\"exact\",\"mean\":[0.5,0.4,0.3],"
+                                "\"deviation\":[1,2,3]}";
+    struct arena *arena = arena_create();
+    struct model_card card;
+    ck_assert_int_eq(read_changed("\"profile\":\"chexfound\"", exact, NULL, arena, &card), STATUS_OK);
+    const struct profile expected = {.name = "vit",
+                                     .resize = PROFILE_EXACT,
+                                     .rescale = 1.0 / 255,
+                                     .mean = {0.5, 0.4, 0.3},
+                                     .deviation = {1, 2, 3}};
+    ck_assert(profile_equal(&card.profile, &expected));
+    ck_assert_uint_eq(card.unread_count, 0);
     arena_destroy(&arena);
 }
 END_TEST
@@ -75,7 +127,53 @@ static const struct {
     {"\"ffn\":\"swiglu\"", "\"ffn\":\"gelu\"", "\"ffn_hidden\" of \"backbone\" must be a multiple of 64."},
     {"b.safetensors", "../b", "\"weights\" of \"backbone\" must be a file name without a folder."},
     {"\"profile\":\"chexfound\"", "\"profile\":\"x\"",
-     "\"profile\" of \"preprocessing\" must be \"chexfound\"."},
+     "\"profile\" of \"preprocessing\" must be \"chexfound\", \"dinov2\" or an object."},
+    {"\"profile\":\"chexfound\"",
+     "\"profile\":{\"resize\":\"shortest_edge\",\"mean\":[0.5,0.5,0.5],\"deviation\":[1,1,1]}",
+     "\"name\" of \"profile\" must be a text."},
+    {"\"profile\":\"chexfound\"",
+     "\"profile\":{\"name\":\"dinov2\",\"resize\":\"shortest_edge\",\"mean\":[0.5,0.5,0.5],\"deviation\":[1,"
+     "1,1]}",
+     "\"name\" of \"profile\" must be another than that of a known profile."},
+    {"\"profile\":\"chexfound\"",
+     "\"profile\":{\"name\":\"x\",\"resize\":\"crop\",\"mean\":[0.5,0.5,0.5],\"deviation\":[1,1,1]}",
+     "\"resize\" of \"profile\" must be \"shortest_edge\" or \"exact\"."},
+    {"\"profile\":\"chexfound\"",
+     "\"profile\":{\"name\":\"x\",\"resize\":\"shortest_edge\",\"mean\":[0.5,0.5,0.5],\"deviation\":[1,1,1],"
+     "\"edge\":32}",
+     "\"edge\" of \"profile\" must be at least 64, the larger side of \"image_size\", or absent."},
+    {"\"profile\":\"chexfound\"",
+     "\"profile\":{\"name\":\"x\",\"resize\":\"exact\",\"mean\":[0.5,0.5,0.5],\"deviation\":[1,1,1],\"edge\":"
+     "64}",
+     "\"edge\" of \"profile\" must be absent, since \"resize\" is \"exact\"."},
+    {"\"profile\":\"chexfound\"",
+     "\"profile\":{\"name\":\"x\",\"resize\":\"shortest_edge\",\"mean\":[1,2],\"deviation\":[1,1,1]}",
+     "\"mean\" of \"profile\" must be a list of 3 to 3."},
+    {"\"profile\":\"chexfound\"",
+     "\"profile\":{\"name\":\"x\",\"resize\":\"shortest_edge\",\"mean\":[0.5,0.5,0.5],\"deviation\":[1,0,1]}",
+     "\"deviation\" of \"profile\" must be a number from 1e-06 to 1e+06."},
+    {"\"profile\":\"chexfound\"",
+     "\"profile\":{\"name\":\"x\",\"resize\":\"shortest_edge\",\"mean\":[0.5,0.5,0.5],\"deviation\":[1,1,1],"
+     "\"rescale\":0}",
+     "\"rescale\" of \"profile\" must be a number from 1e-06 to 1000."},
+    {"\"profile\":\"chexfound\"",
+     "\"profile\":{\"name\":\"x\",\"resize\":\"shortest_edge\",\"mean\":[0.5,0.5,0.5],\"deviation\":[1,1,1],"
+     "\"filter\":\"nearest\"}",
+     "\"filter\" of \"profile\" must be \"bicubic\" or \"bilinear\"."},
+    {"\"profile\":\"chexfound\"",
+     "\"profile\":{\"name\":\"x\",\"resize\":\"shortest_edge\",\"mean\":[0.5,0.5,0.5],\"deviation\":[1,1,1],"
+     "\"centre\":\"up\"}",
+     "\"centre\" of \"profile\" must be \"even\" or \"down\"."},
+    {"\"image_size\":64", "\"image_size\":[64,56]",
+     "\"image_size\" of \"backbone\" must be a multiple of \"patch_size\"."},
+    {"\"image_size\":64", "\"image_size\":[64]",
+     "\"image_size\" of \"backbone\" must be two whole numbers, [height, width], from 16 to 4096."},
+    {"\"image_size\":64", "\"image_size\":[64,8192]",
+     "\"image_size\" of \"backbone\" must be two whole numbers, [height, width], from 16 to 4096."},
+    {"\"registers\":4", "\"registers\":4,\"layer_norm_epsilon\":0",
+     "\"layer_norm_epsilon\" of \"backbone\" must be a number from 1e-12 to 0.01."},
+    {"\"registers\":4", "\"registers\":4,\"interpolate_antialias\":1",
+     "\"interpolate_antialias\" of \"backbone\" must be true or false."},
     {"\"blocks\":4", "\"blocks\":5", "\"blocks\" of f must be a whole number from 1 to 4."},
     {"\"kind\":\"findings\"", "\"kind\":\"risk\"",
      "\"definition\" of f must be a text: what the risk score means."},
@@ -97,7 +195,8 @@ static const struct {
      "The name of a member holds control characters or is not UTF-8."},
     {"\"threshold\":0.25", "\"threshold\":0.25,\"threshold\":0.75",
      "\"threshold\" stands twice in one object."},
-    {"\"heads\":[{", "\"other\":[{", "\"heads\" of model.json must be a list of 1 to 32."},
+    {"\"heads\":[{", "\"other\":[{", "\"heads\" of model.json must be a list, empty where there are none."},
+    {"\"heads\":[{", "\"heads\":0,\"other\":[{", "\"heads\" of model.json must be a list of 0 to 32."},
 };
 
 START_TEST(lists_what_nothing_reads)
@@ -160,6 +259,9 @@ int main(void)
 {
     TCase *cases = tcase_create("card");
     tcase_add_test(cases, reads_every_member);
+    tcase_add_test(cases, a_package_may_have_no_heads);
+    tcase_add_test(cases, reads_a_rectangle);
+    tcase_add_test(cases, reads_a_profile_of_its_own);
     tcase_add_test(cases, lists_what_nothing_reads);
     tcase_add_test(cases, names_the_first_of_many_that_nothing_reads);
     tcase_add_loop_test(cases, names_what_is_wrong, 0, sizeof BAD / sizeof *BAD);

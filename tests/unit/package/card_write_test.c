@@ -39,22 +39,33 @@ START_TEST(written_is_what_is_read)
                                        .average_pool = true,
                                        .labels = labels + 1,
                                        .label_count = 1}};
+    const struct profile profile = {.name = "ours",
+                                    .edge = 100,
+                                    .filter = PROFILE_BILINEAR,
+                                    .centre = PROFILE_CENTRE_DOWN,
+                                    .min_max = true,
+                                    .rescale = 1.0 / 255,
+                                    .mean = {0.5307, 0.5, -0.1},
+                                    .deviation = {0.2583, 1, 1e-6}};
     const struct model_card card = {.name = "m",
                                     .version = "1",
                                     .intended_use = "Tests.",
-                                    .profile = "chexfound",
+                                    .profile = profile,
                                     .backbone = {.weights = "b.safetensors",
                                                  .sha256 = HASH,
                                                  .width = 128,
                                                  .depth = 4,
                                                  .heads = 2,
                                                  .patch_size = 16,
-                                                 .image_size = 64,
+                                                 .image_height = 64,
+                                                 .image_width = 96,
                                                  .registers = 4,
                                                  .ffn = FFN_SWIGLU,
                                                  .ffn_hidden = 344,
                                                  .position_grid = 4,
-                                                 .interpolate_offset = 0.1},
+                                                 .interpolate_offset = 0.1,
+                                                 .interpolate_antialias = true,
+                                                 .layer_norm_epsilon = 1e-12},
                                     .heads = heads,
                                     .head_count = 2};
     struct failure failure = {0};
@@ -73,6 +84,9 @@ START_TEST(written_is_what_is_read)
     ck_assert_double_eq(again.heads[0].labels[0].offset, -0.1);
     ck_assert(again.heads[1].average_pool && again.heads[1].kind == HEAD_RISK);
     ck_assert_uint_eq(again.backbone.ffn_hidden, 344);
+    ck_assert(again.backbone.image_height == 64 && again.backbone.image_width == 96);
+    ck_assert(again.backbone.interpolate_antialias && again.backbone.layer_norm_epsilon == 1e-12);
+    ck_assert(profile_equal(&again.profile, &profile));
     free(second_text);
     json_destroy(&second);
     free(text);
@@ -82,9 +96,24 @@ START_TEST(written_is_what_is_read)
 }
 END_TEST
 
+START_TEST(a_known_profile_is_its_name_and_a_changed_one_is_not)
+{
+    struct model_card card = {.name = "m", .version = "1", .intended_use = "Tests.", .backbone.weights = "b"};
+    for (int changed = 0; changed < 2; changed++) {
+        card.profile = *profile_known("dinov2");
+        card.profile.mean[1] += changed;
+        struct json *root = card_json(&card);
+        const struct json *profile = json_member(json_member(root, "preprocessing"), "profile");
+        ck_assert_int_eq(json_is_object(profile), changed);
+        json_destroy(&root);
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("card_write");
     tcase_add_test(cases, written_is_what_is_read);
+    tcase_add_test(cases, a_known_profile_is_its_name_and_a_changed_one_is_not);
     return suite_run("card_write", cases);
 }

@@ -1,0 +1,52 @@
+/* Preprocessing: how an image becomes the network's input, as plain values. */
+#ifndef CXRD_ENGINE_PACKAGE_PROFILE_H
+#define CXRD_ENGINE_PACKAGE_PROFILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum profile_resize {
+    PROFILE_SHORTEST_EDGE, /* the shorter side to `edge`, then the centre of the input's size */
+    PROFILE_EXACT,         /* to the input's size, whatever becomes of the proportions */
+};
+
+/* Both as Pillow does them, stretched by the scale when shrinking. */
+enum profile_filter { PROFILE_BICUBIC, PROFILE_BILINEAR };
+
+/* Where the centre begins when an odd number of pixels is left over. */
+enum profile_centre {
+    PROFILE_CENTRE_EVEN, /* half of it, rounded to even: torchvision */
+    PROFILE_CENTRE_DOWN, /* half of it, rounded down: transformers' NumPy processors */
+};
+
+/* What a profile may say. */
+#define PROFILE_RESCALE_MIN   1e-6
+#define PROFILE_RESCALE_MAX   1e3
+#define PROFILE_MEAN_MAX      1e6
+#define PROFILE_DEVIATION_MIN 1e-6
+#define PROFILE_DEVIATION_MAX 1e6
+
+/* value = (x - mean) / deviation for each channel, where x is byte * rescale, or with min_max the place of
+ * the byte between the channel's minimum and maximum over what the network sees. */
+struct profile {
+    const char *name;
+    enum profile_resize resize;
+    uint32_t edge; /* shortest edge before the centre is cut out; 0: what just covers the input */
+    enum profile_filter filter;
+    enum profile_centre centre;
+    bool min_max;
+    double rescale;
+    double mean[3], deviation[3];
+};
+
+/* The profile of that name, "chexfound" or "dinov2", in static storage; NULL: there is none. */
+const struct profile *profile_known(const char *name);
+/* What makes a byte of each channel the network's value, as one multiplication and one addition: scale R G B,
+ * shift R G B. `minimum` and `maximum` are the channels' over what the network sees; they differ where the
+ * profile has min_max. */
+void profile_normalisation(const struct profile *profile, const uint8_t minimum[3], const uint8_t maximum[3],
+                           float out[6]);
+/* True when both mean the same and have the same name. */
+bool profile_equal(const struct profile *a, const struct profile *b);
+
+#endif
