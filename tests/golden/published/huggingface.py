@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 from transformers import (AutoImageProcessor, BitImageProcessor, Dinov2Config, Dinov2ForImageClassification, Dinov2Model,
                           Dinov2WithRegistersConfig, Dinov2WithRegistersForImageClassification, Dinov2WithRegistersModel)
 
-from weights import HERE, Answers, exact, fill, film, tall
+from weights import HERE, Answers, exact, fill, film, stored, tall
 
 NATIVE, OTHER, RECTANGLE = 84, (42, 42), (56, 98)  # 6 x 6, 3 x 3 and 4 x 7 patches of 14
 RAD_DINO = {"image_mean": [0.5307] * 3, "image_std": [0.2583] * 3}
@@ -131,11 +131,12 @@ def make_foreign():
 
 
 def make_newest():
-    """The same under the names that the newest modules have; their save_pretrained may write the old ones."""
+    """The same under the names that the newest modules have, as their state dicts are saved; save_pretrained keeps the old ones."""
     for case, kind, settings, registers in (
             ("hf_newest", Dinov2Model, config(Dinov2Config, num_hidden_layers=1), 0),
             ("hf_newest_swiglu", Dinov2Model, config(Dinov2Config, num_hidden_layers=1, use_swiglu_ffn=True), 0),
             ("hf_newest_registers", Dinov2WithRegistersModel, config(Dinov2WithRegistersConfig, num_hidden_layers=1, num_register_tokens=4), 4)):
         folder = publish(case, kind, settings, registers=registers)
-        model = fill(kind(settings), len(case)).half()
-        print(case, "modules:", sorted(model.state_dict()) == sorted(load_file(folder / "model.safetensors")))
+        model = kind.from_pretrained(folder)
+        assert set(model.state_dict()) != set(load_file(folder / "model.safetensors")), "no names of its own"
+        save_file(stored(model), folder / "model.safetensors", metadata={"format": "pt"})
