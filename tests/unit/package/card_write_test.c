@@ -98,7 +98,8 @@ END_TEST
 
 START_TEST(a_known_profile_is_its_name_and_a_changed_one_is_not)
 {
-    struct model_card card = {.name = "m", .version = "1", .intended_use = "Tests.", .backbone.weights = "b"};
+    struct model_card card = {
+        .name = "m", .version = "1", .intended_use = "Tests.", .backbone = {.weights = "b", .sha256 = HASH}};
     for (int changed = 0; changed < 2; changed++) {
         card.profile = *profile_known("dinov2");
         card.profile.mean[1] += changed;
