@@ -10,6 +10,7 @@ import json
 import math
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,9 @@ MODELS_A_SERVICE = 16  # as many as it takes
 COSINE, ERROR = 0.99999, 2e-4  # of each token; of its largest difference, in root mean squares of the token
 LOGIT = 1e-4
 
-# How docs/models.md imports each, all paths being in PUBLISHED. What stands here is all that its user types.
+# How docs/models.md imports each, all paths being in PUBLISHED: what stands here is all that its user types. "A+B" is a folder
+# into which the files of both were put.
+LABELS = "labels=labels_crlf_bom.txt"
 CASES = {
     "hf_dinov2": "--backbone hf_dinov2",
     "hf_swiglu": "--backbone hf_swiglu",
@@ -34,13 +37,17 @@ CASES = {
     "hf_newest": "--backbone hf_newest",
     "hf_newest_swiglu": "--backbone hf_newest_swiglu",
     "hf_newest_registers": "--backbone hf_newest_registers",
+    "hf_lora": "--backbone hf_dinov2+hf_lora",
+    "hf_lora_classifier": "--backbone hf_dinov2+hf_lora_classifier "
+                          f"--head name=head,kind=findings,weights=hf_lora_classifier/adapter_model.safetensors,{LABELS}",
+    "hf_lora_whole": "--backbone hf_lora_whole",
     "timm_dinov2": "--backbone timm_dinov2",
     "timm_reg4": "--backbone timm_reg4.pth",
     "timm_giant": "--backbone timm_giant.safetensors",
-    "timm_head": "--backbone timm_head.pth --head name=head,kind=findings,weights=timm_head.pth",
-    "dinov2_pretrain": "--backbone dinov2_pretrain.pth --head name=linear,kind=findings,weights=dinov2_linear_head.pth "
-                       "--head name=linear4,kind=findings,weights=dinov2_linear4_head.pth "
-                       "--head name=named,kind=findings,weights=dinov2_named_head.pth",
+    "timm_head": f"--backbone timm_head.pth --head name=head,kind=findings,weights=timm_head.pth,{LABELS}",
+    "dinov2_pretrain": f"--backbone dinov2_pretrain.pth --head name=linear,kind=findings,weights=dinov2_linear_head.pth,{LABELS} "
+                       f"--head name=linear4,kind=findings,weights=dinov2_linear4_head.pth,{LABELS} "
+                       f"--head name=named,kind=findings,weights=dinov2_named_head.pth,{LABELS}",
     "dinov2_reg4_pretrain": "--backbone dinov2_reg4_pretrain.pth",
     "xray_dino_vitl16": "--backbone xray_dino_vitl16.pth",
     "chexfound": "--backbone chexfound",
@@ -86,9 +93,18 @@ class Published(unittest.TestCase):
         cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
         cls.worst = {}
 
+    def together(self, word):
+        """The folder that "A+B" stands for; any other word is itself."""
+        if "+" not in word:
+            return word
+        folder = self.folder / "together" / word
+        for part in word.split("+"):
+            shutil.copytree(PUBLISHED / part, folder, dirs_exist_ok=True)
+        return folder
+
     def package(self, words, name, size="native"):
         options = [] if size == "native" else ["--image-size", size]
-        done = run("import", *words.split(), *options, "--precision", "fp32", "--name", name, "--output", self.folder / name)
+        done = run("import", *map(self.together, words.split()), *options, "--precision", "fp32", "--name", name, "--output", self.folder / name)
         self.assertEqual(done.returncode, 0, done.stderr)
         return self.folder / name
 
@@ -139,7 +155,7 @@ class Published(unittest.TestCase):
         self.check({case: (case, words) for case, words in CASES.items()})
 
     def test_one_network_in_every_wrapping(self):
-        self.check({path.name.replace(".", "_"): ("wrapped", f"--backbone wrapped/{path.name}")
+        self.check({path.name.replace(".", "_"): ("wrapped", f"--backbone wrapped/{path.name} --profile dinov2")
                     for path in sorted((PUBLISHED / "wrapped").iterdir())})
 
     @classmethod

@@ -45,12 +45,18 @@ def pictures():
 
 
 def read(folder, kind, case, registers=0, model=None):
-    """Answers with the processor that is published; at another size than the published one with nothing but its values."""
+    """Answers with the processor that is published. At another input its shortest edge is as much longer than the input."""
     loader = AutoImageProcessor.from_pretrained(folder, use_fast=False)
 
     def pixels_of(image, size):
-        whole = {} if size == "native" else {"do_resize": False, "do_center_crop": False}
-        return loader(image, return_tensors="pt", **whole)["pixel_values"]
+        if size == "native":
+            return loader(image, return_tensors="pt")["pixel_values"]
+        height, width = map(int, size.split("x"))
+        edge = loader.size.get("shortest_edge", NATIVE)
+        if edge == NATIVE:
+            return loader(image, return_tensors="pt", do_resize=False, do_center_crop=False)["pixel_values"]
+        return loader(image, return_tensors="pt", size={"shortest_edge": round(edge * max(height, width) / NATIVE)},
+                      crop_size={"height": height, "width": width})["pixel_values"]
 
     if model is None:
         model = kind.from_pretrained(folder, attn_implementation="sdpa", torch_dtype=torch.float32)
@@ -99,6 +105,8 @@ def make_adapter(case, base, target, whole_names=False, **changes):
     if whole_names:  # the whole model as torch.save has it, with the base's weights beside the adapter's
         torch.save({name: tensor.half() for name, tensor in model.state_dict().items()}, folder / "whole.pth")
         (folder / "adapter_model.safetensors").unlink()
+        for name in ("config.json", "preprocessor_config.json"):
+            shutil.copy(HERE / base / name, folder)
     read(HERE / base, kind, case, model=model.base_model.model.eval())
 
 

@@ -3,7 +3,8 @@
 
 By hand only; the tests read what it wrote. It needs a Python with these, on CPU, and a checkout of facebookresearch/dinov2
 (commit b8931f7):
-    torch 2.7.1, torchvision 0.22.1, timm 1.0.31, transformers 4.57.6, peft 0.18.1, safetensors 0.8.0, numpy 2.2.6, pillow
+    torch 2.7.1, torchvision 0.22.1, timm 1.0.31, transformers 4.57.6, peft 0.18.1, safetensors 0.8.0, numpy 2.2.6,
+    pillow 11.3.0 (from 13 on, Pillow resizes another direction first where that is less work, and rounds otherwise)
     make.py --dinov2 FOLDER     everything but
     make.py --newest            hf_newest*, which transformers 5.24.0 names otherwise
 

@@ -83,7 +83,7 @@ def make():
     torch.save(stored(model), HERE / "dinov2_pretrain.pth")
     heads = {}
     for name, layers in (("linear", 1), ("linear4", 4)):
-        head = fill(nn.Linear(64 * (1 + layers), 5), layers)
+        head = fill(nn.Linear(64 * (1 + layers), 3), layers)
         torch.save(stored(head, torch.float32), HERE / f"dinov2_{name}_head.pth")
         heads[name] = (head, layers)
     named = {"linear." + name: tensor for name, tensor in stored(heads["linear"][0], torch.float32).items()}
