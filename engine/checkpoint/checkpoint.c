@@ -9,6 +9,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* What is read of a file counts as this program's memory until that much more is. */
+enum { REST_BYTES = 1 << 20 };
+
 struct checkpoint {
     struct folder folder;
     struct source sources[SHARDS_MAX + 2]; /* the index, the files, the adapter */
@@ -221,7 +224,7 @@ void checkpoint_sha256(const struct checkpoint *checkpoint, char out[SHA256_HEX_
         const struct source *source = &checkpoint->sources[i];
         const char *slash = strrchr(source->path, '/');
         char hex[SHA256_HEX_BYTES];
-        sha256_hex(source->file.content, checkpoint->count == 1 ? out : hex);
+        sha256_mapping(&source->file, checkpoint->count == 1 ? out : hex);
         if (checkpoint->count == 1)
             return;
         const char *line = arena_format(checkpoint->arena, "%s  %s\n", hex, slash ? slash + 1 : source->path);
@@ -282,13 +285,16 @@ enum status checkpoint_read(struct checkpoint *checkpoint, const struct stored_t
                             struct failure *failure, struct bytes *out)
 {
     struct bytes storage;
+    const struct source *source = &checkpoint->sources[tensor->source];
     size_t width = tensor_type_bytes(tensor->type);
-    enum status status = source_storage(&checkpoint->sources[tensor->source], tensor, failure, &storage);
+    enum status status = source_storage(source, tensor, failure, &storage);
     if (status)
         return status;
     uint8_t *data = memory_allocate(tensor->elements, width);
     if (tensor->elements)
         gather(tensor, storage.data, data);
+    if (tensor->elements * width > REST_BYTES)
+        file_rest(&source->file);
     *out = (struct bytes){data, tensor->elements * width};
     return STATUS_OK;
 }

@@ -66,8 +66,8 @@ static const struct rename block_names[] = {
     {"attn.qkv.", "attn.qkv.", 0, 0, 0},
     {"attn.proj.", "attn.proj.", 0, 0, 0},
     {"ls1.gamma", "ls1.gamma", 0, 0, 0},
-    {"ls1.weight", "ls1.gamma", 0, 0, 0}, /* as transformers has old models' gammas, and CheXFound's folder */
     {"ls2.gamma", "ls2.gamma", 0, 0, 0},
+    {"ls1.weight", "ls1.gamma", 0, 0, 0}, /* as transformers' loaders rename it */
     {"ls2.weight", "ls2.gamma", 0, 0, 0},
     {"mlp.w12.", "mlp.w12.", 0, 0, 0},
     {"mlp.w3.", "mlp.w3.", 0, 0, 0},
