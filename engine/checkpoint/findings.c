@@ -186,26 +186,37 @@ static bool are_numbers(const struct label_list *labels)
     return numbers;
 }
 
-enum status labels_of_config(const char *path, size_t count, struct failure *failure, struct label_list *out)
+enum status labels_parse_config(struct bytes text, size_t count, struct failure *failure,
+                                struct label_list *out)
 {
-    struct bytes text;
     struct json *root = NULL;
     struct label_list labels = {0};
-    enum status status = file_read_text(path, LABELS_BYTES_MAX, failure, &text);
-    if (status)
-        return status;
+    enum status status = STATUS_OK;
     const struct json *named =
         json_parse(text, config_limits, NULL, &root) ? NULL : json_member(root, "id2label");
     if (named && read_id2label(named, count, &labels))
         status = failure_set(failure, STATUS_INVALID_FILE,
-                             "%s: its id2label does not name each of %zu outputs once, in plain text: give "
+                             "Its id2label does not name each of %zu outputs once, in plain text: give "
                              "labels=FILE.",
-                             path, count);
+                             count);
     if (status || are_numbers(&labels))
         labels_finish(&labels);
     if (!status)
         *out = labels;
     json_destroy(&root);
+    return status;
+}
+
+enum status labels_read_config(const char *path, size_t count, struct failure *failure,
+                               struct label_list *out)
+{
+    struct bytes text;
+    enum status status = file_read_text(path, LABELS_BYTES_MAX, failure, &text);
+    if (status)
+        return status;
+    status = labels_parse_config(text, count, failure, out);
+    if (status)
+        failure_prefix(failure, "%s", path);
     free((void *)text.data);
     return status;
 }

@@ -26,10 +26,13 @@ WARN_UNUSED enum status labels_parse(struct bytes text, struct failure *failure,
 /* The same of a file; sentences name the path. */
 WARN_UNUSED enum status labels_read(const char *path, struct failure *failure, struct label_list *out);
 /* The "id2label" of a config.json of transformers, in the order of its numbers; none where it is missing or
- * has nothing but "LABEL_0", "LABEL_1", ... Fails with INVALID_FILE, naming the path, when it does not name
- * each of `count` outputs once, and as file_read. */
-WARN_UNUSED enum status labels_of_config(const char *path, size_t count, struct failure *failure,
-                                         struct label_list *out);
+ * has nothing but "LABEL_0", "LABEL_1", ... Fails with INVALID_FILE when it does not name each of `count`
+ * outputs once. */
+WARN_UNUSED enum status labels_parse_config(struct bytes text, size_t count, struct failure *failure,
+                                            struct label_list *out);
+/* The same of a file; sentences name the path. */
+WARN_UNUSED enum status labels_read_config(const char *path, size_t count, struct failure *failure,
+                                           struct label_list *out);
 void labels_finish(struct label_list *labels);
 
 #endif

@@ -60,7 +60,7 @@ static enum status given_labels(const struct import_head *asked, const char *con
     struct label_list labels = {0};
     enum status status = STATUS_OK;
     if (!asked->labels)
-        return config ? labels_of_config(config, classes, failure, out) : STATUS_OK;
+        return config ? labels_read_config(config, classes, failure, out) : STATUS_OK;
     status = labels_read(asked->labels, failure, &labels);
     if (!status && labels.count != classes) {
         status = failure_set(failure, STATUS_INVALID_FILE,

@@ -5,7 +5,6 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static struct failure failure;
 
@@ -56,14 +55,9 @@ END_TEST
 /* `sentence`: the end of a refusal; else `count` labels, the last of them "Mass". */
 static void read_config(const char *text, size_t outputs, size_t count, const char *sentence)
 {
-    char path[] = "/tmp/cxrd-findings-XXXXXX";
-    int descriptor = mkstemp(path);
     struct label_list labels = {0};
-    ck_assert_int_ge(descriptor, 0);
-    ck_assert_int_eq(write(descriptor, text, strlen(text)), (int)strlen(text));
-    close(descriptor);
-    enum status status = labels_of_config(path, outputs, &failure, &labels);
-    unlink(path);
+    enum status status =
+        labels_parse_config((struct bytes){(const uint8_t *)text, strlen(text)}, outputs, &failure, &labels);
     ck_assert_int_eq(status, sentence ? STATUS_INVALID_FILE : STATUS_OK);
     ck_assert_msg(!sentence || strstr(failure.sentence, sentence), "%s", failure.sentence);
     ck_assert_uint_eq(labels.count, count);
@@ -75,7 +69,7 @@ static void read_config(const char *text, size_t outputs, size_t count, const ch
 START_TEST(a_configuration_names_outputs_or_does_not)
 {
     static const char wrong[] =
-        "its id2label does not name each of 2 outputs once, in plain text: give labels=FILE.";
+        "Its id2label does not name each of 2 outputs once, in plain text: give labels=FILE.";
     read_config("{\"id2label\":{\"1\":\"Mass\",\"0\":\"Edema\"}}", 2, 2, NULL);
     read_config("{\"id2label\":{\"0\":\"LABEL_0\",\"1\":\"LABEL_1\"}}", 2, 0, NULL);
     read_config("{\"hidden_size\":768}", 2, 0, NULL);

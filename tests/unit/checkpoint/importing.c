@@ -27,8 +27,8 @@ void make_folder(void)
     output = file_join(folder, "package");
     file_put(labels, "Cardiomegaly\nNodule\n", 20);
     asked = (struct import_head){.name = "findings", .weights = head, .labels = labels};
-    options = (struct import_options){
-        .backbone = backbone, .output = output, .heads = &asked, .head_count = 1};
+    options =
+        (struct import_options){.backbone = backbone, .output = output, .heads = &asked, .head_count = 1};
     set_image_size(16);
 }
 
