@@ -39,7 +39,7 @@ CASES = {
     "hf_newest_registers": "--backbone hf_newest_registers",
     "hf_lora": "--backbone hf_dinov2+hf_lora",
     "hf_lora_classifier": "--backbone hf_dinov2+hf_lora_classifier "
-                          f"--head name=head,kind=findings,weights=hf_lora_classifier/adapter_model.safetensors,{LABELS}",
+                          f"--head name=head,kind=findings,weights=hf_dinov2+hf_lora_classifier,{LABELS}",
     "hf_lora_whole": "--backbone hf_lora_whole",
     "timm_dinov2": "--backbone timm_dinov2",
     "timm_reg4": "--backbone timm_reg4.pth",
