@@ -27,6 +27,7 @@ LOGIT = 1e-4
 # How docs/models.md imports each, all paths being in PUBLISHED: what stands here is all that its user types. "A+B" is a folder
 # into which the files of both were put.
 LABELS = "labels=labels_crlf_bom.txt"
+LABELS_FOUND = (["Edema", "Mass", "Nodule"], ["Edema", "No Finding", "Pleural Effusion"])  # that file's, and a config.json's
 CASES = {
     "hf_dinov2": "--backbone hf_dinov2",
     "hf_swiglu": "--backbone hf_swiglu",
@@ -75,6 +76,66 @@ def rows(values, width):
     return [values[at:at + width] for at in range(0, len(values), width)]
 
 
+# What must not become a package, and words of the sentence that says why.
+REFUSED = {
+    "refused/avg_pool.pth": "'fc_norm.weight': a LayerNorm behind the pooling",
+    "refused/cut.pth": "it is truncated. Copy or download it again",
+    "refused/densenet.pth": "this is a DenseNet",
+    "refused/dinov3.pth": "this is DINOv3, whose rotary position embedding is not supported",
+    "refused/empty.pth": "It is empty",
+    "refused/eva_x.pt": "rotary position embedding is not supported",
+    "refused/half_missing.pth": "Tensor 'blocks.0.attn.proj.weight' of shape [64, 64] is missing",
+    "refused/hf_dinov3": "a network of the kind 'dinov3_vit'",
+    "refused/hf_dinov3/model.safetensors": "this is DINOv3, whose rotary position embedding is not supported",
+    "refused/hf_vit": "a network of the kind 'vit'",
+    "refused/legacy.pth": "Save it again with a newer PyTorch",
+    "refused/misspelt.pth": "the nearest name it knows is 'register_tokens'",
+    "refused/openai_clip.pth": "this is CLIP",
+    "refused/page.pth": "a web page that was saved in the file's place",
+    "refused/pickled_module.pt": "weights_only=False).state_dict()",
+    "refused/pointer.safetensors": "git lfs pull",
+    "refused/qk_norm.pth": "a LayerNorm of queries and keys is not supported",
+    "refused/siglip.pth": "a network of images and text",
+    "refused/swin.pth": "a hierarchical network",
+    "refused/timm_clip.pth": "a LayerNorm before the first block is not supported",
+    "hf_lora": "put that model's files into the folder",
+    "dinov2_linear_head.pth": "no part of a backbone",
+    "images": "No weights are in it",
+}
+# Of these inspect says no more than their names and shapes do.
+REFUSED_VALUES = {
+    "refused/not_finite.pth": "'norm.bias' holds a value that is not a finite number",
+    "refused/beyond_half.pth": "too large for fp16. Import with --precision fp32",
+}
+
+# Changes of a published folder that make it another network, other pixels or a contradiction: (file, change, words).
+CONTRADICTIONS = {
+    "hf_dinov2": [
+        ("config.json", {"hidden_act": "quick_gelu"}, "hidden_act is 'quick_gelu'"),
+        ("config.json", {"num_attention_heads": 2}, "only heads of size 64 are supported"),
+        ("config.json", {"num_hidden_layers": 3}, "num_hidden_layers: 3 but the weights have 2"),
+        ("config.json", {"patch_size": 16}, "patch_size: 16 but the weights have 14"),
+        ("config.json", {"use_swiglu_ffn": True}, "swiglu but the weights are of mlp"),
+        ("config.json", {"num_channels": 1}, "num_channels is 1"),
+        ("config.json", {"layer_norm_eps": 0.5}, "layer_norm_epsilon"),
+        ("preprocessor_config.json", {"resample": 0}, "a filter that is not supported"),
+        ("preprocessor_config.json", {"do_pad": True}, "padding is not supported"),
+        ("preprocessor_config.json", {"do_center_crop": False}, "\"do_center_crop\" is false"),
+        ("preprocessor_config.json", {"do_resize": False}, "\"do_resize\" is false"),
+    ],
+    "hf_registers": [("config.json", {"num_register_tokens": 2}, "num_register_tokens: 2 but the weights have 4")],
+    "chexfound": [("config.json", {"num_heads": 2}, "only heads of size 64 are supported"),
+                  ("config.json", {"ffn_layer": "mlp"}, "ffn_layer: mlp but the weights are of swiglu")],
+    "hf_dinov2+hf_lora": [
+        ("adapter_config.json", {"use_dora": True}, "\"use_dora\", which is not supported"),
+        ("adapter_config.json", {"bias": "all"}, "merge_and_unload"),
+        ("adapter_config.json", {"rank_pattern": {"query": 8}}, "\"rank_pattern\""),
+        ("adapter_config.json", {"r": 8}, "rank 4 and adapter_config.json says r: 8"),
+        ("adapter_config.json", {"peft_type": "IA3"}, "'IA3', and only LORA"),
+    ],
+}
+
+
 class Expected:
     """The answers of one case at one size: {picture: {"class" or "patch" or "logits.<head>": tensor}}."""
 
@@ -85,26 +146,38 @@ class Expected:
             self.sizes.setdefault(size, {}).setdefault(picture, {})[name] = (shape, floats(data))
 
 
-class Published(unittest.TestCase):
+class InFolder(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+
+    def together(self, word):
+        """Puts the folder in the place of the "A+B" that stands for it."""
+        def copied(found):
+            folder = self.folder / "together" / found[0]
+            for part in found[0].split("+"):
+                shutil.copytree(PUBLISHED / part, folder, dirs_exist_ok=True)
+            return str(folder)
+        return re.sub(r"\w+\+\w+", copied, word)
+
+
+class Published(InFolder):
     """Every case at its own size and at others, square and rectangular."""
 
     @classmethod
     def setUpClass(cls):
-        cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        super().setUpClass()
         cls.worst = {}
-
-    def together(self, word):
-        """The folder that "A+B" stands for; any other word is itself."""
-        if "+" not in word:
-            return word
-        folder = self.folder / "together" / word
-        for part in word.split("+"):
-            shutil.copytree(PUBLISHED / part, folder, dirs_exist_ok=True)
-        return folder
 
     def package(self, words, name, size="native"):
         options = [] if size == "native" else ["--image-size", size]
-        done = run("import", *map(self.together, words.split()), *options, "--precision", "fp32", "--name", name, "--output", self.folder / name)
+        words = [self.together(word) for word in words.split()]
+        if size == "native":
+            shown = run("inspect", words[1])
+            self.assertEqual(shown.returncode, 0, shown.stderr)
+            self.assertIn("To import it", shown.stdout)
+            self.assertNotIn("in the way", shown.stdout)
+        done = run("import", *words, *options, "--precision", "fp32", "--name", name, "--output", self.folder / name)
         self.assertEqual(done.returncode, 0, done.stderr)
         return self.folder / name
 
@@ -135,9 +208,9 @@ class Published(unittest.TestCase):
         if logits:
             (one,) = running.post(f"/predict?attention=none&model={name}", "image/png", image).predictions
             for head, wanted in logits.items():
-                found = [finding["logit"] for finding in one["findings"] if finding["head"] == head]
-                self.assertEqual(len(found), len(wanted), head)
-                for left, right in zip(found, wanted):
+                findings = [finding for finding in one["findings"] if finding["head"] == head]
+                self.assertIn([finding["label"] for finding in findings], LABELS_FOUND, head)
+                for left, right in zip((finding["logit"] for finding in findings), wanted, strict=True):
                     self.assertLess(abs(left - right), LOGIT * max(1, abs(right)), head)
 
     def check(self, cases):
@@ -162,6 +235,49 @@ class Published(unittest.TestCase):
     def tearDownClass(cls):
         for name, worst in cls.worst.items():
             print(f"{name}: largest difference {worst:.1e} of a token's root mean square")
+
+
+class Refused(InFolder):
+    """Nothing of these is written, and what is said is of use to a stranger."""
+
+    def refuse(self, source, words, *options):
+        output = self.folder / "package"
+        done = run("import", "--backbone", source, "--output", output, "--image-size", "84", *options)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertRegex(done.stderr, r"^cxrd import: [^\n]+\.\n$")
+        self.assertIn(words, done.stderr)
+        self.assertEqual([path.name for path in self.folder.iterdir() if path.name.startswith(("package", ".package"))], [])
+        return done.stderr
+
+    def test_each_is_told_why(self):
+        for path, words in {**REFUSED, **REFUSED_VALUES}.items():
+            with self.subTest(path):
+                self.assertIn(f"{path}", self.refuse(path, words))
+                if path in REFUSED:
+                    shown = run("inspect", path)
+                    self.assertIn(words, shown.stdout + shown.stderr)
+                    self.assertNotIn("cxrd import --backbone", shown.stdout)
+
+    def test_what_contradicts_its_configuration(self):
+        for base, changes in CONTRADICTIONS.items():
+            for file, change, words in changes:
+                with self.subTest(base=base, **change):
+                    folder = self.folder / "changed"
+                    shutil.rmtree(folder, ignore_errors=True)
+                    for part in base.split("+"):
+                        shutil.copytree(PUBLISHED / part, folder, dirs_exist_ok=True)
+                    settings = json.loads((folder / file).read_text())
+                    (folder / file).write_text(json.dumps({**settings, **change}))
+                    self.refuse(folder, words)
+
+    def test_one_file_of_several(self):
+        shard = min((PUBLISHED / "hf_swiglu").glob("model-*.safetensors"))
+        self.refuse(shard, "is missing")
+
+    def test_students_weights_are_taken_with_a_word(self):
+        done = run("import", "--backbone", "wrapped/student_only.pth", "--output", self.folder / "student")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("These are a student's weights", done.stderr)
 
 
 if __name__ == "__main__":

@@ -46,9 +46,10 @@ def make_wrapped(state):
         "compiled.pth": {"model": prefixed(state, "module._orig_mod.backbone.")},
         "model_backbone.pth": {"state_dict": prefixed(state, "model.backbone.")},
         "teacher_and_student.pth": {"student": prefixed(random, "backbone."), "teacher": prefixed(state, "backbone.")},
-        "whole_network.pth": {"model": {**prefixed(state, "teacher.backbone."), **prefixed(random, "student.backbone."),
+        "whole_network.pth": {"model": {**prefixed(state, "teacher.backbone."), "student.backbone.cls_token": random["cls_token"],
                                         "teacher.dino_head.last_layer.weight": torch.zeros(4, 4),
                                         "dino_loss.center": torch.zeros(1, 4)}, "optimizer": {}, "iteration": 12},
+        "student_only.pth": {"student": prefixed(state, "backbone."), "epoch": 1},
         "shared.pth": shared(state),
         "parameters.pth": {name: nn.Parameter(tensor) for name, tensor in state.items()},
     }
@@ -58,14 +59,14 @@ def make_wrapped(state):
 
 
 def make_refused(state):
-    """`tiny` stands for the rest of a network: what is refused is refused for one of its names or for its form."""
+    """What is refused for one of its names, its values or its form; `tiny` stands for the rest of a network."""
     folder = HERE / "refused"
     folder.mkdir(exist_ok=True)
     tiny = {name: tensor for name, tensor in state.items() if "patch_embed" in name or "norm" in name or name.endswith("token")}
     files = {
         "dinov3.pth": {**{name: tensor for name, tensor in state.items() if name != "pos_embed"},
                        "storage_tokens": torch.zeros(1, 4, 64), "rope_embed.periods": torch.ones(16)},
-        "eva_x.pt": {"model": {**state, "rope.freqs_cos": torch.ones(16, 64)}},
+        "eva_x.pt": {"model": {**tiny, "rope.freqs_cos": torch.ones(16, 64)}},
         "timm_clip.pth": {**tiny, "norm_pre.weight": torch.ones(64), "norm_pre.bias": torch.zeros(64)},
         "qk_norm.pth": {**tiny, "blocks.0.attn.q_norm.weight": torch.ones(64)},
         "avg_pool.pth": {**tiny, "fc_norm.weight": torch.ones(64), "fc_norm.bias": torch.zeros(64)},
@@ -77,7 +78,6 @@ def make_refused(state):
                      "layers.0.blocks.0.attn.relative_position_bias_table": torch.zeros(49, 1)},
         "densenet.pth": {"features.denseblock1.denselayer1.norm1.running_mean": torch.zeros(8),
                          "features.conv0.weight": torch.zeros(8, 3, 7, 7)},
-        "student_only.pth": {"student": prefixed(state, "backbone."), "epoch": 1},
         "misspelt.pth": {**{name: tensor for name, tensor in state.items() if name != "register_tokens"},
                          "register_token": state["register_tokens"]},
         "half_missing.pth": {name: tensor for name, tensor in state.items() if name != "blocks.0.attn.proj.weight"},

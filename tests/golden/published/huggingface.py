@@ -44,7 +44,7 @@ def pictures():
     return {"film__native": film(), "tall__native": tall(), f"exact_42x42__42x42": exact(*OTHER), f"exact_56x98__56x98": exact(*RECTANGLE)}
 
 
-def read(folder, kind, case, registers=0, model=None):
+def read(folder, kind, case, registers=0, model=None, others=True):
     """Answers with the processor that is published. At another input its shortest edge is as much longer than the input."""
     loader = AutoImageProcessor.from_pretrained(folder, use_fast=False)
 
@@ -60,17 +60,17 @@ def read(folder, kind, case, registers=0, model=None):
 
     if model is None:
         model = kind.from_pretrained(folder, attn_implementation="sdpa", torch_dtype=torch.float32)
-    answer(folder, case, model.eval(), registers, pixels_of, **pictures())
+    chosen = {key: image for key, image in pictures().items() if others or key.endswith("native")}
+    answer(folder, case, model.eval(), registers, pixels_of, **chosen)
 
 
-def publish(case, kind, settings, edge=NATIVE, registers=0, half=True, shard="1GB", safe=True, processor_changes=None):
+def publish(case, kind, settings, edge=NATIVE, registers=0, shard="1GB", safe=True, others=True, processor_changes=None):
     folder = HERE / case
     shutil.rmtree(folder, ignore_errors=True)
-    storage = torch.float16 if half else torch.float32
-    model = fill(kind(settings), len(case), storage).to(storage)
+    model = fill(kind(settings), len(case)).half()
     model.save_pretrained(folder, max_shard_size=shard, safe_serialization=safe)
     processor(edge, **(processor_changes or {})).save_pretrained(folder)
-    read(folder, kind, case, registers)
+    read(folder, kind, case, registers, others=others)
     return folder
 
 
@@ -100,6 +100,7 @@ def make_adapter(case, base, target, whole_names=False, **changes):
     model.save_pretrained(folder)
     (folder / "README.md").unlink()
     card = json.loads((folder / "adapter_config.json").read_text())
+    card["target_modules"].sort()
     card["base_model_name_or_path"] = base  # not where it lay when this was made
     (folder / "adapter_config.json").write_text(json.dumps(card, indent=2, sort_keys=True) + "\n")
     if whole_names:  # the whole model as torch.save has it, with the base's weights beside the adapter's
@@ -107,7 +108,7 @@ def make_adapter(case, base, target, whole_names=False, **changes):
         (folder / "adapter_model.safetensors").unlink()
         for name in ("config.json", "preprocessor_config.json"):
             shutil.copy(HERE / base / name, folder)
-    read(HERE / base, kind, case, model=model.base_model.model.eval())
+    read(HERE / base, kind, case, model=model.base_model.model.eval(), others=False)
 
 
 def make():
@@ -117,13 +118,13 @@ def make():
     publish("hf_registers", Dinov2WithRegistersModel, config(Dinov2WithRegistersConfig, num_register_tokens=4), registers=4, safe=False,
             processor_changes={"size": {"height": NATIVE, "width": NATIVE}, "do_center_crop": False})
     labels = {"id2label": LABELS, "label2id": {label: i for i, label in LABELS.items()}}
-    publish("hf_classifier", Dinov2ForImageClassification, config(Dinov2Config, layer_norm_eps=1e-5, num_hidden_layers=1, **labels), half=False)
+    publish("hf_classifier", Dinov2ForImageClassification, config(Dinov2Config, layer_norm_eps=1e-5, num_hidden_layers=1, **labels))
     publish("hf_registers_classifier", Dinov2WithRegistersForImageClassification,
-            config(Dinov2WithRegistersConfig, num_register_tokens=3, use_swiglu_ffn=True, **labels), registers=3)
+            config(Dinov2WithRegistersConfig, num_hidden_layers=1, num_register_tokens=3, use_swiglu_ffn=True, **labels), registers=3)
     make_foreign()
     make_adapter("hf_lora", "hf_dinov2", ["query", "value", "dense"])
-    make_adapter("hf_lora_classifier", "hf_dinov2", ["query", "value"], modules_to_save=["classifier"])
-    make_adapter("hf_lora_whole", "hf_dinov2", ["query", "value", "fc1"], whole_names=True)
+    make_adapter("hf_lora_classifier", "hf_dinov2", ["query", "value"], modules_to_save=["classifier"], use_rslora=True)
+    make_adapter("hf_lora_whole", "hf_classifier", ["query", "value", "fc1"], whole_names=True)
 
 
 def make_foreign():
@@ -144,7 +145,7 @@ def make_newest():
             ("hf_newest", Dinov2Model, config(Dinov2Config, num_hidden_layers=1), 0),
             ("hf_newest_swiglu", Dinov2Model, config(Dinov2Config, num_hidden_layers=1, use_swiglu_ffn=True), 0),
             ("hf_newest_registers", Dinov2WithRegistersModel, config(Dinov2WithRegistersConfig, num_hidden_layers=1, num_register_tokens=4), 4)):
-        folder = publish(case, kind, settings, registers=registers)
+        folder = publish(case, kind, settings, registers=registers, others=False)
         model = kind.from_pretrained(folder)
         assert set(model.state_dict()) != set(load_file(folder / "model.safetensors")), "no names of its own"
         save_file(stored(model), folder / "model.safetensors", metadata={"format": "pt"})

@@ -54,7 +54,7 @@ def make():
     torch.save(stored(model), HERE / "timm_reg4.pth")
     answer("timm_reg4", name, model, 84, sizes)
 
-    name, giant = "vit_giant_patch14_dinov2", {"mlp_ratio": 3}
+    name, giant = "vit_giant_patch14_dinov2", {"mlp_ratio": 3, "depth": 1}
     model = fill(create(name, 84, **giant), 13)
     save_file(stored(model), HERE / "timm_giant.safetensors")
     answer("timm_giant", name, model, 84, sizes, **giant)
