@@ -8,8 +8,8 @@
 
 enum { QUOTE_BYTES = 60, LIST_BYTES = 150, TOP_MAX = 100000 };
 
-const char *const predict_option_names[] = {"heads", "attention", "attention_for", "size", "threshold",
-                                            "model", NULL};
+const char *const predict_option_names[] = {"heads",     "attention", "attention_for", "size",
+                                            "threshold", "flip",      "model",         NULL};
 const char *const embed_option_names[] = {"tokens", "model", NULL};
 
 const struct given_option *option_find(const struct option_list *list, const char *name)
@@ -237,6 +237,20 @@ static enum status resolve_size(struct arena *arena, const struct option_list *l
     return STATUS_OK;
 }
 
+static enum status resolve_flip(struct arena *arena, const struct option_list *list, struct failure *failure,
+                                bool *out)
+{
+    const char *value = NULL;
+    enum status status = option_value(list, "flip", failure, &value);
+    if (status || !value)
+        return status;
+    *out = !strcmp(value, "true");
+    if (!*out && strcmp(value, "false"))
+        return failure_set(failure, STATUS_BAD_REQUEST, "The option 'flip' must be true or false, not '%s'.",
+                           text_quote(arena, value, QUOTE_BYTES));
+    return STATUS_OK;
+}
+
 enum status options_resolve(struct arena *arena, const struct model_card *card,
                             const struct option_list *list, struct failure *failure, struct options *out)
 {
@@ -254,6 +268,8 @@ enum status options_resolve(struct arena *arena, const struct model_card *card,
         status = resolve_size(arena, list, failure, &options.picture_side);
     if (!status)
         status = resolve_threshold(arena, list, failure, &options);
+    if (!status)
+        status = resolve_flip(arena, list, failure, &options.flip);
     if (!status)
         *out = options;
     return status;

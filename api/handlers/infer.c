@@ -54,6 +54,20 @@ static enum status choose_named(struct arena *arena, const struct model_card *ca
     return STATUS_OK;
 }
 
+/* The two passes of flip have one embedding each, of which neither is the answer. */
+static enum status check_flip(struct arena *arena, const struct infer_request *asked,
+                              const struct tensor_list *tensors, struct failure *failure)
+{
+    for (size_t i = 0; i < tensors->count && asked->flip; i++)
+        if (tensors->items[i].kind >= TENSOR_CLASS)
+            return failure_set(
+                failure, STATUS_BAD_REQUEST,
+                "The output '%s' is of an image as it is; ask for it in a request without the parameter "
+                "\"flip\".",
+                text_quote(arena, tensors->items[i].name, 60));
+    return STATUS_OK;
+}
+
 /* What is asked for by name, each once; probabilities and logits when nothing is. Charges the arena with what
  * the engine gives of them. */
 static enum status choose_tensors(struct arena *arena, const struct model_card *card,
@@ -76,6 +90,9 @@ static enum status choose_tensors(struct arena *arena, const struct model_card *
         if (status)
             return status;
     }
+    status = check_flip(arena, asked, out, failure);
+    if (status)
+        return status;
     for (size_t i = 0; i < out->count; i++) {
         values += out->items[i].shape[0] * out->items[i].values;
         printed += out->items[i].binary ? 0 : out->items[i].shape[0] * out->items[i].values;
@@ -119,7 +136,8 @@ static enum status predict(struct engine *engine, const struct api_request *requ
                            struct failure *failure, struct api_response *response,
                            struct prediction *predictions)
 {
-    struct predict_options options = {.patience = {request->deadline_ns, request->gone, request->client}};
+    struct predict_options options = {.flip = asked->flip,
+                                      .patience = {request->deadline_ns, request->gone, request->client}};
     for (size_t i = 0; i < tensors->count; i++)
         options.patches = options.patches || tensors->items[i].kind == TENSOR_PATCH;
     enum status status = engine_predict(engine, asked->images, asked->count, &options, failure, predictions);
@@ -135,13 +153,16 @@ static enum status predict(struct engine *engine, const struct api_request *requ
     return status;
 }
 
-/* What has no place in tensors: which package answered, and a parameter for each image that has warnings. */
+/* What has no place in tensors: which package answered, whether mirrors count, and a parameter for each image
+ * that has warnings. */
 static void add_parameters(struct json *root, struct arena *arena, const struct model_card *card,
-                           const struct prediction *predictions, size_t count)
+                           const struct infer_request *asked, const struct prediction *predictions)
 {
     struct json *parameters = json_add(root, "parameters", json_object());
     json_add_text(parameters, "package_sha256", card->package_sha256);
-    for (size_t i = 0; i < count; i++) {
+    if (asked->flip)
+        json_add_boolean(parameters, "flip", true);
+    for (size_t i = 0; i < asked->count; i++) {
         char *text = image_warnings_join(predictions[i].image.warnings);
         if (*text)
             json_add_text(parameters, arena_format(arena, "warnings_%zu", i), text);
@@ -180,7 +201,7 @@ static enum status respond_predictions(const struct api_request *request, struct
     json_add_text(root, "model_version", card->version);
     if (asked->id)
         json_add_text(root, "id", asked->id);
-    add_parameters(root, arena, card, predictions, asked->count);
+    add_parameters(root, arena, card, asked, predictions);
     struct json *outputs = json_add(root, "outputs", json_array());
     for (size_t i = 0; i < tensors->count && !status; i++) {
         status = tensor_data(arena, &tensors->items[i], predictions, failure, &data[i]);
@@ -221,6 +242,8 @@ void handle_v2_infer(struct api *api, const struct api_request *request, const s
         status = choose_tensors(request->arena, engine_card(engine), asked, &failure, &tensors);
     if (!status)
         status = service_weigh(api, response, false, asked->images, asked->count, &failure);
+    if (!status && asked->flip)
+        service_count_twice(api, response);
     if (!status) {
         predictions = memory_allocate(asked->count, sizeof *predictions);
         status = predict(engine, request, asked, &tensors, &failure, response, predictions);

@@ -185,8 +185,10 @@ enum status config_document(struct bytes text, struct failure *failure, struct j
     struct failure why;
     if (!json_parse(text, limits, NULL, out)) /* YAML takes no tabs, which JSON may have */
         return STATUS_OK;
+    bool is_json = text.size && *text.data == '{';
     if (yaml_parse(text, &why, out))
-        return failure_set(failure, STATUS_INVALID_FILE, "%s", why.sentence);
+        return is_json ? failure_set(failure, STATUS_INVALID_FILE, "It is neither valid JSON nor valid YAML.")
+                       : failure_set(failure, STATUS_INVALID_FILE, "%s", why.sentence);
     return STATUS_OK;
 }
 

@@ -17,10 +17,11 @@ struct work {
     struct arena *arena; /* the card's texts and arrays */
     struct model_card card;
     struct backbone_import backbone;
-    char backbone_source[SHA256_HEX_BYTES],
-        backbone_sha256[SHA256_HEX_BYTES]; /* of what is read, and written */
-    struct head_import *heads;             /* [head_count] */
-    struct head_card *cards;               /* [head_count], the card's */
+    char source_sha256[SHA256_HEX_BYTES];   /* of what the backbone is read from, */
+    char adapter_sha256[SHA256_HEX_BYTES];  /* of an adapter there, or empty, */
+    char backbone_sha256[SHA256_HEX_BYTES]; /* and of what is written */
+    struct head_import *heads;              /* [head_count] */
+    struct head_card *cards;                /* [head_count], the card's */
     struct import_meter meter;
 };
 
@@ -35,7 +36,10 @@ static enum status load_backbone(struct work *work, struct failure *failure)
     enum status status = import_backbone_open(&asked, failure, &work->backbone);
     if (status)
         return status;
-    checkpoint_sha256(work->backbone.checkpoint, work->backbone_source);
+    checkpoint_sha256(work->backbone.checkpoint, work->source_sha256);
+    const char *adapter = checkpoint_folder(work->backbone.checkpoint)->adapter;
+    if (adapter && (status = sha256_file(adapter, failure, work->adapter_sha256)))
+        return status;
     work->card.backbone = work->backbone.card;
     work->card.backbone.weights = "backbone.safetensors";
     work->card.backbone.sha256 = CARD_NO_HASH;
@@ -50,8 +54,9 @@ static enum status load_backbone(struct work *work, struct failure *failure)
 static enum status load_head(struct work *work, size_t index, struct failure *failure)
 {
     struct head_import *head = &work->heads[index];
-    enum status status = import_head_open(&work->options->heads[index], &work->card.backbone,
-                                          work->backbone_source, work->arena, failure, head);
+    const struct backbone_origin origin = {work->source_sha256, work->adapter_sha256};
+    enum status status = import_head_open(&work->options->heads[index], &work->card.backbone, &origin,
+                                          work->arena, failure, head);
     if (status)
         return status;
     work->cards[index] = head->card;
@@ -107,9 +112,11 @@ static enum status write_head(struct work *work, const char *folder, size_t inde
 static struct json *card_with_sources(const struct work *work)
 {
     struct json *root = card_json(&work->card), *provenance = json_add(root, "provenance", json_object());
-    json_add(
+    struct json *source = json_add(
         provenance, "backbone",
-        import_card_source(work->options->backbone, work->backbone_source, "", work->backbone.layout->title));
+        import_card_source(work->options->backbone, work->source_sha256, "", work->backbone.layout->title));
+    if (*work->adapter_sha256)
+        json_add_text(source, "adapter_sha256", work->adapter_sha256);
     struct json *sources = json_add(provenance, "heads", json_object());
     for (size_t i = 0; i < work->card.head_count; i++)
         json_add(sources, work->cards[i].name, import_head_source(&work->heads[i]));

@@ -101,6 +101,7 @@ static enum status select_head(struct head_import *head, struct failure *failure
     return status;
 }
 
+/* Whether it holds a part of a backbone: its own tensors, or an adapter's. */
 static bool has_backbone(const struct checkpoint *checkpoint)
 {
     const struct value *state;
@@ -116,10 +117,14 @@ static bool has_backbone(const struct checkpoint *checkpoint)
 }
 
 /* A head that was trained together with a backbone gives other answers on any other. */
-static enum status check_own_backbone(const struct head_import *head, const char *backbone_sha256,
+static enum status check_own_backbone(const struct head_import *head, const struct backbone_origin *origin,
                                       struct failure *failure)
 {
-    if (!has_backbone(head->checkpoint) || (backbone_sha256 && !strcmp(backbone_sha256, head->source_sha256)))
+    const char *const files[] = {origin->weights, origin->adapter};
+    bool own = !has_backbone(head->checkpoint);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        own = own || (files[i] && !strcmp(files[i], head->source_sha256));
+    if (own)
         return STATUS_OK;
     return failure_set(failure, STATUS_INVALID_FILE,
                        "It holds a backbone, too, which the head was trained with: give this file as "
@@ -198,8 +203,8 @@ static enum status describe(struct head_import *head, const struct backbone_card
 }
 
 enum status import_head_open(const struct import_head *asked, const struct backbone_card *backbone,
-                             const char *backbone_sha256, struct arena *arena, struct failure *failure,
-                             struct head_import *out)
+                             const struct backbone_origin *origin, struct arena *arena,
+                             struct failure *failure, struct head_import *out)
 {
     *out = (struct head_import){.asked = asked};
     enum status status = checkpoint_open(asked->weights, failure, &out->checkpoint);
@@ -208,7 +213,7 @@ enum status import_head_open(const struct import_head *asked, const struct backb
     checkpoint_sha256(out->checkpoint, out->source_sha256);
     status = select_head(out, failure);
     if (!status)
-        status = check_own_backbone(out, backbone_sha256, failure);
+        status = check_own_backbone(out, origin, failure);
     if (!status)
         status = describe(out, backbone, failure);
     if (status)

@@ -21,15 +21,21 @@ struct head_import {
 WARN_UNUSED enum status import_heads_check(const struct import_head *asked, size_t count,
                                            struct failure *failure);
 
+/* The hashes of the files that a backbone was imported from; NULL: there is none, or nobody knows. */
+struct backbone_origin {
+    const char *weights,
+        *adapter; /* checkpoint_sha256 of what was opened; of a LoRA adapter merged into it */
+};
+
 /* Opens the file, selects the candidate's tensors and describes the head on a backbone: type, blocks, pooling
- * and labels; all of its tensors fit. `backbone_sha256` is of the file that the backbone came from, NULL when
- * nobody knows: a head that was trained together with a backbone is refused beside any other. Texts live in
- * `arena`, or are those of `asked`, which must live as long. Fails with NOT_FOUND, INVALID_FILE or
- * BAD_REQUEST, the sentence names the file. The caller finishes *out in every case. */
+ * and labels; all of its tensors fit. A head that was trained together with a backbone, or with an adapter of
+ * one, is refused beside any other. Texts live in `arena`, or are those of `asked`, which must live as long.
+ * Fails with NOT_FOUND, INVALID_FILE or BAD_REQUEST, the sentence names the file. The caller finishes *out in
+ * every case. */
 WARN_UNUSED enum status import_head_open(const struct import_head *asked,
-                                         const struct backbone_card *backbone, const char *backbone_sha256,
-                                         struct arena *arena, struct failure *failure,
-                                         struct head_import *out);
+                                         const struct backbone_card *backbone,
+                                         const struct backbone_origin *origin, struct arena *arena,
+                                         struct failure *failure, struct head_import *out);
 void import_head_finish(struct head_import *head);
 
 /* Writes the head's file, which says what its outputs mean. As import_weights_write; the sentence names the

@@ -94,9 +94,9 @@ const struct package *package_edit_package(const struct package_edit *edit)
     return edit->package;
 }
 
-const char *package_edit_source(const struct package_edit *edit)
+const char *package_edit_source(const struct package_edit *edit, const char *member)
 {
-    return json_text(json_member(json_member(json_member(edit->root, "provenance"), "backbone"), "sha256"));
+    return json_text(json_member(json_member(json_member(edit->root, "provenance"), "backbone"), member));
 }
 
 const char *package_edit_file(struct package_edit *edit, const char *head, const char **file)

@@ -26,8 +26,8 @@ void package_edit_end(struct package_edit **edit);
 /* The package as it was opened; valid until package_edit_end. */
 const struct package *package_edit_package(const struct package_edit *edit);
 
-/* The hash of the file that the package's backbone was imported from; NULL when the package does not say. */
-const char *package_edit_source(const struct package_edit *edit);
+/* What the package says of where its backbone came from: a text of provenance.backbone, or NULL. */
+const char *package_edit_source(const struct package_edit *edit, const char *member);
 
 /* The path for a new head's weights, which the caller writes before package_edit_commit; the edit owns the
  * text. Its last part is given as *file, for the head's card. */

@@ -1,6 +1,7 @@
 #include "tests/unit/api/fake_engine.h"
 
 #include "engine/base/clock.h"
+#include "engine/flip.h"
 #include "engine/prediction.h"
 #include "engine/sandbox/pool.h"
 #include "tests/unit/api/fake_device.h"
@@ -187,6 +188,19 @@ static void answer_head(const struct head_card *card, size_t first, double mean,
     }
 }
 
+/* The mirror has the same logits, and its maps peak where its own cells are. */
+static void flip_head(struct head_prediction *head)
+{
+    enum { CELLS = FAKE_GRID * FAKE_GRID };
+    size_t count = head->head->label_count;
+    if (!head->attention)
+        return;
+    float *mirrored = memory_allocate(count * CELLS, sizeof *mirrored);
+    memcpy(mirrored, head->attention, count * CELLS * sizeof *mirrored);
+    flip_mean_maps(head->attention, mirrored, count, FAKE_GRID, FAKE_GRID);
+    free(mirrored);
+}
+
 static void embed(double mean, bool patches, struct embedding *out)
 {
     enum { CELLS = FAKE_GRID * FAKE_GRID };
@@ -239,8 +253,11 @@ static void predict_one(struct engine *engine, struct bytes encoded, const struc
         goto finish_frame;
     out->head_count = engine->card.head_count;
     out->heads = memory_allocate(out->head_count, sizeof *out->heads);
-    for (size_t i = 0, first = 0; i < out->head_count; first += heads[i++].label_count)
+    for (size_t i = 0, first = 0; i < out->head_count; first += heads[i++].label_count) {
         answer_head(&heads[i], first, mean_pixel(&frame), &out->heads[i]);
+        if (options->flip)
+            flip_head(&out->heads[i]);
+    }
     embed(mean_pixel(&frame), options->patches, &out->embedding);
 finish_frame:
     frame_finish(&frame);
@@ -258,6 +275,7 @@ static enum status run_on_device(struct engine *engine, size_t count, const stru
     size_t good = 0;
     for (size_t i = 0; i < count; i++)
         good += !out[i].failure.status;
+    good *= options->flip ? 2 : 1;
     enum status status = good ? fake_device_run(engine->device, good, options, failure, &timing) : STATUS_OK;
     for (size_t i = 0; i < count; i++)
         if (status)

@@ -23,7 +23,8 @@ enum { FAKE_FAULT_WIDTH = 98 };
 /* Heads: "findings" (GLoRI: Normal, Edema, Mass, Nodule), "cardiac" (a GLoRI risk: area_lost), "extra"
  * (linear: Tuberculosis, calibrated). Label number i of all has the logit i - 2 + mean pixel / 255, but
  * Edema's is 0.5 more; thresholds are 0.9, so that nothing is positive but Tuberculosis. Label i's attention
- * peaks in cell i. The class token's value i is i + mean pixel / 255, the mean's 0.5 more; patch token p is
- * the class token plus 100 p. */
+ * peaks in cell i, and with
+ * flip as much in the cell that is as far from the other end of its row. The class token's value i is i +
+ * mean pixel / 255, the mean's 0.5 more; patch token p is the class token plus 100 p. */
 
 #endif
