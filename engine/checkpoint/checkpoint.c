@@ -108,8 +108,8 @@ static enum status open_shards(struct checkpoint *checkpoint, const char *path, 
             "%s: its files have %zu of the %zu tensors that it names: they do not belong together.", path,
             found, shards.entry_count);
     checkpoint->root = root;
-    snprintf(checkpoint->kind, sizeof checkpoint->kind, "weights in %zu files with their index",
-             shards.count);
+    snprintf(checkpoint->kind, sizeof checkpoint->kind, "weights in %zu file%s with an index", shards.count,
+             shards.count == 1 ? "" : "s");
     shards_finish(&shards);
     return status;
 }

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { NAME_BYTES = 160, NAME_PIECES_MAX = 3 };
+enum { NAME_BYTES = 160, KEY_BYTES_MAX = 512 }; /* of a package's name; of a file's, behind its wrappers */
 
 enum name_kind {
     NAME_KNOWN,    /* name is its one name */

@@ -117,7 +117,7 @@ START_TEST(several_files_are_one_checkpoint)
     char hex[SHA256_HEX_BYTES];
     write_shards("second.safetensors", 0);
     ck_assert_msg(!import_backbone_open(&asked_for, &failure, &imported), "%s", failure.sentence);
-    ck_assert_str_eq(checkpoint_kind(imported.checkpoint), "weights in 2 files with their index");
+    ck_assert_str_eq(checkpoint_kind(imported.checkpoint), "weights in 2 files with an index");
     for (size_t i = 0; i < imported.selection.count; i++) {
         const struct selected *item = &imported.selection.items[i];
         float *values = memory_allocate(item->source->elements, sizeof *values);
