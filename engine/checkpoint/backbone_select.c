@@ -75,10 +75,10 @@ static enum status add_all(const struct value *state, struct failure *failure, s
             continue; /* a student's, or an average's, beside the weights that are taken */
         if (kind == NAME_UNKNOWN && value->kind == VALUE_TENSOR)
             status = foreign_tensor(key->text.data, true, failure);
-        if (kind == NAME_HARMLESS)
+        if (kind != NAME_KNOWN) {
             out->features |= name.features & FEATURE_MASK_TOKEN;
-        if (kind != NAME_KNOWN)
             continue;
+        }
         if (name.adapter) {
             out->adapters++;
             continue;
@@ -226,9 +226,6 @@ enum status backbone_select(const struct checkpoint *checkpoint, const struct ad
     const char *under = checkpoint_state_name(checkpoint);
     if (*under)
         found.features |= FEATURE_WRAPPED;
-    if (!(found.features &
-          (FEATURE_WRAPPED | FEATURE_CHUNKS | FEATURE_REGISTERS | FEATURE_HUGGING_FACE | FEATURE_MASK_TOKEN)))
-        found.features |= FEATURE_TIMM;
     if (found.owner == OWNER_NONE && !strcmp(under, "student"))
         found.owner = OWNER_STUDENT;
     *out = found;

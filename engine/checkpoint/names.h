@@ -34,9 +34,9 @@ enum name_feature {
     FEATURE_TIMM_REGISTERS = 16, /* as timm has them, with positions without a class row */
     FEATURE_HUGGING_FACE = 32,   /* embeddings., encoder.layer. */
     FEATURE_NEWER = 64,          /* ... with q_proj and o_proj */
-    FEATURE_MASK_TOKEN = 128,    /* DINOv2's and transformers'; timm drops it */
-    FEATURE_TIMM = 256,          /* no name shows it: packed SwiGLU, or a config.json, do */
-    FEATURE_PATCH_14 = 512       /* shown by the patches' weights */
+    FEATURE_TIMM = 128,          /* no name shows it: packed SwiGLU, or a config.json, do */
+    FEATURE_PATCH_14 = 256,      /* shown by the patches' weights */
+    FEATURE_MASK_TOKEN = 512     /* which only its training uses, and timm leaves out */
 };
 
 struct backbone_name {

@@ -32,7 +32,7 @@ static const struct {
      "chexfound",
      0.1,
      false},
-    {{PUBLISHED_CHUNKS, 0, true, ""}, "XRay-DINO's", "dinov2", 0.1, false},
+    {{PUBLISHED_CHUNKS, 0, false, ""}, "that of XRay-DINO's hub", "dinov2", 0.1, false},
     {{PUBLISHED_DINOV2, 0, false, "teacher.backbone."}, "DINOv2's, of training", "chexfound", 0.1, false},
     {{PUBLISHED_DINOV2, 4, true, "model.net."}, "DINOv2's, of training", "chexfound", 0.1, false},
     {{PUBLISHED_DINOV2, 0, false, ""}, "that of DINOv2's hub", "dinov2", 0.1, false},
@@ -51,7 +51,7 @@ static const struct {
      0,
      true},
     {{PUBLISHED_TIMM, 4, false, ""}, "timm's, with registers", "dinov2", 0, true},
-    {{PUBLISHED_TIMM, 0, false, ""}, "timm's", "dinov2", 0, true},      /* without a mask token */
+    {{PUBLISHED_TIMM, 0, false, ""}, "timm's, of a file alone", "dinov2", 0, true},
     {{PUBLISHED_TIMM, 0, true, "model."}, "timm's", "dinov2", 0, true}, /* packed SwiGLU */
 };
 

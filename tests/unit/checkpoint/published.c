@@ -159,7 +159,7 @@ static void add_embeddings(struct published *published, const struct published_f
                            : form->layout == PUBLISHED_TIMM ? "reg_token"
                                                             : "register_tokens"),
                       "register_tokens", 0, 3, (size_t[]){1, form->registers, W});
-    if (form->layout != PUBLISHED_TIMM)
+    if (form->layout != PUBLISHED_TIMM) /* timm leaves out what only training uses */
         published_add(published, NAME(hugging ? "embeddings.mask_token" : "mask_token"), "mask_token", 0, 2,
                       (size_t[]){1, W});
     const char *patch = hugging ? "embeddings.patch_embeddings.projection" : "patch_embed.proj";
