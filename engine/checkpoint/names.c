@@ -239,6 +239,7 @@ enum name_kind name_of_backbone(const char *key, struct backbone_name *out)
             return NAME_KNOWN;
     }
     snprintf(out->name, NAME_BYTES, "%s", fits ? text : stripped);
+    out->features |= fits && !strcmp(text, "mask_token") ? FEATURE_MASK_TOKEN : 0;
     return fits && is_harmless(text) ? NAME_HARMLESS : NAME_UNKNOWN;
 }
 

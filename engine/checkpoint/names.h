@@ -35,7 +35,8 @@ enum name_feature {
     FEATURE_HUGGING_FACE = 32,   /* embeddings., encoder.layer. */
     FEATURE_NEWER = 64,          /* ... with q_proj and o_proj */
     FEATURE_TIMM = 128,          /* no name shows it: packed SwiGLU, or a config.json, do */
-    FEATURE_PATCH_14 = 256       /* shown by the patches' weights */
+    FEATURE_PATCH_14 = 256,      /* shown by the patches' weights */
+    FEATURE_MASK_TOKEN = 512     /* which only its training uses, and timm leaves out */
 };
 
 struct backbone_name {

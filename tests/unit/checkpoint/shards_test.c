@@ -142,10 +142,10 @@ START_TEST(files_and_index_must_belong_together)
     ck_assert_ptr_nonnull(strstr(failure.sentence, "third.safetensors: No such file or directory."));
     write_shards("first.safetensors", 0);
     expect(STATUS_INVALID_FILE,
-           "its files have 21 of the 43 tensors that it names: they do not belong together.");
+           "its files have 22 of the 44 tensors that it names: they do not belong together.");
     write_shards("second.safetensors", 3);
     expect(STATUS_INVALID_FILE,
-           "its files have 24 of the 43 tensors that it names: they do not belong together.");
+           "its files have 25 of the 44 tensors that it names: they do not belong together.");
 }
 END_TEST
 
