@@ -57,7 +57,8 @@ struct api_response {
     struct api_header headers[API_RESPONSE_HEADERS_MAX]; /* further ones; static or in the arena */
     size_t header_count;
     bool varies_by_origin, varies_by_encoding;
-    bool inside, heavy; /* at the gates; the api's own */
+    unsigned inside; /* places taken at the gate; the api's own, as is the next */
+    bool heavy;      /* inside the gate for heavy requests */
     /* For the log: */
     const char *route; /* the pattern that matched, e.g. "/models/{name}"; "" when none did */
     enum status status;

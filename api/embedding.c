@@ -9,7 +9,22 @@
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tokens are sent as they lie in memory");
 
-static const char *const tokens_names[TOKENS_KINDS] = {"class", "mean", "patch"};
+const char *const tokens_names[TOKENS_KINDS] = {"class", "mean", "patch"};
+
+enum status tokens_read(struct arena *arena, const struct text_list *values, struct failure *failure,
+                        bool tokens[TOKENS_KINDS])
+{
+    for (size_t i = 0; i < values->count; i++) {
+        size_t kind = 0;
+        while (kind < TOKENS_KINDS && strcmp(tokens_names[kind], values->items[i]))
+            kind++;
+        if (kind == TOKENS_KINDS)
+            return option_refuse(arena, failure, "The option 'tokens' cannot be", values->items[i],
+                                 tokens_names, TOKENS_KINDS);
+        tokens[kind] = true;
+    }
+    return STATUS_OK;
+}
 
 /* The patch tokens of one image. A card's sizes are far too small to overflow. */
 static size_t patch_bytes(const struct model_card *card)
@@ -24,16 +39,9 @@ enum status embedding_resolve(struct arena *arena, const struct model_card *card
     const struct given_option *option = option_find(list, "tokens");
     for (size_t kind = 0; kind < TOKENS_KINDS; kind++)
         tokens[kind] = !option && kind != TOKENS_PATCH;
-    for (size_t i = 0; option && i < option->values.count; i++) {
-        const char *value = option->values.items[i];
-        size_t kind = 0;
-        while (kind < TOKENS_KINDS && strcmp(tokens_names[kind], value))
-            kind++;
-        if (kind == TOKENS_KINDS)
-            return option_refuse(arena, failure, "The option 'tokens' cannot be", value, tokens_names,
-                                 TOKENS_KINDS);
-        tokens[kind] = true;
-    }
+    enum status status = option ? tokens_read(arena, &option->values, failure, tokens) : STATUS_OK;
+    if (status)
+        return status;
     size_t most = EMBEDDING_PATCH_BYTES_MAX / patch_bytes(card);
     if (!tokens[TOKENS_PATCH])
         return STATUS_OK;

@@ -6,6 +6,11 @@
 #include "engine/base/json.h"
 
 enum tokens { TOKENS_CLASS, TOKENS_MEAN, TOKENS_PATCH, TOKENS_KINDS };
+extern const char *const tokens_names[TOKENS_KINDS]; /* "class", "mean", "patch" */
+
+/* Marks those that are named. Fails with BAD_REQUEST, naming what is wrong and what there is. */
+WARN_UNUSED enum status tokens_read(struct arena *arena, const struct text_list *values,
+                                    struct failure *failure, bool tokens[TOKENS_KINDS]);
 
 /* What the patch tokens of one answer may add up to as float32, before base64: 8 images of a ViT-L at
  * 512 x 512. */

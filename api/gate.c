@@ -59,6 +59,14 @@ bool gate_enter(struct gate *gate)
     return open;
 }
 
+void gate_add(struct gate *gate)
+{
+    pthread_mutex_lock(&gate->lock);
+    assert(gate->inside > 0);
+    gate->inside++;
+    pthread_mutex_unlock(&gate->lock);
+}
+
 void gate_leave(struct gate *gate)
 {
     pthread_mutex_lock(&gate->lock);

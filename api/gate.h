@@ -33,6 +33,9 @@ size_t gate_limit(struct gate *gate);
 bool gate_is_open(struct gate *gate);
 /* True when it is in, to be followed by gate_leave. */
 bool gate_enter(struct gate *gate);
+/* One more for who is inside, however full it is: what comes later finds it so much fuller. As after
+ * gate_enter, gate_leave follows. */
+void gate_add(struct gate *gate);
 void gate_leave(struct gate *gate);
 
 #endif

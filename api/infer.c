@@ -215,6 +215,8 @@ enum status infer_read(const struct api_request *request, struct failure *failur
         return failure_set(failure, STATUS_BAD_REQUEST, "\"id\" must be a text of at most %d bytes.",
                            ID_BYTES_MAX);
     status = read_input(root, tensors, failure, out);
+    if (!status)
+        status = read_flag(root, "flip", failure, &out->flip);
     return status ? status : read_outputs(arena, root, failure, out);
 }
 

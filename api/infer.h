@@ -23,6 +23,7 @@ struct infer_request {
     struct wanted_output *outputs; /* NULL: none are named */
     size_t output_count;
     bool binary;           /* of outputs that do not say so themselves */
+    bool flip;             /* the mean with each image's mirror (struct predict_options) */
     struct json *document; /* in whose texts all of the above are */
 };
 

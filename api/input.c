@@ -164,16 +164,17 @@ static enum status read_multipart(const struct api_request *request, struct fail
 static enum status refuse_json_option(struct arena *arena, const char *name, struct failure *failure)
 {
     return failure_set(failure, STATUS_BAD_REQUEST,
-                       "The option '%s' must be a text, a number or an array of texts.",
+                       "The option '%s' must be a text, a number, true, false or an array of texts.",
                        text_quote(arena, name, 60));
 }
 
-/* A JSON option: text with commas, a number, or an array of texts. */
+/* A JSON option: text with commas, a number, a boolean, or an array of texts. */
 static enum status json_option(struct input *input, struct arena *arena, const struct json *member,
                                struct failure *failure)
 {
     const char *text = json_text(member), *name = json_name(member);
     double number;
+    bool flag;
     struct text_list values = {0};
     size_t length = text ? strlen(text) : 0;
     for (const struct json *item = json_first(member); item; item = json_next(item))
@@ -185,6 +186,8 @@ static enum status json_option(struct input *input, struct arena *arena, const s
         values = text_split(arena, text);
     } else if (json_number(member, &number)) {
         values = text_split(arena, arena_format(arena, "%.17g", number));
+    } else if (json_boolean(member, &flag)) {
+        values = text_split(arena, flag ? "true" : "false");
     } else if (json_is_array(member)) {
         values.items = arena_allocate(arena, json_length(member) + 1, sizeof *values.items);
         for (const struct json *item = json_first(member); item; item = json_next(item)) {

@@ -172,7 +172,8 @@ static void print_requests(struct buffer *out, const struct metrics *metrics)
     for (size_t i = 0; i < REJECTION_COUNT; i++)
         print(out, "cxr_rejected_total{reason=\"%s\"} %" PRIu64 "\n", rejections[i],
               atomic_load_explicit(&metrics->rejections[i], memory_order_relaxed));
-    print_family(out, "cxr_inflight", "gauge", "Requests for predictions being worked on.");
+    print_family(out, "cxr_inflight", "gauge",
+                 "Requests for predictions being worked on; one with flip is two.");
     print(out, "cxr_inflight %" PRId64 "\n", atomic_load_explicit(&metrics->inflight, memory_order_relaxed));
 }
 

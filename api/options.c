@@ -8,8 +8,8 @@
 
 enum { QUOTE_BYTES = 60, LIST_BYTES = 150, TOP_MAX = 100000 };
 
-const char *const predict_option_names[] = {"heads", "attention", "attention_for", "size", "threshold",
-                                            "model", NULL};
+const char *const predict_option_names[] = {"heads",     "attention", "attention_for", "size",
+                                            "threshold", "flip",      "model",         NULL};
 const char *const embed_option_names[] = {"tokens", "model", NULL};
 
 const struct given_option *option_find(const struct option_list *list, const char *name)
@@ -89,6 +89,17 @@ size_t options_map_count(const struct options *options, const struct model_card 
 double options_threshold(const struct options *options, const struct label *label)
 {
     return options->has_threshold ? options->threshold : label->threshold;
+}
+
+enum status options_need_heads(struct arena *arena, const struct model_card *card, struct failure *failure)
+{
+    if (card->head_count)
+        return STATUS_OK;
+    return failure_set(
+        failure, STATUS_NO_HEADS,
+        "The model '%s' has no heads: it embeds images and finds nothing in them. Add a head to "
+        "its package with: cxrd head add --model DIR --head name=NAME,kind=findings,weights=FILE.",
+        text_quote(arena, card->name, QUOTE_BYTES));
 }
 
 static enum status resolve_heads(struct arena *arena, const struct model_card *card,
@@ -226,13 +237,29 @@ static enum status resolve_size(struct arena *arena, const struct option_list *l
     return STATUS_OK;
 }
 
+static enum status resolve_flip(struct arena *arena, const struct option_list *list, struct failure *failure,
+                                bool *out)
+{
+    const char *value = NULL;
+    enum status status = option_value(list, "flip", failure, &value);
+    if (status || !value)
+        return status;
+    *out = !strcmp(value, "true");
+    if (!*out && strcmp(value, "false"))
+        return failure_set(failure, STATUS_BAD_REQUEST, "The option 'flip' must be true or false, not '%s'.",
+                           text_quote(arena, value, QUOTE_BYTES));
+    return STATUS_OK;
+}
+
 enum status options_resolve(struct arena *arena, const struct model_card *card,
                             const struct option_list *list, struct failure *failure, struct options *out)
 {
     struct options options = {0};
     bool *heads = arena_allocate(arena, card->head_count + 1, sizeof *heads);
     options.heads = heads;
-    enum status status = resolve_heads(arena, card, option_find(list, "heads"), failure, heads);
+    enum status status = options_need_heads(arena, card, failure);
+    if (!status)
+        status = resolve_heads(arena, card, option_find(list, "heads"), failure, heads);
     if (!status)
         status = resolve_attention(arena, list, failure, &options.attention);
     if (!status)
@@ -241,6 +268,8 @@ enum status options_resolve(struct arena *arena, const struct model_card *card,
         status = resolve_size(arena, list, failure, &options.picture_side);
     if (!status)
         status = resolve_threshold(arena, list, failure, &options);
+    if (!status)
+        status = resolve_flip(arena, list, failure, &options.flip);
     if (!status)
         *out = options;
     return status;

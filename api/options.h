@@ -13,7 +13,7 @@ struct given_option {
     struct text_list values;
 };
 
-enum { OPTION_COUNT_MAX = 6 };
+enum { OPTION_COUNT_MAX = 7 };
 
 /* The options there are, NULL after the last: of POST /predict and of POST /embed. */
 extern const char *const predict_option_names[OPTION_COUNT_MAX + 1];
@@ -53,11 +53,16 @@ struct options {
     const bool *labels; /* [all labels], of ATTENTION_LABELS */
     bool has_threshold;
     double threshold; /* instead of the labels' own */
+    bool flip;        /* the mean with the image's mirror (struct predict_options) */
 };
 
+/* NO_HEADS where a model only embeds; the sentence says how it gets a head. */
+WARN_UNUSED enum status options_need_heads(struct arena *arena, const struct model_card *card,
+                                           struct failure *failure);
+
 /* Resolves what was given against a model; the rest gets its default: all heads, attention grid for the
- * positive labels, pictures of PICTURE_SIDE, each label's own threshold. Fails with BAD_REQUEST, naming what
- * is wrong and what there is. */
+ * positive labels, pictures of PICTURE_SIDE, each label's own threshold, no flip. Fails with BAD_REQUEST,
+ * naming what is wrong and what there is, and as options_need_heads. */
 WARN_UNUSED enum status options_resolve(struct arena *arena, const struct model_card *card,
                                         const struct option_list *list, struct failure *failure,
                                         struct options *out);

@@ -41,6 +41,7 @@ static enum rejection rejection_of(struct api *api, enum status status)
     case STATUS_BAD_REQUEST:
     case STATUS_NOT_FOUND:
     case STATUS_METHOD_NOT_ALLOWED:
+    case STATUS_NO_HEADS:
     case STATUS_LENGTH_REQUIRED:
     case STATUS_UNSUPPORTED_MEDIA:
     case STATUS_UNPROCESSABLE:

@@ -156,6 +156,8 @@ enum status result_prediction(struct result_context *context, const char *id,
         *out = result;
         return STATUS_OK;
     }
+    if (context->options->flip)
+        json_add_boolean(result, "flip", true);
     struct json *findings = json_add(result, "findings", json_array());
     struct json *risks = json_add(result, "risk_scores", json_array());
     struct json *maps = json_add(result, "attention_maps", json_array());

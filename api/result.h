@@ -28,9 +28,9 @@ struct json *result_codes(const struct label *label);
 /* Adds "calibration": {"scale", "offset"} when the label's probability is not the plain sigmoid. */
 void result_add_calibration(struct json *object, const struct label *label);
 
-/* One element of "predictions": {"image", "findings", "risk_scores", "attention_maps"}, or {"image", "error"}
- * when the image failed. Overlays need prediction->picture. Fails as
- * pictures_canvas and pictures_draw do. The caller owns *out. */
+/* One element of "predictions": {"image", "findings", "risk_scores", "attention_maps"}, with "flip" where
+ * that was asked for, or {"image", "error"} when the image failed. Overlays need prediction->picture. Fails
+ * as pictures_canvas and pictures_draw do. The caller owns *out. */
 WARN_UNUSED enum status result_prediction(struct result_context *context, const char *id,
                                           const struct prediction *prediction, struct failure *failure,
                                           struct json **out);

@@ -176,19 +176,27 @@ enum status api_allow_origins(struct api *api, const char *origins, struct failu
 
 bool service_enter_gate(struct api *api, struct api_response *response)
 {
-    response->inside = gate_enter(&api->gate);
-    if (response->inside)
-        metrics_enter(api->metrics);
-    return response->inside;
+    if (!gate_enter(&api->gate))
+        return false;
+    response->inside = 1;
+    metrics_enter(api->metrics);
+    return true;
+}
+
+void service_count_twice(struct api *api, struct api_response *response)
+{
+    assert(response->inside == 1);
+    response->inside++;
+    metrics_enter(api->metrics);
+    gate_add(&api->gate);
 }
 
 void service_leave_gate(struct api *api, struct api_response *response)
 {
-    if (!response->inside)
-        return;
-    response->inside = false;
-    metrics_leave(api->metrics);
-    gate_leave(&api->gate);
+    for (; response->inside; response->inside--) {
+        metrics_leave(api->metrics);
+        gate_leave(&api->gate);
+    }
 }
 
 enum status service_weigh(struct api *api, struct api_response *response, bool draws,

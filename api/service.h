@@ -62,6 +62,9 @@ struct engine_set service_engines(struct api *api);
 /* Into the gate and out of it: who has only an answer left to make may leave early, and once is enough. */
 bool service_enter_gate(struct api *api, struct api_response *response);
 void service_leave_gate(struct api *api, struct api_response *response);
+/* Has a request that came through the gate count as two there, since each of its images is predicted twice.
+ * What was let in goes on; fewer are let in after it. */
+void service_count_twice(struct api *api, struct api_response *response);
 /* Lets a heavy request go on, one whose maps are drawn, with a large image or with over API_LIGHT_IMAGES: at
  * most half of the requests in work may be such ones, so that the others find a place. Fails with BUSY. It
  * ends with the request. */

@@ -15,15 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    BATCHES_MAX = 16,
-    LABELS_MAX = 64,
-    RUNS_DEFAULT = 5,
-    WARM_MS = 300,
-    RUNS_MAX = 1000,
-    BATCH_MAX = 64,
-    HEADS_MAX = 64 /* more than a package has */
-};
+enum { BATCHES_MAX = 16, LABELS_MAX = 64, RUNS_DEFAULT = 5, WARM_MS = 300, RUNS_MAX = 1000, BATCH_MAX = 64 };
 
 static_assert(BATCHES_MAX == 16 && BATCH_MAX == 64 && RUNS_MAX == 1000, "as read_option says them");
 
@@ -169,7 +161,7 @@ static enum status choose_kernels(struct bench *bench, struct failure *failure)
 static enum status open_bench(struct bench *bench, struct failure *failure)
 {
     struct model_weights weights = {0};
-    const struct safetensors *heads[HEADS_MAX];
+    const struct safetensors *heads[PACKAGE_HEADS_MAX];
     uint64_t start_ns = clock_now_ns();
     char *cache_folder = file_cache_folder();
     enum status status = gpu_device_create(bench->device_choice, cache_folder, failure, &bench->device);
@@ -228,7 +220,7 @@ static void sum_timings(const struct gpu_timing *timings, size_t count, struct b
 static void rate_operations(const struct bench *bench, struct bench_result *result)
 {
     struct cost costs[COSTS_MAX];
-    uint32_t widths[HEADS_MAX] = {0};
+    uint32_t widths[PACKAGE_HEADS_MAX] = {0};
     for (size_t i = 0; i < bench->card->head_count; i++)
         widths[i] = model_glori_width(bench->network, i);
     size_t count = cost_list(model_shape(bench->network), bench->card, widths, result->batch,

@@ -1,31 +1,37 @@
-/* cxrd import: a model package from the authors' files. */
+/* cxrd import: a model package from published files. */
 #include "cli/command.h"
+#include "cli/head_option.h"
 #include "cli/progress.h"
 
 #include "engine/base/memory.h"
-#include "engine/checkpoint/import.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum { IMAGE_SIDE_MAX = 65536 };
+
 static const char usage[] =
-    "Usage: cxrd import --backbone FILE.pth [--config config.yaml] --image-size N --output DIR\n"
-    "                   [--precision fp16|fp32] --head KEY=VALUE,... [--head ...]\n"
+    "Usage: cxrd import --backbone FILE|FOLDER --output DIR [--image-size N|HxW] [--config FILE]\n"
+    "                   [--precision fp16|fp32] [--head KEY=VALUE,... ...]\n"
     "\n"
-    "  --backbone FILE       the vision transformer, as torch.save wrote it\n"
-    "  --config FILE         its training configuration; checked against the weights\n"
-    "  --image-size N        side of the input square in pixels, a multiple of the patch size\n"
+    "  --backbone PATH       the vision transformer: a .pth, .bin or .safetensors file, the index of "
+    "several,\n"
+    "                        or a folder as published, with its config.json and preprocessor_config.json\n"
+    "  --config FILE         its training configuration (config.yaml, config.json); checked against the "
+    "weights\n"
+    "  --image-size N|HxW    sides of the input in pixels, multiples of the patch size (default: as the\n"
+    "                        configuration says, or else as the weights were trained)\n"
+    "  --profile NAME        how images are prepared: chexfound or dinov2 (default: as the files say)\n"
+    "  --lora-alpha A        of a LoRA adapter whose adapter_config.json is missing\n"
     "  --output DIR          the model package to make; must not be there yet\n"
     "  --precision P         fp16 (default) or fp32: how matrices are stored\n"
-    "  --head KEY=VALUE,...  one head; repeat for several. Keys:\n"
-    "        name=NAME             letters, digits, '-' and '_'\n"
-    "        kind=findings|risk\n"
-    "        weights=FILE          as torch.save wrote it\n"
-    "        labels=FILE           one label a line (default: the 40 CXR-LT 2024 findings, or the risk's "
-    "name)\n"
-    "        results=FILE          results_eval_linear.json, which names the best candidate\n"
-    "        candidate=KEY         chooses the candidate instead\n"
+    "  --head KEY=VALUE,...  one head; repeat for several. Without any the package only embeds, and cxrd "
+    "head\n"
+    "                        add gives it heads later. Keys:\n";
+
+static const char more_usage[] =
     "  --name TEXT           the model's name (default: the folder's)\n"
     "  --model-version TEXT  its version (default: 1.0.0)\n"
     "  --intended-use TEXT   one sentence shown with every answer\n"
@@ -34,77 +40,45 @@ static const char usage[] =
     "that this program would have to drop, by name. The package is opened as it will be to be served, and\n"
     "sealed (cxrd inspect), before it is put in its place.\n";
 
-static int usage_error(const char *format, const char *value)
+static bool read_side(const char *text, char **end, uint32_t *out)
 {
-    fprintf(stderr, "cxrd import: ");
-    fprintf(stderr, format, value);
-    fprintf(stderr, " See cxrd import --help.\n");
-    return EXIT_USAGE;
+    unsigned long value = strtoul(text, end, 10);
+    *out = (uint32_t)value;
+    return *text >= '0' && *text <= '9' && value >= 1 && value <= IMAGE_SIDE_MAX;
 }
 
-static int set_kind(struct import_head *head, const char *kind)
+/* "512", or "1064x896": height before width. */
+static enum status read_image_size(const char *text, struct failure *failure, struct import_options *out)
 {
-    if (!strcmp(kind, "findings"))
-        head->kind = IMPORT_FINDINGS;
-    else if (!strcmp(kind, "risk"))
-        head->kind = IMPORT_RISK;
-    else
-        return usage_error("a head's kind is findings or risk, not '%s'.", kind);
-    return EXIT_DONE;
+    char *end = NULL;
+    bool valid = read_side(text, &end, &out->image_height);
+    out->image_width = out->image_height;
+    if (valid && *end == 'x')
+        valid = read_side(end + 1, &end, &out->image_width);
+    if (valid && !*end)
+        return STATUS_OK;
+    return failure_set(failure, STATUS_BAD_REQUEST,
+                       "--image-size is a number of pixels from 1 to %d, or HEIGHTxWIDTH, not '%.40s'.",
+                       IMAGE_SIDE_MAX, text);
 }
 
-/* Reads "name=..,kind=..,weights=..": cuts `text` into the values that *head then points to. */
-static int parse_head(char *text, struct import_head *head)
-{
-    const char *kind = NULL;
-    const struct {
-        const char *key;
-        const char **value;
-    } keys[] = {{"name", &head->name},       {"kind", &kind},           {"weights", &head->weights},
-                {"results", &head->results}, {"labels", &head->labels}, {"candidate", &head->candidate}};
-    char *rest = text;
-    for (char *part; (part = strsep(&rest, ","));) {
-        size_t found = 0, count = sizeof keys / sizeof *keys;
-        char *value = strchr(part, '=');
-        if (!value)
-            return usage_error("'%s' of --head is not KEY=VALUE.", part);
-        *value++ = '\0';
-        while (found < count && strcmp(keys[found].key, part))
-            found++;
-        if (found == count)
-            return usage_error(
-                "--head has the keys name, kind, weights, results, labels and candidate, not '%s'.", part);
-        if (*keys[found].value)
-            return usage_error("--head has '%s' twice.", part);
-        *keys[found].value = value;
-    }
-    if (!head->name || !kind || !head->weights)
-        return usage_error("--head needs %s.", !head->name ? "name=" : !kind ? "kind=" : "weights=");
-    return set_kind(head, kind);
-}
-
-static int parse_number(const char *text, uint32_t *out)
+static enum status read_alpha(const char *text, struct failure *failure, double *out)
 {
     char *end;
-    unsigned long value = strtoul(text, &end, 10);
-    if (*end || *text < '0' || *text > '9' || value < 1 || value > 65536)
-        return usage_error("--image-size is a number of pixels from 1 to 65536, not '%s'.", text);
-    *out = (uint32_t)value;
-    return EXIT_DONE;
-}
-
-static int set_precision(const char *text, enum import_precision *out)
-{
-    if (strcmp(text, "fp16") && strcmp(text, "fp32"))
-        return usage_error("--precision is fp16 or fp32, not '%s'.", text);
-    *out = strcmp(text, "fp32") ? IMPORT_FP16 : IMPORT_FP32;
-    return EXIT_DONE;
+    double value = strtod(text, &end);
+    if (end == text || *end || !isfinite(value) || value <= 0)
+        return failure_set(failure, STATUS_BAD_REQUEST, "--lora-alpha is a number above 0, not '%.40s'.",
+                           text);
+    *out = value;
+    return STATUS_OK;
 }
 
 enum {
     OPTION_BACKBONE = 1,
     OPTION_CONFIG,
     OPTION_IMAGE_SIZE,
+    OPTION_PROFILE,
+    OPTION_LORA_ALPHA,
     OPTION_OUTPUT,
     OPTION_PRECISION,
     OPTION_HEAD,
@@ -113,14 +87,42 @@ enum {
     OPTION_INTENDED_USE
 };
 
-/* Fills *options and heads[argc]; *help when --help is among the options. */
-static int parse_options(int argc, char **argv, struct import_options *options, struct import_head *heads,
-                         bool *help)
+static enum status read_option(int option, struct import_head *heads, struct failure *failure,
+                               struct import_options *options)
+{
+    const struct {
+        int option;
+        const char **text;
+    } texts[] = {{OPTION_BACKBONE, &options->backbone},
+                 {OPTION_CONFIG, &options->config},
+                 {OPTION_PROFILE, &options->profile},
+                 {OPTION_OUTPUT, &options->output},
+                 {OPTION_NAME, &options->name},
+                 {OPTION_VERSION, &options->version},
+                 {OPTION_INTENDED_USE, &options->intended_use}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (texts[i].option == option)
+            *texts[i].text = optarg;
+    if (option == OPTION_IMAGE_SIZE)
+        return read_image_size(optarg, failure, options);
+    if (option == OPTION_LORA_ALPHA)
+        return read_alpha(optarg, failure, &options->lora_alpha);
+    if (option == OPTION_PRECISION)
+        return precision_option_parse(optarg, failure, &options->precision);
+    if (option == OPTION_HEAD)
+        return head_option_parse(optarg, failure, &heads[options->head_count++]);
+    return STATUS_OK;
+}
+
+/* -1 to go on, else the exit code. `heads`: room for one an argument. */
+static int read_options(int argc, char **argv, struct import_head *heads, struct import_options *options)
 {
     static const struct option known[] = {
         {"backbone", required_argument, NULL, OPTION_BACKBONE},
         {"config", required_argument, NULL, OPTION_CONFIG},
         {"image-size", required_argument, NULL, OPTION_IMAGE_SIZE},
+        {"profile", required_argument, NULL, OPTION_PROFILE},
+        {"lora-alpha", required_argument, NULL, OPTION_LORA_ALPHA},
         {"output", required_argument, NULL, OPTION_OUTPUT},
         {"precision", required_argument, NULL, OPTION_PRECISION},
         {"head", required_argument, NULL, OPTION_HEAD},
@@ -130,50 +132,24 @@ static int parse_options(int argc, char **argv, struct import_options *options, 
         {"help", no_argument, NULL, 'h'},
         {0},
     };
-    int code = EXIT_DONE;
-    for (int option; code == EXIT_DONE && (option = command_option(argc, argv, known)) != -1;) {
-        switch (option) {
-        case OPTION_BACKBONE:
-            options->backbone = optarg;
-            break;
-        case OPTION_CONFIG:
-            options->config = optarg;
-            break;
-        case OPTION_IMAGE_SIZE:
-            code = parse_number(optarg, &options->image_size);
-            break;
-        case OPTION_OUTPUT:
-            options->output = optarg;
-            break;
-        case OPTION_PRECISION:
-            code = set_precision(optarg, &options->precision);
-            break;
-        case OPTION_HEAD:
-            code = parse_head(optarg, &heads[options->head_count++]);
-            break;
-        case OPTION_NAME:
-            options->name = optarg;
-            break;
-        case OPTION_VERSION:
-            options->version = optarg;
-            break;
-        case OPTION_INTENDED_USE:
-            options->intended_use = optarg;
-            break;
-        case 'h':
-            *help = true;
+    struct failure failure = {0};
+    for (int option; (option = command_option(argc, argv, known)) != -1;) {
+        if (option == 'h') {
+            printf("%s%s%s", usage, head_option_help, more_usage);
             return EXIT_DONE;
-        default: /* already reported */
-            code = EXIT_USAGE;
         }
+        if (option == '?')
+            return EXIT_USAGE;
+        if (read_option(option, heads, &failure, options))
+            return command_fail("import", &failure, EXIT_USAGE);
     }
-    if (code == EXIT_DONE && optind < argc)
-        code = usage_error("'%s' belongs to no option.", argv[optind]);
-    if (code == EXIT_DONE && (!options->backbone || !options->output || !options->head_count))
-        code = usage_error("%s is needed.", !options->backbone ? "--backbone"
-                                            : !options->output ? "--output"
-                                                               : "at least one --head");
-    return code;
+    if (optind < argc)
+        failure_set(&failure, STATUS_BAD_REQUEST, "'%.80s' belongs to no option; see cxrd import --help.",
+                    argv[optind]);
+    else if (!options->backbone || !options->output)
+        failure_set(&failure, STATUS_BAD_REQUEST, "%s is needed; see cxrd import --help.",
+                    options->backbone ? "--output" : "--backbone");
+    return failure.status ? command_fail("import", &failure, EXIT_USAGE) : -1;
 }
 
 static void draw(void *context, size_t done_bytes, size_t total_bytes)
@@ -185,24 +161,29 @@ static void draw(void *context, size_t done_bytes, size_t total_bytes)
 static int run(const struct import_options *options)
 {
     struct failure failure;
-    enum status status = checkpoint_import(options, draw, NULL, &failure);
+    char note[FAILURE_SENTENCE_BYTES];
+    enum status status = checkpoint_import(options, draw, NULL, &failure, note);
     progress_clear();
     if (status)
         return command_fail("import", &failure, status == STATUS_BAD_REQUEST ? EXIT_USAGE : EXIT_FAILED);
-    printf("%s: made with %zu head%s. Show it with: cxrd inspect %s\n", options->output, options->head_count,
-           options->head_count == 1 ? "" : "s", options->output);
+    if (*note)
+        fprintf(stderr, "cxrd import: note: %s\n", note);
+    if (options->head_count)
+        printf("%s: made with %zu head%s. Show it with: cxrd inspect %s\n", options->output,
+               options->head_count, options->head_count == 1 ? "" : "s", options->output);
+    else
+        printf(
+            "%s: made without heads, so it only embeds. Add one with: cxrd head add --model %s --head ...\n",
+            options->output, options->output);
     return EXIT_DONE;
 }
 
 int command_import(int argc, char **argv)
 {
-    bool help = false;
     struct import_head *heads = memory_allocate((size_t)argc, sizeof *heads);
     struct import_options options = {.heads = heads};
-    int code = parse_options(argc, argv, &options, heads, &help);
-    if (help)
-        printf("%s", usage);
-    else if (code == EXIT_DONE)
+    int code = read_options(argc, argv, heads, &options);
+    if (code < 0)
         code = run(&options);
     free(heads);
     return code;

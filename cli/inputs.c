@@ -151,7 +151,7 @@ static enum status add_path(struct search *search, const char *path, struct fail
     return STATUS_OK;
 }
 
-enum status inputs_list(const char *name, char *const *paths, size_t count, const char *output,
+enum status inputs_find(const char *name, char *const *paths, size_t count, const char *output,
                         struct failure *failure, struct inputs *out)
 {
     struct search search = {.command = name};
@@ -160,10 +160,8 @@ enum status inputs_list(const char *name, char *const *paths, size_t count, cons
     search.has_results = output && !stat(output, &search.results);
     for (size_t i = 0; !status && i < count; i++)
         status = add_path(&search, paths[i], failure);
-    if (!status) {
+    if (!status)
         search.skipped[SKIP_REPEAT] = places_drop_repeats(&search.inputs);
-        status = places_shorten(&search.inputs, failure);
-    }
     if (!status && *describe(search.skipped, text))
         fprintf(stderr, "cxrd %s: skipped %s.\n", name, text);
     if (!status && !search.inputs.count)
@@ -173,6 +171,20 @@ enum status inputs_list(const char *name, char *const *paths, size_t count, cons
         inputs_finish(&search.inputs);
     else
         *out = search.inputs;
+    return status;
+}
+
+enum status inputs_list(const char *name, char *const *paths, size_t count, const char *output,
+                        struct failure *failure, struct inputs *out)
+{
+    struct inputs inputs = {0};
+    enum status status = inputs_find(name, paths, count, output, failure, &inputs);
+    if (!status)
+        status = places_shorten(&inputs, failure);
+    if (status)
+        inputs_finish(&inputs);
+    else
+        *out = inputs;
     return status;
 }
 

@@ -31,6 +31,9 @@ struct inputs {
  * in all; two inputs with one place; an input folder that is `output`). */
 WARN_UNUSED enum status inputs_list(const char *name, char *const *paths, size_t count, const char *output,
                                     struct failure *failure, struct inputs *out);
+/* The same where results have no places of their own: inputs may share one. */
+WARN_UNUSED enum status inputs_find(const char *name, char *const *paths, size_t count, const char *output,
+                                    struct failure *failure, struct inputs *out);
 void inputs_finish(struct inputs *inputs);
 
 #endif

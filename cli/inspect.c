@@ -1,104 +1,32 @@
-/* cxrd inspect: a model package, a .safetensors or a .pth file as tables. */
+/* cxrd inspect: a model package as tables, or a checkpoint (inspect_checkpoint.c). */
 #include "cli/command.h"
+#include "cli/inspect_checkpoint.h"
 #include "cli/table.h"
 
-#include "engine/checkpoint/checkpoint.h"
+#include "engine/base/file.h"
 #include "engine/package/package.h"
 #include "engine/package/seal.h"
+#include "engine/package/sums.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 static const char usage[] =
-    "Usage: cxrd inspect [--seal] DIR|FILE.safetensors|FILE.pth...\n"
+    "Usage: cxrd inspect [--seal] DIR|FILE...\n"
     "\n"
     "Shows a model package's architecture, heads, labels and weight files, all verified as when it\n"
-    "is loaded, and warns of members of its model.json that nothing reads; or the tensors of a file.\n"
-    "Nothing of a .pth file is executed.\n"
+    "is loaded, and warns of members of its model.json that nothing reads. Of a checkpoint (a file of\n"
+    "torch.save, a safetensors file, an index of several, or the folder of a published model) it shows\n"
+    "the tensors, what an import would make of them or what is in its way, and the line that imports\n"
+    "it. Nothing of a checkpoint is executed.\n"
     "\n"
     "  --seal   first writes the package's SHA256SUMS, after a change of its model.json that was meant\n"
     "           (a threshold, a text) or for a package from before there were seals. Labels in another\n"
-    "           order than the weights', weights that are not the network's, and members that nothing reads "
-    "are\n"
-    "           refused all the same.\n";
-
-struct listing {
-    struct table table;
-    size_t tensors, bytes;
-};
-
-static void list_tensor(struct listing *listing, const char *name, enum tensor_type type, size_t rank,
-                        const size_t *shape, size_t bytes)
-{
-    char text[TENSOR_SHAPE_TEXT_BYTES];
-    table_add(&listing->table, "%s", name);
-    table_add(&listing->table, "%s", tensor_type_name(type));
-    table_add(&listing->table, "%s", tensor_shape_text(rank, shape, text));
-    table_add(&listing->table, "%zu", bytes);
-    listing->tensors++;
-    listing->bytes += bytes;
-}
-
-static void start_listing(struct listing *listing)
-{
-    *listing = (struct listing){0};
-    table_init(&listing->table, "lllr", "name", "type", "shape", "bytes");
-}
-
-static void print_listing(struct listing *listing)
-{
-    table_print(&listing->table);
-    printf("%zu tensors, %zu bytes\n", listing->tensors, listing->bytes);
-}
-
-static enum status inspect_safetensors(const char *path, struct failure *failure)
-{
-    struct safetensors *file;
-    enum status status = safetensors_open(path, failure, &file);
-    if (status)
-        return status;
-    struct listing listing;
-    start_listing(&listing);
-    for (size_t i = 0; i < safetensors_count(file); i++) {
-        const struct tensor *tensor = safetensors_at(file, i);
-        list_tensor(&listing, tensor->name, tensor->type, tensor->rank, tensor->shape, tensor->size_bytes);
-    }
-    print_listing(&listing);
-    safetensors_close(&file);
-    return STATUS_OK;
-}
-
-static void list_stored(void *context, const char *path, const struct stored_tensor *tensor)
-{
-    list_tensor(context, path, tensor->type, tensor->rank, tensor->shape,
-                tensor->elements * tensor_type_bytes(tensor->type));
-}
-
-static enum status inspect_checkpoint(const char *path, struct failure *failure)
-{
-    struct checkpoint *checkpoint;
-    const struct value *state;
-    enum status status = checkpoint_open(path, failure, &checkpoint);
-    if (status)
-        return status;
-    status = checkpoint_state(checkpoint, failure, &state);
-    if (status) {
-        failure_prefix(failure, "%s", path);
-        checkpoint_close(&checkpoint);
-        return status;
-    }
-    struct listing listing;
-    start_listing(&listing);
-    bool whole = checkpoint_walk(checkpoint, list_stored, &listing);
-    print_listing(&listing);
-    if (!whole)
-        printf("More lies deeper than is shown.\n");
-    checkpoint_close(&checkpoint);
-    return STATUS_OK;
-}
+    "           order than the weights', weights that are not the network's, and members that nothing reads\n"
+    "           are refused all the same.\n";
 
 static void add_text(struct table *table, const char *name, const char *text)
 {
@@ -211,6 +139,8 @@ static void show_package(const struct package *package)
 {
     const struct model_card *card = package_card(package);
     show_architecture(card);
+    if (!card->head_count)
+        printf("\nno heads: it only embeds, and cxrd head add gives it heads\n");
     for (size_t i = 0; i < card->head_count; i++)
         show_head(&card->heads[i]);
     struct table table;
@@ -250,27 +180,17 @@ static enum status inspect_package(const char *folder, struct failure *failure)
     return status;
 }
 
-/* A folder is a package; a file is told by the end of its name. */
+/* A folder with a model.json is a package; anything else a checkpoint, told by its bytes. */
 static enum status inspect(const char *path, bool seal, struct failure *failure)
 {
-    struct stat info;
     char package_sha256[SHA256_HEX_BYTES];
     enum status status = seal ? package_seal(path, failure, package_sha256) : STATUS_OK;
     if (status)
         return status;
-    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
-        return inspect_package(path, failure);
-    const char *dot = strrchr(path, '.');
-    if (dot && (!strcmp(dot, ".pth") || !strcmp(dot, ".pt")))
-        return inspect_checkpoint(path, failure);
-    enum status read = inspect_safetensors(path, failure);
-    if (read == STATUS_INVALID_FILE && (!dot || strcmp(dot, ".safetensors"))) {
-        struct failure first = *failure;
-        return failure_set(failure, read,
-                           "A file is read by its ending, .safetensors, .pth or .pt; taken for the first: %s",
-                           first.sentence);
-    }
-    return read;
+    char *card = file_join(path, CARD_FILE);
+    bool is_package = access(card, F_OK) == 0;
+    free(card);
+    return is_package ? inspect_package(path, failure) : inspect_checkpoint(path, failure);
 }
 
 int command_inspect(int argc, char **argv)

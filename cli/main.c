@@ -12,7 +12,9 @@ static const struct {
 } COMMANDS[] = {
     {"bench", command_bench, "how fast a model runs here, operation by operation"},
     {"devices", command_devices, "what there is to run on, and why something is not used"},
-    {"import", command_import, "make a model package from the authors' checkpoints"},
+    {"embed", command_embed, "embeddings of image files as one .npy or .safetensors file"},
+    {"head", command_head, "add, remove or list the heads of a model package"},
+    {"import", command_import, "make a model package from published checkpoints"},
     {"inspect", command_inspect, "show a package, a .safetensors or a .pth file as tables"},
     {"predict", command_predict, "findings, attention maps and risk scores of image files"},
     {"serve", command_serve, "answer POST /predict and /embed over HTTP"},

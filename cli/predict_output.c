@@ -40,7 +40,7 @@ static void write_opening(struct predict_output *output)
     if (output->folder)
         return;
     if (output->format == PREDICT_CSV)
-        fputs(predict_csv_head, stdout);
+        predict_write_csv_head(stdout, &output->options);
     if (output->format == PREDICT_JSON) {
         struct json *model = result_model(output->card);
         char *text = json_print(model, false);
@@ -157,7 +157,7 @@ static enum status write_text(struct predict_output *output, const struct input 
     bool csv = output->format == PREDICT_CSV;
     FILE *out = output->folder ? open_memstream(&text, &size) : stdout;
     if (output->folder && csv)
-        fputs(predict_csv_head, out);
+        predict_write_csv_head(out, &output->options);
     if (csv)
         predict_write_csv(out, output->card, &output->options, id, prediction);
     else

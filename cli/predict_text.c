@@ -5,8 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char predict_csv_head[] =
-    "image,head,label,logit,probability,threshold,positive,warnings,error,package_sha256\n";
+void predict_write_csv_head(FILE *out, const struct options *options)
+{
+    fprintf(out, "image,head,label,logit,probability,threshold,positive,warnings,error,package_sha256%s\n",
+            options->flip ? ",flip" : "");
+}
+
+static void end_row(FILE *out, const struct model_card *card, const struct options *options)
+{
+    fprintf(out, ",%s%s\n", card->package_sha256, options->flip ? ",true" : "");
+}
 
 /* CSV quotes a field that needs it by doubling its quotes (RFC 4180). */
 static void write_quoted(FILE *out, const char *text)
@@ -45,7 +53,7 @@ void predict_write_csv(FILE *out, const struct model_card *card, const struct op
         write_path(out, id);
         fputs(",,,,,,,,", out);
         write_quoted(out, prediction->failure.sentence);
-        fprintf(out, ",%s\n", card->package_sha256);
+        end_row(out, card, options);
         return;
     }
     char *warnings = image_warnings_join(prediction->image.warnings);
@@ -66,7 +74,8 @@ void predict_write_csv(FILE *out, const struct model_card *card, const struct op
                 fputs(",,", out);
             if (*warnings)
                 write_quoted(out, warnings);
-            fprintf(out, ",,%s\n", card->package_sha256);
+            putc(',', out);
+            end_row(out, card, options);
         }
     }
     free(warnings);
@@ -79,8 +88,9 @@ void predict_write_table(FILE *out, const struct options *options, const char *i
         fprintf(out, "%s  failed: %s\n", id, prediction->failure.sentence);
         return;
     }
-    fprintf(out, "%s  %u x %u %s\n", id, prediction->image.width, prediction->image.height,
-            image_format_name(prediction->image.format));
+    fprintf(out, "%s  %u x %u %s%s\n", id, prediction->image.width, prediction->image.height,
+            image_format_name(prediction->image.format),
+            options->flip ? "  mean of the image and its mirror" : "");
     const char *sentence;
     for (uint32_t left = prediction->image.warnings; (sentence = image_warning_next(&left));)
         fprintf(out, "  ! %s\n", sentence);

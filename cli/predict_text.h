@@ -7,8 +7,8 @@
 
 #include <stdio.h>
 
-/* The first row of CSV. */
-extern const char predict_csv_head[];
+/* The first row of CSV; "flip" is its last column where that was asked for. */
+void predict_write_csv_head(FILE *out, const struct options *options);
 
 /* Writes an image's rows, one a label of the heads asked for; of an image that failed, one with its error. A
  * risk is a score for ranking: it has no threshold and is not judged. `id` is plain text, the image's path;

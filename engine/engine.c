@@ -2,6 +2,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
+#include "engine/flip.h"
 #include "engine/model/batcher.h"
 #include "engine/package/package.h"
 #include "engine/prediction.h"
@@ -171,7 +172,18 @@ void engine_statistics(const struct engine *engine, struct engine_statistics *ou
     }
 }
 
-/* Decodes and preprocesses one image; what goes wrong is the image's own failure. */
+/* The same input, left and right exchanged; its patch tokens are nobody's. */
+static struct batcher_image mirror(const struct batcher_image *image, size_t rows, size_t columns)
+{
+    struct batcher_image mirrored = *image;
+    mirrored.pixels = memory_allocate(rows * columns, 3);
+    mirrored.patches = false;
+    flip_pixels(image->pixels, rows, columns, mirrored.pixels);
+    return mirrored;
+}
+
+/* Decodes and preprocesses one image, to out[0] and, with options->flip, its mirror to out[1]; what goes
+ * wrong is the image's own failure. */
 static bool prepare(const struct engine *engine, struct bytes encoded, const struct predict_options *options,
                     struct prediction *prediction, struct batcher_image *out)
 {
@@ -190,7 +202,6 @@ static bool prepare(const struct engine *engine, struct bytes encoded, const str
         status = region_picture(&loan.image, &prediction->region, options->keep_side, &prediction->failure,
                                 &prediction->picture);
     image_loan_return(&loan);
-    prediction->timing.preprocess_ms = clock_elapsed_ms(start_ns);
     if (status) {
         frame_finish(&frame);
         return false;
@@ -199,6 +210,9 @@ static bool prepare(const struct engine *engine, struct bytes encoded, const str
     out->patches = options->patches;
     memcpy(out->minimum, frame.minimum, sizeof out->minimum);
     memcpy(out->maximum, frame.maximum, sizeof out->maximum);
+    if (options->flip)
+        out[1] = mirror(out, frame.height, frame.width);
+    prediction->timing.preprocess_ms = clock_elapsed_ms(start_ns);
     return true;
 }
 
@@ -250,24 +264,29 @@ enum status engine_predict(struct engine *engine, const struct bytes *images, si
                            const struct predict_options *options, struct failure *failure,
                            struct prediction *out)
 {
-    struct batcher_image *inputs = memory_allocate(count, sizeof *inputs);
-    struct answer *answers = memory_allocate(count, sizeof *answers);
+    const size_t passes = options->flip ? 2 : 1; /* of an image, one after the other */
+    struct batcher_image *inputs = memory_allocate(count * passes, sizeof *inputs);
+    struct answer *answers = memory_allocate(count * passes, sizeof *answers);
     size_t *owners = memory_allocate(count, sizeof *owners),
-           prepared = 0; /* out[owners[i]] is of inputs[i] */
-    enum status status = STATUS_OK;
+           prepared = 0; /* out[owners[i]] is of inputs[i * passes] */
+    enum status status = flip_check(options->flip, count, engine->max_queue, failure);
     memset(out, 0, count * sizeof *out);
     for (size_t i = 0; i < count && !status; i++) {
         status = patience_check(&options->patience, "its images were prepared", failure);
-        if (!status && prepare(engine, images[i], options, &out[i], &inputs[prepared]))
+        if (!status && prepare(engine, images[i], options, &out[i], &inputs[prepared * passes]))
             owners[prepared++] = i;
     }
     if (prepared && !status)
-        status = batcher_run(engine->batcher, inputs, prepared, &options->patience, failure, answers);
+        status =
+            batcher_run(engine->batcher, inputs, prepared * passes, &options->patience, failure, answers);
     else
-        for (size_t i = 0; i < prepared; i++)
+        for (size_t i = 0; i < prepared * passes; i++)
             free(inputs[i].pixels);
-    for (size_t i = 0; !status && i < prepared; i++)
-        take_answer(engine, &answers[i], &out[owners[i]]);
+    for (size_t i = 0; !status && i < prepared; i++) {
+        if (options->flip)
+            flip_merge(engine_card(engine), &answers[i * passes], &answers[i * passes + 1]);
+        take_answer(engine, &answers[i * passes], &out[owners[i]]);
+    }
     for (size_t i = 0; status && i < count; i++)
         prediction_finish(&out[i]);
     free(owners);

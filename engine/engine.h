@@ -105,6 +105,10 @@ struct prediction {
 struct predict_options {
     uint32_t keep_side; /* keep the region's picture, no side over this: overlays need it; 0: keep none */
     bool patches;       /* fill embedding.patches: 4 MiB an image for a ViT-L at 512 x 512 */
+    /* Logits and maps are the means of those of the image and of its left-right mirror, probabilities those
+     * of the mean logits (flip.h); each image counts as two in the queue. The embedding is the image's own.
+     */
+    bool flip;
     struct patience patience;
 };
 

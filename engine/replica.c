@@ -26,11 +26,26 @@ struct replica {
 
 enum { MAX_BATCH_GPU = 8, MAX_BATCH_CPU = 4 };
 
-/* Every logit of the last run is finite, every attention map of so many patches sums to 1. */
+/* Without heads it is all there is to look at. */
+static enum status check_embedding(const struct replica *replica, struct failure *failure)
+{
+    size_t width = model_shape(replica->model)->width;
+    float *tokens = memory_allocate(2 * width, sizeof *tokens);
+    bool good = true;
+    model_embedding(replica->model, 0, tokens, tokens + width);
+    for (size_t i = 0; i < 2 * width; i++)
+        good = good && isfinite(tokens[i]);
+    free(tokens);
+    return good ? STATUS_OK
+                : failure_set(failure, STATUS_DEVICE,
+                              "The self-test of the backbone failed on this device; try another rung.");
+}
+
+/* Every value of the last run is finite, every attention map of so many patches sums to 1. */
 static enum status check_answers(const struct replica *replica, uint32_t patches, struct failure *failure)
 {
     const struct model_card *card = package_card(replica->package);
-    enum status status = STATUS_OK;
+    enum status status = check_embedding(replica, failure);
     for (size_t head = 0; !status && head < card->head_count; head++) {
         const float *logits = model_logits(replica->model, head, 0);
         const float *attention = model_attention(replica->model, head, 0);

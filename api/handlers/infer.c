@@ -1,6 +1,7 @@
 /* POST .../infer of the Open Inference Protocol v2. */
 #include "api/infer.h"
 #include "api/handlers/handlers.h"
+#include "api/options.h"
 #include "api/result.h"
 #include "api/tensors.h"
 #include "api/text.h"
@@ -17,9 +18,12 @@ static const struct tensor *find_tensor(const struct tensor_list *all, const cha
     return NULL;
 }
 
-static enum status unknown_output(struct arena *arena, const struct tensor_list *all, const char *name,
-                                  struct failure *failure)
+static enum status unknown_output(struct arena *arena, const struct model_card *card,
+                                  const struct tensor_list *all, const char *name, struct failure *failure)
 {
+    enum status status = options_need_heads(arena, card, failure);
+    if (status) /* it is most likely a head's that another package has */
+        return status;
     const char **names = arena_allocate(arena, all->count, sizeof *names);
     for (size_t i = 0; i < all->count; i++)
         names[i] = all->items[i].name;
@@ -28,13 +32,13 @@ static enum status unknown_output(struct arena *arena, const struct tensor_list 
 }
 
 /* Adds what one of "outputs" asks for. */
-static enum status choose_named(struct arena *arena, const struct tensor_list *all,
-                                const struct wanted_output *wanted, struct failure *failure,
-                                struct tensor_list *out)
+static enum status choose_named(struct arena *arena, const struct model_card *card,
+                                const struct tensor_list *all, const struct wanted_output *wanted,
+                                struct failure *failure, struct tensor_list *out)
 {
     const struct tensor *tensor = find_tensor(all, wanted->name);
     if (!tensor)
-        return unknown_output(arena, all, wanted->name, failure);
+        return unknown_output(arena, card, all, wanted->name, failure);
     if (find_tensor(out, tensor->name))
         return failure_set(failure, STATUS_BAD_REQUEST, "The output '%s' is asked for twice.",
                            text_quote(arena, tensor->name, 60));
@@ -50,6 +54,20 @@ static enum status choose_named(struct arena *arena, const struct tensor_list *a
     return STATUS_OK;
 }
 
+/* Flip's two passes each have an embedding of their own, and nobody has said what a mean of them means. */
+static enum status check_flip(struct arena *arena, const struct infer_request *asked,
+                              const struct tensor_list *tensors, struct failure *failure)
+{
+    for (size_t i = 0; i < tensors->count && asked->flip; i++)
+        if (tensors->items[i].kind >= TENSOR_CLASS)
+            return failure_set(
+                failure, STATUS_BAD_REQUEST,
+                "The output '%s' is of an image as it is; ask for it in a request without the parameter "
+                "\"flip\".",
+                text_quote(arena, tensors->items[i].name, 60));
+    return STATUS_OK;
+}
+
 /* What is asked for by name, each once; probabilities and logits when nothing is. Charges the arena with what
  * the engine gives of them. */
 static enum status choose_tensors(struct arena *arena, const struct model_card *card,
@@ -58,6 +76,9 @@ static enum status choose_tensors(struct arena *arena, const struct model_card *
 {
     struct tensor_list all = tensors_of(arena, card, asked->count);
     size_t values = 0, printed = 0, most = asked->output_count ? asked->output_count : all.count;
+    enum status status = asked->outputs ? STATUS_OK : options_need_heads(arena, card, failure);
+    if (status)
+        return status;
     *out = (struct tensor_list){arena_allocate(arena, most, sizeof *out->items), 0};
     for (size_t i = 0; i < all.count && !asked->outputs; i++)
         if (all.items[i].kind < TENSOR_ATTENTION) {
@@ -65,10 +86,13 @@ static enum status choose_tensors(struct arena *arena, const struct model_card *
             out->items[out->count++].binary = asked->binary;
         }
     for (size_t i = 0; i < asked->output_count; i++) {
-        enum status status = choose_named(arena, &all, &asked->outputs[i], failure, out);
+        status = choose_named(arena, card, &all, &asked->outputs[i], failure, out);
         if (status)
             return status;
     }
+    status = check_flip(arena, asked, out, failure);
+    if (status)
+        return status;
     for (size_t i = 0; i < out->count; i++) {
         values += out->items[i].shape[0] * out->items[i].values;
         printed += out->items[i].binary ? 0 : out->items[i].shape[0] * out->items[i].values;
@@ -112,7 +136,8 @@ static enum status predict(struct engine *engine, const struct api_request *requ
                            struct failure *failure, struct api_response *response,
                            struct prediction *predictions)
 {
-    struct predict_options options = {.patience = {request->deadline_ns, request->gone, request->client}};
+    struct predict_options options = {.flip = asked->flip,
+                                      .patience = {request->deadline_ns, request->gone, request->client}};
     for (size_t i = 0; i < tensors->count; i++)
         options.patches = options.patches || tensors->items[i].kind == TENSOR_PATCH;
     enum status status = engine_predict(engine, asked->images, asked->count, &options, failure, predictions);
@@ -128,13 +153,16 @@ static enum status predict(struct engine *engine, const struct api_request *requ
     return status;
 }
 
-/* What has no place in tensors: which package answered, and a parameter for each image that has warnings. */
+/* What has no place in tensors: which package answered, whether mirrors count, and a parameter for each image
+ * that has warnings. */
 static void add_parameters(struct json *root, struct arena *arena, const struct model_card *card,
-                           const struct prediction *predictions, size_t count)
+                           const struct infer_request *asked, const struct prediction *predictions)
 {
     struct json *parameters = json_add(root, "parameters", json_object());
     json_add_text(parameters, "package_sha256", card->package_sha256);
-    for (size_t i = 0; i < count; i++) {
+    if (asked->flip)
+        json_add_boolean(parameters, "flip", true);
+    for (size_t i = 0; i < asked->count; i++) {
         char *text = image_warnings_join(predictions[i].image.warnings);
         if (*text)
             json_add_text(parameters, arena_format(arena, "warnings_%zu", i), text);
@@ -173,7 +201,7 @@ static enum status respond_predictions(const struct api_request *request, struct
     json_add_text(root, "model_version", card->version);
     if (asked->id)
         json_add_text(root, "id", asked->id);
-    add_parameters(root, arena, card, predictions, asked->count);
+    add_parameters(root, arena, card, asked, predictions);
     struct json *outputs = json_add(root, "outputs", json_array());
     for (size_t i = 0; i < tensors->count && !status; i++) {
         status = tensor_data(arena, &tensors->items[i], predictions, failure, &data[i]);
@@ -214,6 +242,8 @@ void handle_v2_infer(struct api *api, const struct api_request *request, const s
         status = choose_tensors(request->arena, engine_card(engine), asked, &failure, &tensors);
     if (!status)
         status = service_weigh(api, response, false, asked->images, asked->count, &failure);
+    if (!status && asked->flip)
+        service_count_twice(api, response);
     if (!status) {
         predictions = memory_allocate(asked->count, sizeof *predictions);
         status = predict(engine, request, asked, &tensors, &failure, response, predictions);

@@ -52,6 +52,10 @@ void handle_predict(struct api *api, const struct api_request *request, const st
     if (!status)
         status = service_weigh(api, response, options_draw(&options), job.input->images, job.input->count,
                                &failure);
+    if (!status && options.flip) {
+        job.options.flip = true;
+        service_count_twice(api, response);
+    }
     if (!status && options_draw(&options))
         status = predict_and_draw(api, &job, &context, &failure, response, &root);
     else if (!status && !(status = images_predict(&job, &failure)))

@@ -223,6 +223,17 @@ struct json *json_set(struct json *object, const char *name, struct json *value)
     return value;
 }
 
+void json_remove(struct json *object, const char *name)
+{
+    cJSON_DeleteItemFromObjectCaseSensitive(raw(object), name);
+}
+
+void json_remove_at(struct json *array, size_t index)
+{
+    assert(index < json_length(array));
+    cJSON_DeleteItemFromArray(raw(array), (int)index);
+}
+
 struct json *json_append(struct json *array, struct json *value)
 {
     cJSON_AddItemToArray(raw(array), raw(value));

@@ -57,6 +57,9 @@ struct json *json_add(struct json *object, const char *name, struct json *value)
 struct json *json_append(struct json *array, struct json *value);                 /* returns value */
 /* Puts `value` in the place of the member of that name, or at the end when there is none; returns value. */
 struct json *json_set(struct json *object, const char *name, struct json *value);
+/* Destroys the member of that name, if there is one; item `index` of an array. */
+void json_remove(struct json *object, const char *name);
+void json_remove_at(struct json *array, size_t index);
 void json_add_text(struct json *object, const char *name, const char *text);
 /* A float is printed with the fewest digits that give it back. */
 void json_add_float(struct json *object, const char *name, float number);

@@ -3,12 +3,15 @@
 #ifndef CXRD_ENGINE_BASE_SHA256_H
 #define CXRD_ENGINE_BASE_SHA256_H
 
-#include "engine/base/memory.h"
+#include "engine/base/file.h"
 
 enum { SHA256_HEX_BYTES = 65 };
 
 /* Writes 64 lower-case hexadecimal digits and a zero. */
 void sha256_hex(struct bytes content, char out[SHA256_HEX_BYTES]);
+
+/* The same of a mapped file, which rests afterwards (file_rest). */
+void sha256_mapping(const struct file_mapping *file, char out[SHA256_HEX_BYTES]);
 
 /* The same of a file, which must not change meanwhile. Fails with NOT_FOUND, INVALID_FILE; sentences name the
  * path. */

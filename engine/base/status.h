@@ -18,6 +18,7 @@
     X(NOT_FOUND, 404, "Not found")                      /* no such route, model, file */                  \
     X(METHOD_NOT_ALLOWED, 405, "Method not allowed")    /* route exists, method does not */               \
     X(REQUEST_TIMEOUT, 408, "Request timeout")          /* head or body came too slowly */                \
+    X(NO_HEADS, 409, "Model has no heads")              /* it embeds, and was asked to predict */         \
     X(LENGTH_REQUIRED, 411, "Length required")          /* no Content-Length */                           \
     X(TOO_LARGE, 413, "Too large")                      /* body or image over a limit */                  \
     X(UNSUPPORTED_MEDIA, 415, "Unsupported media type") /* format we do not read */                       \

@@ -1,60 +1,173 @@
 #include "engine/checkpoint/checkpoint.h"
 
-#include "engine/checkpoint/archive.h"
-#include "engine/checkpoint/pickle.h"
+#include "engine/checkpoint/shards.h"
+#include "engine/checkpoint/source.h"
+#include "engine/checkpoint/state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-enum { WALK_DEPTH_MAX = 16, WALK_VALUES_MAX = 1000 * 1000, WALK_PATH_BYTES = 512 };
+/* What is read of a file counts as this program's memory until that much more is. */
+enum { REST_BYTES = 1 << 20 };
 
 struct checkpoint {
-    struct archive *archive;
+    struct folder folder;
+    struct source sources[SHARDS_MAX + 2]; /* the index, the files, the adapter */
+    size_t count;
     struct arena *arena; /* owns the values */
-    struct value *root;
+    const struct value *root;
+    struct state state;
+    const struct value *adapted; /* the state dict and the adapter's tensors; NULL: there is no adapter */
+    char kind[64];
 };
 
-/* The file says so since torch 2.1; what is older was only ever written on little-endian machines. */
-static enum status check_byte_order(struct archive *archive, struct failure *failure)
+static enum status open_source(struct checkpoint *checkpoint, const char *path, struct failure *failure)
 {
-    struct bytes order;
-    if (!archive_has(archive, "byteorder"))
-        return STATUS_OK;
-    enum status status = archive_read(archive, "byteorder", 16, failure, &order);
+    enum status status =
+        source_open(path, checkpoint->arena, failure, &checkpoint->sources[checkpoint->count]);
+    checkpoint->count += !status;
+    return status;
+}
+
+/* Adds the tensors of a source's dict to another; they say from now on whose they are. */
+static void merge(struct checkpoint *checkpoint, const struct value *from, size_t source, struct value *into)
+{
+    for (size_t i = 0; i < from->sequence.count; i += 2) {
+        struct value *key = from->sequence.items[i], *value = from->sequence.items[i + 1];
+        if (key->kind != VALUE_TEXT || value->kind != VALUE_TENSOR)
+            continue;
+        if (into->sequence.count + 2 > into->sequence.capacity) {
+            const size_t capacity = 2 * (into->sequence.count + 2);
+            struct value **grown = arena_allocate(checkpoint->arena, capacity, sizeof *grown);
+            if (into->sequence.count)
+                memcpy(grown, into->sequence.items, into->sequence.count * sizeof *grown);
+            into->sequence.items = grown;
+            into->sequence.capacity = capacity;
+        }
+        struct stored_tensor *tensor = arena_allocate(checkpoint->arena, 1, sizeof *tensor);
+        *tensor = *value->tensor;
+        tensor->source = source;
+        value = arena_allocate(checkpoint->arena, 1, sizeof *value);
+        *value = (struct value){.kind = VALUE_TENSOR, .tensor = tensor};
+        into->sequence.items[into->sequence.count++] = key;
+        into->sequence.items[into->sequence.count++] = value;
+    }
+}
+
+/* Every tensor of a file is one that the index has there. */
+static enum status check_shard(const struct source *source, const struct shards *shards, size_t file,
+                               size_t *found, struct failure *failure)
+{
+    const struct value *root = source->root;
+    if (!root || root->kind != VALUE_DICT)
+        return failure_set(failure, STATUS_INVALID_FILE, "It is no file of weights.");
+    for (size_t i = 0; i < root->sequence.count; i += 2) {
+        const struct value *key = root->sequence.items[i];
+        if (key->kind != VALUE_TEXT || root->sequence.items[i + 1]->kind != VALUE_TENSOR)
+            continue;
+        const struct shard_entry *entry = shards_find(shards, key->text.data);
+        if (!entry || entry->file != file)
+            return failure_set(failure, STATUS_INVALID_FILE,
+                               "Tensor '%.100s' is in it, but not by the index: they do not belong together.",
+                               key->text.data);
+        ++*found;
+    }
+    return STATUS_OK;
+}
+
+static enum status open_shards(struct checkpoint *checkpoint, const char *path, struct failure *failure)
+{
+    struct shards shards;
+    enum status status = shards_parse(checkpoint->sources[0].file.content, failure, &shards);
+    if (status) {
+        failure_prefix(failure, "%s", path);
+        return status;
+    }
+    const char *slash = strrchr(path, '/');
+    struct value *root = arena_allocate(checkpoint->arena, 1, sizeof *root);
+    size_t found = 0;
+    *root = (struct value){.kind = VALUE_DICT};
+    for (size_t i = 0; i < shards.count && !status; i++) {
+        const char *file = arena_format(checkpoint->arena, "%.*s%s", slash ? (int)(slash + 1 - path) : 0,
+                                        path, shards.files[i]);
+        status = open_source(checkpoint, file, failure);
+        if (status)
+            break;
+        const struct source *source = &checkpoint->sources[checkpoint->count - 1];
+        status = check_shard(source, &shards, i, &found, failure);
+        if (status)
+            failure_prefix(failure, "%s", file);
+        else
+            merge(checkpoint, source->root, checkpoint->count - 1, root);
+    }
+    if (!status && found != shards.entry_count)
+        status = failure_set(
+            failure, STATUS_INVALID_FILE,
+            "%s: its files have %zu of the %zu tensors that it names: they do not belong together.", path,
+            found, shards.entry_count);
+    checkpoint->root = root;
+    snprintf(checkpoint->kind, sizeof checkpoint->kind, "weights in %zu file%s with an index", shards.count,
+             shards.count == 1 ? "" : "s");
+    shards_finish(&shards);
+    return status;
+}
+
+static enum status open_adapter(struct checkpoint *checkpoint, struct failure *failure)
+{
+    const char *path = checkpoint->folder.adapter;
+    enum status status = state_check(&checkpoint->state, failure);
+    if (status)
+        failure_prefix(failure, "%s", checkpoint->folder.weights);
+    else
+        status = open_source(checkpoint, path, failure);
     if (status)
         return status;
-    bool little = order.size == 6 && !memcmp(order.data, "little", 6);
-    free((void *)order.data);
-    if (!little)
-        return failure_set(failure, STATUS_INVALID_FILE,
-                           "It was written on a big-endian machine. Save it again on a little-endian one.");
+    const struct value *root = checkpoint->sources[checkpoint->count - 1].root;
+    if (!root || root->kind != VALUE_DICT)
+        return failure_set(failure, STATUS_INVALID_FILE, "%s: It is no file of weights.", path);
+    struct value *adapted = arena_allocate(checkpoint->arena, 1, sizeof *adapted);
+    *adapted = *checkpoint->state.value;
+    adapted->sequence.capacity =
+        adapted->sequence.count; /* the items are the state dict's own: copied to grow */
+    merge(checkpoint, root, checkpoint->count - 1, adapted);
+    checkpoint->adapted = adapted;
     return STATUS_OK;
+}
+
+static enum status open_weights(struct checkpoint *checkpoint, const char *path, struct failure *failure)
+{
+    enum status status = open_source(checkpoint, path, failure);
+    if (status)
+        return status;
+    const struct source *first = &checkpoint->sources[0];
+    checkpoint->root = first->root;
+    snprintf(checkpoint->kind, sizeof checkpoint->kind, "%s",
+             first->format == FORMAT_ZIP ? "a file of torch.save" : "a safetensors file");
+    if (first->format == FORMAT_JSON)
+        status = open_shards(checkpoint, path, failure);
+    if (status)
+        return status;
+    checkpoint->state = state_find(checkpoint->root);
+    return checkpoint->folder.adapter ? open_adapter(checkpoint, failure) : STATUS_OK;
 }
 
 enum status checkpoint_open(const char *path, struct failure *failure, struct checkpoint **out)
 {
+    struct stat info;
     struct checkpoint *checkpoint = memory_allocate(1, sizeof *checkpoint);
-    struct bytes pickle = {0};
-    enum status status = archive_open(path, failure, &checkpoint->archive);
-    if (status)
-        goto close;
-    status = check_byte_order(checkpoint->archive, failure);
+    enum status status = STATUS_OK;
+    checkpoint->arena = arena_create();
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        status = folder_read(path, failure, &checkpoint->folder);
     if (!status)
-        status = archive_read(checkpoint->archive, "data.pkl", PICKLE_BYTES_MAX, failure, &pickle);
-    if (!status) {
-        checkpoint->arena = arena_create();
-        status = pickle_parse(pickle, checkpoint->arena, failure, &checkpoint->root);
-        free((void *)pickle.data);
-    }
-    if (status) {
-        failure_prefix(failure, "%s", path);
-        goto close;
-    }
-    *out = checkpoint;
-    return STATUS_OK;
-close:
-    checkpoint_close(&checkpoint);
+        status =
+            open_weights(checkpoint, checkpoint->folder.weights ? checkpoint->folder.weights : path, failure);
+    if (status)
+        checkpoint_close(&checkpoint);
+    else
+        *out = checkpoint;
     return status;
 }
 
@@ -62,10 +175,22 @@ void checkpoint_close(struct checkpoint **checkpoint)
 {
     if (!checkpoint || !*checkpoint)
         return;
-    archive_close(&(*checkpoint)->archive);
+    for (size_t i = 0; i < (*checkpoint)->count; i++)
+        source_finish(&(*checkpoint)->sources[i]);
+    folder_finish(&(*checkpoint)->folder);
     arena_destroy(&(*checkpoint)->arena);
     free(*checkpoint);
     *checkpoint = NULL;
+}
+
+const char *checkpoint_kind(const struct checkpoint *checkpoint)
+{
+    return checkpoint->kind;
+}
+
+const struct folder *checkpoint_folder(const struct checkpoint *checkpoint)
+{
+    return &checkpoint->folder;
 }
 
 const struct value *checkpoint_root(const struct checkpoint *checkpoint)
@@ -73,116 +198,58 @@ const struct value *checkpoint_root(const struct checkpoint *checkpoint)
     return checkpoint->root;
 }
 
-static const struct value *find_state(const struct checkpoint *checkpoint)
-{
-    static const char *const wrappers[] = {"teacher", "model", "state_dict"};
-    const struct value *state = NULL;
-    for (size_t i = 0; !state && i < sizeof wrappers / sizeof *wrappers; i++)
-        state = value_member(checkpoint->root, wrappers[i]);
-    return state ? state : checkpoint->root;
-}
-
 enum status checkpoint_state(const struct checkpoint *checkpoint, struct failure *failure,
                              const struct value **out)
 {
-    const struct value *state = find_state(checkpoint);
-    if (state->kind == VALUE_DICT) {
-        *out = state;
-        return STATUS_OK;
-    }
-    char found[128];
-    value_describe(state, found, sizeof found);
-    if (state->kind == VALUE_INERT || state->kind == VALUE_GLOBAL)
-        return failure_set(
-            failure, STATUS_INVALID_FILE,
-            "Where the state dict should be, the file holds %s, which this program neither knows "
-            "nor runs. Do not load the file in PyTorch unless you trust its source.",
-            found);
-    return failure_set(failure, STATUS_INVALID_FILE, "Where the state dict should be, the file holds %s.",
-                       found);
+    enum status status = state_check(&checkpoint->state, failure);
+    if (!status)
+        *out = checkpoint->adapted ? checkpoint->adapted : checkpoint->state.value;
+    return status;
 }
 
-static bool is_of_training(const char *name)
+const char *checkpoint_state_name(const struct checkpoint *checkpoint)
 {
-    static const char *const listed[] = {"student",
-                                         "optimizer",
-                                         "optimizers",
-                                         "optimizer_states",
-                                         "optimizer_state_dict",
-                                         "scheduler",
-                                         "schedulers",
-                                         "scaler",
-                                         "lr_scheduler",
-                                         "lr_schedulers",
-                                         "grad_scaler",
-                                         "fp16_scaler",
-                                         "callbacks",
-                                         "loops",
-                                         "rng_state",
-                                         "rng_states",
-                                         "random_state",
-                                         "dino_loss",
-                                         "ibot_patch_loss",
-                                         "koleo_loss"};
-    for (size_t i = 0; i < sizeof listed / sizeof *listed; i++)
-        if (!strcmp(name, listed[i]))
-            return true;
-    return false;
-}
-
-/* `left`: how many values may still be looked at, since they may lie in circles. Where it runs out a tensor
- * may be. */
-static bool holds_tensor(const struct value *value, int depth, size_t *left)
-{
-    if (value->kind == VALUE_TENSOR || !*left || depth > WALK_DEPTH_MAX)
-        return true;
-    --*left;
-    if (value->kind != VALUE_DICT && value->kind != VALUE_LIST && value->kind != VALUE_TUPLE)
-        return false;
-    for (size_t i = 0; i < value->sequence.count; i++)
-        if (holds_tensor(value->sequence.items[i], depth + 1, left))
-            return true;
-    return false;
-}
-
-/* Looks at the members of a dict that are no tensors themselves, but for `except`. */
-static enum status check_members(const struct value *dict, const struct value *except,
-                                 struct failure *failure)
-{
-    for (size_t i = 0; dict->kind == VALUE_DICT && i < dict->sequence.count; i += 2) {
-        const struct value *key = dict->sequence.items[i], *value = dict->sequence.items[i + 1];
-        const char *name = key->kind == VALUE_TEXT ? key->text.data : "?";
-        size_t left = WALK_VALUES_MAX;
-        bool loose = value->kind == VALUE_TENSOR && except; /* beside a state dict */
-        if (value == except || is_of_training(name) || (value->kind == VALUE_TENSOR && !loose))
-            continue;
-        if (holds_tensor(value, 0, &left))
-            return failure_set(
-                failure, STATUS_INVALID_FILE,
-                "The file holds tensors under '%.100s', beside the state dict, which this program does "
-                "not know.",
-                name);
-    }
-    return STATUS_OK;
+    return checkpoint->state.name;
 }
 
 enum status checkpoint_check_rest(const struct checkpoint *checkpoint, struct failure *failure)
 {
-    const struct value *state = find_state(checkpoint);
-    enum status status = check_members(state, NULL, failure);
-    if (!status && state != checkpoint->root)
-        status = check_members(checkpoint->root, state, failure);
-    return status;
+    return state_check_rest(&checkpoint->state, failure);
 }
 
-struct bytes checkpoint_content(const struct checkpoint *checkpoint)
+void checkpoint_sha256(const struct checkpoint *checkpoint, char out[SHA256_HEX_BYTES])
 {
-    return archive_content(checkpoint->archive);
+    struct buffer lines = {.maximum = SIZE_MAX};
+    for (size_t i = 0; i < checkpoint->count; i++) {
+        const struct source *source = &checkpoint->sources[i];
+        const char *slash = strrchr(source->path, '/');
+        char hex[SHA256_HEX_BYTES];
+        sha256_mapping(&source->file, checkpoint->count == 1 ? out : hex);
+        if (checkpoint->count == 1)
+            return;
+        const char *line = arena_format(checkpoint->arena, "%s  %s\n", hex, slash ? slash + 1 : source->path);
+        buffer_append(&lines, line, strlen(line));
+    }
+    sha256_hex((struct bytes){lines.data, lines.size}, out);
+    buffer_finish(&lines);
+}
+
+bool checkpoint_same(const struct checkpoint *a, const struct checkpoint *b)
+{
+    bool same = a->count == b->count;
+    for (size_t i = 0; same && i < a->count; i++) {
+        struct bytes left = a->sources[i].file.content, right = b->sources[i].file.content;
+        same = left.size == right.size && (!left.size || !memcmp(left.data, right.data, left.size));
+    }
+    return same;
 }
 
 enum status checkpoint_unchanged(const struct checkpoint *checkpoint, struct failure *failure)
 {
-    return archive_unchanged(checkpoint->archive, failure);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < checkpoint->count && !status; i++)
+        status = file_unchanged(&checkpoint->sources[i].file, failure);
+    return status;
 }
 
 static bool is_contiguous(const struct stored_tensor *tensor)
@@ -217,73 +284,17 @@ static void gather(const struct stored_tensor *tensor, const uint8_t *storage, u
 enum status checkpoint_read(struct checkpoint *checkpoint, const struct stored_tensor *tensor,
                             struct failure *failure, struct bytes *out)
 {
-    char name[64];
     struct bytes storage;
+    const struct source *source = &checkpoint->sources[tensor->source];
     size_t width = tensor_type_bytes(tensor->type);
-    if (snprintf(name, sizeof name, "data/%s", tensor->storage_key) >= (int)sizeof name)
-        return failure_set(failure, STATUS_INVALID_FILE, "A storage's key is over 58 characters long.");
-    enum status status = archive_read(checkpoint->archive, name, SIZE_MAX - 1, failure, &storage);
+    enum status status = source_storage(source, tensor, failure, &storage);
     if (status)
         return status;
-    if (storage.size / width != tensor->storage_elements || storage.size % width) {
-        free((void *)storage.data);
-        return failure_set(failure, STATUS_INVALID_FILE,
-                           "Storage '%.58s' has %zu bytes where %zu elements of %zu bytes are needed.",
-                           tensor->storage_key, storage.size, tensor->storage_elements, width);
-    }
     uint8_t *data = memory_allocate(tensor->elements, width);
     if (tensor->elements)
         gather(tensor, storage.data, data);
-    free((void *)storage.data);
+    if (tensor->elements * width > REST_BYTES)
+        file_rest(&source->file);
     *out = (struct bytes){data, tensor->elements * width};
     return STATUS_OK;
-}
-
-struct walk {
-    void (*visit)(void *context, const char *path, const struct stored_tensor *tensor);
-    void *context;
-    char path[WALK_PATH_BYTES];
-    size_t values;
-};
-
-/* Appends ".name" to the path; returns the length to cut it to afterwards. */
-static size_t enter(struct walk *walk, const struct value *key, size_t index)
-{
-    size_t length = strlen(walk->path);
-    char *end = walk->path + length;
-    size_t room = sizeof walk->path - length;
-    const char *dot = length ? "." : "";
-    if (key && key->kind == VALUE_TEXT)
-        snprintf(end, room, "%s%s", dot, key->text.data);
-    else if (key && key->kind == VALUE_INTEGER)
-        snprintf(end, room, "%s%lld", dot, (long long)key->integer);
-    else
-        snprintf(end, room, "%s%zu", dot, index);
-    return length;
-}
-
-static bool walk_value(struct walk *walk, const struct value *value, int depth)
-{
-    if (++walk->values > WALK_VALUES_MAX || depth > WALK_DEPTH_MAX)
-        return false;
-    if (value->kind == VALUE_TENSOR)
-        walk->visit(walk->context, walk->path, value->tensor);
-    if (value->kind != VALUE_DICT && value->kind != VALUE_LIST && value->kind != VALUE_TUPLE)
-        return true;
-    bool whole = true;
-    size_t step = value->kind == VALUE_DICT ? 2 : 1;
-    for (size_t i = 0; i < value->sequence.count && walk->values <= WALK_VALUES_MAX; i += step) {
-        size_t length = enter(walk, step == 2 ? value->sequence.items[i] : NULL, i / step);
-        whole = walk_value(walk, value->sequence.items[i + step - 1], depth + 1) && whole;
-        walk->path[length] = '\0';
-    }
-    return whole;
-}
-
-bool checkpoint_walk(const struct checkpoint *checkpoint,
-                     void (*visit)(void *context, const char *path, const struct stored_tensor *tensor),
-                     void *context)
-{
-    struct walk walk = {.visit = visit, .context = context};
-    return walk_value(&walk, checkpoint->root, 0);
 }

@@ -1,12 +1,16 @@
 #include "engine/checkpoint/findings.h"
 
 #include "engine/base/file.h"
+#include "engine/base/json.h"
 #include "engine/base/utf8.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { LABELS_BYTES_MAX = 1 << 20, LABELS_MAX = 4096 };
+/* Of a config.json, which names each label twice. */
+static const struct json_limits config_limits = {.depth = 16, .values = 1 << 15};
 
 const char *const findings_names[FINDINGS_COUNT] = {
     "Adenopathy",
@@ -80,29 +84,48 @@ const char *finding_snomed_code(const char *label)
     return NULL;
 }
 
-static enum status add_label(struct label_list *labels, const uint8_t *line, size_t length, size_t number,
-                             struct failure *failure)
+/* Without white space at its end, CR of a line's CR LF among it. */
+static size_t line_length(const uint8_t *line, size_t length)
 {
     while (length > 0 && (line[length - 1] == '\r' || line[length - 1] == ' ' || line[length - 1] == '\t'))
         length--;
+    return length;
+}
+
+static enum status check_line(const struct label_list *labels, const char *line, size_t length,
+                              struct failure *failure)
+{
+    const size_t number = labels->count + 1; /* every line before has a label */
     if (length == 0)
-        return STATUS_OK;
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "Line %zu is empty, where each has the label of one output: which one is missing?",
+                           number);
     if (length > LABEL_BYTES_MAX)
         return failure_set(failure, STATUS_INVALID_FILE,
                            "Line %zu is over %d bytes long, too long for a label.", number, LABEL_BYTES_MAX);
-    if (!utf8_is_plain((const char *)line, length))
+    if (!utf8_is_plain(line, length))
         return failure_set(failure, STATUS_INVALID_FILE,
                            "Line %zu holds a control character or is not UTF-8.", number);
     if (labels->count == LABELS_MAX)
         return failure_set(failure, STATUS_INVALID_FILE, "It holds over %d labels.", LABELS_MAX);
+    for (size_t i = 0; i < labels->count; i++)
+        if (strlen(labels->names[i]) == length && !memcmp(labels->names[i], line, length))
+            return failure_set(failure, STATUS_INVALID_FILE,
+                               "The label '%s' stands on line %zu and again on line %zu.", labels->names[i],
+                               i + 1, number);
+    return STATUS_OK;
+}
+
+static enum status add_label(struct label_list *labels, const uint8_t *line, size_t length,
+                             struct failure *failure)
+{
+    enum status status = check_line(labels, (const char *)line, length, failure);
+    if (status)
+        return status;
     char *name = memory_allocate(length + 1, 1);
     memcpy(name, line, length);
     labels->names = memory_resize(labels->names, labels->count + 1, sizeof *labels->names);
     labels->names[labels->count++] = name;
-    for (size_t i = 0; i + 1 < labels->count; i++) {
-        if (!strcmp(labels->names[i], name))
-            return failure_set(failure, STATUS_INVALID_FILE, "The label '%s' stands twice.", name);
-    }
     return STATUS_OK;
 }
 
@@ -110,10 +133,13 @@ enum status labels_parse(struct bytes text, struct failure *failure, struct labe
 {
     struct label_list labels = {0};
     enum status status = STATUS_OK;
-    for (size_t start = 0, number = 1; start < text.size && !status; number++) {
+    while (text.size &&
+           memchr("\n\r \t", text.data[text.size - 1], 4)) /* empty lines at the end name nothing */
+        text.size--;
+    for (size_t start = 0; start < text.size && !status;) {
         const uint8_t *feed = memchr(text.data + start, '\n', text.size - start);
         size_t end = feed ? (size_t)(feed - text.data) : text.size;
-        status = add_label(&labels, text.data + start, end - start, number, failure);
+        status = add_label(&labels, text.data + start, line_length(text.data + start, end - start), failure);
         start = end + 1;
     }
     if (status)
@@ -130,6 +156,65 @@ enum status labels_read(const char *path, struct failure *failure, struct label_
     if (status)
         return status;
     status = labels_parse(text, failure, out);
+    if (status)
+        failure_prefix(failure, "%s", path);
+    free((void *)text.data);
+    return status;
+}
+
+static enum status read_id2label(const struct json *named, size_t count, struct label_list *labels)
+{
+    enum status status = json_length(named) == count ? STATUS_OK : STATUS_INVALID_FILE;
+    for (size_t i = 0; i < count && !status; i++) {
+        char number[24];
+        snprintf(number, sizeof number, "%zu", i);
+        const char *name = json_text(json_member(named, number));
+        status = name ? add_label(labels, (const uint8_t *)name, strlen(name), NULL) : STATUS_INVALID_FILE;
+    }
+    return status;
+}
+
+/* What transformers writes where nobody named anything. */
+static bool are_numbers(const struct label_list *labels)
+{
+    bool numbers = true;
+    for (size_t i = 0; i < labels->count && numbers; i++) {
+        char number[32];
+        snprintf(number, sizeof number, "LABEL_%zu", i);
+        numbers = !strcmp(labels->names[i], number);
+    }
+    return numbers;
+}
+
+enum status labels_parse_config(struct bytes text, size_t count, struct failure *failure,
+                                struct label_list *out)
+{
+    struct json *root = NULL;
+    struct label_list labels = {0};
+    enum status status = STATUS_OK;
+    const struct json *named =
+        json_parse(text, config_limits, NULL, &root) ? NULL : json_member(root, "id2label");
+    if (named && read_id2label(named, count, &labels))
+        status = failure_set(failure, STATUS_INVALID_FILE,
+                             "Its id2label does not name each of %zu outputs once, in plain text: give "
+                             "labels=FILE.",
+                             count);
+    if (status || are_numbers(&labels))
+        labels_finish(&labels);
+    if (!status)
+        *out = labels;
+    json_destroy(&root);
+    return status;
+}
+
+enum status labels_read_config(const char *path, size_t count, struct failure *failure,
+                               struct label_list *out)
+{
+    struct bytes text;
+    enum status status = file_read_text(path, LABELS_BYTES_MAX, failure, &text);
+    if (status)
+        return status;
+    status = labels_parse_config(text, count, failure, out);
     if (status)
         failure_prefix(failure, "%s", path);
     free((void *)text.data);

@@ -19,11 +19,20 @@ struct label_list {
     size_t count;
 };
 
-/* One label a line; blank lines are skipped. Fails with INVALID_FILE on a label that is too long, holds
- * control characters, or stands twice. */
+/* One label a line, without the white space at its end; nothing counts of the empty lines at the text's end.
+ * Fails with INVALID_FILE, naming the line, on one that is empty, too long, holds control characters, or says
+ * what another has said. */
 WARN_UNUSED enum status labels_parse(struct bytes text, struct failure *failure, struct label_list *out);
 /* The same of a file; sentences name the path. */
 WARN_UNUSED enum status labels_read(const char *path, struct failure *failure, struct label_list *out);
+/* The "id2label" of a config.json of transformers, in the order of its numbers; none where it is missing or
+ * has nothing but "LABEL_0", "LABEL_1", ... Fails with INVALID_FILE when it does not name each of `count`
+ * outputs once. */
+WARN_UNUSED enum status labels_parse_config(struct bytes text, size_t count, struct failure *failure,
+                                            struct label_list *out);
+/* The same of a file; sentences name the path. */
+WARN_UNUSED enum status labels_read_config(const char *path, size_t count, struct failure *failure,
+                                           struct label_list *out);
 void labels_finish(struct label_list *labels);
 
 #endif

@@ -1,39 +1,61 @@
 #include "engine/checkpoint/foreign.h"
 
-#include "engine/checkpoint/names.h"
+#include "engine/checkpoint/head_names.h"
 
 #include <string.h>
+
+#define NOT_SUPPORTED "which is not supported"
 
 /* The first row whose text is in the name tells what it is. */
 static const struct {
     const char *part, *what;
 } foreign[] = {
+    {"flat_param", "FSDP flattened the weights; save the full state dict (FULL_STATE_DICT)"},
     {"norm_pre.", "a LayerNorm before the first block is not supported"},
-    {"ln_pre.", "a LayerNorm before the first block is not supported"},
+    {"pre_layrnorm.", "this is CLIP, " NOT_SUPPORTED},
+    {"ln_pre.", "this is CLIP, " NOT_SUPPORTED},
+    {"transformer.resblocks.", "this is CLIP, " NOT_SUPPORTED},
+    {"class_embedding", "this is CLIP, " NOT_SUPPORTED},
+    {"text_model.", "this is a network of images and text (CLIP, SigLIP), " NOT_SUPPORTED},
+    {"logit_scale", "this is a network of images and text (CLIP, SigLIP), " NOT_SUPPORTED},
+    {"logit_bias", "this is a network of images and text (SigLIP), " NOT_SUPPORTED},
+    {"vision_model.", "this is a network of images and text (CLIP, SigLIP), " NOT_SUPPORTED},
+    {"attn_pool.", "attention pooling (SigLIP) is not supported"},
     {"fc_norm.", "a LayerNorm behind the pooling, in the place of the last one, is not supported"},
     {"rope_", "rotary position embedding is not supported"},
     {"rope.", "rotary position embedding is not supported"},
     {"rotary", "rotary position embedding is not supported"},
+    {"freqs_c", "rotary position embedding is not supported"},
     {"storage_tokens", "this is DINOv3, whose rotary position embedding is not supported"},
+    {"patch_embeddings.weight", "this is DINOv3, whose rotary position embedding is not supported"},
+    {"patch_embeddings.bias", "this is DINOv3, whose rotary position embedding is not supported"},
+    {".gamma_1", "this is EVA or timm's DINOv3, whose rotary position embedding is not supported"},
+    {"inner_attn_ln", "this is EVA, whose rotary position embedding is not supported"},
+    {"attn.q_bias", "this is EVA or BEiT, " NOT_SUPPORTED},
+    {"attn.v_bias", "this is EVA or BEiT, " NOT_SUPPORTED},
+    {"attn.q_proj", "this is EVA, whose rotary position embedding is not supported"},
+    {"mlp.fc1_g", "this is EVA, whose rotary position embedding is not supported"},
+    {"mlp.w1.", "this is EVA, whose rotary position embedding is not supported"},
     {"relative_position", "relative position bias is not supported"},
     {"rel_pos", "relative position bias is not supported"},
     {"q_norm.", "a LayerNorm of queries and keys is not supported"},
     {"k_norm.", "a LayerNorm of queries and keys is not supported"},
-    {"lora_", "a LoRA adapter is not merged; merge it into the weights and save them again"},
-    {"_fsdp_wrapped_module.",
-     "FSDP's wrapper is still in the names; save the state dict of the unwrapped model"},
-    {"reg_token", "this is timm's layout, which is not read; register tokens are 'register_tokens' here"},
-    {"text_model.", "this is a network of images and text (CLIP, SigLIP), which is not supported"},
-    {"logit_scale", "this is a network of images and text (CLIP, SigLIP), which is not supported"},
-    {"vision_model.", "this is a network of images and text (CLIP, SigLIP), which is not supported"},
-    {"embeddings.",
-     "this is the layout of Hugging Face's transformers, which is not read; take the authors' .pth"},
-    {"encoder.layer.",
-     "this is the layout of Hugging Face's transformers, which is not read; take the authors' .pth"},
-    {"attention.attention.", "this is the layout of Hugging Face's transformers, which is not read"},
-    {"downsample.", "this is a hierarchical network (Swin, ConvNeXt), which is not supported"},
-    {"denseblock", "this is a DenseNet, which is not supported"},
-    {"running_mean", "this is a convolutional network, which is not supported"},
+    {"lora_magnitude", "DoRA is not merged; merge it in PEFT (merge_and_unload) and save the model"},
+    {"lora_", "a LoRA adapter of this form is not merged; merge it into the weights and save them again"},
+    {"qweight", "quantised weights are not supported"},
+    {".SCB", "quantised weights are not supported"},
+    {"layernorm_before.",
+     "this is the ViT of Hugging Face's transformers and not its Dinov2: it is not read"},
+    {"dist_token", "a distillation token (DeiT) is not supported"},
+    {"patch_embed.norm.", "a LayerNorm of the patches is not supported"},
+    {"downsample", "this is a hierarchical network (Swin, ConvNeXt), " NOT_SUPPORTED},
+    {"layers.0.blocks.", "this is a hierarchical network (Swin), " NOT_SUPPORTED},
+    {"stages.", "this is a hierarchical network (ConvNeXt), " NOT_SUPPORTED},
+    {"denseblock", "this is a DenseNet, " NOT_SUPPORTED},
+    {"features.conv0.", "this is a DenseNet, " NOT_SUPPORTED},
+    {"running_mean", "this is a convolutional network, " NOT_SUPPORTED},
+    {"conv1.weight", "this is a convolutional network (ResNet), " NOT_SUPPORTED},
+    {"layer1.0.", "this is a convolutional network (ResNet), " NOT_SUPPORTED},
 };
 
 enum status foreign_tensor(const char *key, bool of_backbone, struct failure *failure)
@@ -43,7 +65,7 @@ enum status foreign_tensor(const char *key, bool of_backbone, struct failure *fa
         if (strstr(key, foreign[i].part))
             return failure_set(failure, STATUS_INVALID_FILE, "Tensor '%.100s': %s.", key, foreign[i].what);
     const char *network = of_backbone ? "backbone" : "head";
-    if (name_nearest(key, of_backbone, nearest))
+    if (of_backbone ? name_nearest_of_backbone(key, nearest) : name_nearest_of_head(key, nearest))
         return failure_set(
             failure, STATUS_INVALID_FILE,
             "Tensor '%.100s' is no part of a %s that this program knows; the nearest name it knows is "

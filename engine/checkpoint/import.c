@@ -1,304 +1,178 @@
 #include "engine/checkpoint/import.h"
 
 #include "engine/base/file.h"
-#include "engine/base/sha256.h"
 #include "engine/checkpoint/import_backbone.h"
 #include "engine/checkpoint/import_card.h"
 #include "engine/checkpoint/import_head.h"
 #include "engine/checkpoint/import_weights.h"
-#include "engine/checkpoint/results.h"
-#include "engine/package/binding.h"
-#include "engine/package/card_read.h"
 #include "engine/package/card_write.h"
-#include "engine/package/seal.h"
-#include "engine/package/sums.h"
+#include "engine/package/create.h"
 #include "engine/package/tensors.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-enum { HEADS_MAX = 32, HEAD_NAME_BYTES_MAX = 64 };
-
-/* One .pth on its way to one weight file. */
-struct part {
-    const char *path;
-    struct checkpoint *checkpoint;
-    struct selection selection;
-    const char *candidate;                                          /* empty when the file names none */
-    char sha256[SHA256_HEX_BYTES], source_sha256[SHA256_HEX_BYTES]; /* of what is written; of the .pth */
-};
 
 struct work {
     const struct import_options *options;
     struct arena *arena; /* the card's texts and arrays */
     struct model_card card;
-    struct head_card *heads;      /* [head_count], the card's */
-    struct part backbone, *parts; /* parts: [head_count] */
+    struct backbone_import backbone;
+    char source_sha256[SHA256_HEX_BYTES];   /* of what the backbone is read from, */
+    char adapter_sha256[SHA256_HEX_BYTES];  /* of an adapter there, or empty, */
+    char backbone_sha256[SHA256_HEX_BYTES]; /* and of what is written */
+    struct head_import *heads;              /* [head_count] */
+    struct head_card *cards;                /* [head_count], the card's */
     struct import_meter meter;
 };
-
-static enum status check_options(const struct import_options *options, struct failure *failure)
-{
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
-    struct stat info;
-    if (options->head_count > HEADS_MAX)
-        return failure_set(failure, STATUS_BAD_REQUEST, "There are over %d heads.", HEADS_MAX);
-    for (size_t i = 0; i < options->head_count; i++) {
-        const char *name = options->heads[i].name;
-        size_t length = strlen(name);
-        if (length == 0 || length > HEAD_NAME_BYTES_MAX || strspn(name, allowed) != length)
-            return failure_set(failure, STATUS_BAD_REQUEST,
-                               "The head name '%.80s' is not 1 to %d letters, digits, '-' and '_'.", name,
-                               HEAD_NAME_BYTES_MAX);
-        for (size_t k = 0; k < i; k++) {
-            if (!strcmp(options->heads[k].name, name))
-                return failure_set(failure, STATUS_BAD_REQUEST, "Two heads have the name '%s'.", name);
-        }
-    }
-    if (lstat(options->output, &info) == 0)
-        return failure_set(failure, STATUS_BAD_REQUEST,
-                           "%s is there already: choose another --output, or remove it.", options->output);
-    return STATUS_OK;
-}
-
-/* Until a weight file is written: so many zeros. */
-static const char NO_HASH[] = "0000000000000000000000000000000000000000000000000000000000000000";
 
 static enum status load_backbone(struct work *work, struct failure *failure)
 {
     const struct import_options *options = work->options;
-    struct backbone_card *card = &work->card.backbone;
-    struct config config;
-    config_init(&config);
-    work->backbone.path = options->backbone;
-    work->backbone.candidate = "";
-    enum status status = options->config ? config_read(options->config, failure, &config) : STATUS_OK;
-    if (!status)
-        status = checkpoint_open(options->backbone, failure, &work->backbone.checkpoint);
+    const struct backbone_options asked = {.path = options->backbone,
+                                           .config = options->config,
+                                           .image_height = options->image_height,
+                                           .image_width = options->image_width,
+                                           .lora_alpha = options->lora_alpha};
+    enum status status = import_backbone_open(&asked, failure, &work->backbone);
     if (status)
         return status;
-    status = import_backbone_select(work->backbone.checkpoint, failure, &work->backbone.selection);
-    if (!status)
-        status =
-            import_backbone_describe(&work->backbone.selection, &config, options->image_size, failure, card);
-    if (status && status != STATUS_BAD_REQUEST)
-        failure_prefix(failure, "%s", options->backbone);
-    card->weights = "backbone.safetensors";
-    card->sha256 = NO_HASH;
-    return status;
-}
-
-/* Selects the head's tensors, of the candidate that is asked for or was the best. */
-static enum status select_head(struct work *work, const struct import_head *asked, struct part *part,
-                               struct failure *failure)
-{
-    char *best = NULL, candidate[NAME_BYTES] = "";
-    enum status status = STATUS_OK;
-    if (!asked->candidate && asked->results)
-        status = results_read(asked->results, failure, &best);
-    if (status)
+    checkpoint_sha256(work->backbone.checkpoint, work->source_sha256);
+    const char *adapter = checkpoint_folder(work->backbone.checkpoint)->adapter;
+    if (adapter && (status = sha256_file(adapter, failure, work->adapter_sha256)))
         return status;
-    status = import_head_select(part->checkpoint, asked->candidate ? asked->candidate : best, failure,
-                                &part->selection, candidate);
-    part->candidate = arena_copy_text(work->arena, candidate, strlen(candidate));
-    free(best);
-    return status;
-}
-
-/* A head that was trained together with a backbone gives other answers on any other. */
-static enum status check_own_backbone(const struct work *work, const struct part *part,
-                                      struct failure *failure)
-{
-    struct bytes head = checkpoint_content(part->checkpoint),
-                 backbone = checkpoint_content(work->backbone.checkpoint);
-    if (!import_head_has_backbone(part->checkpoint) ||
-        (head.size == backbone.size && !memcmp(head.data, backbone.data, head.size)))
-        return STATUS_OK;
-    return failure_set(
-        failure, STATUS_INVALID_FILE,
-        "It holds a backbone, too, which the head was trained with: give this file as --backbone.");
+    work->card.backbone = work->backbone.card;
+    work->card.backbone.weights = "backbone.safetensors";
+    work->card.backbone.sha256 = CARD_NO_HASH;
+    if (!options->profile)
+        work->card.profile = work->backbone.profile;
+    struct tensor *tensors = selection_tensors(&work->backbone.selection);
+    status = backbone_check(&work->card.backbone, tensors, work->backbone.selection.count, failure);
+    free(tensors);
+    return status ? failure_prefix(failure, "%s", options->backbone) : STATUS_OK;
 }
 
 static enum status load_head(struct work *work, size_t index, struct failure *failure)
 {
-    const struct import_head *asked = &work->options->heads[index];
-    struct part *part = &work->parts[index];
-    struct head_card *head = &work->heads[index];
-    part->path = asked->weights;
-    enum status status = checkpoint_open(asked->weights, failure, &part->checkpoint);
+    struct head_import *head = &work->heads[index];
+    const struct backbone_origin origin = {work->source_sha256, work->adapter_sha256};
+    enum status status = import_head_open(&work->options->heads[index], &work->card.backbone, &origin,
+                                          work->arena, failure, head);
     if (status)
         return status;
-    status = select_head(work, asked, part, failure);
-    if (!status)
-        status = check_own_backbone(work, part, failure);
-    if (!status)
-        status = import_head_describe(&part->selection, part->candidate, &work->card.backbone, failure, head);
-    if (status) {
-        failure_prefix(failure, "%s", asked->weights);
-        return status;
-    }
-    head->weights = arena_format(work->arena, "head.%s.safetensors", asked->name);
-    head->sha256 = NO_HASH;
-    return import_card_head(asked, work->arena, failure, head);
+    work->cards[index] = head->card;
+    work->cards[index].weights = arena_format(work->arena, "head.%s.safetensors", head->card.name);
+    work->cards[index].sha256 = CARD_NO_HASH;
+    return STATUS_OK;
 }
 
-/* Every tensor that the card's network needs is there, and no other. */
-static enum status check_tensors(struct work *work, struct failure *failure)
+/* Before anything is written: the values that will be. */
+static enum status check_values(struct work *work, struct failure *failure)
 {
-    struct tensor *tensors = selection_tensors(&work->backbone.selection);
+    const enum import_precision precision = work->options->precision;
+    struct import_meter *meter = &work->meter;
+    meter->total_bytes = import_weights_work(&work->backbone.selection, precision);
+    for (size_t i = 0; i < work->card.head_count; i++)
+        meter->total_bytes += import_weights_work(&work->heads[i].selection, precision);
     enum status status =
-        backbone_check(&work->card.backbone, tensors, work->backbone.selection.count, failure);
-    free(tensors);
+        import_weights_check(work->backbone.checkpoint, &work->backbone.selection, precision, meter, failure);
     if (status)
-        failure_prefix(failure, "%s", work->backbone.path);
+        failure_prefix(failure, "%s", work->options->backbone);
     for (size_t i = 0; i < work->card.head_count && !status; i++) {
-        const struct part *part = &work->parts[i];
-        tensors = selection_tensors(&part->selection);
-        status =
-            head_check(&work->heads[i], work->card.backbone.width, tensors, part->selection.count, failure);
-        free(tensors);
+        struct head_import *head = &work->heads[i];
+        status = import_weights_check(head->checkpoint, &head->selection, precision, meter, failure);
         if (status)
-            failure_prefix(failure, "%s", part->path);
+            failure_prefix(failure, "%s", head->asked->weights);
     }
     return status;
 }
 
-/* Before anything large is written: what the loader would say of the package. */
-static enum status check_card(struct work *work, struct failure *failure)
+static enum status write_backbone(struct work *work, const char *folder, struct failure *failure)
 {
-    struct arena *arena = arena_create();
-    struct model_card again;
-    struct json *root = card_json(&work->card);
-    enum status status = card_read(root, arena, failure, &again);
-    json_destroy(&root);
-    arena_destroy(&arena);
-    return status ? status : check_tensors(work, failure);
-}
-
-static enum status write_part(struct work *work, const char *folder, const char *name, struct part *part,
-                              const struct json *metadata, struct failure *failure)
-{
-    char *path = file_join(folder, name);
-    enum status status = import_weights_write(path, part->checkpoint, &part->selection,
-                                              work->options->precision, metadata, &work->meter, failure);
-    if (!status) {
-        sha256_hex(checkpoint_content(part->checkpoint), part->source_sha256);
-        status = checkpoint_unchanged(part->checkpoint, failure);
-    }
-    if (status)
-        failure_prefix(failure, "%s", part->path);
-    else
-        status = sha256_file(path, failure, part->sha256);
-    free(path);
-    return status;
-}
-
-static enum status write_card(const struct work *work, const char *folder, struct failure *failure)
-{
-    const struct import_options *options = work->options;
-    struct json *root = card_json(&work->card), *provenance = json_add(root, "provenance", json_object());
-    import_card_source(provenance, "backbone", options->backbone, work->backbone.source_sha256, "");
-    struct json *sources = json_add(provenance, "heads", json_object());
-    for (size_t i = 0; i < options->head_count; i++)
-        import_card_source(sources, options->heads[i].name, options->heads[i].weights,
-                           work->parts[i].source_sha256, work->parts[i].candidate);
-    char *text = card_print(root), *path = file_join(folder, CARD_FILE);
-    enum status status = file_write(path, (struct bytes){(const uint8_t *)text, strlen(text)}, failure);
-    json_destroy(&root);
-    free(path);
-    free(text);
-    return status;
-}
-
-static enum status write_files(struct work *work, const char *folder, struct failure *failure)
-{
-    size_t count = work->options->head_count;
-    char package_sha256[SHA256_HEX_BYTES];
-    work->meter.total_bytes = import_weights_bytes(&work->backbone.selection, work->options->precision);
-    for (size_t i = 0; i < count; i++)
-        work->meter.total_bytes += import_weights_bytes(&work->parts[i].selection, work->options->precision);
+    char *path = file_join(folder, work->card.backbone.weights);
     enum status status =
-        write_part(work, folder, work->card.backbone.weights, &work->backbone, NULL, failure);
-    work->card.backbone.sha256 = work->backbone.sha256;
-    for (size_t i = 0; i < count && !status; i++) {
-        struct json *metadata = labels_metadata(&work->heads[i]);
-        status = write_part(work, folder, work->heads[i].weights, &work->parts[i], metadata, failure);
-        work->heads[i].sha256 = work->parts[i].sha256;
-        json_destroy(&metadata);
-    }
+        import_weights_write(path, work->backbone.checkpoint, &work->backbone.selection,
+                             work->options->precision, NULL, &work->meter, failure, work->backbone_sha256);
+    work->card.backbone.sha256 = work->backbone_sha256;
+    free(path);
+    return status ? failure_prefix(failure, "%s", work->options->backbone) : STATUS_OK;
+}
+
+static enum status write_head(struct work *work, const char *folder, size_t index, struct failure *failure)
+{
+    struct head_card *card = &work->cards[index];
+    char *path = file_join(folder, card->weights), hash[SHA256_HEX_BYTES];
+    enum status status =
+        import_head_write(&work->heads[index], path, work->options->precision, &work->meter, failure, hash);
     if (!status)
-        status = write_card(work, folder, failure);
-    return status ? status : package_seal(folder, failure, package_sha256);
-}
-
-static void remove_folder(const char *folder)
-{
-    DIR *directory = opendir(folder);
-    for (struct dirent *entry; directory && (entry = readdir(directory));)
-        unlinkat(dirfd(directory), entry->d_name, 0); /* "." and ".." are refused */
-    if (directory)
-        closedir(directory);
-    rmdir(folder);
-}
-
-static enum status write_package(struct work *work, struct failure *failure)
-{
-    const char *output = work->options->output;
-    size_t length = strlen(output);
-    while (length > 1 && output[length - 1] == '/')
-        length--;
-    char *temporary = memory_allocate(length + 8, 1);
-    snprintf(temporary, length + 8, "%.*s.XXXXXX", (int)length, output);
-    enum status status;
-    if (!folder_make_temporary(temporary)) {
-        status = failure_set(failure, STATUS_BAD_REQUEST, "%s cannot be made: %s.", output, strerror(errno));
-        goto free_name;
-    }
-    status = write_files(work, temporary, failure);
-    if (!status && rename(temporary, output))
-        status = failure_set(failure, STATUS_BAD_REQUEST, "%s cannot be made: %s.", output, strerror(errno));
-    if (status)
-        remove_folder(temporary);
-free_name:
-    free(temporary);
+        card->sha256 = arena_copy_text(work->arena, hash, strlen(hash));
+    free(path);
     return status;
+}
+
+static struct json *card_with_sources(const struct work *work)
+{
+    struct json *root = card_json(&work->card), *provenance = json_add(root, "provenance", json_object());
+    struct json *source = json_add(
+        provenance, "backbone",
+        import_card_source(work->options->backbone, work->source_sha256, "", work->backbone.layout->title));
+    if (*work->adapter_sha256)
+        json_add_text(source, "adapter_sha256", work->adapter_sha256);
+    struct json *sources = json_add(provenance, "heads", json_object());
+    for (size_t i = 0; i < work->card.head_count; i++)
+        json_add(sources, work->cards[i].name, import_head_source(&work->heads[i]));
+    return root;
+}
+
+static enum status fill(void *context, const char *folder, struct failure *failure, struct json **root)
+{
+    struct work *work = context;
+    enum status status = write_backbone(work, folder, failure);
+    for (size_t i = 0; i < work->card.head_count && !status; i++)
+        status = write_head(work, folder, i, failure);
+    if (!status)
+        *root = card_with_sources(work);
+    return status;
+}
+
+/* All that can be refused is, before anything is written. */
+static enum status check(struct work *work, struct failure *failure)
+{
+    enum status status = load_backbone(work, failure);
+    for (size_t i = 0; i < work->card.head_count && !status; i++)
+        status = load_head(work, i, failure);
+    if (!status)
+        status = card_check(&work->card, failure);
+    return status ? status : check_values(work, failure);
 }
 
 enum status checkpoint_import(const struct import_options *options, import_progress *progress, void *context,
-                              struct failure *failure)
+                              struct failure *failure, char note[FAILURE_SENTENCE_BYTES])
 {
     size_t count = options->head_count;
-    enum status status = check_options(options, failure);
+    enum status status = import_heads_check(options->heads, count, failure);
+    if (!status)
+        status = package_can_create(options->output, failure);
     if (status)
         return status;
     struct work work = {.options = options,
                         .arena = arena_create(),
                         .heads = memory_allocate(count, sizeof *work.heads),
-                        .parts = memory_allocate(count, sizeof *work.parts),
+                        .cards = memory_allocate(count, sizeof *work.cards),
                         .meter = {.progress = progress, .context = context}};
-    work.card.heads = work.heads;
+    work.card.heads = work.cards;
     work.card.head_count = count;
-    import_card_begin(options, work.arena, &work.card);
-    status = load_backbone(&work, failure);
-    for (size_t i = 0; i < count && !status; i++)
-        status = load_head(&work, i, failure);
+    status = import_card_begin(options, work.arena, failure, &work.card);
     if (!status)
-        status = check_card(&work, failure);
+        status = check(&work, failure);
     if (!status)
-        status = write_package(&work, failure);
+        status = package_create(options->output, fill, &work, failure);
+    if (!status)
+        strcpy(note, work.backbone.note);
 
-    for (size_t i = 0; i < count; i++) {
-        selection_finish(&work.parts[i].selection);
-        checkpoint_close(&work.parts[i].checkpoint);
-    }
-    selection_finish(&work.backbone.selection);
-    checkpoint_close(&work.backbone.checkpoint);
-    free(work.parts);
+    for (size_t i = 0; i < count; i++)
+        import_head_finish(&work.heads[i]);
+    import_backbone_finish(&work.backbone);
+    free(work.cards);
     free(work.heads);
     arena_destroy(&work.arena);
     return status;

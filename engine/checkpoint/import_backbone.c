@@ -1,55 +1,14 @@
 #include "engine/checkpoint/import_backbone.h"
 
-#include "engine/checkpoint/foreign.h"
-#include "engine/checkpoint/names.h"
+#include "engine/checkpoint/backbone_select.h"
+#include "engine/checkpoint/config.h"
+#include "engine/checkpoint/preprocessor.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { HEAD_SIZE = 64, GRID_MAX = 1024 };
-
-static enum status nothing_found(const struct checkpoint *checkpoint, struct failure *failure)
-{
-    if (value_member(checkpoint_root(checkpoint), "student"))
-        return failure_set(failure, STATUS_INVALID_FILE,
-                           "It holds a student's weights, and the teacher's are the ones that answer: take "
-                           "teacher_checkpoint.pth.");
-    return failure_set(
-        failure, STATUS_INVALID_FILE,
-        "No tensor of a vision transformer is in it ('cls_token', 'blocks.0.norm1.weight', ...): "
-        "is it the backbone's file?");
-}
-
-enum status import_backbone_select(const struct checkpoint *checkpoint, struct failure *failure,
-                                   struct selection *out)
-{
-    const struct value *state;
-    struct selection selection = {0};
-    enum status status = checkpoint_state(checkpoint, failure, &state);
-    if (!status)
-        status = checkpoint_check_rest(checkpoint, failure);
-    if (status)
-        return status;
-    for (size_t i = 0; i < state->sequence.count && !status; i += 2) {
-        char name[NAME_BYTES];
-        const struct value *key = state->sequence.items[i], *value = state->sequence.items[i + 1];
-        if (key->kind != VALUE_TEXT)
-            continue;
-        enum name_kind kind = name_of_backbone(key->text.data, name);
-        if (kind == NAME_KNOWN)
-            status = selection_add(&selection, name, value, failure);
-        else if (kind == NAME_UNKNOWN && value->kind == VALUE_TENSOR)
-            status = foreign_tensor(key->text.data, true, failure);
-    }
-    if (!status && selection.count == 0)
-        status = nothing_found(checkpoint, failure);
-    if (status)
-        selection_finish(&selection);
-    else
-        *out = selection;
-    return status;
-}
 
 static uint32_t count_blocks(const struct selection *selection)
 {
@@ -134,48 +93,161 @@ static enum status disagree(struct failure *failure, const char *key, int64_t sa
 static enum status check_config(const struct config *config, const struct backbone_card *card,
                                 struct failure *failure)
 {
+    const struct {
+        const char *key;
+        int64_t said;
+        uint32_t found;
+    } checks[] = {{"patch_size", config->patch_size, card->patch_size},
+                  {"num_register_tokens", config->registers, card->registers},
+                  {"hidden_size", config->width, card->width},
+                  {"num_hidden_layers", config->depth, card->depth}};
     bool gated = card->ffn == FFN_SWIGLU;
-    if (config->patch_size >= 0 && config->patch_size != card->patch_size)
-        return disagree(failure, "patch_size", config->patch_size, card->patch_size);
-    if (config->registers >= 0 && config->registers != card->registers)
-        return disagree(failure, "num_register_tokens", config->registers, card->registers);
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
+        if (checks[i].said >= 0 && checks[i].said != checks[i].found)
+            return disagree(failure, checks[i].key, checks[i].said, checks[i].found);
+    if (config->heads >= 0 && config->heads != card->heads)
+        return failure_set(
+            failure, STATUS_INVALID_FILE,
+            "The configuration says %lld attention heads for a width of %u; only heads of size %d are "
+            "supported, %u here.",
+            (long long)config->heads, card->width, HEAD_SIZE, card->heads);
     if (*config->ffn_layer && (strncmp(config->ffn_layer, "swiglu", 6) == 0) != gated)
         return failure_set(
             failure, STATUS_INVALID_FILE,
             "The configuration says ffn_layer: %s but the weights are of %s: they do not belong "
             "together.",
             config->ffn_layer, gated ? "swiglu" : "mlp");
-    if (config->interpolate_antialias && card->position_grid * card->patch_size != card->image_height)
-        return failure_set(
-            failure, STATUS_INVALID_FILE,
-            "The configuration asks for interpolate_antialias, which is not supported; choose an "
-            "image size of %u, at which nothing is interpolated.",
-            card->position_grid * card->patch_size);
     return STATUS_OK;
 }
 
-enum status import_backbone_describe(const struct selection *selection, const struct config *config,
-                                     size_t image_size, struct failure *failure, struct backbone_card *out)
+/* The size that is asked for; or the preprocessing's, whose crop is what the network was given; or the
+ * configuration's; or that of the position grid. */
+static enum status choose_size(const struct backbone_options *options, const struct config *config,
+                               const struct preprocessor *preprocessor, struct failure *failure,
+                               struct backbone_card *card)
 {
-    struct backbone_card card = {.interpolate_offset = config->interpolate_offset,
-                                 .layer_norm_epsilon = LAYER_NORM_EPSILON};
-    enum status status = read_embedding(selection, failure, &card);
+    card->image_height = card->image_width = card->position_grid * card->patch_size;
+    if (config->image_height > 0) {
+        card->image_height = (uint32_t)config->image_height;
+        card->image_width = (uint32_t)config->image_width;
+    }
+    if (preprocessor->given) {
+        card->image_height = preprocessor->height;
+        card->image_width = preprocessor->width;
+    }
+    if (options->image_height) {
+        card->image_height = options->image_height;
+        card->image_width = options->image_width;
+    }
+    const uint32_t wrong = card->image_height % card->patch_size ? card->image_height : card->image_width;
+    if (wrong % card->patch_size)
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "An image size of %u is not a multiple of the patch size %u.", wrong,
+                           card->patch_size);
+    return STATUS_OK;
+}
+
+static enum status describe(const struct backbone_options *options, const struct config *config,
+                            const struct preprocessor *preprocessor, struct failure *failure,
+                            struct backbone_import *out)
+{
+    struct backbone_card *card = &out->card;
+    enum status status = read_embedding(&out->selection, failure, card);
     if (!status)
-        status = read_blocks(selection, failure, &card);
+        status = read_blocks(&out->selection, failure, card);
+    if (!status)
+        status = check_config(config, card, failure);
+    if (!status)
+        status = choose_size(options, config, preprocessor, failure, card);
     if (status)
         return status;
-    card.image_height =
-        (uint32_t)(image_size || config->image_size < 0 ? image_size : (size_t)config->image_size);
-    if (card.image_height == 0)
-        return failure_set(failure, STATUS_BAD_REQUEST,
-                           "The image size is not known: give --image-size, or a --config that says it.");
-    if (card.image_height % card.patch_size)
-        return failure_set(failure, STATUS_BAD_REQUEST,
-                           "An image size of %u is not a multiple of the patch size %u.", card.image_height,
-                           card.patch_size);
-    card.image_width = card.image_height;
-    status = check_config(config, &card, failure);
-    if (!status)
-        *out = card;
+    const struct layout *layout = out->layout;
+    const bool antialias =
+        config->interpolate_antialias < 0 ? layout->interpolate_antialias : config->interpolate_antialias;
+    card->interpolate_offset = config->interpolate_offset > CONFIG_NOT_SAID ? config->interpolate_offset
+                                                                            : layout->interpolate_offset;
+    card->interpolate_antialias = antialias;
+    card->layer_norm_epsilon =
+        config->layer_norm_epsilon > 0 ? config->layer_norm_epsilon : LAYER_NORM_EPSILON;
+    out->profile = preprocessor->given
+                       ? preprocessor_profile(preprocessor, card->image_height, card->image_width)
+                       : *profile_known(layout->profile);
+    return STATUS_OK;
+}
+
+/* What lies beside the weights, or was given. */
+static enum status read_beside(const struct backbone_options *options, const struct folder *folder,
+                               struct failure *failure, struct config *config,
+                               struct preprocessor *preprocessor, struct adapter_config *adapter)
+{
+    const char *path = options->config ? options->config : folder->config;
+    enum status status = path ? config_read(path, failure, config) : STATUS_OK;
+    if (!status && folder->preprocessor)
+        status = preprocessor_read(folder->preprocessor, false, failure, preprocessor);
+    else if (!status && path && config->timm)
+        status = preprocessor_read(path, true, failure, preprocessor);
+    if (!status && folder->adapter_config)
+        status = adapter_read(folder->adapter_config, failure, adapter);
+    if (options->lora_alpha > 0)
+        adapter->alpha = options->lora_alpha;
     return status;
+}
+
+static void take_note(const struct backbone_selection *found, bool configured, struct backbone_import *out)
+{
+    /* The other layouts' networks have one epsilon and one activation. */
+    const char *assumed =
+        !configured && found->features & FEATURE_HUGGING_FACE
+            ? "Its config.json was not given, which says LayerNorm's epsilon and the activation: 1e-06 "
+              "and gelu are assumed. "
+            : "";
+    const char *adapters = found->adapters ? "A LoRA adapter is merged into the weights. " : "";
+    const char *owner =
+        found->owner == OWNER_STUDENT
+            ? "These are a student's weights: a teacher's, which training publishes, answer better. "
+        : found->owner == OWNER_AVERAGE ? "These are the running average of the weights. "
+                                        : "";
+    snprintf(out->note, sizeof out->note, "%s%s%s", adapters, owner, assumed);
+    size_t length = strlen(out->note);
+    if (length)
+        out->note[length - 1] = '\0';
+}
+
+enum status import_backbone_open(const struct backbone_options *options, struct failure *failure,
+                                 struct backbone_import *out)
+{
+    struct backbone_import backbone = {0};
+    struct backbone_selection found = {0};
+    struct config config;
+    struct preprocessor preprocessor = {0};
+    struct adapter_config adapter = {0};
+    config_init(&config);
+    enum status status = checkpoint_open(options->path, failure, &backbone.checkpoint);
+    if (!status)
+        status = read_beside(options, checkpoint_folder(backbone.checkpoint), failure, &config, &preprocessor,
+                             &adapter);
+    if (status)
+        goto finish;
+    status = backbone_select(backbone.checkpoint, &adapter, failure, &found);
+    if (!status) {
+        backbone.selection = found.selection;
+        backbone.layout = layout_find(found.features | (config.timm ? FEATURE_TIMM : 0));
+        take_note(&found, options->config || checkpoint_folder(backbone.checkpoint)->config, &backbone);
+        status = describe(options, &config, &preprocessor, failure, &backbone);
+    }
+    if (status && status != STATUS_BAD_REQUEST)
+        failure_prefix(failure, "%s", options->path);
+finish:
+    if (status)
+        import_backbone_finish(&backbone);
+    else
+        *out = backbone;
+    return status;
+}
+
+void import_backbone_finish(struct backbone_import *backbone)
+{
+    selection_finish(&backbone->selection);
+    checkpoint_close(&backbone->checkpoint);
+    *backbone = (struct backbone_import){0};
 }

@@ -1,24 +1,35 @@
-/* The backbone's tensors, and the sizes that their shapes say. */
+/* The backbone of a checkpoint, whatever layout of names it has: its tensors, the sizes that their shapes
+ * say, and what its configuration says beyond them. */
 #ifndef CXRD_ENGINE_CHECKPOINT_IMPORT_BACKBONE_H
 #define CXRD_ENGINE_CHECKPOINT_IMPORT_BACKBONE_H
 
 #include "engine/checkpoint/checkpoint.h"
-#include "engine/checkpoint/config.h"
+#include "engine/checkpoint/layout.h"
 #include "engine/checkpoint/selection.h"
 #include "engine/package/card.h"
 
-/* Selects every tensor of the network, whatever layout of names the file has. Fails with INVALID_FILE when
- * there is none, or one that is neither known nor known to be harmless; *out is then empty. The caller
- * finishes *out. */
-WARN_UNUSED enum status import_backbone_select(const struct checkpoint *checkpoint, struct failure *failure,
-                                               struct selection *out);
+struct backbone_options {
+    const char *path;                   /* a file, an index or a folder (checkpoint.h) */
+    const char *config;                 /* config.yaml or config.json; NULL: the folder's */
+    uint32_t image_height, image_width; /* 0: what the configuration says, or else the position grid */
+    double lora_alpha;                  /* 0: what adapter_config.json says */
+};
 
-/* Reads all sizes off the shapes: everything of *out but the weights' file and hash. Whether each tensor fits
- * them is for backbone_check to say. image_size 0 means the one of `config`. Fails with INVALID_FILE when a
- * tensor that tells a size is missing or contradicts the configuration, with BAD_REQUEST for the image size.
- */
-WARN_UNUSED enum status import_backbone_describe(const struct selection *selection,
-                                                 const struct config *config, size_t image_size,
-                                                 struct failure *failure, struct backbone_card *out);
+struct backbone_import {
+    struct checkpoint *checkpoint;
+    struct selection selection;
+    const struct layout *layout;
+    struct backbone_card card;         /* but for the weights' file and hash */
+    struct profile profile;            /* of preprocessor_config.json, or the layout's */
+    char note[FAILURE_SENTENCE_BYTES]; /* what whoever imports it should know, or empty: the student's
+                                          weights, ... */
+};
+
+/* Opens, selects and describes. Fails with NOT_FOUND, INVALID_FILE (sentences name
+ * the file) or BAD_REQUEST (an option); *out is then as it was. The caller finishes *out. Whether each tensor
+ * fits the card is for backbone_check to say. */
+WARN_UNUSED enum status import_backbone_open(const struct backbone_options *options, struct failure *failure,
+                                             struct backbone_import *out);
+void import_backbone_finish(struct backbone_import *backbone);
 
 #endif

@@ -37,28 +37,49 @@ static const char *plain_text(struct arena *arena, const char *text)
     return plain;
 }
 
-void import_card_begin(const struct import_options *options, struct arena *arena, struct model_card *card)
+enum status import_card_begin(const struct import_options *options, struct arena *arena,
+                              struct failure *failure, struct model_card *card)
 {
+    const struct profile *profile = options->profile ? profile_known(options->profile) : NULL;
+    if (options->profile && !profile)
+        return failure_set(failure, STATUS_BAD_REQUEST, "The profile is chexfound or dinov2, not '%.40s'.",
+                           options->profile);
+    if (profile)
+        card->profile = *profile;
     card->name = options->name ? options->name : base_name(arena, options->output);
     card->version = options->version ? options->version : "1.0.0";
     card->intended_use = options->intended_use ? options->intended_use
                                                : "Research on frontal chest X-rays; not a medical device.";
-    card->profile = *profile_known("chexfound");
+    return STATUS_OK;
 }
 
-static enum status read_labels(const struct import_head *asked, size_t classes, struct failure *failure,
-                               struct label_list *out)
+/* Those that are given with labels=, or lie in the config.json beside the weights; none. */
+static enum status given_labels(const struct import_head *asked, const char *config, size_t classes,
+                                struct failure *failure, struct label_list *out)
 {
     struct label_list labels = {0};
-    bool is_published = asked->kind == IMPORT_FINDINGS && classes == FINDINGS_COUNT;
-    if (asked->labels) {
-        enum status status = labels_read(asked->labels, failure, &labels);
-        if (!status && labels.count != classes) {
-            status = failure_set(failure, STATUS_INVALID_FILE,
-                                 "%s: it has %zu labels for the %zu classes of head '%s'.", asked->labels,
-                                 labels.count, classes, asked->name);
-            labels_finish(&labels);
-        }
+    enum status status = STATUS_OK;
+    if (!asked->labels)
+        return config ? labels_read_config(config, classes, failure, out) : STATUS_OK;
+    status = labels_read(asked->labels, failure, &labels);
+    if (!status && labels.count != classes) {
+        status = failure_set(failure, STATUS_INVALID_FILE,
+                             "%s: it has %zu labels for the %zu classes of head '%s'.", asked->labels,
+                             labels.count, classes, asked->name);
+        labels_finish(&labels);
+    }
+    *out = labels;
+    return status;
+}
+
+static enum status read_labels(const struct import_head *asked, enum head_form form, const char *config,
+                               size_t classes, struct failure *failure, struct label_list *out)
+{
+    struct label_list labels = {0};
+    const bool is_published =
+        form == FORM_AUTHORS && asked->kind == IMPORT_FINDINGS && classes == FINDINGS_COUNT;
+    enum status status = given_labels(asked, config, classes, failure, &labels);
+    if (status || labels.count) {
         *out = labels;
         return status;
     }
@@ -89,11 +110,26 @@ static struct label label_of(struct arena *arena, const char *name)
     return label;
 }
 
-enum status import_card_head(const struct import_head *asked, struct arena *arena, struct failure *failure,
-                             struct head_card *head)
+/* Other than the authors', heads of several outputs are trained as one choice among them. */
+static enum status check_kind(const struct import_head *asked, enum head_form form, size_t classes,
+                              struct failure *failure)
+{
+    if (form == FORM_AUTHORS || classes == 1 || asked->kind == IMPORT_FINDINGS)
+        return STATUS_OK;
+    return failure_set(
+        failure, STATUS_BAD_REQUEST,
+        "Head '%s' is %s with %zu outputs, of which softmax makes one choice: they are no risk "
+        "scores. Give kind=findings and labels=FILE; each output is then a sigmoid of its own.",
+        asked->name, head_form_name(form), classes);
+}
+
+enum status import_card_head(const struct import_head *asked, enum head_form form, const char *config,
+                             struct arena *arena, struct failure *failure, struct head_card *head)
 {
     struct label_list names = {0};
-    enum status status = read_labels(asked, head->label_count, failure, &names);
+    enum status status = check_kind(asked, form, head->label_count, failure);
+    if (!status)
+        status = read_labels(asked, form, config, head->label_count, failure, &names);
     if (status)
         return status;
     struct label *labels = arena_allocate(arena, names.count, sizeof *labels);
@@ -113,14 +149,15 @@ enum status import_card_head(const struct import_head *asked, struct arena *aren
     return STATUS_OK;
 }
 
-void import_card_source(struct json *sources, const char *key, const char *path, const char *sha256,
-                        const char *candidate)
+struct json *import_card_source(const char *path, const char *sha256, const char *candidate, const char *form)
 {
     struct arena *arena = arena_create();
-    struct json *source = json_add(sources, key, json_object());
+    struct json *source = json_object();
     json_add_text(source, "file", plain_text(arena, base_name(arena, path)));
     json_add_text(source, "sha256", sha256);
     if (*candidate)
         json_add_text(source, "candidate", plain_text(arena, candidate));
+    json_add_text(source, "form", form);
     arena_destroy(&arena);
+    return source;
 }

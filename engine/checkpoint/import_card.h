@@ -5,21 +5,26 @@
 
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
+#include "engine/checkpoint/head_form.h"
 #include "engine/checkpoint/import.h"
 #include "engine/package/card.h"
 
-/* Fills name, version, intended use and profile; texts live in `arena` or are the options' own. */
-void import_card_begin(const struct import_options *options, struct arena *arena, struct model_card *card);
+/* Fills name, version, intended use, and the profile that is asked for; texts live in `arena` or are the
+ * options' own. BAD_REQUEST when no profile has that name. */
+WARN_UNUSED enum status import_card_begin(const struct import_options *options, struct arena *arena,
+                                          struct failure *failure, struct model_card *card);
 
 /* Fills name, kind, labels (head->label_count of them, at the default threshold) and a risk's definition. The
- * labels are those of asked->labels; or of a head with as many classes the 40 findings; or of a single risk
- * its name. Fails with BAD_REQUEST when they must be given, INVALID_FILE when they are not as many, or as
- * labels_read does. */
-WARN_UNUSED enum status import_card_head(const struct import_head *asked, struct arena *arena,
-                                         struct failure *failure, struct head_card *head);
+ * labels are those of asked->labels; or of `config`, the config.json beside the weights or NULL; or of one of
+ * the authors' heads with as many classes the 40 findings; or of a head with one output its name. Fails with
+ * BAD_REQUEST when they must be given, or when the outputs are no risk scores; with INVALID_FILE when they
+ * are not as many, or as labels_read does. */
+WARN_UNUSED enum status import_card_head(const struct import_head *asked, enum head_form form,
+                                         const char *config, struct arena *arena, struct failure *failure,
+                                         struct head_card *head);
 
-/* Adds {"file", "sha256", "candidate"} under `key` of a provenance; candidate may be empty. */
-void import_card_source(struct json *sources, const char *key, const char *path, const char *sha256,
-                        const char *candidate);
+/* {"file", "sha256", "candidate", "form"} of a provenance; candidate may be empty. The caller owns it. */
+struct json *import_card_source(const char *path, const char *sha256, const char *candidate,
+                                const char *form);
 
 #endif

@@ -1,154 +1,145 @@
 #include "engine/checkpoint/import_head.h"
 
+#include "engine/checkpoint/candidates.h"
 #include "engine/checkpoint/foreign.h"
+#include "engine/checkpoint/head_features.h"
+#include "engine/checkpoint/import_card.h"
+#include "engine/checkpoint/results.h"
+#include "engine/package/binding.h"
+#include "engine/package/tensors.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CANDIDATES_MAX = 64, ATTENTION_HEADS = 8 };
+enum { ATTENTION_HEADS = 8, HEAD_NAME_BYTES_MAX = 64 };
 
-struct candidates {
-    char names[CANDIDATES_MAX][NAME_BYTES];
-    size_t count;
-};
-
-/* Names are the same when they differ only in '.' and '_': learning rates are written both ways. */
-static bool same_candidate(const char *a, const char *b)
+enum status import_heads_check(const struct import_head *asked, size_t count, struct failure *failure)
 {
-    for (; *a && *b; a++, b++) {
-        if (*a != *b && !(strchr("._", *a) && strchr("._", *b)))
-            return false;
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    if (count > PACKAGE_HEADS_MAX)
+        return failure_set(failure, STATUS_BAD_REQUEST, "There are over %d heads.", PACKAGE_HEADS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = asked[i].name;
+        size_t length = strlen(name);
+        if (length == 0 || length > HEAD_NAME_BYTES_MAX || strspn(name, allowed) != length)
+            return failure_set(failure, STATUS_BAD_REQUEST,
+                               "The head name '%.80s' is not 1 to %d letters, digits, '-' and '_'.", name,
+                               HEAD_NAME_BYTES_MAX);
+        for (size_t k = 0; k < i; k++)
+            if (!strcmp(asked[k].name, name))
+                return failure_set(failure, STATUS_BAD_REQUEST, "Two heads have the name '%s'.", name);
     }
-    return *a == *b;
+    return STATUS_OK;
 }
 
-static void note_candidate(struct candidates *candidates, const char *name)
+/* Notes the candidates of the authors' form, or else of the others: where both lie in one file, the latter
+ * were not what its candidates name. Says which form that is. */
+static void find_candidates(const struct value *state, struct candidates *candidates, enum head_form *out)
 {
-    for (size_t i = 0; i < candidates->count; i++) {
-        if (!strcmp(candidates->names[i], name))
-            return;
+    struct candidates *others = memory_allocate(1, sizeof *others);
+    enum head_form other = FORM_AUTHORS;
+    for (size_t i = 0; i < state->sequence.count; i += 2) {
+        enum head_form form;
+        char of[NAME_BYTES], name[NAME_BYTES];
+        const struct value *key = state->sequence.items[i];
+        if (key->kind != VALUE_TEXT || head_form_of(key->text.data, &form, of, name) != NAME_KNOWN)
+            continue;
+        if (form != FORM_AUTHORS)
+            other = form;
+        candidates_note(form == FORM_AUTHORS ? candidates : others, of);
     }
-    if (candidates->count < CANDIDATES_MAX)
-        snprintf(candidates->names[candidates->count++], NAME_BYTES, "%s", name);
+    *out = candidates->count ? FORM_AUTHORS : other;
+    if (!candidates->count)
+        *candidates = *others;
+    free(others);
 }
 
-/* "start{end, end, ...}": what all names start with is written once, so that the list fits a sentence. */
-static void list_candidates(const struct candidates *candidates, char *text, size_t size)
-{
-    size_t common = strlen(candidates->names[0]);
-    for (size_t i = 1; i < candidates->count; i++) {
-        size_t same = 0;
-        while (same < common && candidates->names[i][same] == candidates->names[0][same])
-            same++;
-        common = same;
-    }
-    if (candidates->count == 1)
-        common = 0;
-    size_t used = (size_t)snprintf(text, size, "%.*s{", (int)common, candidates->names[0]);
-    for (size_t i = 0; i < candidates->count && used < size; i++)
-        used +=
-            (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", candidates->names[i] + common);
-    if (used < size)
-        snprintf(text + used, size - used, "}");
-}
-
-static enum status choose_candidate(const struct candidates *candidates, const char *wanted,
-                                    struct failure *failure, char out[NAME_BYTES])
-{
-    char list[FAILURE_SENTENCE_BYTES - 64];
-    if (candidates->count == 0)
-        return failure_set(
-            failure, STATUS_INVALID_FILE,
-            "No tensor of a head is in it ('...decoder.query_embed', '...linear.weight'): is it a "
-            "head's file?");
-    if (!wanted && candidates->count == 1) {
-        memcpy(out, candidates->names[0], NAME_BYTES);
-        return STATUS_OK;
-    }
-    for (size_t i = 0; wanted && i < candidates->count; i++) {
-        if (same_candidate(candidates->names[i], wanted)) {
-            memcpy(out, candidates->names[i], NAME_BYTES);
-            return STATUS_OK;
-        }
-    }
-    list_candidates(candidates, list, sizeof list);
-    if (wanted)
-        return failure_set(failure, STATUS_INVALID_FILE, "No candidate '%.80s'; there are %s.", wanted, list);
-    return failure_set(failure, STATUS_INVALID_FILE, "Choose one with results=FILE or candidate=KEY of %s.",
-                       list);
-}
-
-static enum status select_tensors(const struct value *state, const char *candidate, struct failure *failure,
-                                  struct selection *selection)
+static enum status select_tensors(const struct value *state, enum head_form wanted, const char *candidate,
+                                  struct failure *failure, struct selection *selection)
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; i < state->sequence.count && !status; i += 2) {
+        enum head_form form;
         char of[NAME_BYTES], name[NAME_BYTES];
         const struct value *key = state->sequence.items[i], *value = state->sequence.items[i + 1];
         if (key->kind != VALUE_TEXT)
             continue;
-        enum name_kind kind = name_of_head(key->text.data, of, name);
-        if (kind == NAME_KNOWN && !strcmp(of, candidate))
+        enum name_kind kind = head_form_of(key->text.data, &form, of, name);
+        bool of_wanted = !strcmp(of, candidate);
+        if (kind == NAME_KNOWN && of_wanted && (form == FORM_AUTHORS) == (wanted == FORM_AUTHORS))
             status = selection_add(selection, name, value, failure);
-        else if (kind == NAME_UNKNOWN && value->kind == VALUE_TENSOR && (!*of || !strcmp(of, candidate)))
+        else if ((kind == NAME_UNKNOWN || (kind == NAME_HARMLESS && head_form_owns(wanted, name))) &&
+                 value->kind == VALUE_TENSOR && (!*of || of_wanted))
             status = foreign_tensor(*of ? name : key->text.data, false, failure);
     }
     return status;
 }
 
-enum status import_head_select(const struct checkpoint *checkpoint, const char *wanted,
-                               struct failure *failure, struct selection *selection,
-                               char candidate[NAME_BYTES])
+/* Selects the tensors of the candidate that is asked for, or was the best, or is the only one. */
+static enum status select_head(struct head_import *head, struct failure *failure)
 {
-    const struct value *state;
-    enum status status = checkpoint_state(checkpoint, failure, &state);
+    const struct import_head *asked = head->asked;
+    const struct value *state = NULL;
+    char *best = NULL;
+    enum status status = STATUS_OK;
+    if (!asked->candidate && asked->results)
+        status = results_read(asked->results, failure, &best);
     if (!status)
-        status = checkpoint_check_rest(checkpoint, failure);
-    if (status)
-        return status;
-    struct candidates *candidates = memory_allocate(1, sizeof *candidates);
-    for (size_t i = 0; i < state->sequence.count; i += 2) {
-        char of[NAME_BYTES], name[NAME_BYTES];
-        const struct value *key = state->sequence.items[i];
-        if (key->kind == VALUE_TEXT && name_of_head(key->text.data, of, name) == NAME_KNOWN)
-            note_candidate(candidates, of);
+        status = checkpoint_state(head->checkpoint, failure, &state);
+    if (!status)
+        status = checkpoint_check_rest(head->checkpoint, failure);
+    if (!status) {
+        struct candidates *candidates = memory_allocate(1, sizeof *candidates);
+        find_candidates(state, candidates, &head->form);
+        status = candidates_choose(candidates, asked->candidate ? asked->candidate : best, failure,
+                                   head->candidate);
+        free(candidates);
     }
-    struct selection selected = {0};
-    status = choose_candidate(candidates, wanted, failure, candidate);
     if (!status)
-        status = select_tensors(state, candidate, failure, &selected);
-    if (status)
-        selection_finish(&selected);
-    else
-        *selection = selected;
-    free(candidates);
+        status = select_tensors(state, head->form, head->candidate, failure, &head->selection);
+    free(best);
     return status;
 }
 
-bool import_head_has_backbone(const struct checkpoint *checkpoint)
+/* Whether it holds a part of a backbone: its own tensors, or an adapter's. */
+static bool has_backbone(const struct checkpoint *checkpoint)
 {
     const struct value *state;
     if (checkpoint_state(checkpoint, NULL, &state))
         return false;
     for (size_t i = 0; i < state->sequence.count; i += 2) {
-        char name[NAME_BYTES];
+        struct backbone_name name;
         const struct value *key = state->sequence.items[i];
-        if (key->kind == VALUE_TEXT && name_of_backbone(key->text.data, name) == NAME_KNOWN)
+        if (key->kind == VALUE_TEXT && name_of_backbone(key->text.data, &name) == NAME_KNOWN)
             return true;
     }
     return false;
 }
 
-static enum status describe_glori(const struct selection *selection, size_t width, struct failure *failure,
-                                  struct head_card *head)
+/* A head that was trained together with a backbone gives other answers on any other. */
+static enum status check_own_backbone(const struct head_import *head, const struct backbone_origin *origin,
+                                      struct failure *failure)
+{
+    const char *const files[] = {origin->weights, origin->adapter};
+    bool own = !has_backbone(head->checkpoint);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        own = own || (files[i] && !strcmp(files[i], head->source_sha256));
+    if (own)
+        return STATUS_OK;
+    return failure_set(failure, STATUS_INVALID_FILE,
+                       "It holds a backbone, too, which the head was trained with: give this file as "
+                       "--backbone of cxrd import.");
+}
+
+static enum status describe_glori(const struct head_import *head, size_t width, struct failure *failure,
+                                  struct head_card *card)
 {
     const struct stored_tensor *embed = NULL, *query = NULL;
     enum status status =
-        selection_require(selection, 2, (size_t[]){0, 0}, failure, &embed, "embed_standart.weight");
+        selection_require(&head->selection, 2, (size_t[]){0, 0}, failure, &embed, "embed_standart.weight");
     if (!status)
-        status =
-            selection_require(selection, 2, (size_t[]){0, embed->shape[0]}, failure, &query, "query_embed");
+        status = selection_require(&head->selection, 2, (size_t[]){0, embed->shape[0]}, failure, &query,
+                                   "query_embed");
     if (status)
         return status;
     const size_t E = embed->shape[0], memory = embed->shape[1];
@@ -158,62 +149,98 @@ static enum status describe_glori(const struct selection *selection, size_t widt
             "Tensor 'embed_standart.weight' of shape [%zu, %zu] does not fit a backbone of width "
             "%zu and %d attention heads.",
             E, memory, width, ATTENTION_HEADS);
-    head->label_count = query->shape[0];
-    head->blocks = (uint32_t)(memory / width);
+    if (head->asked->features != IMPORT_ANY || head->asked->blocks)
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "It is a GLoRI head, which says itself what it reads: leave features= and blocks= "
+                           "out of --head.");
+    card->label_count = query->shape[0];
+    card->blocks = (uint32_t)(memory / width);
     return STATUS_OK;
 }
 
-static enum status describe_linear(const struct selection *selection, const char *candidate, size_t width,
-                                   struct failure *failure, struct head_card *head)
+static enum status describe_linear(const struct head_import *head, const struct backbone_card *backbone,
+                                   struct failure *failure, struct head_card *card)
 {
     const struct stored_tensor *weight = NULL;
-    enum status status = selection_require(selection, 2, (size_t[]){0, 0}, failure, &weight, "linear.weight");
+    struct head_features features;
+    enum status status =
+        selection_require(&head->selection, 2, (size_t[]){0, 0}, failure, &weight, "linear.weight");
+    if (!status)
+        status = head_features_choose(weight->shape[1], backbone, head->form, head->candidate, head->asked,
+                                      failure, &features);
     if (status)
         return status;
-    head->label_count = weight->shape[0];
-    size_t features = weight->shape[1], units = features / width;
-    uint32_t blocks;
-    bool named =
-        candidate_blocks(candidate, &blocks) && candidate_average_pool(candidate, &head->average_pool);
-    if (named) {
-        head->blocks = blocks;
-    } else { /* class tokens of 1 or 4 blocks, without or with the mean patch token: as published heads have
-                it */
-        head->average_pool = units == 2 || units == 5;
-        head->blocks = (uint32_t)(units - head->average_pool);
-    }
-    size_t needed = (size_t)head->blocks + head->average_pool;
-    if (features == 2 * needed * width)
-        return failure_set(failure, STATUS_INVALID_FILE,
-                           "Tensor 'linear.weight' takes the features of two views, which is not supported.");
-    if (features % width || units != needed || (!named && head->blocks != 1 && head->blocks != 4))
-        return failure_set(
-            failure, STATUS_INVALID_FILE,
-            "Tensor 'linear.weight' takes %zu features, which does not fit %u blocks of width %zu%s.",
-            features, head->blocks, width, head->average_pool ? " and their mean patch token" : "");
+    card->label_count = weight->shape[0];
+    card->blocks = features.blocks;
+    card->average_pool = features.average_pool;
     return STATUS_OK;
 }
 
-enum status import_head_describe(const struct selection *selection, const char *candidate,
-                                 const struct backbone_card *backbone, struct failure *failure,
-                                 struct head_card *head)
+/* Reads type, blocks, pooling and the number of labels off the candidate's name and the shapes. */
+static enum status describe(struct head_import *head, const struct backbone_card *backbone,
+                            struct failure *failure)
 {
     uint32_t named;
-    const uint32_t width = backbone->width, depth = backbone->depth;
-    head->type = selection_find(selection, "linear.weight") ? HEAD_LINEAR : HEAD_GLORI;
-    enum status status = head->type == HEAD_GLORI
-                             ? describe_glori(selection, width, failure, head)
-                             : describe_linear(selection, candidate, width, failure, head);
+    struct head_card *card = &head->card;
+    card->type = selection_find(&head->selection, "linear.weight") ? HEAD_LINEAR : HEAD_GLORI;
+    enum status status = card->type == HEAD_GLORI ? describe_glori(head, backbone->width, failure, card)
+                                                  : describe_linear(head, backbone, failure, card);
     if (status)
         return status;
-    if (candidate_blocks(candidate, &named) && named != head->blocks)
+    if (candidate_blocks(head->candidate, &named) && named != card->blocks)
         return failure_set(failure, STATUS_INVALID_FILE,
                            "The candidate's name says %u blocks, but its weights take %u of width %u: it was "
                            "trained on another backbone.",
-                           named, head->blocks, width);
-    if (head->blocks < 1 || head->blocks > depth)
+                           named, card->blocks, backbone->width);
+    if (card->blocks < 1 || card->blocks > backbone->depth)
         return failure_set(failure, STATUS_INVALID_FILE,
-                           "The head takes the last %u blocks of a backbone that has %u.", head->blocks,
-                           depth);
-    return STATUS_OK;
+                           "The head takes the last %u blocks of a backbone that has %u.", card->blocks,
+                           backbone->depth);
+    struct tensor *tensors = selection_tensors(&head->selection);
+    status = head_check(card, backbone->width, tensors, head->selection.count, failure);
+    free(tensors);
+    return status;
+}
+
+enum status import_head_open(const struct import_head *asked, const struct backbone_card *backbone,
+                             const struct backbone_origin *origin, struct arena *arena,
+                             struct failure *failure, struct head_import *out)
+{
+    *out = (struct head_import){.asked = asked};
+    enum status status = checkpoint_open(asked->weights, failure, &out->checkpoint);
+    if (status)
+        return status;
+    checkpoint_sha256(out->checkpoint, out->source_sha256);
+    status = select_head(out, failure);
+    if (!status)
+        status = check_own_backbone(out, origin, failure);
+    if (!status)
+        status = describe(out, backbone, failure);
+    if (status)
+        return failure_prefix(failure, "%s", asked->weights);
+    const char *config = checkpoint_folder(out->checkpoint)->config;
+    return import_card_head(asked, out->form, config, arena, failure, &out->card);
+}
+
+void import_head_finish(struct head_import *head)
+{
+    selection_finish(&head->selection);
+    checkpoint_close(&head->checkpoint);
+}
+
+enum status import_head_write(const struct head_import *head, const char *path,
+                              enum import_precision precision, struct import_meter *meter,
+                              struct failure *failure, char sha256[SHA256_HEX_BYTES])
+{
+    struct json *metadata = labels_metadata(&head->card);
+    enum status status = import_weights_write(path, head->checkpoint, &head->selection, precision, metadata,
+                                              meter, failure, sha256);
+    json_destroy(&metadata);
+    return status ? failure_prefix(failure, "%s", head->asked->weights) : STATUS_OK;
+}
+
+struct json *import_head_source(const struct head_import *head)
+{
+    return import_card_source(head->asked->weights, head->source_sha256, head->candidate,
+                              head_form_name(head->form));
 }

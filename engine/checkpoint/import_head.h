@@ -1,28 +1,50 @@
-/* One head's tensors, of the chosen candidate, and what kind of head they make. */
+/* One head on its way from a published file into a package: its tensors, of the chosen candidate, what kind
+ * of head they make, and what it is called. */
 #ifndef CXRD_ENGINE_CHECKPOINT_IMPORT_HEAD_H
 #define CXRD_ENGINE_CHECKPOINT_IMPORT_HEAD_H
 
-#include "engine/checkpoint/checkpoint.h"
-#include "engine/checkpoint/names.h"
-#include "engine/checkpoint/selection.h"
+#include "engine/checkpoint/head_form.h"
+#include "engine/checkpoint/import_weights.h"
 #include "engine/package/card.h"
 
-/* Selects the tensors of the candidate `wanted`, or of the only one when NULL, and gives its name, empty when
- * the file names none. Fails with INVALID_FILE, listing the candidates when none or several fit, or naming a
- * tensor that is neither known nor known to be harmless; *selection is then empty. The caller finishes
- * *selection. */
-WARN_UNUSED enum status import_head_select(const struct checkpoint *checkpoint, const char *wanted,
-                                           struct failure *failure, struct selection *selection,
-                                           char candidate[NAME_BYTES]);
+struct head_import {
+    const struct import_head *asked;
+    struct checkpoint *checkpoint;
+    struct selection selection;
+    enum head_form form;
+    char candidate[NAME_BYTES]; /* empty when the file names none */
+    char source_sha256[SHA256_HEX_BYTES];
+    struct head_card card; /* but for the weights' file and hash */
+};
 
-/* Whether the file holds a backbone, too: the one that the head was trained with. */
-bool import_head_has_backbone(const struct checkpoint *checkpoint);
+/* BAD_REQUEST when there are too many, a name is none for a head, or stands twice. */
+WARN_UNUSED enum status import_heads_check(const struct import_head *asked, size_t count,
+                                           struct failure *failure);
 
-/* Reads type, blocks, pooling and the number of labels off the candidate's name and the shapes, for a
- * backbone of this width and depth. Whether each tensor fits them is for head_check to say. Fails with
- * INVALID_FILE. */
-WARN_UNUSED enum status import_head_describe(const struct selection *selection, const char *candidate,
-                                             const struct backbone_card *backbone, struct failure *failure,
-                                             struct head_card *head);
+/* The hashes of the files that a backbone was imported from; NULL: there is none, or nobody knows. */
+struct backbone_origin {
+    const char *weights,
+        *adapter; /* checkpoint_sha256 of what was opened; of a LoRA adapter merged into it */
+};
+
+/* Opens the file, selects the candidate's tensors and describes the head on a backbone: type, blocks, pooling
+ * and labels; all of its tensors fit. A head that was trained together with a backbone, or with an adapter of
+ * one, is refused beside any other. Texts live in `arena`, or are those of `asked`, which must live as long.
+ * Fails with NOT_FOUND, INVALID_FILE or BAD_REQUEST, the sentence names the file. The caller finishes *out in
+ * every case. */
+WARN_UNUSED enum status import_head_open(const struct import_head *asked,
+                                         const struct backbone_card *backbone,
+                                         const struct backbone_origin *origin, struct arena *arena,
+                                         struct failure *failure, struct head_import *out);
+void import_head_finish(struct head_import *head);
+
+/* Writes the head's file, which says what its outputs mean. As import_weights_write; the sentence names the
+ * source. */
+WARN_UNUSED enum status import_head_write(const struct head_import *head, const char *path,
+                                          enum import_precision precision, struct import_meter *meter,
+                                          struct failure *failure, char sha256[SHA256_HEX_BYTES]);
+
+/* Where it came from, for people. The caller owns it. */
+struct json *import_head_source(const struct head_import *head);
 
 #endif

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const float HALF_OVERFLOW = 65520; /* rounds to infinity; what is below rounds to at most 65504 */
 
@@ -21,13 +22,69 @@ static enum tensor_type written_type(const struct selected *item, enum import_pr
     return precision == IMPORT_FP16 && is_matrix ? TENSOR_F16 : TENSOR_F32;
 }
 
-size_t import_weights_bytes(const struct selection *selection, enum import_precision precision)
+static size_t written_bytes(const struct selected *item, enum import_precision precision)
+{
+    return item->source->elements * tensor_type_bytes(written_type(item, precision));
+}
+
+size_t import_weights_work(const struct selection *selection, enum import_precision precision)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < selection->count; i++)
-        bytes += selection->items[i].source->elements *
-                 tensor_type_bytes(written_type(&selection->items[i], precision));
+        bytes += 2 * written_bytes(&selection->items[i], precision);
     return bytes;
+}
+
+static void count_work(struct import_meter *meter, size_t bytes)
+{
+    meter->done_bytes += bytes;
+    if (meter->progress)
+        meter->progress(meter->context, meter->done_bytes, meter->total_bytes);
+}
+
+/* The item's elements, which the caller frees. */
+static enum status read_floats(struct checkpoint *checkpoint, const struct selected *item,
+                               struct failure *failure, float **out)
+{
+    float *floats = memory_allocate(item->source->elements, sizeof *floats);
+    enum status status = selection_read(item, checkpoint, failure, floats);
+    if (status)
+        free(floats);
+    else
+        *out = floats;
+    return status;
+}
+
+static enum status check_values(const struct selected *item, enum tensor_type type, const float *values,
+                                struct failure *failure)
+{
+    for (size_t i = 0; i < item->source->elements; i++) {
+        if (!isfinite(values[i]))
+            return failure_set(failure, STATUS_INVALID_FILE,
+                               "Tensor '%s' holds a value that is not a finite number.", item->name);
+        if (type == TENSOR_F16 && fabsf(values[i]) >= HALF_OVERFLOW)
+            return failure_set(failure, STATUS_INVALID_FILE,
+                               "Tensor '%s' holds %g, too large for fp16. Import with --precision fp32.",
+                               item->name, (double)values[i]);
+    }
+    return STATUS_OK;
+}
+
+enum status import_weights_check(struct checkpoint *checkpoint, const struct selection *selection,
+                                 enum import_precision precision, struct import_meter *meter,
+                                 struct failure *failure)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < selection->count && !status; i++) {
+        const struct selected *item = &selection->items[i];
+        float *floats = NULL;
+        status = read_floats(checkpoint, item, failure, &floats);
+        if (!status)
+            status = check_values(item, written_type(item, precision), floats, failure);
+        free(floats);
+        count_work(meter, written_bytes(item, precision));
+    }
+    return status;
 }
 
 struct conversion {
@@ -38,75 +95,50 @@ struct conversion {
     struct import_meter *meter;
 };
 
-static enum status to_half(const char *name, const float *values, size_t count, struct failure *failure,
-                           uint16_t *out)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (fabsf(values[i]) >= HALF_OVERFLOW)
-            return failure_set(failure, STATUS_INVALID_FILE,
-                               "Tensor '%s' holds %g, too large for fp16. Import with --precision fp32.",
-                               name, (double)values[i]);
-        out[i] = half_from_float(values[i]);
-    }
-    return STATUS_OK;
-}
-
-static enum status check_finite(const char *name, const float *values, size_t count, struct failure *failure)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (!isfinite(values[i]))
-            return failure_set(failure, STATUS_INVALID_FILE,
-                               "Tensor '%s' holds a value that is not a finite number.", name);
-    }
-    return STATUS_OK;
-}
-
 /* Reads one tensor and converts it to the type it is written in. */
 static enum status convert(void *context, const struct tensor *tensor, struct failure *failure,
                            const void **out)
 {
     struct conversion *conversion = context;
-    const struct stored_tensor *source = conversion->selection->items[tensor - conversion->tensors].source;
-    struct bytes data;
-    enum status status = checkpoint_read(conversion->checkpoint, source, failure, &data);
+    const struct selected *item = &conversion->selection->items[tensor - conversion->tensors];
+    float *floats = NULL;
+    enum status status = read_floats(conversion->checkpoint, item, failure, &floats);
     if (status)
         return status;
-    const struct tensor stored = {tensor->name, source->type, 0, {0}, data.data, data.size};
-    float *floats = memory_allocate(source->elements, sizeof *floats);
-    tensor_to_float(&stored, floats);
-    free((void *)data.data);
     free(conversion->converted);
     conversion->converted = floats;
-    status = check_finite(tensor->name, floats, source->elements, failure);
-    if (!status && tensor->type == TENSOR_F16) {
-        uint16_t *halves = memory_allocate(source->elements, sizeof *halves);
-        status = to_half(tensor->name, floats, source->elements, failure, halves);
+    if (tensor->type == TENSOR_F16) {
+        uint16_t *halves = memory_allocate(item->source->elements, sizeof *halves);
+        for (size_t i = 0; i < item->source->elements; i++)
+            halves[i] = half_from_float(floats[i]);
         free(floats);
         conversion->converted = halves;
     }
-    if (status)
-        return status;
     *out = conversion->converted;
-    conversion->meter->done_bytes += tensor->size_bytes;
-    if (conversion->meter->progress)
-        conversion->meter->progress(conversion->meter->context, conversion->meter->done_bytes,
-                                    conversion->meter->total_bytes);
+    count_work(conversion->meter, tensor->size_bytes);
     return STATUS_OK;
 }
 
 enum status import_weights_write(const char *path, struct checkpoint *checkpoint,
                                  const struct selection *selection, enum import_precision precision,
                                  const struct json *metadata, struct import_meter *meter,
-                                 struct failure *failure)
+                                 struct failure *failure, char sha256[SHA256_HEX_BYTES])
 {
     struct tensor *tensors = selection_tensors(selection);
     for (size_t i = 0; i < selection->count; i++) {
         tensors[i].type = written_type(&selection->items[i], precision);
-        tensors[i].size_bytes = selection->items[i].source->elements * tensor_type_bytes(tensors[i].type);
+        tensors[i].size_bytes = written_bytes(&selection->items[i], precision);
     }
     struct conversion conversion = {checkpoint, selection, tensors, NULL, meter};
     enum status status =
         safetensors_write(path, tensors, selection->count, metadata, convert, &conversion, failure);
+    if (!status) {
+        status = checkpoint_unchanged(checkpoint, failure);
+        if (!status)
+            status = sha256_file(path, failure, sha256);
+        if (status)
+            unlink(path);
+    }
     free(conversion.converted);
     free(tensors);
     return status;

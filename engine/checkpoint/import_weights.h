@@ -3,6 +3,7 @@
 #define CXRD_ENGINE_CHECKPOINT_IMPORT_WEIGHTS_H
 
 #include "engine/base/json.h"
+#include "engine/base/sha256.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/checkpoint/import.h"
 #include "engine/checkpoint/selection.h"
@@ -13,16 +14,23 @@ struct import_meter {
     size_t done_bytes, total_bytes;
 };
 
-/* Bytes import_weights_write will write of tensors. */
-size_t import_weights_bytes(const struct selection *selection, enum import_precision precision);
+/* What writing all of these tensors tells the meter: each is read twice. */
+size_t import_weights_work(const struct selection *selection, enum import_precision precision);
 
-/* Writes `path` one tensor at a time; `metadata` is an object of texts or NULL. At IMPORT_FP16 the matrices
+/* Fails with INVALID_FILE when a value is not finite, or too large for its type: at IMPORT_FP16 the matrices
  * that meet activations are F16, and the rest (norms, biases, scales, tokens, queries: little data, and where
- * small values count) stays F32. Fails with INVALID_FILE when a value is not finite or too large for its
- * type, or as checkpoint_read and safetensors_write do. */
+ * small values count) stays F32. Fails also as selection_read. */
+WARN_UNUSED enum status import_weights_check(struct checkpoint *checkpoint, const struct selection *selection,
+                                             enum import_precision precision, struct import_meter *meter,
+                                             struct failure *failure);
+
+/* Writes `path`, one tensor at a time, of a selection that import_weights_check has passed; `metadata` is an
+ * object of texts or NULL. `sha256`: of what was written. Fails as selection_read, safetensors_write and
+ * checkpoint_unchanged; then nothing is written. */
 WARN_UNUSED enum status import_weights_write(const char *path, struct checkpoint *checkpoint,
                                              const struct selection *selection,
                                              enum import_precision precision, const struct json *metadata,
-                                             struct import_meter *meter, struct failure *failure);
+                                             struct import_meter *meter, struct failure *failure,
+                                             char sha256[SHA256_HEX_BYTES]);
 
 #endif

@@ -1,9 +1,105 @@
 #include "engine/checkpoint/names.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { INDEX_DIGITS_MAX = 4 };
+
+/* What wrappers put before every name of a model, and whose weights follow. */
+static const struct {
+    const char *prefix;
+    enum name_owner owner;
+} wrappers[] = {
+    {"module.", OWNER_NONE},
+    {"_orig_mod.", OWNER_NONE},
+    {"_forward_module.", OWNER_NONE},
+    {"_fsdp_wrapped_module.", OWNER_NONE},
+    {"_checkpoint_wrapped_module.", OWNER_NONE},
+    {"base_model.", OWNER_NONE}, /* PEFT's */
+    {"model.", OWNER_NONE},
+    {"net.", OWNER_NONE},
+    {"backbone.", OWNER_NONE},
+    {"encoder.", OWNER_NONE},
+    {"feature_model.", OWNER_NONE},
+    {"vision_model.", OWNER_NONE},
+    {"dinov2.", OWNER_NONE},
+    {"dinov2_with_registers.", OWNER_NONE},
+    {"0.", OWNER_NONE},
+    {"1.", OWNER_NONE},
+    {"teacher.", OWNER_TEACHER},
+    {"student.", OWNER_STUDENT},
+    {"ema.", OWNER_AVERAGE},
+    {"ema_model.", OWNER_AVERAGE},
+    {"model_ema.", OWNER_AVERAGE},
+};
+
+/* What is put before a part of a model, in the middle of a name. */
+static const char *const inner_wrappers[] = {"_fsdp_wrapped_module.", "_checkpoint_wrapped_module.",
+                                             "_orig_mod.", "module.", "base_layer."};
+
+/* One that ends in a dot is a module: its weight and its bias. */
+struct rename {
+    const char *theirs, *ours;
+    unsigned features;
+    unsigned piece, pieces; /* 0, 0: the whole */
+};
+
+static const struct rename outer_names[] = {
+    {"cls_token", "cls_token", 0, 0, 0},
+    {"pos_embed", "pos_embed", 0, 0, 0},
+    {"register_tokens", "register_tokens", FEATURE_REGISTERS, 0, 0},
+    {"reg_token", "register_tokens", FEATURE_TIMM_REGISTERS, 0, 0},
+    {"patch_embed.proj.", "patch_embed.proj.", 0, 0, 0},
+    {"norm.", "norm.", 0, 0, 0},
+    {"embeddings.cls_token", "cls_token", FEATURE_HUGGING_FACE, 0, 0},
+    {"embeddings.position_embeddings", "pos_embed", FEATURE_HUGGING_FACE, 0, 0},
+    {"embeddings.register_tokens", "register_tokens", FEATURE_HUGGING_FACE | FEATURE_REGISTERS, 0, 0},
+    {"embeddings.patch_embeddings.projection.", "patch_embed.proj.", FEATURE_HUGGING_FACE, 0, 0},
+    {"layernorm.", "norm.", FEATURE_HUGGING_FACE, 0, 0},
+    {0},
+};
+
+static const struct rename block_names[] = {
+    {"norm1.", "norm1.", 0, 0, 0},
+    {"norm2.", "norm2.", 0, 0, 0},
+    {"attn.qkv.", "attn.qkv.", 0, 0, 0},
+    {"attn.proj.", "attn.proj.", 0, 0, 0},
+    {"ls1.gamma", "ls1.gamma", 0, 0, 0},
+    {"ls2.gamma", "ls2.gamma", 0, 0, 0},
+    {"ls1.weight", "ls1.gamma", 0, 0, 0}, /* as transformers' loaders rename it */
+    {"ls2.weight", "ls2.gamma", 0, 0, 0},
+    {"mlp.w12.", "mlp.w12.", 0, 0, 0},
+    {"mlp.w3.", "mlp.w3.", 0, 0, 0},
+    {"mlp.fc1.", "mlp.fc1.", 0, 0, 0},
+    {"mlp.fc2.", "mlp.fc2.", 0, 0, 0},
+    {"attention.attention.query.", "attn.qkv.", FEATURE_HUGGING_FACE, 0, 3},
+    {"attention.attention.key.", "attn.qkv.", FEATURE_HUGGING_FACE, 1, 3},
+    {"attention.attention.value.", "attn.qkv.", FEATURE_HUGGING_FACE, 2, 3},
+    {"attention.q_proj.", "attn.qkv.", FEATURE_HUGGING_FACE | FEATURE_NEWER, 0, 3},
+    {"attention.k_proj.", "attn.qkv.", FEATURE_HUGGING_FACE | FEATURE_NEWER, 1, 3},
+    {"attention.v_proj.", "attn.qkv.", FEATURE_HUGGING_FACE | FEATURE_NEWER, 2, 3},
+    {"attention.output.dense.", "attn.proj.", FEATURE_HUGGING_FACE, 0, 0},
+    {"attention.o_proj.", "attn.proj.", FEATURE_HUGGING_FACE | FEATURE_NEWER, 0, 0},
+    {"layer_scale1.lambda1", "ls1.gamma", FEATURE_HUGGING_FACE, 0, 0},
+    {"layer_scale2.lambda1", "ls2.gamma", FEATURE_HUGGING_FACE, 0, 0},
+    {"mlp.weights_in.", "mlp.w12.", FEATURE_HUGGING_FACE, 0, 0},
+    {"mlp.weights_out.", "mlp.w3.", FEATURE_HUGGING_FACE, 0, 0},
+    {"mlp.gate_proj.", "mlp.w12.", FEATURE_HUGGING_FACE | FEATURE_NEWER, 0, 2},
+    {"mlp.up_proj.", "mlp.w12.", FEATURE_HUGGING_FACE | FEATURE_NEWER, 1, 2},
+    {"mlp.down_proj.", "mlp.w3.", FEATURE_HUGGING_FACE | FEATURE_NEWER, 0, 0},
+    {0},
+};
+
+/* What no answer depends on: it serves training, or reads the backbone's features as a head does. One that
+ * ends in a dot is a whole module. */
+static const char *const harmless[] = {"mask_token",        "embeddings.mask_token",
+                                       "dino_head.",        "ibot_head.",
+                                       "dino_loss.",        "ibot_patch_loss.",
+                                       "koleo_loss.",       "head.",
+                                       "classifiers_dict.", "classifier.",
+                                       "linear_head.",      "linear.",
+                                       "decoder.",          NULL};
 
 /* The text behind `prefix`, or NULL. */
 static const char *behind(const char *text, const char *prefix)
@@ -12,88 +108,113 @@ static const char *behind(const char *text, const char *prefix)
     return strncmp(text, prefix, length) ? NULL : text + length;
 }
 
-/* Strips what wrappers put before every name of a model. */
-static const char *strip(const char *key)
+/* Strips all wrappers before a name. Teacher, student and average never lie within one another, so the first
+ * is the one that counts. */
+static const char *strip(const char *key, enum name_owner *owner)
 {
-    static const char *const wrappers[] = {"module.", "_orig_mod.", "teacher.",      "0.",
-                                           "1.",      "backbone.",  "feature_model."};
     for (size_t i = 0; i < sizeof wrappers / sizeof *wrappers;) {
-        const char *rest = behind(key, wrappers[i]);
-        if (rest)
-            key = rest;
+        const char *rest = behind(key, wrappers[i].prefix);
+        if (rest && *owner == OWNER_NONE)
+            *owner = wrappers[i].owner;
+        key = rest ? rest : key;
         i = rest ? 0 : i + 1;
     }
     return key;
 }
 
-static bool is_listed(const char *name, const char *const *list)
+const char *name_strip(const char *key)
 {
-    for (; *list; list++) {
-        if (!strcmp(name, *list))
-            return true;
-    }
-    return false;
+    enum name_owner owner = OWNER_NONE;
+    return strip(key, &owner);
 }
 
-static bool copy(char out[NAME_BYTES], const char *text, size_t length)
+/* Copies the name without the wrappers in its middle; false when it is too long to be one. */
+static bool unwrap(const char *text, char out[KEY_BYTES_MAX])
 {
-    if (length >= NAME_BYTES)
-        return false;
-    memcpy(out, text, length);
-    out[length] = '\0';
+    size_t used = 0;
+    for (bool at_start = true; *text; text++) {
+        for (size_t i = 0; at_start && i < sizeof inner_wrappers / sizeof *inner_wrappers;) {
+            const char *rest = behind(text, inner_wrappers[i]);
+            text = rest ? rest : text;
+            i = rest ? 0 : i + 1;
+        }
+        if (!*text)
+            break;
+        if (used + 1 == KEY_BYTES_MAX)
+            return false;
+        at_start = *text == '.';
+        out[used++] = *text;
+    }
+    out[used] = '\0';
     return true;
+}
+
+/* "attn.qkv.lora_A.default.weight" -> "attn.qkv.weight", in place. */
+static enum name_adapter read_adapter(char *name)
+{
+    char *half = strstr(name, ".lora_A."), *other = strstr(name, ".lora_B.");
+    char *at = half ? half : other;
+    if (!at || (half && other))
+        return ADAPTER_NONE;
+    const char *rest = at + strlen(".lora_A."), *dot = strchr(rest, '.');
+    if (dot && strchr(dot + 1, '.'))
+        return ADAPTER_NONE;
+    if (strcmp(dot ? dot + 1 : rest, "weight"))
+        return ADAPTER_NONE;
+    memcpy(at, ".weight", sizeof ".weight");
+    return half ? ADAPTER_A : ADAPTER_B;
 }
 
 /* Reads "<digits>." of at most four digits. */
 static const char *read_index(const char *text, unsigned *out)
 {
     size_t digits = strspn(text, "0123456789");
-    if (digits == 0 || digits > 4 || text[digits] != '.')
+    if (digits == 0 || digits > INDEX_DIGITS_MAX || text[digits] != '.')
         return NULL;
     *out = (unsigned)strtoul(text, NULL, 10);
     return text + digits + 1;
 }
 
-static const char *const block_parts[] = {
-    "norm1.weight",   "norm1.bias",       "norm2.weight",   "norm2.bias",  "attn.qkv.weight",
-    "attn.qkv.bias",  "attn.proj.weight", "attn.proj.bias", "ls1.gamma",   "ls2.gamma",
-    "mlp.w12.weight", "mlp.w12.bias",     "mlp.w3.weight",  "mlp.w3.bias", "mlp.fc1.weight",
-    "mlp.fc1.bias",   "mlp.fc2.weight",   "mlp.fc2.bias",   NULL};
-static const char *const backbone_parts[] = {"cls_token",
-                                             "pos_embed",
-                                             "register_tokens",
-                                             "patch_embed.proj.weight",
-                                             "patch_embed.proj.bias",
-                                             "norm.weight",
-                                             "norm.bias",
-                                             NULL};
-static const char *const glori_parts[] = {"embed_standart.weight",
-                                          "embed_standart.bias",
-                                          "query_embed",
-                                          "layers.0.multihead_attn.in_proj_weight",
-                                          "layers.0.multihead_attn.in_proj_bias",
-                                          "layers.0.multihead_attn.out_proj.weight",
-                                          "layers.0.multihead_attn.out_proj.bias",
-                                          "layers.0.norm1.weight",
-                                          "layers.0.norm1.bias",
-                                          "layers.0.norm2.weight",
-                                          "layers.0.norm2.bias",
-                                          "layers.0.norm3.weight",
-                                          "layers.0.norm3.bias",
-                                          "layers.0.linear1.weight",
-                                          "layers.0.linear1.bias",
-                                          "layers.0.linear2.weight",
-                                          "layers.0.linear2.bias",
-                                          "duplicate_pooling",
-                                          "duplicate_pooling_bias",
-                                          NULL};
-static const char *const linear_parts[] = {"linear.weight", "linear.bias", NULL};
+/* The part of a block behind "<chunk>.<i>." or "<i>.", and i, which is global in both; NULL when neither is
+ * there. */
+static const char *read_block(const char *text, unsigned *index, unsigned *features)
+{
+    const char *rest = read_index(text, index), *deeper = rest ? read_index(rest, index) : NULL;
+    *features |= deeper ? FEATURE_CHUNKS : FEATURE_BLOCKS;
+    return deeper ? deeper : rest;
+}
 
-/* What no answer depends on: it serves training, or reads the backbone's features as a head does. One that
- * ends in a dot is a whole module. */
-static const char *const harmless[] = {"mask_token",        "dino_head.",  "ibot_head.", "dino_loss.",
-                                       "ibot_patch_loss.",  "koleo_loss.", "student.",   "head.",
-                                       "classifiers_dict.", "linear.",     "decoder.",   NULL};
+/* Looks the text up in a table and appends its one name to out->name. */
+static bool look_up(const struct rename *table, const char *text, struct backbone_name *out)
+{
+    size_t used = strlen(out->name);
+    for (; table->theirs; table++) {
+        const char *rest = behind(text, table->theirs);
+        bool module = table->theirs[strlen(table->theirs) - 1] == '.';
+        if (!rest || (module ? strcmp(rest, "weight") && strcmp(rest, "bias") : *rest != '\0'))
+            continue;
+        snprintf(out->name + used, NAME_BYTES - used, "%s%s", table->ours, rest);
+        out->features |= table->features;
+        out->piece = table->piece;
+        out->pieces = table->pieces ? table->pieces : 1;
+        return true;
+    }
+    return false;
+}
+
+static bool look_up_all(const char *text, struct backbone_name *out)
+{
+    unsigned index;
+    if (look_up(outer_names, text, out))
+        return true;
+    const char *blocks = behind(text, "blocks."), *layers = behind(text, "layer.");
+    const char *part = blocks || layers ? read_block(blocks ? blocks : layers, &index, &out->features) : NULL;
+    if (!part)
+        return false;
+    snprintf(out->name, NAME_BYTES, "blocks.%u.", index);
+    out->features |= layers ? FEATURE_HUGGING_FACE : 0;
+    return look_up(block_names, part, out);
+}
 
 static bool is_harmless(const char *name)
 {
@@ -105,49 +226,21 @@ static bool is_harmless(const char *name)
     return false;
 }
 
-/* The part of a block behind "<chunk>.<i>." or "<i>.", and i, which is global in both; NULL when neither is
- * there. */
-static const char *read_block(const char *text, unsigned *index)
+enum name_kind name_of_backbone(const char *key, struct backbone_name *out)
 {
-    const char *rest = read_index(text, index), *deeper = rest ? read_index(rest, index) : NULL;
-    return deeper ? deeper : rest;
-}
-
-enum name_kind name_of_backbone(const char *key, char out[NAME_BYTES])
-{
-    unsigned index;
-    key = strip(key);
-    copy(out, key, strnlen(key, NAME_BYTES - 1));
-    if (is_listed(key, backbone_parts))
-        return NAME_KNOWN;
-    const char *block = behind(key, "blocks."), *part = block ? read_block(block, &index) : NULL;
-    if (part && is_listed(part, block_parts)) {
-        snprintf(out, NAME_BYTES, "blocks.%u.%s", index, part);
-        return NAME_KNOWN;
+    char text[KEY_BYTES_MAX];
+    *out = (struct backbone_name){.pieces = 1};
+    const char *stripped = strip(key, &out->owner);
+    bool fits = unwrap(stripped, text);
+    if (fits) {
+        out->features = stripped != key || strlen(text) != strlen(stripped) ? FEATURE_WRAPPED : 0;
+        out->adapter = read_adapter(text);
+        if (look_up_all(text, out))
+            return NAME_KNOWN;
     }
-    return is_harmless(key) ? NAME_HARMLESS : NAME_UNKNOWN;
-}
-
-enum name_kind name_of_head(const char *key, char candidate[NAME_BYTES], char out[NAME_BYTES])
-{
-    char ignored[NAME_BYTES];
-    candidate[0] = '\0';
-    const char *whole = key, *rest = behind(key = strip(key), "classifiers_dict.");
-    copy(out, key, strnlen(key, NAME_BYTES - 1));
-    if (rest) {
-        size_t length = strcspn(rest, ".");
-        if (!rest[length] || !copy(candidate, rest, length))
-            return NAME_UNKNOWN;
-        key = strip(rest + length + 1);
-    }
-    const char *decoder = behind(key, "decoder.");
-    const char *name = decoder ? decoder : key;
-    if (!decoder && !rest && !behind(key, "linear."))
-        return name_of_backbone(whole, ignored) == NAME_UNKNOWN ? NAME_UNKNOWN : NAME_HARMLESS;
-    if (decoder && !strcmp(name, "query_embed.weight"))
-        name = "query_embed";
-    copy(out, name, strnlen(name, NAME_BYTES - 1));
-    return is_listed(name, decoder ? glori_parts : linear_parts) ? NAME_KNOWN : NAME_UNKNOWN;
+    snprintf(out->name, NAME_BYTES, "%s", fits ? text : stripped);
+    out->features |= fits && !strcmp(text, "mask_token") ? FEATURE_MASK_TOKEN : 0;
+    return fits && is_harmless(text) ? NAME_HARMLESS : NAME_UNKNOWN;
 }
 
 /* Levenshtein: how many letters are to be put in, taken out or changed. */
@@ -169,8 +262,7 @@ static size_t distance(const char *a, const char *b)
     return row[length];
 }
 
-/* Takes `known` when it is nearer than what was nearest: at the end of the name, or few letters away. */
-static void consider(const char *name, const char *known, size_t *nearest, char out[NAME_BYTES])
+void name_consider(const char *name, const char *known, size_t *nearest, char out[NAME_BYTES])
 {
     size_t length = strlen(name), tail = strlen(known);
     bool ends = length > tail && !strcmp(name + length - tail, known) && name[length - tail - 1] == '.';
@@ -181,56 +273,35 @@ static void consider(const char *name, const char *known, size_t *nearest, char 
     }
 }
 
-bool name_nearest(const char *name, bool of_backbone, char out[NAME_BYTES])
+/* Considers what a table's rows come out as, behind `prefix`. */
+static void consider_table(const struct rename *table, const char *prefix, const char *name, size_t *nearest,
+                           char out[NAME_BYTES])
+{
+    for (; table->theirs; table++) {
+        char known[NAME_BYTES];
+        bool module = table->ours[strlen(table->ours) - 1] == '.';
+        snprintf(known, sizeof known, "%s%s%s", prefix, table->ours, module ? "weight" : "");
+        name_consider(name, known, nearest, out);
+        snprintf(known, sizeof known, "%s%sbias", prefix, table->ours);
+        if (module)
+            name_consider(name, known, nearest, out);
+    }
+}
+
+bool name_nearest_of_backbone(const char *name, char out[NAME_BYTES])
 {
     size_t nearest = SIZE_MAX;
-    unsigned index = 0;
-    name = strip(name);
+    unsigned index = 0, features = 0;
+    char prefix[32];
+    name = name_strip(name);
+    if (strnlen(name, KEY_BYTES_MAX) == KEY_BYTES_MAX)
+        return false;
     const char *block = strstr(name, "blocks.");
     if (block)
-        (void)read_block(block + strlen("blocks."), &index);
-    const char *const *lists[] = {of_backbone ? backbone_parts : glori_parts,
-                                  of_backbone ? NULL : linear_parts};
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        for (const char *const *part = lists[i]; part && *part; part++)
-            consider(name, *part, &nearest, out);
-    for (const char *const *part = block_parts; of_backbone && block && *part; part++) {
-        char known[NAME_BYTES];
-        snprintf(known, sizeof known, "blocks.%u.%s", index, *part);
-        consider(name, known, &nearest, out);
-    }
+        (void)read_block(block + strlen("blocks."), &index, &features);
+    consider_table(outer_names, "", name, &nearest, out);
+    snprintf(prefix, sizeof prefix, "blocks.%u.", index);
+    if (block)
+        consider_table(block_names, prefix, name, &nearest, out);
     return nearest != SIZE_MAX;
-}
-
-/* What follows "<word>=" at the start of one of the parts that colons separate, or NULL. */
-static const char *candidate_value(const char *candidate, const char *word)
-{
-    size_t length = strlen(word);
-    for (const char *part = candidate; part; part = strchr(part, ':')) {
-        part += *part == ':';
-        if (!strncmp(part, word, length) && part[length] == '=')
-            return part + length + 1;
-    }
-    return NULL;
-}
-
-bool candidate_blocks(const char *candidate, uint32_t *out)
-{
-    const char *value = candidate_value(candidate, "blocks");
-    if (!value || !isdigit((unsigned char)*value))
-        return false;
-    unsigned long blocks = strtoul(value, NULL, 10);
-    if (blocks < 1 || blocks > 1000)
-        return false;
-    *out = (uint32_t)blocks;
-    return true;
-}
-
-bool candidate_average_pool(const char *candidate, bool *out)
-{
-    const char *value = candidate_value(candidate, "avgpool");
-    if (!value || (!behind(value, "True") && !behind(value, "False")))
-        return false;
-    *out = *value == 'T';
-    return true;
 }

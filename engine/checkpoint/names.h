@@ -1,8 +1,8 @@
-/* The layouts in which tensors of this network are named in published files, mapped to one.
+/* The names that tensors of a backbone have in published files, mapped to the package's own.
  *
- * Backbones: "backbone.blocks.<chunk>.<i>.", "backbone.blocks.<i>.", or bare; behind "module.", "_orig_mod.",
- * "teacher.", "0.", "1.", "feature_model." in any order. Heads: "classifiers_dict.<candidate>.decoder."
- * (GLoRI) or "....linear."; bare "decoder." and "linear." are the candidate "".
+ * What wrappers put before a name is stripped in any order and depth ("module.", "teacher.", "model.", ...),
+ * and what they put into its middle too ("_fsdp_wrapped_module.", "_orig_mod."). What is left is looked up in
+ * one table of renames; what it says of the file's layout is gathered in features (layout.h).
  */
 #ifndef CXRD_ENGINE_CHECKPOINT_NAMES_H
 #define CXRD_ENGINE_CHECKPOINT_NAMES_H
@@ -11,28 +11,55 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { NAME_BYTES = 160 };
+enum { NAME_BYTES = 160, KEY_BYTES_MAX = 512 }; /* of a package's name; of a file's, behind its wrappers */
 
 enum name_kind {
-    NAME_KNOWN,    /* out is its one name */
+    NAME_KNOWN,    /* name is its one name */
     NAME_HARMLESS, /* listed: not a part of what is looked for, and nothing of that depends on it */
-    NAME_UNKNOWN   /* anything else, which may change what the network answers; out is what is left of it */
+    NAME_UNKNOWN   /* anything else, which may change what the network answers; name is what is left of it */
+};
+
+/* Whose weights they are, as the wrappers say. */
+enum name_owner { OWNER_NONE, OWNER_TEACHER, OWNER_STUDENT, OWNER_AVERAGE };
+
+/* A half of a LoRA adapter of the named tensor: A [rank, in], B [out, rank]. */
+enum name_adapter { ADAPTER_NONE, ADAPTER_A, ADAPTER_B };
+
+/* What a name shows of its file's layout. */
+enum name_feature {
+    FEATURE_WRAPPED = 1,         /* something was stripped */
+    FEATURE_CHUNKS = 2,          /* blocks.<chunk>.<i> */
+    FEATURE_BLOCKS = 4,          /* blocks.<i> */
+    FEATURE_REGISTERS = 8,       /* register tokens */
+    FEATURE_TIMM_REGISTERS = 16, /* as timm has them, with positions without a class row */
+    FEATURE_HUGGING_FACE = 32,   /* embeddings., encoder.layer. */
+    FEATURE_NEWER = 64,          /* ... with q_proj and o_proj */
+    FEATURE_TIMM = 128,          /* no name shows it: packed SwiGLU, or a config.json, do */
+    FEATURE_PATCH_14 = 256,      /* shown by the patches' weights */
+    FEATURE_MASK_TOKEN = 512     /* which only its training uses, and timm leaves out */
+};
+
+struct backbone_name {
+    char name[NAME_BYTES]; /* "blocks.5.attn.qkv.weight" */
+    unsigned piece,
+        pieces; /* which of how many tensors whose rows, one after another, are that one: 0 of 1 */
+    enum name_owner owner;
+    enum name_adapter adapter;
+    unsigned features;
 };
 
 /* "teacher.backbone.blocks.1.5.norm1.weight" -> "blocks.5.norm1.weight". Heads, losses and mask tokens are
- * harmless to a backbone. */
-enum name_kind name_of_backbone(const char *key, char out[NAME_BYTES]);
+ * harmless to a backbone. *out is filled for every kind. */
+enum name_kind name_of_backbone(const char *key, struct backbone_name *out);
 
-/* "module.classifiers_dict.X.decoder.query_embed.weight" -> candidate "X", name "query_embed"; linear heads
- * keep "linear.weight", "linear.bias". A backbone is harmless to a head. */
-enum name_kind name_of_head(const char *key, char candidate[NAME_BYTES], char out[NAME_BYTES]);
+/* The text behind all wrappers of a name: heads lie behind the same ones. */
+const char *name_strip(const char *key);
 
-/* The known name that is nearest to an unknown one of a backbone, or else of a head: false when none is near.
- */
-bool name_nearest(const char *name, bool of_backbone, char out[NAME_BYTES]);
+/* The package's name that is nearest to an unknown one: false when none is near. */
+bool name_nearest_of_backbone(const char *name, char out[NAME_BYTES]);
 
-/* What a candidate's name says: "...:blocks=4:avgpool=False:..."; each is false when it does not say. */
-bool candidate_blocks(const char *candidate, uint32_t *out);
-bool candidate_average_pool(const char *candidate, bool *out);
+/* Takes `known` for *out when it is nearer to `name` than *nearest says that the one before was: at the end
+ * of it, or few letters away. */
+void name_consider(const char *name, const char *known, size_t *nearest, char out[NAME_BYTES]);
 
 #endif

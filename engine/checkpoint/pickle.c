@@ -7,11 +7,13 @@
 
 #include <string.h>
 
+enum { MODULE_ATTRIBUTES = 32 };
+
 /* Appends to a list or dict, in place: others may hold it through the memo. An inert node swallows them. */
 static enum status extend(struct machine *machine, struct value *container, enum value_kind kind,
                           struct value **items, size_t count)
 {
-    if (container->kind == VALUE_INERT)
+    if (container->kind == VALUE_INERT || container->kind == VALUE_MODULE)
         return STATUS_OK;
     if (container->kind != kind)
         return machine_invalid(machine, "it adds items to something that is not a container");
@@ -152,7 +154,20 @@ static enum status call_with_keywords(struct machine *machine)
     return status ? status : call(machine);
 }
 
-/* BUILD sets an object's attributes, of which none is of use here: a state dict's are its _metadata. */
+/* Whether these are the attributes of a module, which come first among those of its class. */
+static bool is_of_module(const struct value *state)
+{
+    for (size_t i = 0; state->kind == VALUE_DICT && i < state->sequence.count && i < 2 * MODULE_ATTRIBUTES;
+         i += 2) {
+        const struct value *name = state->sequence.items[i];
+        if (name->kind == VALUE_TEXT && !strcmp(name->text.data, "_modules"))
+            return true;
+    }
+    return false;
+}
+
+/* BUILD sets an object's attributes, of which none is of use here: a state dict's are its _metadata. A module
+ * is told by its own. */
 static enum status build(struct machine *machine)
 {
     struct value *state, *object;
@@ -161,7 +176,10 @@ static enum status build(struct machine *machine)
         status = machine_top(machine, &object);
     if (status)
         return status;
-    if (object->kind != VALUE_INERT && object->kind != VALUE_DICT && object->kind != VALUE_TENSOR)
+    if (object->kind == VALUE_INERT && is_of_module(state))
+        object->kind = VALUE_MODULE;
+    if (object->kind != VALUE_INERT && object->kind != VALUE_MODULE && object->kind != VALUE_DICT &&
+        object->kind != VALUE_TENSOR)
         return machine_invalid(machine, "it sets the state of something that has none");
     return STATUS_OK;
 }

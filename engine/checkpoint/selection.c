@@ -8,11 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum status selection_add(struct selection *selection, const char *name, const struct value *value,
-                          struct failure *failure)
+enum status selection_check(const char *name, const struct value *value, struct failure *failure)
 {
     char found[128];
-    if (value->kind == VALUE_INERT || value->kind == VALUE_GLOBAL)
+    if (value->kind == VALUE_INERT || value->kind == VALUE_MODULE || value->kind == VALUE_GLOBAL)
         return failure_set(failure, STATUS_INVALID_FILE,
                            "'%s' is %s, which this program neither knows nor runs, where a tensor is needed.",
                            name, value_describe(value, found, sizeof found));
@@ -20,13 +19,26 @@ enum status selection_add(struct selection *selection, const char *name, const s
         return failure_set(failure, STATUS_INVALID_FILE, "'%s' is %s%s, where a tensor of floats is needed.",
                            name, value_describe(value, found, sizeof found),
                            value->kind == VALUE_TENSOR ? " of whole numbers" : "");
+    return STATUS_OK;
+}
+
+enum status selection_add(struct selection *selection, const char *name, const struct value *value,
+                          struct failure *failure)
+{
+    enum status status = selection_check(name, value, failure);
+    if (status)
+        return status;
     if (selection_find(selection, name))
         return failure_set(failure, STATUS_INVALID_FILE, "Two tensors of the file are both '%s'.", name);
+    if (selection->count == SELECTION_ITEMS_MAX)
+        return failure_set(failure, STATUS_INVALID_FILE, "The network has over %d tensors.",
+                           SELECTION_ITEMS_MAX);
     if (selection->count == selection->capacity) {
         selection->capacity = selection->capacity ? 2 * selection->capacity : 64;
         selection->items = memory_resize(selection->items, selection->capacity, sizeof *selection->items);
     }
-    selection->items[selection->count++] = (struct selected){memory_copy_text(name), value->tensor};
+    selection->items[selection->count++] =
+        (struct selected){.name = memory_copy_text(name), .source = value->tensor};
     return STATUS_OK;
 }
 
@@ -35,6 +47,7 @@ void selection_finish(struct selection *selection)
     for (size_t i = 0; i < selection->count; i++)
         free(selection->items[i].name);
     free(selection->items);
+    arena_destroy(&selection->arena);
     *selection = (struct selection){0};
 }
 
@@ -50,13 +63,31 @@ struct tensor *selection_tensors(const struct selection *selection)
     return tensors;
 }
 
+struct selected *selection_item(const struct selection *selection, const char *name)
+{
+    for (size_t i = 0; i < selection->count; i++)
+        if (!strcmp(selection->items[i].name, name))
+            return &selection->items[i];
+    return NULL;
+}
+
 const struct stored_tensor *selection_find(const struct selection *selection, const char *name)
 {
-    for (size_t i = 0; i < selection->count; i++) {
-        if (!strcmp(selection->items[i].name, name))
-            return selection->items[i].source;
-    }
-    return NULL;
+    const struct selected *item = selection_item(selection, name);
+    return item ? item->source : NULL;
+}
+
+void selection_compose(struct selection *selection, struct selected *item, size_t rank, const size_t *shape)
+{
+    if (!selection->arena)
+        selection->arena = arena_create();
+    struct stored_tensor *whole = arena_allocate(selection->arena, 1, sizeof *whole);
+    whole->type = item->source->type;
+    whole->rank = rank;
+    memcpy(whole->shape, shape, rank * sizeof *shape);
+    for (size_t i = 0; i < item->piece_count; i++)
+        whole->elements += item->pieces[i].elements;
+    item->source = whole;
 }
 
 static enum status check_shape(const struct stored_tensor *tensor, const char *name, size_t rank,
@@ -89,5 +120,73 @@ enum status selection_require(const struct selection *selection, size_t rank, co
     enum status status = check_shape(tensor, name, rank, shape, failure);
     if (!status && out)
         *out = tensor;
+    return status;
+}
+
+static enum status read_floats(struct checkpoint *checkpoint, const struct stored_tensor *stored,
+                               struct failure *failure, float *out)
+{
+    struct bytes data;
+    enum status status = checkpoint_read(checkpoint, stored, failure, &data);
+    if (status)
+        return status;
+    const struct tensor tensor = {.type = stored->type, .data = data.data, .size_bytes = data.size};
+    tensor_to_float(&tensor, out);
+    free((void *)data.data);
+    return STATUS_OK;
+}
+
+/* out [rows, columns] += scale B [rows, rank] A [rank, columns] */
+static void add_product(const float *up, const float *down, double scale, size_t rows, size_t rank,
+                        size_t columns, float *out)
+{
+    double *sum = memory_allocate(columns, sizeof *sum);
+    for (size_t row = 0; row < rows; row++) {
+        float *values = out + row * columns;
+        for (size_t i = 0; i < columns; i++)
+            sum[i] = (double)values[i];
+        for (size_t k = 0; k < rank; k++) {
+            const double factor = scale * (double)up[row * rank + k];
+            for (size_t i = 0; i < columns; i++)
+                sum[i] += factor * (double)down[k * columns + i];
+        }
+        for (size_t i = 0; i < columns; i++)
+            values[i] = (float)sum[i];
+    }
+    free(sum);
+}
+
+static enum status merge_adapter(const struct piece *piece, struct checkpoint *checkpoint,
+                                 struct failure *failure, float *out)
+{
+    const size_t rank = piece->down->shape[0], rows = piece->up->shape[0];
+    float *down = memory_allocate(piece->down->elements, sizeof *down);
+    float *up = memory_allocate(piece->up->elements, sizeof *up);
+    enum status status = read_floats(checkpoint, piece->down, failure, down);
+    if (!status)
+        status = read_floats(checkpoint, piece->up, failure, up);
+    if (!status)
+        add_product(up, down, piece->scale, rows, rank, piece->elements / rows, out);
+    free(up);
+    free(down);
+    return status;
+}
+
+enum status selection_read(const struct selected *item, struct checkpoint *checkpoint,
+                           struct failure *failure, float *out)
+{
+    if (!item->piece_count)
+        return read_floats(checkpoint, item->source, failure, out);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < item->piece_count && !status; i++) {
+        const struct piece *piece = &item->pieces[i];
+        if (piece->tensor)
+            status = read_floats(checkpoint, piece->tensor, failure, out);
+        else
+            memset(out, 0, piece->elements * sizeof *out);
+        if (piece->down && !status)
+            status = merge_adapter(piece, checkpoint, failure, out);
+        out += piece->elements;
+    }
     return status;
 }

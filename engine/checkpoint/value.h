@@ -22,7 +22,8 @@ enum value_kind {
     VALUE_GLOBAL,  /* a name, not yet called; nothing is ever looked up */
     VALUE_STORAGE, /* the elements of tensors, in an entry of the archive */
     VALUE_TENSOR,
-    VALUE_INERT /* stands for an object this program does not build */
+    VALUE_INERT, /* stands for an object this program does not build */
+    VALUE_MODULE /* the same, of a class of torch.nn.Module */
 };
 
 /* A view of a storage. Strides and offset count elements; the view was checked to lie in the storage. */
@@ -32,8 +33,10 @@ struct stored_tensor {
     size_t shape[TENSOR_RANK_MAX], strides[TENSOR_RANK_MAX];
     size_t offset;
     size_t elements;         /* product of the shape, at most storage_elements */
-    const char *storage_key; /* the entry "data/<key>" */
+    const char *storage_key; /* the entry "data/<key>" of the archive */
     size_t storage_elements;
+    const uint8_t *data; /* of a safetensors file: where the storage lies; NULL: in the archive */
+    size_t source;       /* which of the checkpoint's files it is of */
 };
 
 struct value {
@@ -50,7 +53,8 @@ struct value {
             struct value **items; /* of a dict: key, value, key, value... */
             size_t count, capacity;
         } sequence;
-        const char *name; /* VALUE_GLOBAL: "module.name"; VALUE_INERT: the global it came from */
+        const char
+            *name; /* VALUE_GLOBAL: "module.name"; VALUE_INERT, VALUE_MODULE: the global it came from */
         struct {
             enum tensor_type type;
             const char *key;
@@ -65,5 +69,11 @@ const struct value *value_member(const struct value *dict, const char *key);
 
 /* "a dict", "the result of os.system", ...: for sentences. Writes into `text`, which it also returns. */
 const char *value_describe(const struct value *value, char *text, size_t size);
+
+/* Calls `visit` for every tensor of the tree with its path ("model.norm.weight"), in order. The walk is
+ * bounded in depth and in the number of values, as the tree may hold circles: false when it was cut. */
+bool value_walk(const struct value *value,
+                void (*visit)(void *context, const char *path, const struct stored_tensor *tensor),
+                void *context);
 
 #endif

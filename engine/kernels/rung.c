@@ -73,12 +73,18 @@ bool rung_supported(enum rung rung, const struct gpu_device_info *device, const 
     return !lack;
 }
 
+static const char *const precision_names[] = {
+    [PRECISION_AUTO] = "auto", [PRECISION_FP16] = "fp16", [PRECISION_FP32] = "fp32"};
+
+const char *precision_name(enum precision precision)
+{
+    return precision_names[precision];
+}
+
 bool precision_read(const char *name, enum precision *out)
 {
-    static const char *const names[] = {
-        [PRECISION_AUTO] = "auto", [PRECISION_FP16] = "fp16", [PRECISION_FP32] = "fp32"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (!strcmp(name, names[i])) {
+    for (size_t i = 0; i < sizeof precision_names / sizeof *precision_names; i++)
+        if (!strcmp(name, precision_names[i])) {
             *out = (enum precision)i;
             return true;
         }

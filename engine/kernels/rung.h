@@ -38,7 +38,8 @@ bool rung_takes(enum rung rung, enum element weights);
 /* How a rung that computes in the precision holds its weights. */
 enum element rung_weights(const struct gpu_device_info *device, enum rung rung, enum precision precision);
 
-/* "auto", "fp16" or "fp32"; false when it is none of them. */
+const char *precision_name(enum precision precision); /* "auto", "fp16" or "fp32" */
+/* False when it is none of them. */
 bool precision_read(const char *name, enum precision *out);
 
 #endif

@@ -16,7 +16,7 @@ static void plan_backbone(struct model *model, struct plan *plan)
     struct vit_state *state = &model->state;
     const struct kernels *kernels = model->kernels;
     size_t batch = model->options.max_batch, rows = batch * s->tokens, patch_rows = batch * s->patches;
-    int last_head = STAGE_HEADS + (int)model->head_count - 1;
+    int last_head = STAGE_HEADS + (model->head_count ? (int)model->head_count - 1 : 0);
     plan_add(plan, &state->columns, kernels_activation_bytes(kernels, patch_rows, s->pixels), STAGE_EMBED,
              STAGE_EMBED);
     plan_add(plan, &state->x, rows * s->width * sizeof(float), STAGE_EMBED, STAGE_FFN);

@@ -21,7 +21,7 @@ struct shape {
     uint32_t hidden;         /* H of the feed-forward */
     uint32_t hidden_padded;  /* to a multiple of 64 */
     float epsilon;           /* of LayerNorm */
-    uint32_t feature_blocks; /* how many of the last blocks the heads read: the most any head wants */
+    uint32_t feature_blocks; /* how many of the last blocks are kept: the most any head reads, at least 1 */
 };
 
 struct shape shape_of(const struct model_card *card);

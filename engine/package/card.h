@@ -25,6 +25,8 @@ struct label {
     size_t code_count;
 };
 
+enum { PACKAGE_HEADS_MAX = 32 };
+
 enum head_kind { HEAD_FINDINGS, HEAD_RISK };
 enum head_type { HEAD_GLORI, HEAD_LINEAR };
 
@@ -71,7 +73,7 @@ struct model_card {
                               */
     struct profile profile;
     struct backbone_card backbone;
-    const struct head_card *heads;
+    const struct head_card *heads; /* none in a package that embeds only */
     size_t head_count;
     /* Members of model.json that nothing reads, such as "heads[0].labels[2].colour": the first
      * CARD_UNREAD_MAX of them, of unread_count. */

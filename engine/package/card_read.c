@@ -8,7 +8,6 @@
 #include <string.h>
 
 enum {
-    HEADS_MAX = 32,
     LABELS_MAX = 4096,
     CODES_MAX = 64,
 };
@@ -73,11 +72,14 @@ static void read_head(struct reader *reader, const struct json *object, uint32_t
     read_labels(reader, object, head);
 }
 
-/* The array stays open for what follows. */
+/* The array stays open for what follows. A package without heads embeds only, and says so by an empty list.
+ */
 static struct head_card *read_heads(struct reader *reader, const struct json *root, struct model_card *card)
 {
     const struct json *list =
-        reader_array(reader, root, "model.json", "heads", 1, HEADS_MAX, &card->head_count);
+        reader_array(reader, root, "model.json", "heads", 0, PACKAGE_HEADS_MAX, &card->head_count);
+    if (!list)
+        reader_refuse(reader, "model.json", "heads", "a list, empty where there are none");
     struct head_card *heads = arena_allocate(reader->arena, card->head_count, sizeof *heads);
     size_t i = 0;
     for (const struct json *at = json_first(list); at && i < card->head_count; at = json_next(at), i++) {

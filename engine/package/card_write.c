@@ -81,7 +81,7 @@ static struct json *label_json(const struct label *label)
     return json;
 }
 
-static struct json *head_json(const struct head_card *head)
+struct json *card_head_json(const struct head_card *head)
 {
     struct json *json = json_object();
     json_add_text(json, "name", head->name);
@@ -112,7 +112,7 @@ struct json *card_json(const struct model_card *card)
     struct json *hashes = json_object();
     json_set(hashes, card->backbone.weights, json_text_value(card->backbone.sha256));
     for (size_t i = 0; i < card->head_count; i++) {
-        json_append(heads, head_json(&card->heads[i]));
+        json_append(heads, card_head_json(&card->heads[i]));
         json_set(hashes, card->heads[i].weights, json_text_value(card->heads[i].sha256));
     }
     json_add(root, "weights_sha256", hashes);

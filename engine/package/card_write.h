@@ -5,6 +5,9 @@
 #include "engine/base/json.h"
 #include "engine/package/card.h"
 
+/* One of its "heads". */
+struct json *card_head_json(const struct head_card *head);
+
 /* The root object, which the caller owns: everything that card_read reads. */
 struct json *card_json(const struct model_card *card);
 

@@ -47,6 +47,12 @@ WARN_UNUSED enum status tensor_require(const struct safetensors *file, size_t ra
                                        struct failure *failure, const struct tensor **out, const char *format,
                                        ...) PRINTF_LIKE(6, 7);
 
+/* What such a file begins with, for who writes the tensors' bytes behind it himself: the header with its
+ * length before it, padded with blanks so that the bytes begin at a multiple of eight and no sooner than at
+ * `least`. The caller frees it. */
+uint8_t *safetensors_header(const struct tensor *tensors, size_t count, const struct json *metadata,
+                            size_t least, size_t *size);
+
 /* Gives a tensor's bytes, tensor->size_bytes of them, which stay valid until the next call. */
 typedef enum status safetensors_fetch(void *context, const struct tensor *tensor, struct failure *failure,
                                       const void **out);

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { PREFIX_BYTES = 8 };
+
 static struct json *describe(const struct tensor *tensors, size_t count, const struct json *metadata)
 {
     struct json *header = json_object();
@@ -34,31 +36,32 @@ static struct json *describe(const struct tensor *tensors, size_t count, const s
     return header;
 }
 
-/* The header's text, padded with blanks so that the data begins at a multiple of eight. */
-static char *header_text(const struct tensor *tensors, size_t count, const struct json *metadata,
-                         size_t *length)
+uint8_t *safetensors_header(const struct tensor *tensors, size_t count, const struct json *metadata,
+                            size_t least, size_t *size)
 {
     struct json *header = describe(tensors, count, metadata);
     char *text = json_print(header, false);
     json_destroy(&header);
-    size_t used = strlen(text);
-    *length = round_up(used, 8);
-    text = memory_resize(text, *length, 1);
-    memset(text + used, ' ', *length - used);
-    return text;
+    size_t used = strlen(text), length = round_up(used, 8);
+    if (PREFIX_BYTES + length < least)
+        length = round_up(least - PREFIX_BYTES, 8);
+    uint8_t *out = memory_allocate(PREFIX_BYTES + length, 1);
+    for (int i = 0; i < PREFIX_BYTES; i++)
+        out[i] = (uint8_t)((uint64_t)length >> (8 * i));
+    memcpy(out + PREFIX_BYTES, text, used);
+    memset(out + PREFIX_BYTES + used, ' ', length - used);
+    free(text);
+    *size = PREFIX_BYTES + length;
+    return out;
 }
 
 static bool write_header(FILE *stream, const struct tensor *tensors, size_t count,
                          const struct json *metadata)
 {
-    size_t length;
-    uint8_t prefix[8];
-    char *text = header_text(tensors, count, metadata, &length);
-    for (int i = 0; i < 8; i++)
-        prefix[i] = (uint8_t)((uint64_t)length >> (8 * i));
-    bool done = fwrite(prefix, 1, sizeof prefix, stream) == sizeof prefix &&
-                fwrite(text, 1, length, stream) == length;
-    free(text);
+    size_t size;
+    uint8_t *header = safetensors_header(tensors, count, metadata, 0, &size);
+    bool done = fwrite(header, 1, size, stream) == size;
+    free(header);
     return done;
 }
 

@@ -1,6 +1,6 @@
 /* Fuzzes the pickle machine, and the look-up of names in what it builds. */
 #include "engine/checkpoint/pickle.h"
-#include "engine/checkpoint/names.h"
+#include "engine/checkpoint/head_names.h"
 
 #include <stdlib.h>
 
@@ -21,6 +21,7 @@ static void check_tensor(const struct stored_tensor *tensor)
 static void use(const struct value *value)
 {
     char text[64], candidate[NAME_BYTES], name[NAME_BYTES];
+    struct backbone_name backbone;
     value_describe(value, text, sizeof text);
     if (value->kind == VALUE_TENSOR)
         check_tensor(value->tensor);
@@ -32,7 +33,7 @@ static void use(const struct value *value)
             check_tensor(item->tensor);
         if (key->kind != VALUE_TEXT)
             continue;
-        name_of_backbone(key->text.data, name);
+        name_of_backbone(key->text.data, &backbone);
         name_of_head(key->text.data, candidate, name);
         value_member(value, key->text.data);
     }

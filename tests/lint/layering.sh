@@ -40,7 +40,6 @@ BEGIN {
     only["stb_image.h"]      = "engine/image/decode_png.c"
     only["vulkan"]           = "engine/gpu/ tests/integration/bad_driver.c"
     only["yaml.h"]           = "engine/base/yaml_json.c"
-    only["zip.h"]            = "engine/checkpoint/"
 }
 
 function found(file, line, sentence) {

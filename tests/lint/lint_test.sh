@@ -95,7 +95,6 @@ forbidden engine/sandbox/pool.c '#include <seccomp.h>' 'only in engine/sandbox/c
 forbidden engine/image/resize.c '#include <stb/stb_image.h>' 'only in engine/image/decode_png.c'
 forbidden engine/kernels/part.c '#include <vulkan/vulkan.h>' 'only in engine/gpu/'
 forbidden engine/kernels/part.c '#include <vulkan/vulkan_core.h>' 'only in engine/gpu/'
-forbidden engine/weights/part.c '#include <zip.h>' 'only in engine/checkpoint/'
 forbidden cli/part.c '#include <yaml.h>' 'only in engine/base/yaml_json.c'
 fresh
 mkdir "$tree/engine/attic"

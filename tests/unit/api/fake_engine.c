@@ -1,6 +1,7 @@
 #include "tests/unit/api/fake_engine.h"
 
 #include "engine/base/clock.h"
+#include "engine/flip.h"
 #include "engine/prediction.h"
 #include "engine/sandbox/pool.h"
 #include "tests/unit/api/fake_device.h"
@@ -95,7 +96,7 @@ enum status engine_create(const struct engine_options *options, struct failure *
                      .image_width = FAKE_SIDE,
                      .width = FAKE_WIDTH},
         .heads = heads,
-        .head_count = 3,
+        .head_count = strcmp(behaviour, "headless") ? 3 : 0,
     };
     memset(engine->card.weights_sha256, 'a', 64);
     memset(engine->card.package_sha256, 'b', 64);
@@ -187,6 +188,19 @@ static void answer_head(const struct head_card *card, size_t first, double mean,
     }
 }
 
+/* The mirror has the same logits, and its maps peak where its own cells are. */
+static void flip_head(struct head_prediction *head)
+{
+    enum { CELLS = FAKE_GRID * FAKE_GRID };
+    size_t count = head->head->label_count;
+    if (!head->attention)
+        return;
+    float *mirrored = memory_allocate(count * CELLS, sizeof *mirrored);
+    memcpy(mirrored, head->attention, count * CELLS * sizeof *mirrored);
+    flip_mean_maps(head->attention, mirrored, count, FAKE_GRID, FAKE_GRID);
+    free(mirrored);
+}
+
 static void embed(double mean, bool patches, struct embedding *out)
 {
     enum { CELLS = FAKE_GRID * FAKE_GRID };
@@ -206,6 +220,8 @@ static void embed(double mean, bool patches, struct embedding *out)
  */
 static void spoil(struct prediction *prediction)
 {
+    if (!prediction->head_count)
+        return;
     const struct head_prediction *risk = &prediction->heads[1];
     float *const numbers[FAKE_NOT_FINITE_PLACES] = {&risk->logits[0],
                                                     &risk->probabilities[0],
@@ -235,10 +251,13 @@ static void predict_one(struct engine *engine, struct bytes encoded, const struc
     if (options->keep_side &&
         region_picture(&loan.image, &out->region, options->keep_side, &out->failure, &out->picture))
         goto finish_frame;
-    out->head_count = sizeof heads / sizeof *heads;
+    out->head_count = engine->card.head_count;
     out->heads = memory_allocate(out->head_count, sizeof *out->heads);
-    for (size_t i = 0, first = 0; i < out->head_count; first += heads[i++].label_count)
+    for (size_t i = 0, first = 0; i < out->head_count; first += heads[i++].label_count) {
         answer_head(&heads[i], first, mean_pixel(&frame), &out->heads[i]);
+        if (options->flip)
+            flip_head(&out->heads[i]);
+    }
     embed(mean_pixel(&frame), options->patches, &out->embedding);
 finish_frame:
     frame_finish(&frame);
@@ -256,6 +275,7 @@ static enum status run_on_device(struct engine *engine, size_t count, const stru
     size_t good = 0;
     for (size_t i = 0; i < count; i++)
         good += !out[i].failure.status;
+    good *= options->flip ? 2 : 1;
     enum status status = good ? fake_device_run(engine->device, good, options, failure, &timing) : STATUS_OK;
     for (size_t i = 0; i < count; i++)
         if (status)

@@ -3,8 +3,8 @@
  * Its `rung` option chooses how it behaves: "slow" takes a second for a prediction
  * unless its client has gone or its deadline passed, "loading" three seconds
  * to be created, "broken" fails to be, "full" has no room in its queue, "lost" has lost its device, "dead"
- * for good, "stuck" makes no progress. With "batched:N" images go in batches of max_batch (8) to a device
- * that takes N ms for each (fake_device.h).
+ * for good, "stuck" makes no progress, "headless" has no heads. With "batched:N" images go in batches of
+ * max_batch (8) to a device that takes N ms for each (fake_device.h).
  */
 #ifndef CXRD_TESTS_UNIT_API_FAKE_ENGINE_H
 #define CXRD_TESTS_UNIT_API_FAKE_ENGINE_H
@@ -23,7 +23,8 @@ enum { FAKE_FAULT_WIDTH = 98 };
 /* Heads: "findings" (GLoRI: Normal, Edema, Mass, Nodule), "cardiac" (a GLoRI risk: area_lost), "extra"
  * (linear: Tuberculosis, calibrated). Label number i of all has the logit i - 2 + mean pixel / 255, but
  * Edema's is 0.5 more; thresholds are 0.9, so that nothing is positive but Tuberculosis. Label i's attention
- * peaks in cell i. The class token's value i is i + mean pixel / 255, the mean's 0.5 more; patch token p is
- * the class token plus 100 p. */
+ * peaks in cell i, and with
+ * flip as much in the cell that is as far from the other end of its row. The class token's value i is i +
+ * mean pixel / 255, the mean's 0.5 more; patch token p is the class token plus 100 p. */
 
 #endif

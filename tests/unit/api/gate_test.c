@@ -130,6 +130,36 @@ static size_t inside(struct gate *one)
     return count;
 }
 
+static void *predict_flipped(void *call)
+{
+    call_run(call, service.api, "POST", "/predict?attention=none&flip=true", "image/png", image);
+    return NULL;
+}
+
+/* A request whose images are predicted twice is let in as any, and is two for what comes after it. */
+START_TEST(flip_counts_twice)
+{
+    struct call flipped, last;
+    pthread_t thread;
+    image = picture(40, 40);
+    service_begin(&service, "slow");
+    api_limit_requests(service.api, 2);
+    api_publish(service.api, service.engines, 2);
+    pthread_create(&thread, NULL, predict_flipped, &flipped);
+    usleep(400000);
+    ck_assert_uint_eq(inside(&service.api->gate), 2);
+    predict(&last);
+    ck_assert_int_eq(last.response.code, 503);
+    call_end(&last);
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(flipped.response.code, 200);
+    ck_assert_uint_eq(inside(&service.api->gate), 0);
+    call_end(&flipped);
+    service_end(&service);
+    free((void *)image.data);
+}
+END_TEST
+
 static void *predict_and_draw(void *call)
 {
     call_run(call, service.api, "POST", "/predict?attention=overlay", "image/png", image);
@@ -249,6 +279,7 @@ int main(void)
     tcase_add_test(cases, what_finds_nobody_inside_is_always_let_in);
     tcase_add_test(cases, a_lower_limit_sends_nobody_out);
     tcase_add_test(cases, the_limit_is_what_the_engines_say_unless_it_is_set);
+    tcase_add_test(cases, flip_counts_twice);
     tcase_add_test(cases, drawing_holds_the_place_of_no_prediction);
     tcase_add_test(cases, large_images_have_half_of_the_places);
     tcase_add_test(cases, many_images_have_half_of_the_places);

@@ -46,6 +46,7 @@ START_TEST(nothing_given_means_the_defaults)
     ck_assert_int_eq(options.attention, ATTENTION_GRID);
     ck_assert_int_eq(options.choice, ATTENTION_POSITIVE);
     ck_assert_double_eq(options_threshold(&options, &card->heads[0].labels[0]), 0.9);
+    ck_assert(!options.flip);
 }
 END_TEST
 
@@ -61,6 +62,10 @@ START_TEST(what_is_given_is_taken)
     ck_assert_double_eq(options_threshold(&options, &card->heads[0].labels[0]), 0.25);
     ck_assert(!RESOLVE(NULL, &options, "attention_for=Mass,area_lost"));
     ck_assert_int_eq(options.choice, ATTENTION_LABELS);
+    ck_assert(!options.flip);
+    ck_assert(!RESOLVE(NULL, &options, "flip=true") && options.flip);
+    ck_assert(!RESOLVE(NULL, &options, "flip=false") && !options.flip);
+    ck_assert(!RESOLVE(NULL, &options, "attention_for=Mass,area_lost"));
     const bool wanted[6] = {false, false, true, false, true, false};
     ck_assert(!memcmp(options.labels, wanted, sizeof wanted));
 }
@@ -70,7 +75,7 @@ START_TEST(what_is_wrong_is_named_with_what_there_is)
 {
     static const char *const wrong[][2] = {
         {"headz=x",
-         "Unknown option 'headz'; there are: heads, attention, attention_for, size, threshold, model."},
+         "Unknown option 'headz'; there are: heads, attention, attention_for, size, threshold, flip, model."},
         {"heads=findings,lungs", "Unknown head 'lungs'; there are: findings, cardiac, extra."},
         {"heads=", "The option 'heads' has no value."},
         {"attention=map", "cannot be 'map'; there are: none, grid, png, overlay."},
@@ -87,7 +92,9 @@ START_TEST(what_is_wrong_is_named_with_what_there_is)
         {"size=large", "whole number of pixels"},
         {"size=64,64", "'size' takes one value, not 2."},
         {"threshold=1.5", "'threshold' must be a number between 0 and 1, not '1.5'."},
-        {"threshold=half", "between 0 and 1"}};
+        {"threshold=half", "between 0 and 1"},
+        {"flip=yes", "The option 'flip' must be true or false, not 'yes'."},
+        {"flip=true,true", "The option 'flip' takes one value, not 2."}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct failure failure = {0};
         struct options options;

@@ -299,6 +299,19 @@ START_TEST(a_member_is_set_in_its_place)
 }
 END_TEST
 
+START_TEST(members_and_items_are_removed)
+{
+    struct json *root = parsed("{\"a\":1,\"A\":2,\"list\":[1,2,3]}");
+    json_remove(root, "A");
+    json_remove(root, "none");
+    json_remove_at((struct json *)json_member(root, "list"), 1);
+    char *text = json_print(root, false);
+    ck_assert_str_eq(text, "{\"a\":1,\"list\":[1,3]}");
+    free(text);
+    json_destroy(&root);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("json");
@@ -317,5 +330,6 @@ int main(void)
     tcase_add_test(cases, duplicate_names_are_seen);
     tcase_add_test(cases, integers_are_whole_and_in_range);
     tcase_add_test(cases, a_member_is_set_in_its_place);
+    tcase_add_test(cases, members_and_items_are_removed);
     return suite_run("base/json", cases);
 }

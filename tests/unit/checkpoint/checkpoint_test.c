@@ -211,8 +211,11 @@ START_TEST(other_files_are_told_apart)
         size_t size;
         const char *sentence;
     } files[] = {
-        {"", 0, "It is not a .pth file as torch.save writes it (a zip archive)."},
-        {"\x89PNG\r\n", 6, "It is not a .pth file as torch.save writes it (a zip archive)."},
+        {"", 0, "It is empty. Copy or download it again."},
+        {"\x89PNG\r\n", 6,
+         "It is of no kind that this program knows. This program reads files of torch.save, safetensors, and "
+         "folders "
+         "that hold them."},
         {"\x80\x02\x8a\nl\xfc\x9c", 7,
          "It is in the format of PyTorch before 1.6. Save it again with a newer PyTorch: "
          "torch.save(torch.load(FILE, map_location='cpu'), NEW_FILE)."},
@@ -299,7 +302,7 @@ START_TEST(walks_the_tree_and_cuts_circles)
     struct zip_entry entry = {.name = "a/data.pkl", .content = {pickle.data, pickle.size}};
     write_zip(&entry, 1, false);
     ck_assert_int_eq(checkpoint_open(path, &failure, &checkpoint), STATUS_OK);
-    ck_assert(checkpoint_walk(checkpoint, note, &seen));
+    ck_assert(value_walk(checkpoint_root(checkpoint), note, &seen));
     ck_assert_uint_eq(seen.count, 2);
     ck_assert_str_eq(seen.paths[0], "model.t");
     ck_assert_str_eq(seen.paths[1], "7.0");
@@ -311,7 +314,7 @@ START_TEST(walks_the_tree_and_cuts_circles)
                                    16};
     write_zip(&entry, 1, false);
     ck_assert_int_eq(checkpoint_open(path, &failure, &checkpoint), STATUS_OK);
-    ck_assert(!checkpoint_walk(checkpoint, note, &seen));
+    ck_assert(!value_walk(checkpoint_root(checkpoint), note, &seen));
     checkpoint_close(&checkpoint);
 }
 END_TEST

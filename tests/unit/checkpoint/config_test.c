@@ -23,10 +23,11 @@ START_TEST(reads_the_keys_of_a_training_run)
                      STATUS_OK);
     ck_assert_int_eq(config.patch_size, 14);
     ck_assert_int_eq(config.registers, 4);
-    ck_assert_int_eq(config.image_size, 518);
+    ck_assert_int_eq(config.image_height, 518);
+    ck_assert_int_eq(config.image_width, 518);
     ck_assert_str_eq(config.ffn_layer, "swiglufused");
     ck_assert_double_eq(config.interpolate_offset, 0);
-    ck_assert(config.interpolate_antialias);
+    ck_assert_int_eq(config.interpolate_antialias, 1);
 }
 END_TEST
 
@@ -39,10 +40,11 @@ START_TEST(absent_keys_have_their_defaults)
         ck_assert_int_eq(parse(texts[i], &config), STATUS_OK);
         ck_assert_int_eq(config.patch_size, -1);
         ck_assert_int_eq(config.registers, -1);
-        ck_assert_int_eq(config.image_size, -1);
+        ck_assert_int_eq(config.image_height, -1);
         ck_assert_str_eq(config.ffn_layer, "");
-        ck_assert_double_eq(config.interpolate_offset, 0.1);
-        ck_assert(!config.interpolate_antialias);
+        ck_assert_double_eq(config.interpolate_offset, CONFIG_NOT_SAID);
+        ck_assert_int_eq(config.interpolate_antialias, -1);
+        ck_assert_double_lt(config.layer_norm_epsilon, 0);
     }
 }
 END_TEST

@@ -10,8 +10,8 @@ static struct failure failure;
 
 START_TEST(reads_one_label_a_line)
 {
-    static const char text[] = "Mass\r\n\n  \nPleural Effusion \t\nN\xc3\xb3"
-                               "dulo";
+    static const char text[] = "Mass\r\nPleural Effusion \t\nN\xc3\xb3"
+                               "dulo  \r\n\r\n \n";
     struct label_list labels = {0};
     ck_assert_int_eq(labels_parse((struct bytes){(const uint8_t *)text, strlen(text)}, &failure, &labels),
                      STATUS_OK);
@@ -35,7 +35,9 @@ START_TEST(wrong_labels_are_named)
     const struct {
         const char *text, *sentence;
     } cases[] = {
-        {"a\nb\na\n", "The label 'a' stands twice."},
+        {"a\nb\r\na \n", "The label 'a' stands on line 1 and again on line 3."},
+        {"a\n\nb\n", "Line 2 is empty, where each has the label of one output: which one is missing?"},
+        {"\r\na\n", "Line 1 is empty, where each has the label of one output: which one is missing?"},
         {"a\nb\x1b[2J\n", "Line 2 holds a control character or is not UTF-8."},
         {longest, "Line 2 is over 128 bytes long, too long for a label."},
         {many, "It holds over 4096 labels."},
@@ -47,6 +49,36 @@ START_TEST(wrong_labels_are_named)
         ck_assert_str_eq(failure.sentence, cases[i].sentence);
         ck_assert_uint_eq(labels.count, 0);
     }
+}
+END_TEST
+
+/* `sentence`: the end of a refusal; else `count` labels, the last of them "Mass". */
+static void read_config(const char *text, size_t outputs, size_t count, const char *sentence)
+{
+    struct label_list labels = {0};
+    enum status status =
+        labels_parse_config((struct bytes){(const uint8_t *)text, strlen(text)}, outputs, &failure, &labels);
+    ck_assert_int_eq(status, sentence ? STATUS_INVALID_FILE : STATUS_OK);
+    ck_assert_msg(!sentence || strstr(failure.sentence, sentence), "%s", failure.sentence);
+    ck_assert_uint_eq(labels.count, count);
+    if (count)
+        ck_assert_str_eq(labels.names[count - 1], "Mass");
+    labels_finish(&labels);
+}
+
+START_TEST(a_configuration_names_outputs_or_does_not)
+{
+    static const char wrong[] =
+        "Its id2label does not name each of 2 outputs once, in plain text: give labels=FILE.";
+    read_config("{\"id2label\":{\"1\":\"Mass\",\"0\":\"Edema\"}}", 2, 2, NULL);
+    read_config("{\"id2label\":{\"0\":\"LABEL_0\",\"1\":\"LABEL_1\"}}", 2, 0, NULL);
+    read_config("{\"hidden_size\":768}", 2, 0, NULL);
+    read_config("student: {patch_size: 14}", 2, 0, NULL);
+    read_config("{\"id2label\":{\"0\":\"Edema\"}}", 2, 0, wrong);
+    read_config("{\"id2label\":{\"0\":\"Edema\",\"2\":\"Mass\"}}", 2, 0, wrong);
+    read_config("{\"id2label\":{\"0\":\"Mass\",\"1\":\"Mass\"}}", 2, 0, wrong);
+    read_config("{\"id2label\":{\"0\":\"Mass\",\"1\":\"\\u001b[2J\"}}", 2, 0, wrong);
+    read_config("{\"id2label\":{\"0\":\"Mass\",\"1\":5}}", 2, 0, wrong);
 }
 END_TEST
 
@@ -70,6 +102,7 @@ int main(void)
     TCase *all = tcase_create("all");
     tcase_add_test(all, reads_one_label_a_line);
     tcase_add_test(all, wrong_labels_are_named);
+    tcase_add_test(all, a_configuration_names_outputs_or_does_not);
     tcase_add_test(all, findings_are_sorted_and_coded);
     return suite_run("findings", all);
 }

@@ -13,6 +13,7 @@
 char folder[] = "/tmp/cxrd-import-XXXXXX";
 char *backbone, *head, *labels, *output;
 struct failure failure;
+char note[FAILURE_SENTENCE_BYTES];
 struct import_head asked;
 struct import_options options;
 
@@ -26,8 +27,19 @@ void make_folder(void)
     output = file_join(folder, "package");
     file_put(labels, "Cardiomegaly\nNodule\n", 20);
     asked = (struct import_head){.name = "findings", .weights = head, .labels = labels};
-    options = (struct import_options){
-        .backbone = backbone, .image_size = 16, .output = output, .heads = &asked, .head_count = 1};
+    options =
+        (struct import_options){.backbone = backbone, .output = output, .heads = &asked, .head_count = 1};
+    set_image_size(16);
+}
+
+void set_image_size(uint32_t side)
+{
+    options.image_height = options.image_width = side;
+}
+
+enum status import_now(void)
+{
+    return checkpoint_import(&options, NULL, NULL, &failure, note);
 }
 
 void empty(const char *path)
@@ -54,7 +66,7 @@ void remove_folder(void)
 void expect(enum status status, const char *sentence)
 {
     failure.sentence[0] = '\0';
-    ck_assert_int_eq(checkpoint_import(&options, NULL, NULL, &failure), status);
+    ck_assert_int_eq(import_now(), status);
     size_t length = strlen(failure.sentence), tail = strlen(sentence);
     ck_assert_msg(length >= tail && !strcmp(failure.sentence + length - tail, sentence), "%s",
                   failure.sentence);

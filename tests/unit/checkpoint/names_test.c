@@ -9,132 +9,138 @@ static const struct {
     const char *key;
     enum name_kind kind;
     const char *name;
+    unsigned features, piece, pieces;
 } backbone[] = {
-    {"backbone.blocks.1.5.norm1.weight", NAME_KNOWN, "blocks.5.norm1.weight"},
-    {"backbone.blocks.5.norm1.weight", NAME_KNOWN, "blocks.5.norm1.weight"},
-    {"blocks.23.attn.qkv.bias", NAME_KNOWN, "blocks.23.attn.qkv.bias"},
-    {"module.backbone.blocks.0.0.mlp.w12.weight", NAME_KNOWN, "blocks.0.mlp.w12.weight"},
-    {"teacher.backbone.blocks.3.39.ls2.gamma", NAME_KNOWN, "blocks.39.ls2.gamma"},
-    {"0.backbone.blocks.2.mlp.fc1.bias", NAME_KNOWN, "blocks.2.mlp.fc1.bias"},
-    {"0.feature_model.cls_token", NAME_KNOWN, "cls_token"},
-    {"1.patch_embed.proj.weight", NAME_KNOWN, "patch_embed.proj.weight"},
-    {"_orig_mod.register_tokens", NAME_KNOWN, "register_tokens"},
-    {"pos_embed", NAME_KNOWN, "pos_embed"},
-    {"norm.bias", NAME_KNOWN, "norm.bias"},
-    {"backbone.mask_token", NAME_HARMLESS, NULL},
-    {"dino_head.mlp.0.weight", NAME_HARMLESS, NULL},
-    {"ibot_head.last_layer.weight_g", NAME_HARMLESS, NULL},
-    {"student.backbone.norm.bias", NAME_HARMLESS, NULL},
-    {"1.classifiers_dict.x.linear.weight", NAME_HARMLESS, NULL},
-    {"head.weight", NAME_HARMLESS, NULL},
-    {"mask_tokens", NAME_UNKNOWN, "mask_tokens"},
-    {"backbone.norm_pre.weight", NAME_UNKNOWN, "norm_pre.weight"},
-    {"fc_norm.bias", NAME_UNKNOWN, "fc_norm.bias"},
-    {"register_token", NAME_UNKNOWN, "register_token"},
-    {"model.cls_token", NAME_UNKNOWN, "model.cls_token"},
-    {"backbone.blocks.0.attn.q_norm.weight", NAME_UNKNOWN, "blocks.0.attn.q_norm.weight"},
-    {"blocks.0.1.2.norm1.weight", NAME_UNKNOWN, "blocks.0.1.2.norm1.weight"},
-    {"blocks.x.norm1.weight", NAME_UNKNOWN, "blocks.x.norm1.weight"},
-    {"blocks.123456.norm1.weight", NAME_UNKNOWN, "blocks.123456.norm1.weight"},
+    {"backbone.blocks.1.5.norm1.weight", NAME_KNOWN, "blocks.5.norm1.weight",
+     FEATURE_WRAPPED | FEATURE_CHUNKS, 0, 1},
+    {"backbone.blocks.5.norm1.weight", NAME_KNOWN, "blocks.5.norm1.weight", FEATURE_WRAPPED | FEATURE_BLOCKS,
+     0, 1},
+    {"blocks.23.attn.qkv.bias", NAME_KNOWN, "blocks.23.attn.qkv.bias", FEATURE_BLOCKS, 0, 1},
+    {"module.backbone.blocks.0.0.mlp.w12.weight", NAME_KNOWN, "blocks.0.mlp.w12.weight",
+     FEATURE_WRAPPED | FEATURE_CHUNKS, 0, 1},
+    {"teacher.backbone.blocks.3.39.ls2.gamma", NAME_KNOWN, "blocks.39.ls2.gamma",
+     FEATURE_WRAPPED | FEATURE_CHUNKS, 0, 1},
+    {"0.backbone.blocks.2.mlp.fc1.bias", NAME_KNOWN, "blocks.2.mlp.fc1.bias",
+     FEATURE_WRAPPED | FEATURE_BLOCKS, 0, 1},
+    {"0.feature_model.cls_token", NAME_KNOWN, "cls_token", FEATURE_WRAPPED, 0, 1},
+    {"1.patch_embed.proj.weight", NAME_KNOWN, "patch_embed.proj.weight", FEATURE_WRAPPED, 0, 1},
+    {"_orig_mod.register_tokens", NAME_KNOWN, "register_tokens", FEATURE_WRAPPED | FEATURE_REGISTERS, 0, 1},
+    {"pos_embed", NAME_KNOWN, "pos_embed", 0, 0, 1},
+    {"norm.bias", NAME_KNOWN, "norm.bias", 0, 0, 1},
+    {"model.net.vision_model.encoder._forward_module.cls_token", NAME_KNOWN, "cls_token", FEATURE_WRAPPED, 0,
+     1},
+    {"backbone._fsdp_wrapped_module.blocks.1._fsdp_wrapped_module.norm1.weight", NAME_KNOWN,
+     "blocks.1.norm1.weight", FEATURE_WRAPPED | FEATURE_BLOCKS, 0, 1},
+    {"blocks.0._orig_mod._checkpoint_wrapped_module.attn.qkv.base_layer.weight", NAME_KNOWN,
+     "blocks.0.attn.qkv.weight", FEATURE_WRAPPED | FEATURE_BLOCKS, 0, 1},
+    {"reg_token", NAME_KNOWN, "register_tokens", FEATURE_TIMM_REGISTERS, 0, 1},
+    {"embeddings.position_embeddings", NAME_KNOWN, "pos_embed", FEATURE_HUGGING_FACE, 0, 1},
+    {"dinov2_with_registers.embeddings.register_tokens", NAME_KNOWN, "register_tokens",
+     FEATURE_WRAPPED | FEATURE_HUGGING_FACE | FEATURE_REGISTERS, 0, 1},
+    {"dinov2.encoder.layer.7.attention.attention.key.bias", NAME_KNOWN, "blocks.7.attn.qkv.bias",
+     FEATURE_WRAPPED | FEATURE_HUGGING_FACE | FEATURE_BLOCKS, 1, 3},
+    {"encoder.layer.7.attention.v_proj.weight", NAME_KNOWN, "blocks.7.attn.qkv.weight",
+     FEATURE_WRAPPED | FEATURE_HUGGING_FACE | FEATURE_BLOCKS | FEATURE_NEWER, 2, 3},
+    {"encoder.layer.0.mlp.up_proj.weight", NAME_KNOWN, "blocks.0.mlp.w12.weight",
+     FEATURE_WRAPPED | FEATURE_HUGGING_FACE | FEATURE_BLOCKS | FEATURE_NEWER, 1, 2},
+    {"encoder.layer.0.mlp.weights_out.bias", NAME_KNOWN, "blocks.0.mlp.w3.bias",
+     FEATURE_WRAPPED | FEATURE_HUGGING_FACE | FEATURE_BLOCKS, 0, 1},
+    {"layernorm.weight", NAME_KNOWN, "norm.weight", FEATURE_HUGGING_FACE, 0, 1},
+    {"backbone.mask_token", NAME_HARMLESS, "mask_token", FEATURE_WRAPPED | FEATURE_MASK_TOKEN, 0, 1},
+    {"dinov2.embeddings.mask_token", NAME_HARMLESS, NULL, FEATURE_WRAPPED, 0, 1},
+    {"dino_head.mlp.0.weight", NAME_HARMLESS, NULL, 0, 0, 1},
+    {"ibot_head.last_layer.weight_g", NAME_HARMLESS, NULL, 0, 0, 1},
+    {"1.classifiers_dict.x.linear.weight", NAME_HARMLESS, NULL, FEATURE_WRAPPED, 0, 1},
+    {"head.weight", NAME_HARMLESS, NULL, 0, 0, 1},
+    {"classifier.bias", NAME_HARMLESS, NULL, 0, 0, 1},
+    {"mask_tokens", NAME_UNKNOWN, "mask_tokens", 0, 0, 1},
+    {"backbone.norm_pre.weight", NAME_UNKNOWN, "norm_pre.weight", FEATURE_WRAPPED, 0, 1},
+    {"fc_norm.bias", NAME_UNKNOWN, "fc_norm.bias", 0, 0, 1},
+    {"register_token", NAME_UNKNOWN, "register_token", 0, 0, 1},
+    {"norm.scale", NAME_UNKNOWN, "norm.scale", 0, 0, 1},
+    {"cls_token.weight", NAME_UNKNOWN, "cls_token.weight", 0, 0, 1},
+    {"backbone.blocks.0.attn.q_norm.weight", NAME_UNKNOWN, "blocks.0.attn.q_norm.weight",
+     FEATURE_WRAPPED | FEATURE_BLOCKS, 0, 1},
+    {"blocks.0.1.2.norm1.weight", NAME_UNKNOWN, "blocks.0.1.2.norm1.weight", FEATURE_CHUNKS, 0, 1},
+    {"blocks.x.norm1.weight", NAME_UNKNOWN, "blocks.x.norm1.weight", FEATURE_BLOCKS, 0, 1},
+    {"blocks.123456.norm1.weight", NAME_UNKNOWN, "blocks.123456.norm1.weight", FEATURE_BLOCKS, 0, 1},
 };
 
 START_TEST(backbone_names)
 {
-    char name[NAME_BYTES] = "";
-    ck_assert_int_eq(name_of_backbone(backbone[_i].key, name), backbone[_i].kind);
+    struct backbone_name name;
+    ck_assert_int_eq(name_of_backbone(backbone[_i].key, &name), backbone[_i].kind);
     if (backbone[_i].name)
-        ck_assert_str_eq(name, backbone[_i].name);
+        ck_assert_str_eq(name.name, backbone[_i].name);
+    ck_assert_uint_eq(name.features, backbone[_i].features);
+    ck_assert_uint_eq(name.piece, backbone[_i].piece);
+    ck_assert_uint_eq(name.pieces, backbone[_i].pieces);
+    ck_assert_int_eq(name.adapter, ADAPTER_NONE);
 }
 END_TEST
 
-static const struct {
-    const char *key;
-    enum name_kind kind;
-    const char *candidate, *name;
-} heads[] = {
-    {"classifiers_dict.linear:blocks=4:lr=0_1.decoder.query_embed.weight", NAME_KNOWN,
-     "linear:blocks=4:lr=0_1", "query_embed"},
-    {"module.classifiers_dict.a.decoder.query_embed", NAME_KNOWN, "a", "query_embed"},
-    {"1.classifiers_dict.a.decoder.layers.0.linear1.bias", NAME_KNOWN, "a", "layers.0.linear1.bias"},
-    {"classifiers_dict.a.linear.weight", NAME_KNOWN, "a", "linear.weight"},
-    {"1.linear.bias", NAME_KNOWN, "", "linear.bias"},
-    {"decoder.duplicate_pooling_bias", NAME_KNOWN, "", "duplicate_pooling_bias"},
-    {"classifiers_dict.a.decoder.layers.1.norm1.weight", NAME_UNKNOWN, "a", "layers.1.norm1.weight"},
-    {"0.backbone.norm.weight", NAME_HARMLESS, NULL, NULL},
-    {"cls_token", NAME_HARMLESS, NULL, NULL},
-    {"dino_head.mlp.0.weight", NAME_HARMLESS, NULL, NULL},
-    {"classifiers_dict.a", NAME_UNKNOWN, "", "classifiers_dict.a"},
-    {"classifiers_dict.a.norm.weight", NAME_UNKNOWN, "a", "norm.weight"},
-    {"0.norm_pre.weight", NAME_UNKNOWN, "", "norm_pre.weight"},
-    {"scale", NAME_UNKNOWN, "", "scale"},
-};
-
-START_TEST(head_names)
+START_TEST(owners_and_adapters)
 {
-    char candidate[NAME_BYTES] = "?", name[NAME_BYTES] = "";
-    ck_assert_int_eq(name_of_head(heads[_i].key, candidate, name), heads[_i].kind);
-    if (heads[_i].name) {
-        ck_assert_str_eq(candidate, heads[_i].candidate);
-        ck_assert_str_eq(name, heads[_i].name);
+    static const struct {
+        const char *key, *name;
+        enum name_owner owner;
+        enum name_adapter adapter;
+    } cases[] = {
+        {"student.backbone.norm.bias", "norm.bias", OWNER_STUDENT, ADAPTER_NONE},
+        {"module.teacher.backbone.norm.bias", "norm.bias", OWNER_TEACHER, ADAPTER_NONE},
+        {"model_ema.module.norm.bias", "norm.bias", OWNER_AVERAGE, ADAPTER_NONE},
+        {"base_model.model.blocks.3.attn.qkv.lora_A.default.weight", "blocks.3.attn.qkv.weight", OWNER_NONE,
+         ADAPTER_A},
+        {"base_model.model.blocks.3.attn.proj.lora_B.weight", "blocks.3.attn.proj.weight", OWNER_NONE,
+         ADAPTER_B},
+        {"base_model.model.dinov2.encoder.layer.3.attention.attention.query.lora_A.weight",
+         "blocks.3.attn.qkv.weight", OWNER_NONE, ADAPTER_A},
+        {"blocks.3.attn.qkv.base_layer.weight", "blocks.3.attn.qkv.weight", OWNER_NONE, ADAPTER_NONE},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct backbone_name name;
+        ck_assert_msg(name_of_backbone(cases[i].key, &name) == NAME_KNOWN, "%s", cases[i].key);
+        ck_assert_str_eq(name.name, cases[i].name);
+        ck_assert_int_eq(name.owner, cases[i].owner);
+        ck_assert_int_eq(name.adapter, cases[i].adapter);
     }
+    struct backbone_name name;
+    ck_assert_int_eq(name_of_backbone("blocks.3.attn.qkv.lora_A.default.bias", &name), NAME_UNKNOWN);
+    ck_assert_int_eq(name_of_backbone("blocks.3.attn.qkv.lora_A.a.b.weight", &name), NAME_UNKNOWN);
+    ck_assert_int_eq(name_of_backbone("blocks.3.attn.qkv.lora_A", &name), NAME_UNKNOWN);
 }
 END_TEST
 
 START_TEST(names_of_any_length_fit)
 {
-    char key[1024] = "", candidate[NAME_BYTES], name[NAME_BYTES];
+    char key[1024] = "";
+    struct backbone_name name;
     memset(key, 'x', sizeof key - 1);
     memcpy(key, "blocks.", 7);
-    ck_assert_int_eq(name_of_backbone(key, name), NAME_UNKNOWN);
-    memcpy(key, "decoder.", 8);
-    ck_assert_int_eq(name_of_head(key, candidate, name), NAME_UNKNOWN);
-    memcpy(key, "classifiers_dict.", 17);
-    memcpy(key + 1000, ".decoder.", 9);
-    ck_assert_int_eq(name_of_head(key, candidate, name), NAME_UNKNOWN);
+    ck_assert_int_eq(name_of_backbone(key, &name), NAME_UNKNOWN);
+    for (size_t i = 0; i + 7 < sizeof key; i += 7)
+        memcpy(key + i, "module.", 7);
+    ck_assert_int_eq(name_of_backbone(key, &name), NAME_UNKNOWN);
 }
 END_TEST
 
 static const struct {
-    const char *name;
-    bool of_backbone;
-    const char *nearest; /* NULL: none is near */
+    const char *name, *nearest; /* NULL: none is near */
 } nearest[] = {
-    {"register_token", true, "register_tokens"},
-    {"model.cls_token", true, "cls_token"},
-    {"blocks.7.attn.qkv.wieght", true, "blocks.7.attn.qkv.weight"},
-    {"blocks.1.7.norm3.bias", true, "blocks.7.norm1.bias"},
-    {"position_bias_table", true, NULL},
-    {"query_embeds", false, "query_embed"},
-    {"linear.weights", false, "linear.weight"},
-    {"cls_token", false, NULL},
+    {"register_token", "register_tokens"},
+    {"wrapper.cls_token", "cls_token"},
+    {"blocks.7.attn.qkv.wieght", "blocks.7.attn.qkv.weight"},
+    {"blocks.1.7.norm3.bias", "blocks.7.norm1.bias"},
+    {"position_bias_table", NULL},
 };
 
 START_TEST(the_nearest_known_name)
 {
     char name[NAME_BYTES] = "";
-    bool found = name_nearest(nearest[_i].name, nearest[_i].of_backbone, name);
+    bool found = name_nearest_of_backbone(nearest[_i].name, name);
     ck_assert_msg(found == (nearest[_i].nearest != NULL), "%s", name);
     if (found)
         ck_assert_str_eq(name, nearest[_i].nearest);
-}
-END_TEST
-
-START_TEST(candidates_say_blocks_and_pooling)
-{
-    uint32_t blocks = 0;
-    bool pool = false;
-    ck_assert(candidate_blocks("linear:blocks=4:avgpool=True:lr=0_1", &blocks));
-    ck_assert_uint_eq(blocks, 4);
-    ck_assert(candidate_average_pool("linear:blocks=4:avgpool=True:lr=0_1", &pool));
-    ck_assert(pool);
-    ck_assert(candidate_average_pool("avgpool=False", &pool));
-    ck_assert(!pool);
-    ck_assert(!candidate_blocks("", &blocks));
-    ck_assert(!candidate_blocks("blocks=x", &blocks));
-    ck_assert(!candidate_blocks("blocks=0", &blocks));
-    ck_assert(!candidate_blocks("myblocks=3", &blocks));
-    ck_assert(!candidate_average_pool("avgpool=maybe", &pool));
-    ck_assert_uint_eq(blocks, 4);
 }
 END_TEST
 
@@ -142,9 +148,8 @@ int main(void)
 {
     TCase *all = tcase_create("all");
     tcase_add_loop_test(all, backbone_names, 0, sizeof backbone / sizeof *backbone);
-    tcase_add_loop_test(all, head_names, 0, sizeof heads / sizeof *heads);
     tcase_add_loop_test(all, the_nearest_known_name, 0, sizeof nearest / sizeof *nearest);
+    tcase_add_test(all, owners_and_adapters);
     tcase_add_test(all, names_of_any_length_fit);
-    tcase_add_test(all, candidates_say_blocks_and_pooling);
     return suite_run("names", all);
 }

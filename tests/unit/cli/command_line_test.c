@@ -109,8 +109,8 @@ START_TEST(usage_errors_exit_2_and_say_what_to_do)
         {"bench --arch vits16-512 --runs 0", "--runs is a whole number from 1 to 1000, not \"0\"."},
         {"bench --arch vits16-512 --format csv", "--format is table or json, not \"csv\"."},
         {"import --frobnicate", "unknown option --frobnicate"},
-        {"import --image-size 0", "--image-size is a number of pixels from 1 to 65536, not '0'."},
-        {"import --head name=a,file=b", "labels and candidate, not 'file'."},
+        {"import --image-size 0", "from 1 to 65536, or HEIGHTxWIDTH, not '0'."},
+        {"import --head name=a,file=b", "features and blocks, not 'file'."},
         {"inspect", "cxrd inspect"},
         {"devices --format csv", "cxrd devices"},
         {"version please", "takes no arguments"},
@@ -157,7 +157,7 @@ START_TEST(a_wrong_choice_names_what_there_is)
     ck_assert_int_eq(run("predict --model nowhere a.png"), 1);
     check_says(errors, "nowhere/model.json");
     ck_assert_int_eq(run("inspect a.png"), 1);
-    check_says(errors, "by its ending, .safetensors, .pth or .pt; taken for the first: ");
+    check_says(errors, "a.png: It is of no kind that this program knows.");
 }
 END_TEST
 

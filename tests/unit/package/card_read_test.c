@@ -64,6 +64,24 @@ START_TEST(reads_every_member)
 }
 END_TEST
 
+START_TEST(a_package_may_have_no_heads)
+{
+    struct arena *arena = arena_create();
+    struct model_card card;
+    struct failure failure;
+    char text[4096];
+    const char *heads = strstr(GOOD, "\"heads\":[{"), *hashes = strstr(GOOD, "\"weights_sha256\"");
+    snprintf(text, sizeof text, "%.*s\"heads\":[],%.*s}}", (int)(heads - GOOD), GOOD,
+             (int)(strstr(hashes, ",\"h.safetensors\"") - hashes), hashes);
+    struct json *root = NULL;
+    ck_assert(!card_parse((struct bytes){(uint8_t *)text, strlen(text)}, &failure, &root));
+    ck_assert_msg(!card_read(root, arena, &failure, &card), "%s", failure.sentence);
+    ck_assert_uint_eq(card.head_count, 0);
+    json_destroy(&root);
+    arena_destroy(&arena);
+}
+END_TEST
+
 START_TEST(reads_a_rectangle)
 {
     struct arena *arena = arena_create();
@@ -177,7 +195,8 @@ static const struct {
      "The name of a member holds control characters or is not UTF-8."},
     {"\"threshold\":0.25", "\"threshold\":0.25,\"threshold\":0.75",
      "\"threshold\" stands twice in one object."},
-    {"\"heads\":[{", "\"other\":[{", "\"heads\" of model.json must be a list of 1 to 32."},
+    {"\"heads\":[{", "\"other\":[{", "\"heads\" of model.json must be a list, empty where there are none."},
+    {"\"heads\":[{", "\"heads\":0,\"other\":[{", "\"heads\" of model.json must be a list of 0 to 32."},
 };
 
 START_TEST(lists_what_nothing_reads)
@@ -240,6 +259,7 @@ int main(void)
 {
     TCase *cases = tcase_create("card");
     tcase_add_test(cases, reads_every_member);
+    tcase_add_test(cases, a_package_may_have_no_heads);
     tcase_add_test(cases, reads_a_rectangle);
     tcase_add_test(cases, reads_a_profile_of_its_own);
     tcase_add_test(cases, lists_what_nothing_reads);

@@ -1,0 +1,200 @@
+/* cxrd embed: files and folders in, a file of embeddings out; the same numbers POST /embed gives. */
+#include "cli/chunk.h"
+#include "cli/command.h"
+#include "cli/embed_header.h"
+#include "cli/embed_output.h"
+#include "cli/engine_choice.h"
+#include "cli/progress.h"
+#include "engine/kernels/kernels.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage[] =
+    "usage: cxrd embed --model DIR [OPTIONS] --output FILE.npy|FILE.safetensors IMAGE_OR_FOLDER...\n"
+    "\n" ENGINE_CHOICE_USAGE "  --tokens KIND          class (default), mean (of the patch tokens) or patch, "
+    "as POST /embed has them;\n"
+    "                         .safetensors takes several with commas between them\n"
+    "  --shard I/N            only every N-th image, from number I of 1 to N on: N machines share a folder\n"
+    "  --resume               goes on where a run of the same command ended early; begins where there is "
+    "none\n"
+    "  --output FILE          float32 [images][width], or [images][patches][width] of patch tokens; beside "
+    "it\n"
+    "                         FILE.jsonl, a line an image: its row, path, size, warnings, or why it failed.\n"
+    "                         FILE.part until it is whole; what is there is not written over\n"
+    "\n"
+    "Exit codes: 0 all images have a row, 1 one failed or was not there, the model could not be started or\n"
+    "the file not be written, 2 usage, and a file that is there already or is of another run.\n";
+
+struct settings {
+    struct engine_choice engine;
+    struct embed_run run;
+    struct option_list choices; /* that POST /embed takes too */
+    bool resume;
+    struct arena *arena;
+};
+
+static enum status read_option(struct settings *settings, int option, struct failure *failure)
+{
+    switch (option) {
+    case 't':
+        return option_add(&settings->choices, settings->arena, "tokens", text_split(settings->arena, optarg),
+                          failure);
+    case 's':
+        if (shard_read(optarg, &settings->run.shard))
+            return STATUS_OK;
+        return failure_set(failure, STATUS_BAD_REQUEST, SHARD_FORM ", not \"%.60s\".", optarg);
+    case 'R':
+        settings->resume = true;
+        return STATUS_OK;
+    case 'o':
+        settings->run.path = optarg;
+        return STATUS_OK;
+    default:
+        return engine_choice_read(&settings->engine, option, optarg, failure);
+    }
+}
+
+/* What options mean together. */
+static enum status check_options(struct settings *settings, int inputs, struct failure *failure)
+{
+    const struct given_option *tokens = option_find(&settings->choices, "tokens");
+    enum embed_form form;
+    size_t kinds = 0;
+    if (!settings->engine.options.model || !settings->run.path || !inputs)
+        return failure_set(
+            failure, STATUS_BAD_REQUEST,
+            "Give --model DIR, --output FILE.npy and at least one image; see cxrd embed --help.");
+    if (!embed_form_read(settings->run.path, &form))
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "--output is a file whose name ends in .npy or .safetensors, not \"%.200s\".",
+                           settings->run.path);
+    settings->run.tokens[TOKENS_CLASS] = !tokens;
+    if (tokens && tokens_read(settings->arena, &tokens->values, failure, settings->run.tokens))
+        return failure->status;
+    for (size_t kind = 0; kind < TOKENS_KINDS; kind++)
+        kinds += settings->run.tokens[kind];
+    if (kinds > 1 && form == EMBED_NPY)
+        return failure_set(
+            failure, STATUS_BAD_REQUEST,
+            "A .npy file holds one array: give one of class, mean and patch as --tokens, or an --output "
+            "that ends in .safetensors.");
+    return embed_output_check(settings->run.path, settings->resume, failure);
+}
+
+/* -1 to go on, else the exit code. */
+static int read_options(struct settings *settings, int argc, char **argv)
+{
+    static const struct option options[] = {ENGINE_CHOICE_OPTIONS,
+                                            {"tokens", required_argument, NULL, 't'},
+                                            {"shard", required_argument, NULL, 's'},
+                                            {"resume", no_argument, NULL, 'R'},
+                                            {"output", required_argument, NULL, 'o'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    struct failure failure = {0};
+    int option;
+    while ((option = command_option(argc, argv, options)) != -1) {
+        if (option == 'h') {
+            fputs(usage, stdout);
+            printf("\nOf a folder the files are read whose names end in %s.\n", image_endings_read().text);
+            return EXIT_DONE;
+        }
+        if (option == '?')
+            return EXIT_USAGE;
+        if (read_option(settings, option, &failure))
+            return command_fail("embed", &failure, EXIT_USAGE);
+    }
+    if (check_options(settings, argc - optind, &failure))
+        return command_fail("embed", &failure, EXIT_USAGE);
+    return -1;
+}
+
+/* Embeds the inputs that are not yet done, a chunk at a time. A failure that is no image's ends it. */
+static enum status embed_all(struct engine *engine, const struct embed_run *run, const struct inputs *inputs,
+                             struct embed_output *output, struct failure *failure)
+{
+    const struct predict_options options = {.patches = run->tokens[TOKENS_PATCH]};
+    enum status status = STATUS_OK;
+    for (size_t at = embed_output_progress(output)->images; at < inputs->count && !status;) {
+        struct prediction predictions[CHUNK_IMAGES];
+        const struct input *items = inputs->items + at;
+        size_t count = inputs->count - at < CHUNK_IMAGES ? inputs->count - at : CHUNK_IMAGES;
+        progress_show(at, inputs->count, items->path);
+        status = chunk_predict(engine, items, count, &options, failure, predictions);
+        if (!status)
+            status = embed_output_write(output, predictions, count, failure);
+        for (size_t i = 0; i < count; i++) {
+            if (!status && predictions[i].failure.status)
+                chunk_complain("embed", &items[i], &predictions[i].failure);
+            prediction_finish(&predictions[i]);
+        }
+        at += count;
+    }
+    progress_clear();
+    return status;
+}
+
+/* Makes the file, or what is left of it to make. */
+static int embed_to_file(struct engine *engine, const struct embed_run *run, const struct inputs *inputs,
+                         bool resume)
+{
+    struct failure failure = {0};
+    struct embed_output *output = NULL;
+    if (embed_output_open(run, inputs, resume, &failure, &output))
+        return command_fail("embed", &failure,
+                            failure.status == STATUS_BAD_REQUEST ? EXIT_USAGE : EXIT_FAILED);
+    const struct embed_progress *progress = embed_output_progress(output);
+    if (progress->images)
+        fprintf(stderr, "cxrd embed: %zu of %zu images were done before.\n", progress->images, inputs->count);
+    enum status status = STATUS_OK;
+    if (!embed_output_complete(output)) {
+        status = embed_all(engine, run, inputs, output, &failure);
+        if (!status)
+            status = embed_output_finish(output, &failure);
+    }
+    int exit_code = progress->failed || inputs->failed ? EXIT_FAILED : EXIT_DONE;
+    if (status) {
+        exit_code = command_fail("embed", &failure, EXIT_FAILED);
+        fprintf(stderr, "cxrd embed: %zu of %zu images are done; the same command with --resume goes on.\n",
+                progress->images, inputs->count);
+    }
+    embed_output_close(&output);
+    return exit_code;
+}
+
+static int embed(struct settings *settings, const struct inputs *inputs)
+{
+    struct failure failure = {0};
+    struct engine *engine = NULL;
+    if (engine_create(&settings->engine.options, &failure, &engine))
+        return command_fail("embed", &failure, EXIT_FAILED);
+    settings->run.card = engine_card(engine);
+    settings->run.device = engine_device_name(engine);
+    settings->run.rung = engine_rung_name(engine);
+    settings->run.precision = precision_name(settings->engine.options.precision);
+    int exit_code = embed_to_file(engine, &settings->run, inputs, settings->resume);
+    engine_destroy(&engine);
+    return exit_code;
+}
+
+int command_embed(int argc, char **argv)
+{
+    struct settings settings = {
+        .arena = arena_create(), .choices = {.known = embed_option_names}, .run.shard = {1, 1}};
+    struct failure failure = {0};
+    struct inputs inputs = {0};
+    int exit_code = read_options(&settings, argc, argv);
+    if (exit_code < 0) {
+        if (inputs_find("embed", argv + optind, (size_t)(argc - optind), NULL, &failure, &inputs)) {
+            exit_code = command_fail("embed", &failure, EXIT_FAILED);
+        } else {
+            shard_keep(&settings.run.shard, &inputs);
+            exit_code = embed(&settings, &inputs);
+        }
+    }
+    inputs_finish(&inputs);
+    arena_destroy(&settings.arena);
+    return exit_code;
+}

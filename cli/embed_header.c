@@ -1,0 +1,77 @@
+#include "cli/embed_header.h"
+
+#include "engine/weights/safetensors.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "rows are written as they lie in memory");
+
+enum { NPY_BYTES = 128, NPY_PREFIX_BYTES = 10, SAFETENSORS_BYTES = 1024 };
+
+const enum tokens embed_order[TOKENS_KINDS] = {TOKENS_PATCH, TOKENS_MEAN, TOKENS_CLASS};
+
+bool embed_form_read(const char *path, enum embed_form *out)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+    bool npy = dot && dot > name && !strcmp(dot, ".npy");
+    if (!npy && (!dot || dot == name || strcmp(dot, ".safetensors")))
+        return false;
+    *out = npy ? EMBED_NPY : EMBED_SAFETENSORS;
+    return true;
+}
+
+size_t embed_header_bytes(enum embed_form form)
+{
+    return form == EMBED_NPY ? NPY_BYTES : SAFETENSORS_BYTES;
+}
+
+static uint8_t *npy_header(const struct embed_run *run, size_t rows)
+{
+    const struct backbone_card *backbone = &run->card->backbone;
+    char patches[32] = "";
+    if (run->tokens[TOKENS_PATCH])
+        snprintf(patches, sizeof patches, "%zu, ", backbone_patches(backbone));
+    char *out = memory_allocate(NPY_BYTES, 1);
+    memcpy(out, "\x93NUMPY\1\0", 8);
+    out[8] = NPY_BYTES - NPY_PREFIX_BYTES;
+    int used = snprintf(out + NPY_PREFIX_BYTES, NPY_BYTES - NPY_PREFIX_BYTES,
+                        "{'descr': '<f4', 'fortran_order': False, 'shape': (%zu, %s%u), }", rows, patches,
+                        (unsigned)backbone->width);
+    assert(used < NPY_BYTES - NPY_PREFIX_BYTES);
+    memset(out + NPY_PREFIX_BYTES + used, ' ', NPY_BYTES - NPY_PREFIX_BYTES - (size_t)used);
+    out[NPY_BYTES - 1] = '\n';
+    return (uint8_t *)out;
+}
+
+static uint8_t *safetensors_of(const struct embed_run *run, size_t rows)
+{
+    const struct backbone_card *backbone = &run->card->backbone;
+    struct tensor tensors[TOKENS_KINDS];
+    size_t count = 0, size = 0;
+    for (size_t i = 0; i < TOKENS_KINDS; i++) {
+        enum tokens kind = embed_order[i];
+        if (!run->tokens[kind])
+            continue;
+        bool patch = kind == TOKENS_PATCH;
+        tensors[count++] = (struct tensor){
+            .name = tokens_names[kind],
+            .type = TENSOR_F32,
+            .rank = patch ? 3 : 2,
+            .shape = {rows, patch ? backbone_patches(backbone) : backbone->width, backbone->width},
+            .size_bytes = rows * embed_floats(run, kind) * sizeof(float)};
+    }
+    struct json *metadata = json_object();
+    json_add_text(metadata, "package_sha256", run->card->package_sha256);
+    uint8_t *out = safetensors_header(tensors, count, metadata, SAFETENSORS_BYTES, &size);
+    json_destroy(&metadata);
+    assert(size == SAFETENSORS_BYTES);
+    return out;
+}
+
+uint8_t *embed_header(const struct embed_run *run, enum embed_form form, size_t rows)
+{
+    return form == EMBED_NPY ? npy_header(run, rows) : safetensors_of(run, rows);
+}

@@ -1,0 +1,22 @@
+/* What a file of embeddings begins with: NumPy's .npy or safetensors, of a size that does not depend on how
+ * many rows there are, so that it is written last, before rows that lie where they belong already.
+ */
+#ifndef CXRD_CLI_EMBED_HEADER_H
+#define CXRD_CLI_EMBED_HEADER_H
+
+#include "cli/embed_run.h"
+
+enum embed_form { EMBED_NPY, EMBED_SAFETENSORS };
+/* By the ending of a path; false when it is neither. */
+bool embed_form_read(const char *path, enum embed_form *out);
+
+/* The order in which a file has its tensors: the largest first, since the others are moved behind it. */
+extern const enum tokens embed_order[TOKENS_KINDS];
+
+size_t embed_header_bytes(enum embed_form form);
+/* That many bytes for so many rows; the caller frees them. .npy has one kind of tokens, float32 [rows][width]
+ * or [rows][patches][width] (version 1.0 of NumPy's NEP 1); .safetensors a tensor for each kind, under its
+ * name. */
+uint8_t *embed_header(const struct embed_run *run, enum embed_form form, size_t rows);
+
+#endif

@@ -1,0 +1,34 @@
+/* The lines beside a file of embeddings: a JSON object an image, in the order of the inputs, that says which
+ * row is its own and what the row was made with. A run that was cut off goes on after the last of them.
+ */
+#ifndef CXRD_CLI_EMBED_JOURNAL_H
+#define CXRD_CLI_EMBED_JOURNAL_H
+
+#include "cli/embed_run.h"
+#include "engine/engine.h"
+
+enum {
+    EMBED_LINE_BYTES_MAX = 1 << 16
+}; /* a path has at most 4096, of which each may take five as "\\\\xNN" */
+
+/* "FILE.jsonl" of FILE.npy; the caller frees it. */
+char *embed_journal_path(const char *path);
+
+/* An image's line, with its line feed; the caller frees it. `row` is what becomes of an image that did not
+ * fail. */
+char *embed_journal_line(const struct embed_run *run, const struct input *input,
+                         const struct prediction *prediction, size_t row);
+
+struct embed_progress {
+    size_t images, rows, failed; /* images = rows + failed */
+    size_t bytes;                /* of the journal */
+};
+
+/* Reads what there is of a journal, line by line, and holds it against the run: up to the first line that is
+ * not whole, or whose row is not among the first `rows_held`. Fails with BAD_REQUEST when it is of another
+ * run, naming what differs and what to do, and as file_map. */
+WARN_UNUSED enum status embed_journal_read(const char *path, const struct embed_run *run,
+                                           const struct inputs *inputs, size_t rows_held,
+                                           struct failure *failure, struct embed_progress *out);
+
+#endif

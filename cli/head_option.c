@@ -1,0 +1,123 @@
+#include "cli/head_option.h"
+
+#include "engine/package/card.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char head_option_help[] =
+    "        name=NAME             letters, digits, '-' and '_'\n"
+    "        kind=findings|risk\n"
+    "        weights=FILE          a GLoRI head, or a linear one of the authors, DINOv2's hub, Hugging "
+    "Face's\n"
+    "                              transformers or timm\n"
+    "        labels=FILE           one label a line (default: the 40 CXR-LT 2024 findings of an authors' "
+    "head,\n"
+    "                              or the name of a head with one output)\n"
+    "        results=FILE          results_eval_linear.json, which names the best candidate\n"
+    "        candidate=KEY         chooses the candidate instead\n"
+    "        features=class|class+mean, blocks=N\n"
+    "                              what a linear head reads, where its weights can be read in two ways: the\n"
+    "                              class tokens of the last N blocks, and the last one's mean patch token\n";
+
+struct keys {
+    const char *name, *kind, *weights, *results, *labels, *candidate, *features,
+        *blocks; /* NULL: not given */
+};
+
+static enum status refuse(struct failure *failure, const char *format, const char *value)
+    __attribute__((format(printf, 2, 0)));
+static enum status refuse(struct failure *failure, const char *format, const char *value)
+{
+    return failure_set(failure, STATUS_BAD_REQUEST, format, value);
+}
+
+static enum status read_keys(char *text, struct failure *failure, struct keys *out)
+{
+    const struct {
+        const char *key;
+        const char **value;
+    } keys[] = {{"name", &out->name},         {"kind", &out->kind},     {"weights", &out->weights},
+                {"results", &out->results},   {"labels", &out->labels}, {"candidate", &out->candidate},
+                {"features", &out->features}, {"blocks", &out->blocks}};
+    char *rest = text;
+    for (char *part; (part = strsep(&rest, ","));) {
+        size_t found = 0, count = sizeof keys / sizeof *keys;
+        char *value = strchr(part, '=');
+        if (!value)
+            return refuse(failure, "'%.80s' of --head is not KEY=VALUE.", part);
+        *value++ = '\0';
+        while (found < count && strcmp(keys[found].key, part))
+            found++;
+        if (found == count)
+            return refuse(failure,
+                          "--head has the keys name, kind, weights, results, labels, candidate, features and "
+                          "blocks, not '%.80s'.",
+                          part);
+        if (*keys[found].value)
+            return refuse(failure, "--head has '%s' twice.", part);
+        *keys[found].value = value;
+    }
+    const char *missing = !out->name ? "name=" : !out->kind ? "kind=" : !out->weights ? "weights=" : NULL;
+    return missing ? refuse(failure, "--head needs %s.", missing) : STATUS_OK;
+}
+
+static enum status read_kind(const char *text, struct failure *failure, enum import_kind *out)
+{
+    if (strcmp(text, "findings") && strcmp(text, "risk"))
+        return refuse(failure, "A head's kind is findings or risk, not '%.80s'.", text);
+    *out = strcmp(text, "risk") ? IMPORT_FINDINGS : IMPORT_RISK;
+    return STATUS_OK;
+}
+
+static enum status read_features(const char *text, struct failure *failure, enum import_features *out)
+{
+    *out = IMPORT_ANY;
+    if (!text)
+        return STATUS_OK;
+    if (strcmp(text, "class") && strcmp(text, "class+mean"))
+        return refuse(failure, "A head's features are class or class+mean, not '%.80s'.", text);
+    *out = strcmp(text, "class") ? IMPORT_CLASS_MEAN : IMPORT_CLASS;
+    return STATUS_OK;
+}
+
+static enum status read_blocks(const char *text, struct failure *failure, uint32_t *out)
+{
+    char *end;
+    *out = 0;
+    if (!text)
+        return STATUS_OK;
+    unsigned long blocks = strtoul(text, &end, 10);
+    if (*end || *text < '0' || *text > '9' || blocks < 1 || blocks > CARD_DEPTH_MAX)
+        return refuse(failure, "A head's blocks are a whole number from 1 to 128, not '%.80s'.", text);
+    *out = (uint32_t)blocks;
+    return STATUS_OK;
+}
+
+enum status head_option_parse(char *text, struct failure *failure, struct import_head *out)
+{
+    struct keys keys = {0};
+    enum status status = read_keys(text, failure, &keys);
+    struct import_head head = {.name = keys.name,
+                               .weights = keys.weights,
+                               .results = keys.results,
+                               .labels = keys.labels,
+                               .candidate = keys.candidate};
+    if (!status)
+        status = read_kind(keys.kind, failure, &head.kind);
+    if (!status)
+        status = read_features(keys.features, failure, &head.features);
+    if (!status)
+        status = read_blocks(keys.blocks, failure, &head.blocks);
+    if (!status)
+        *out = head;
+    return status;
+}
+
+enum status precision_option_parse(const char *text, struct failure *failure, enum import_precision *out)
+{
+    if (strcmp(text, "fp16") && strcmp(text, "fp32"))
+        return refuse(failure, "--precision is fp16 or fp32, not '%.80s'.", text);
+    *out = strcmp(text, "fp32") ? IMPORT_FP16 : IMPORT_FP32;
+    return STATUS_OK;
+}

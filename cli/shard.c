@@ -1,0 +1,42 @@
+#include "cli/shard.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdlib.h>
+
+static_assert(SHARD_COUNT_MAX == 100000, "as SHARD_FORM says it");
+
+/* A whole number from 1 to SHARD_COUNT_MAX; *end is what follows it. */
+static bool read_number(const char *text, const char **end, uint32_t *out)
+{
+    char *rest;
+    unsigned long number = isdigit((unsigned char)*text) ? strtoul(text, &rest, 10) : 0;
+    if (!number || number > SHARD_COUNT_MAX)
+        return false;
+    *end = rest;
+    *out = (uint32_t)number;
+    return true;
+}
+
+bool shard_read(const char *text, struct shard *out)
+{
+    struct shard shard;
+    if (!read_number(text, &text, &shard.number) || *text != '/' ||
+        !read_number(text + 1, &text, &shard.count) || *text || shard.number > shard.count)
+        return false;
+    *out = shard;
+    return true;
+}
+
+void shard_keep(const struct shard *shard, struct inputs *inputs)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < inputs->count; i++)
+        if (i % shard->count == shard->number - 1) {
+            inputs->items[kept++] = inputs->items[i];
+        } else {
+            free(inputs->items[i].path);
+            free(inputs->items[i].place);
+        }
+    inputs->count = kept;
+}

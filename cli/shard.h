@@ -1,0 +1,19 @@
+/* A share of a command's inputs, so that several machines do one folder between them. */
+#ifndef CXRD_CLI_SHARD_H
+#define CXRD_CLI_SHARD_H
+
+#include "cli/inputs.h"
+
+enum { SHARD_COUNT_MAX = 100000 };
+#define SHARD_FORM "--shard is I/N, two whole numbers: I from 1 to N, N at most 100000"
+
+struct shard {
+    uint32_t number, count; /* 1..count */
+};
+
+/* Reads "I/N"; false when it is not that. */
+bool shard_read(const char *text, struct shard *out);
+/* Keeps every count-th input, from that of the shard's number on. */
+void shard_keep(const struct shard *shard, struct inputs *inputs);
+
+#endif

@@ -1,0 +1,36 @@
+/* LoRA adapters as PEFT saves them: W + scale B A, with the scale of adapter_config.json.
+ *
+ * Hu et al. 2021 (arXiv 2106.09685): scale = alpha / rank. With "use_rslora" (Kalajdzievski 2023, arXiv
+ * 2312.03732) it is alpha / sqrt(rank).
+ */
+#ifndef CXRD_ENGINE_CHECKPOINT_ADAPTER_H
+#define CXRD_ENGINE_CHECKPOINT_ADAPTER_H
+
+#include "engine/base/memory.h"
+#include "engine/base/status.h"
+#include "engine/checkpoint/names.h"
+#include "engine/checkpoint/selection.h"
+
+struct adapter_config {
+    double alpha; /* 0: not known */
+    int64_t rank; /* 0: not known */
+    bool root_of_rank;
+};
+
+/* Reads adapter_config.json. Fails with INVALID_FILE when it is no such file, or asks for what is not merged
+ * here (ranks or alphas of their own for some modules, DoRA, biases), by name. */
+WARN_UNUSED enum status adapter_parse(struct bytes text, struct failure *failure, struct adapter_config *out);
+/* The same of a file; sentences name the path. Fails also with NOT_FOUND and TOO_LARGE. */
+WARN_UNUSED enum status adapter_read(const char *path, struct failure *failure, struct adapter_config *out);
+
+/* Notes a half of an adapter at the selected tensor that it adapts, of whose pieces it is of one. Fails with
+ * INVALID_FILE when that tensor is not there, or has an adapter already. */
+WARN_UNUSED enum status adapter_attach(struct selection *selection, const struct backbone_name *name,
+                                       const struct value *value, struct failure *failure);
+
+/* Checks that every adapter has both halves, of shapes that fit, and sets the scales. Fails with
+ * INVALID_FILE. */
+WARN_UNUSED enum status adapter_finish(struct selection *selection, const struct adapter_config *config,
+                                       struct failure *failure);
+
+#endif

@@ -1,0 +1,233 @@
+#include "engine/checkpoint/backbone_select.h"
+
+#include "engine/checkpoint/foreign.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum status nothing_found(struct failure *failure)
+{
+    return failure_set(
+        failure, STATUS_INVALID_FILE,
+        "No tensor of a vision transformer is in it ('cls_token', 'blocks.0.norm1.weight', ...): "
+        "is it the backbone's file?");
+}
+
+/* Whose weights to take, of those that are there. Without a word on whose they are beside others that have
+ * one, either may be meant. */
+static enum status choose_owner(const struct value *state, struct failure *failure, enum name_owner *out)
+{
+    size_t found[OWNER_AVERAGE + 1] = {0};
+    for (size_t i = 0; i < state->sequence.count; i += 2) {
+        struct backbone_name name;
+        const struct value *key = state->sequence.items[i];
+        if (key->kind == VALUE_TEXT && name_of_backbone(key->text.data, &name) == NAME_KNOWN && !name.adapter)
+            found[name.owner]++;
+    }
+    size_t others = found[OWNER_TEACHER] + found[OWNER_AVERAGE] + found[OWNER_STUDENT];
+    if (found[OWNER_NONE] && others)
+        return failure_set(
+            failure, STATUS_INVALID_FILE,
+            "It holds the weights twice, once under '%s.' and once not, and does not say which answer. "
+            "Save those that are meant alone, as a state dict.",
+            found[OWNER_TEACHER]   ? "teacher"
+            : found[OWNER_AVERAGE] ? "ema"
+                                   : "student");
+    *out = found[OWNER_TEACHER]   ? OWNER_TEACHER
+           : found[OWNER_AVERAGE] ? OWNER_AVERAGE
+           : found[OWNER_STUDENT] ? OWNER_STUDENT
+                                  : OWNER_NONE;
+    return STATUS_OK;
+}
+
+/* One of several tensors that are one of the package's. */
+static enum status add_piece(struct selection *selection, const struct backbone_name *name,
+                             const struct value *value, struct failure *failure)
+{
+    struct selected *item = selection_item(selection, name->name);
+    enum status status = item ? selection_check(name->name, value, failure)
+                              : selection_add(selection, name->name, value, failure);
+    if (status)
+        return status;
+    if (!item) {
+        item = selection_item(selection, name->name);
+        item->piece_count = name->pieces;
+    }
+    struct piece *piece = &item->pieces[name->piece];
+    if (item->piece_count != name->pieces || piece->tensor)
+        return failure_set(failure, STATUS_INVALID_FILE, "Two tensors of the file are both '%s'.",
+                           name->name);
+    *piece = (struct piece){.tensor = value->tensor, .elements = value->tensor->elements};
+    return STATUS_OK;
+}
+
+static enum status add_all(const struct value *state, struct failure *failure, struct backbone_selection *out)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < state->sequence.count && !status; i += 2) {
+        struct backbone_name name;
+        const struct value *key = state->sequence.items[i], *value = state->sequence.items[i + 1];
+        if (key->kind != VALUE_TEXT)
+            continue;
+        enum name_kind kind = name_of_backbone(key->text.data, &name);
+        if (name.owner != OWNER_NONE && name.owner != out->owner)
+            continue; /* a student's, or an average's, beside the weights that are taken */
+        if (kind == NAME_UNKNOWN && value->kind == VALUE_TENSOR)
+            status = foreign_tensor(key->text.data, true, failure);
+        if (kind != NAME_KNOWN) {
+            out->features |= name.features & FEATURE_MASK_TOKEN;
+            continue;
+        }
+        if (name.adapter) {
+            out->adapters++;
+            continue;
+        }
+        out->features |= name.features;
+        status = name.pieces > 1 ? add_piece(&out->selection, &name, value, failure)
+                                 : selection_add(&out->selection, name.name, value, failure);
+    }
+    return status;
+}
+
+/* Adapters come after all that they adapt. */
+static enum status add_adapters(const struct value *state, const struct adapter_config *config,
+                                struct failure *failure, struct backbone_selection *out)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; out->adapters && i < state->sequence.count && !status; i += 2) {
+        struct backbone_name name;
+        const struct value *key = state->sequence.items[i];
+        if (key->kind == VALUE_TEXT && name_of_backbone(key->text.data, &name) == NAME_KNOWN && name.adapter)
+            status = adapter_attach(&out->selection, &name, state->sequence.items[i + 1], failure);
+    }
+    return status ? status : adapter_finish(&out->selection, config, failure);
+}
+
+/* The shape that the rows of its pieces have together. */
+static enum status join(struct selection *selection, struct selected *item, struct failure *failure)
+{
+    const struct stored_tensor *first = item->pieces[0].tensor;
+    size_t shape[TENSOR_RANK_MAX] = {0};
+    for (size_t i = 0; i < item->piece_count; i++) {
+        const struct stored_tensor *tensor = item->pieces[i].tensor;
+        if (!tensor)
+            return failure_set(failure, STATUS_INVALID_FILE,
+                               "Tensor '%s' is made of %zu of the file's, of which the %s is missing.",
+                               item->name, item->piece_count,
+                               i == 0   ? "first"
+                               : i == 1 ? "second"
+                                        : "third");
+        if (tensor->rank == 0 || tensor->rank != first->rank ||
+            memcmp(tensor->shape + 1, first->shape + 1, (first->rank - 1) * sizeof *shape) ||
+            !checked_add(shape[0], tensor->shape[0], &shape[0]))
+            return failure_set(
+                failure, STATUS_INVALID_FILE,
+                "Tensor '%s' is made of %zu of the file's, whose shapes do not fit one another.", item->name,
+                item->piece_count);
+    }
+    memcpy(shape + 1, first->shape + 1, (first->rank - 1) * sizeof *shape);
+    selection_compose(selection, item, first->rank, shape);
+    return STATUS_OK;
+}
+
+/* timm's positions with registers have no row for the class token, which holds its own already: a row of
+ * zeros. */
+static enum status add_class_position(struct selection *selection, struct failure *failure)
+{
+    struct selected *item = selection_item(selection, "pos_embed");
+    const struct stored_tensor *tensor = item ? item->source : NULL,
+                               *registers = selection_find(selection, "register_tokens");
+    if (!tensor || tensor->rank != 3 || tensor->shape[0] != 1 || !tensor->elements)
+        return STATUS_OK; /* its shape is refused later, as any other's */
+    size_t side = 1;
+    const size_t rows = tensor->shape[1], width = tensor->shape[2];
+    while (side * side < rows)
+        side++;
+    if (side * side != rows)
+        return failure_set(
+            failure, STATUS_INVALID_FILE,
+            "Tensor 'pos_embed' has %zu rows, which is not a square grid: positions of the class token "
+            "or of the %zu register tokens ('reg_token') are not supported.",
+            rows, registers->rank == 3 ? registers->shape[1] : 0);
+    if (item->piece_count)
+        return failure_set(failure, STATUS_INVALID_FILE, "A LoRA adapter of 'pos_embed' is not supported.");
+    item->pieces[0] = (struct piece){.elements = width};
+    item->pieces[1] = (struct piece){.tensor = tensor, .elements = tensor->elements};
+    item->piece_count = 2;
+    selection_compose(selection, item, 3, (size_t[]){1, rows + 1, width});
+    return STATUS_OK;
+}
+
+/* timm packs SwiGLU as fc1, with the rows of two matrices, and fc2. */
+static bool is_packed(const struct selection *selection)
+{
+    const struct stored_tensor *first = selection_find(selection, "blocks.0.mlp.fc1.weight"),
+                               *second = selection_find(selection, "blocks.0.mlp.fc2.weight");
+    return first && second && first->rank == 2 && second->rank == 2 && second->shape[1] &&
+           first->shape[0] / 2 == second->shape[1] && first->shape[0] % 2 == 0;
+}
+
+static void unpack(struct selection *selection)
+{
+    for (size_t i = 0; i < selection->count; i++) {
+        char *part = strstr(selection->items[i].name, ".mlp.fc");
+        char renamed[NAME_BYTES];
+        if (!part || (part[7] != '1' && part[7] != '2'))
+            continue;
+        snprintf(renamed, sizeof renamed, "%.*s.mlp.%s%s", (int)(part - selection->items[i].name),
+                 selection->items[i].name, part[7] == '1' ? "w12" : "w3", part + 8);
+        free(selection->items[i].name);
+        selection->items[i].name = memory_copy_text(renamed);
+    }
+}
+
+static enum status convert(struct backbone_selection *out, struct failure *failure)
+{
+    struct selection *selection = &out->selection;
+    const struct stored_tensor *patch = selection_find(selection, "patch_embed.proj.weight");
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < selection->count && !status; i++)
+        if (selection->items[i].piece_count > 1)
+            status = join(selection, &selection->items[i], failure);
+    if (!status && out->features & FEATURE_TIMM_REGISTERS)
+        status = add_class_position(selection, failure);
+    if (!status && is_packed(selection)) {
+        out->features |= FEATURE_TIMM;
+        unpack(selection);
+    }
+    if (patch && patch->rank == 4 && patch->shape[3] == 14)
+        out->features |= FEATURE_PATCH_14;
+    return status;
+}
+
+enum status backbone_select(const struct checkpoint *checkpoint, const struct adapter_config *adapter,
+                            struct failure *failure, struct backbone_selection *out)
+{
+    const struct value *state;
+    struct backbone_selection found = {0};
+    enum status status = checkpoint_state(checkpoint, failure, &state);
+    if (!status)
+        status = checkpoint_check_rest(checkpoint, failure);
+    if (!status)
+        status = choose_owner(state, failure, &found.owner);
+    if (!status)
+        status = add_all(state, failure, &found);
+    if (!status && found.selection.count == 0 && !found.adapters)
+        status = nothing_found(failure);
+    if (!status)
+        status = add_adapters(state, adapter, failure, &found);
+    if (!status)
+        status = convert(&found, failure);
+    if (status) {
+        selection_finish(&found.selection);
+        return status;
+    }
+    const char *under = checkpoint_state_name(checkpoint);
+    if (*under)
+        found.features |= FEATURE_WRAPPED;
+    if (found.owner == OWNER_NONE && !strcmp(under, "student"))
+        found.owner = OWNER_STUDENT;
+    *out = found;
+    return STATUS_OK;
+}

@@ -1,0 +1,109 @@
+#include "engine/checkpoint/folder.h"
+
+#include "engine/base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Files of weights under the names that they are published under, the first that is there first. */
+static const char *const weights_names[] = {"model.safetensors", "model.safetensors.index.json",
+                                            "pytorch_model.bin", "pytorch_model.bin.index.json",
+                                            "teacher_checkpoint.pth"};
+static const char *const weights_ends[] = {".safetensors", ".pth", ".pt", ".bin", ".ckpt"};
+
+/* The path of a file in the folder, or NULL. */
+static char *find(const char *folder, const char *name)
+{
+    struct stat info;
+    char *path = file_join(folder, name);
+    if (stat(path, &info) == 0 && S_ISREG(info.st_mode))
+        return path;
+    free(path);
+    return NULL;
+}
+
+static char *find_either(const char *folder, const char *first, const char *second)
+{
+    char *path = find(folder, first);
+    return path ? path : find(folder, second);
+}
+
+static bool ends_as_weights(const char *name)
+{
+    size_t length = strlen(name);
+    for (size_t i = 0; i < sizeof weights_ends / sizeof *weights_ends; i++) {
+        size_t tail = strlen(weights_ends[i]);
+        if (length > tail && !strcmp(name + length - tail, weights_ends[i]) &&
+            strncmp(name, "adapter_model.", 14))
+            return true;
+    }
+    return false;
+}
+
+static enum status nothing_found(const struct folder *folder, struct failure *failure)
+{
+    if (folder->adapter)
+        return failure_set(
+            failure, STATUS_INVALID_FILE,
+            "It holds a LoRA adapter and not the model that it adapts: put that model's files into the "
+            "folder, too.");
+    return failure_set(failure, STATUS_INVALID_FILE,
+                       "No weights are in it (model.safetensors, pytorch_model.bin, ...).");
+}
+
+/* The only file that ends as weights do. */
+static enum status find_only(const char *path, struct folder *folder, struct failure *failure)
+{
+    char list[FAILURE_SENTENCE_BYTES / 2] = "";
+    size_t count = 0, used = 0;
+    DIR *directory = opendir(path);
+    if (!directory)
+        return failure_set(failure, STATUS_INVALID_FILE, "%s.", strerror(errno));
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        char *found = ends_as_weights(entry->d_name) ? find(path, entry->d_name) : NULL;
+        if (found && used < sizeof list)
+            used +=
+                (size_t)snprintf(list + used, sizeof list - used, "%s%s", count ? ", " : "", entry->d_name);
+        if (found && !count++)
+            folder->weights = found;
+        else
+            free(found);
+    }
+    closedir(directory);
+    if (count > 1)
+        return failure_set(failure, STATUS_INVALID_FILE, "It holds several files of weights: give one of %s.",
+                           list);
+    return count ? STATUS_OK : nothing_found(folder, failure);
+}
+
+enum status folder_read(const char *path, struct failure *failure, struct folder *out)
+{
+    struct folder folder = {.config = find_either(path, "config.yaml", "config.json"),
+                            .preprocessor = find(path, "preprocessor_config.json"),
+                            .adapter = find_either(path, "adapter_model.safetensors", "adapter_model.bin"),
+                            .adapter_config = find(path, "adapter_config.json")};
+    for (size_t i = 0; !folder.weights && i < sizeof weights_names / sizeof *weights_names; i++)
+        folder.weights = find(path, weights_names[i]);
+    enum status status = folder.weights ? STATUS_OK : find_only(path, &folder, failure);
+    if (status) {
+        failure_prefix(failure, "%s", path);
+        folder_finish(&folder);
+        return status;
+    }
+    *out = folder;
+    return STATUS_OK;
+}
+
+void folder_finish(struct folder *folder)
+{
+    free(folder->weights);
+    free(folder->config);
+    free(folder->preprocessor);
+    free(folder->adapter);
+    free(folder->adapter_config);
+    *folder = (struct folder){0};
+}

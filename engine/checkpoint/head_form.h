@@ -1,0 +1,27 @@
+/* The forms in which heads are published beside the authors' own (head_names.h): one linear layer under
+ * another name.
+ *
+ * DINOv2's *_linear_head.pth is bare "weight" and "bias" ("linear_head." in its whole classifier),
+ * transformers' ForImageClassification has "classifier.", timm "head.". Behind the wrappers that a backbone
+ * has, too.
+ */
+#ifndef CXRD_ENGINE_CHECKPOINT_HEAD_FORM_H
+#define CXRD_ENGINE_CHECKPOINT_HEAD_FORM_H
+
+#include "engine/checkpoint/head_names.h"
+
+enum head_form { FORM_AUTHORS, FORM_DINOV2, FORM_TRANSFORMERS, FORM_TIMM };
+
+/* "timm's head": for people. */
+const char *head_form_name(enum head_form form);
+
+/* As name_of_head; and knows the other forms' names, as "linear.weight" and "linear.bias" of the candidate
+ * "". */
+enum name_kind head_form_of(const char *key, enum head_form *form, char candidate[NAME_BYTES],
+                            char out[NAME_BYTES]);
+
+/* Whether a name that head_form_of does not know is in that form's module: such a tensor is a part of the
+ * head ("head.norm.", of timm's), though harmless to others. */
+bool head_form_owns(enum head_form form, const char *name);
+
+#endif

@@ -1,0 +1,121 @@
+#include "engine/checkpoint/head_names.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The text behind `prefix`, or NULL. */
+static const char *behind(const char *text, const char *prefix)
+{
+    size_t length = strlen(prefix);
+    return strncmp(text, prefix, length) ? NULL : text + length;
+}
+
+static bool is_listed(const char *name, const char *const *list)
+{
+    for (; *list; list++) {
+        if (!strcmp(name, *list))
+            return true;
+    }
+    return false;
+}
+
+static bool copy(char out[NAME_BYTES], const char *text, size_t length)
+{
+    if (length >= NAME_BYTES)
+        return false;
+    memcpy(out, text, length);
+    out[length] = '\0';
+    return true;
+}
+
+static const char *const glori_parts[] = {"embed_standart.weight",
+                                          "embed_standart.bias",
+                                          "query_embed",
+                                          "layers.0.multihead_attn.in_proj_weight",
+                                          "layers.0.multihead_attn.in_proj_bias",
+                                          "layers.0.multihead_attn.out_proj.weight",
+                                          "layers.0.multihead_attn.out_proj.bias",
+                                          "layers.0.norm1.weight",
+                                          "layers.0.norm1.bias",
+                                          "layers.0.norm2.weight",
+                                          "layers.0.norm2.bias",
+                                          "layers.0.norm3.weight",
+                                          "layers.0.norm3.bias",
+                                          "layers.0.linear1.weight",
+                                          "layers.0.linear1.bias",
+                                          "layers.0.linear2.weight",
+                                          "layers.0.linear2.bias",
+                                          "duplicate_pooling",
+                                          "duplicate_pooling_bias",
+                                          NULL};
+static const char *const linear_parts[] = {"linear.weight", "linear.bias", NULL};
+
+enum name_kind name_of_head(const char *key, char candidate[NAME_BYTES], char out[NAME_BYTES])
+{
+    struct backbone_name ignored;
+    candidate[0] = '\0';
+    const char *whole = key, *rest = behind(key = name_strip(key), "classifiers_dict.");
+    copy(out, key, strnlen(key, NAME_BYTES - 1));
+    if (rest) {
+        size_t length = strcspn(rest, ".");
+        if (!rest[length] || !copy(candidate, rest, length))
+            return NAME_UNKNOWN;
+        key = name_strip(rest + length + 1);
+    }
+    const char *decoder = behind(key, "decoder.");
+    const char *name = decoder ? decoder : key;
+    if (!decoder && !rest && !behind(key, "linear."))
+        return name_of_backbone(whole, &ignored) == NAME_UNKNOWN ? NAME_UNKNOWN : NAME_HARMLESS;
+    if (decoder && !strcmp(name, "query_embed.weight"))
+        name = "query_embed";
+    copy(out, name, strnlen(name, NAME_BYTES - 1));
+    return is_listed(name, decoder ? glori_parts : linear_parts) ? NAME_KNOWN : NAME_UNKNOWN;
+}
+
+bool name_nearest_of_head(const char *name, char out[NAME_BYTES])
+{
+    size_t nearest = SIZE_MAX;
+    const char *const *lists[] = {glori_parts, linear_parts};
+    name = name_strip(name);
+    if (strnlen(name, KEY_BYTES_MAX) == KEY_BYTES_MAX)
+        return false;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        for (const char *const *part = lists[i]; *part; part++)
+            name_consider(name, *part, &nearest, out);
+    return nearest != SIZE_MAX;
+}
+
+/* What follows "<word>=" at the start of one of the parts that colons separate, or NULL. */
+static const char *candidate_value(const char *candidate, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *part = candidate; part; part = strchr(part, ':')) {
+        part += *part == ':';
+        if (!strncmp(part, word, length) && part[length] == '=')
+            return part + length + 1;
+    }
+    return NULL;
+}
+
+bool candidate_blocks(const char *candidate, uint32_t *out)
+{
+    const char *value = candidate_value(candidate, "blocks");
+    if (!value || !isdigit((unsigned char)*value))
+        return false;
+    unsigned long blocks = strtoul(value, NULL, 10);
+    if (blocks < 1 || blocks > 1000)
+        return false;
+    *out = (uint32_t)blocks;
+    return true;
+}
+
+bool candidate_average_pool(const char *candidate, bool *out)
+{
+    const char *value = candidate_value(candidate, "avgpool");
+    if (!value || (!behind(value, "True") && !behind(value, "False")))
+        return false;
+    *out = *value == 'T';
+    return true;
+}

@@ -1,0 +1,37 @@
+#include "engine/checkpoint/layout.h"
+
+#include "engine/checkpoint/names.h"
+
+/* How the originals resize positions: bicubic, align_corners false, and
+ *   DINOv2 (dinov2/models/vision_transformer.py)     scale (size + 0.1) / grid: offset 0.1
+ *   its hub's models with registers (hubconf.py)     interpolate_antialias=True, interpolate_offset=0.0
+ *   transformers, Dinov2                             to the size: offset 0
+ *   transformers, Dinov2WithRegisters                to the size, antialiased
+ *   timm (timm/layers/pos_embed.py)                  to the size, antialiased */
+static const struct layout layouts[] = {
+    {"timm's, with registers", "dinov2", FEATURE_TIMM_REGISTERS, false, 0, true},
+    {"timm's", "dinov2", FEATURE_TIMM, false, 0, true},
+    {"that of transformers' Dinov2WithRegisters, since version 5", "dinov2",
+     FEATURE_HUGGING_FACE | FEATURE_REGISTERS | FEATURE_NEWER, false, 0, true},
+    {"that of transformers' Dinov2WithRegisters", "dinov2", FEATURE_HUGGING_FACE | FEATURE_REGISTERS, false,
+     0, true},
+    {"that of transformers' Dinov2, since version 5", "dinov2", FEATURE_HUGGING_FACE | FEATURE_NEWER, false,
+     0, false},
+    {"that of transformers' Dinov2", "dinov2", FEATURE_HUGGING_FACE, false, 0, false},
+    {"CheXFound's and DINOv2's, of training in chunks", "chexfound", FEATURE_CHUNKS | FEATURE_REGISTERS,
+     false, 0.1, false},
+    {"that of XRay-DINO's hub", "dinov2", FEATURE_CHUNKS, true, 0.1, false},
+    {"CheXFound's and DINOv2's, of training in chunks", "chexfound", FEATURE_CHUNKS, false, 0.1, false},
+    {"that of DINOv2's hub, with registers", "dinov2", FEATURE_REGISTERS | FEATURE_PATCH_14, true, 0, true},
+    {"that of DINOv2's hub", "dinov2", FEATURE_PATCH_14 | FEATURE_MASK_TOKEN, true, 0.1, false},
+    {"timm's, of a file alone", "dinov2", FEATURE_PATCH_14, true, 0, true}, /* without that token */
+    {"DINOv2's, of training", "chexfound", 0, false, 0.1, false},
+};
+
+const struct layout *layout_find(unsigned features)
+{
+    const struct layout *layout = layouts;
+    while ((features & layout->needs) != layout->needs || (layout->bare && features & FEATURE_WRAPPED))
+        layout++;
+    return layout;
+}

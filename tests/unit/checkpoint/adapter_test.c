@@ -1,0 +1,232 @@
+/* LoRA adapters: their configuration, and what they add to the weights. */
+#include "engine/base/file.h"
+#include "engine/checkpoint/adapter.h"
+#include "engine/checkpoint/import_backbone.h"
+#include "tests/unit/checkpoint/importing.h"
+#include "tests/unit/checkpoint/pth.h"
+#include "tests/unit/checkpoint/published.h"
+#include "tests/unit/suite.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { W = PUBLISHED_WIDTH, RANK = 4 };
+
+static const char config_text[] =
+    "{\"peft_type\": \"LORA\", \"r\": 4, \"lora_alpha\": 6, \"bias\": \"none\", "
+    "\"rank_pattern\": {}, \"use_rslora\": false, \"use_dora\": false}";
+
+static char *published_folder, *weights, *adapter, *config;
+
+static void make(void)
+{
+    make_folder();
+    published_folder = file_join(folder, "published");
+    ck_assert_int_eq(mkdir(published_folder, 0777), 0);
+    weights = file_join(published_folder, "model.safetensors");
+    adapter = file_join(published_folder, "adapter_model.safetensors");
+    config = file_join(published_folder, "adapter_config.json");
+}
+
+static void clean(void)
+{
+    empty(published_folder);
+    free(config);
+    free(adapter);
+    free(weights);
+    free(published_folder);
+    remove_folder();
+}
+
+/* Halves of the adapter of a module, whose values are those of their own names. */
+static void add_adapter(struct published *published, const char *module, const char *end, size_t rows)
+{
+    char *down = arena_format(published->arena, "%s.lora_A.%s", module, end),
+         *up = arena_format(published->arena, "%s.lora_B.%s", module, end);
+    published_add(published, down, "A", 0, 2, (size_t[]){RANK, W});
+    published_add(published, up, "B", 0, 2, (size_t[]){rows, RANK});
+}
+
+/* What A [RANK, W] and B add at a place of the adapted matrix. */
+static double product(size_t row, size_t column)
+{
+    double sum = 0;
+    for (size_t k = 0; k < RANK; k++)
+        sum += (double)published_value("B", row * RANK + k) * (double)published_value("A", k * W + column);
+    return sum;
+}
+
+/* The rows [first, first + rows) of block 1's attn.qkv.weight have scale B A added, and nothing else has. */
+static void check(const char *path, double alpha, size_t first, size_t rows, double scale)
+{
+    struct backbone_import imported;
+    const struct backbone_options options_of = {.path = path, .lora_alpha = alpha};
+    ck_assert_msg(!import_backbone_open(&options_of, &failure, &imported), "%s", failure.sentence);
+    ck_assert_ptr_eq(strstr(imported.note, "A LoRA adapter is merged into the weights."), imported.note);
+    for (size_t i = 0; i < imported.selection.count; i++) {
+        const struct selected *item = &imported.selection.items[i];
+        float *values = memory_allocate(item->source->elements, sizeof *values);
+        const bool adapted = !strcmp(item->name, "blocks.1.attn.qkv.weight");
+        ck_assert_int_eq(selection_read(item, imported.checkpoint, &failure, values), STATUS_OK);
+        for (size_t k = 0; k < item->source->elements; k++) {
+            const size_t row = k / W, column = k % W;
+            const double added =
+                adapted && row >= first && row < first + rows ? scale * product(row - first, column) : 0;
+            ck_assert_double_eq_tol((double)values[k], (double)published_value(item->name, k) + added, 1e-6);
+        }
+        free(values);
+    }
+    import_backbone_finish(&imported);
+}
+
+static void write_network(const struct published_form *form)
+{
+    struct published published;
+    published_begin(&published);
+    published_network(&published, form);
+    published_write(&published, 0, published.count, weights);
+    published_end(&published);
+}
+
+static void write_adapter(const char *module, const char *end, size_t rows)
+{
+    struct published published;
+    published_begin(&published);
+    add_adapter(&published, module, end, rows);
+    published_write(&published, 0, published.count, adapter);
+    published_end(&published);
+    file_put(config, config_text, sizeof config_text - 1);
+}
+
+START_TEST(merges_an_adapter_that_lies_beside_the_weights)
+{
+    write_network(&(struct published_form){PUBLISHED_DINOV2, 0, false, ""});
+    write_adapter("base_model.model.blocks.1.attn.qkv", "weight", 3 * W);
+    check(published_folder, 0, 0, 3 * W, 1.5);
+    check(published_folder, 2, 0, 3 * W, 0.5); /* what is said goes before what lies there */
+
+    static const char rooted[] = "{\"r\": 4, \"lora_alpha\": 6, \"use_rslora\": true}";
+    file_put(config, rooted, sizeof rooted - 1);
+    check(published_folder, 0, 0, 3 * W, 3);
+}
+END_TEST
+
+START_TEST(merges_an_adapter_of_one_of_query_key_and_value)
+{
+    write_network(&(struct published_form){PUBLISHED_OLD, 0, false, "dinov2."});
+    write_adapter("base_model.model.dinov2.encoder.layer.1.attention.attention.value", "weight", W);
+    check(published_folder, 0, 2 * W, W, 1.5);
+}
+END_TEST
+
+/* As the state dict of a whole PEFT model has it. */
+START_TEST(merges_an_adapter_within_the_weights)
+{
+    struct published published;
+    published_begin(&published);
+    published_network(&published, &(struct published_form){PUBLISHED_DINOV2, 0, false, "base_model.model."});
+    for (size_t i = 0; i < published.count; i++)
+        if (!strcmp(published.tensors[i].name, "base_model.model.blocks.1.attn.qkv.weight"))
+            published.tensors[i].name = "base_model.model.blocks.1.attn.qkv.base_layer.weight";
+    add_adapter(&published, "base_model.model.blocks.1.attn.qkv", "default.weight", 3 * W);
+    published_write(&published, 0, published.count, backbone);
+    published_end(&published);
+    options.head_count = 0;
+    set_image_size(0);
+    expect(STATUS_INVALID_FILE,
+           "It holds a LoRA adapter of 'blocks.1.attn.qkv.weight' and its scale is not known: put "
+           "adapter_config.json into the folder, or give the alpha that it was trained with as "
+           "--lora-alpha N (its rank is 4).");
+    check(backbone, 6, 0, 3 * W, 1.5);
+}
+END_TEST
+
+static void refuse(const char *sentence)
+{
+    options.backbone = published_folder;
+    options.head_count = 0;
+    set_image_size(0);
+    expect(STATUS_INVALID_FILE, sentence);
+}
+
+START_TEST(adapters_that_do_not_fit_are_refused)
+{
+    struct published published;
+    write_adapter("base_model.model.blocks.1.attn.qkv", "weight", 3 * W);
+    refuse("published: It holds a LoRA adapter and not the model that it adapts: put that model's files into "
+           "the folder, "
+           "too.");
+    write_network(&(struct published_form){PUBLISHED_DINOV2, 0, false, ""});
+    write_adapter("base_model.model.blocks.1.attn.qkv", "weight", W);
+    refuse("The LoRA adapter of 'blocks.1.attn.qkv.weight', B [64, 4] and A [4, 64], does not fit its shape "
+           "[192, 64].");
+    write_adapter("base_model.model.blocks.7.attn.qkv", "weight", 3 * W);
+    refuse("It holds a LoRA adapter of 'blocks.7.attn.qkv.weight', but not that tensor: put the model's "
+           "files and the "
+           "adapter's into one folder.");
+    write_adapter("base_model.model.blocks.1.mlp.fc3", "weight", W);
+    refuse("Tensor 'base_model.model.blocks.1.mlp.fc3.lora_A.weight': a LoRA adapter of this form is not "
+           "merged; merge "
+           "it into the weights and save them again.");
+    published_begin(&published);
+    published_add(&published, "blocks.1.attn.qkv.lora_B.weight", "B", 0, 2, (size_t[]){3 * W, RANK});
+    published_write(&published, 0, 1, adapter);
+    published_end(&published);
+    refuse("The LoRA adapter of 'blocks.1.attn.qkv.weight' has no lora_A.");
+    write_adapter("blocks.1.attn.qkv", "weight", 3 * W);
+    file_put(config, "{\"r\": 8, \"lora_alpha\": 8}", 25);
+    refuse("The LoRA adapter of 'blocks.1.attn.qkv.weight' has rank 4 and adapter_config.json says r: 8: "
+           "they do not "
+           "belong together.");
+}
+END_TEST
+
+START_TEST(what_is_not_merged_is_named)
+{
+    static const struct {
+        const char *text, *sentence;
+    } cases[] = {
+        {"{\"r\": 4, \"lora_alpha\": 8, \"rank_pattern\": {\"qkv\": 8}}",
+         "It has \"rank_pattern\", which is not supported: merge the adapter in PEFT (merge_and_unload) and "
+         "save the "
+         "model."},
+        {"{\"r\": 4, \"lora_alpha\": 8, \"use_dora\": true}",
+         "It has \"use_dora\", which is not supported: merge the adapter in PEFT (merge_and_unload) and save "
+         "the model."},
+        {"{\"r\": 4, \"lora_alpha\": 8, \"bias\": \"all\"}",
+         "Its \"bias\" is 'all', and only none is supported: merge the adapter in PEFT (merge_and_unload) "
+         "and save the "
+         "model."},
+        {"{\"peft_type\": \"IA3\"}", "Its peft_type is 'IA3', and only LORA is merged."},
+        {"{\"r\": 0, \"lora_alpha\": 8}",
+         "It has no \"r\" and \"lora_alpha\" that are numbers over 0, so it is no LoRA "
+         "adapter's."},
+        {"[]", "It has no \"r\" and \"lora_alpha\" that are numbers over 0, so it is no LoRA adapter's."},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct adapter_config out = {.alpha = 77};
+        const struct bytes text = {(const uint8_t *)cases[i].text, strlen(cases[i].text)};
+        ck_assert_int_eq(adapter_parse(text, &failure, &out), STATUS_INVALID_FILE);
+        ck_assert_str_eq(failure.sentence, cases[i].sentence);
+        ck_assert_double_eq(out.alpha, 77);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    TCase *all = tcase_create("all");
+    tcase_add_checked_fixture(all, make, clean);
+    tcase_set_timeout(all, 60);
+    tcase_add_test(all, merges_an_adapter_that_lies_beside_the_weights);
+    tcase_add_test(all, merges_an_adapter_of_one_of_query_key_and_value);
+    tcase_add_test(all, merges_an_adapter_within_the_weights);
+    tcase_add_test(all, adapters_that_do_not_fit_are_refused);
+    tcase_add_test(all, what_is_not_merged_is_named);
+    return suite_run("adapter", all);
+}

@@ -1,0 +1,221 @@
+/* Heads of published files for a package that is there: which are taken, and that a refusal changes nothing.
+ */
+#include "engine/base/file.h"
+#include "engine/checkpoint/add_heads.h"
+#include "engine/package/package.h"
+#include "tests/unit/checkpoint/importing.h"
+#include "tests/unit/checkpoint/sample.h"
+#include "tests/unit/suite.h"
+
+#include <check.h>
+#include <dirent.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char sha256[SHA256_HEX_BYTES];
+
+/* A package without heads. */
+static void begin(void)
+{
+    make_folder();
+    sample_backbone(backbone, &SAMPLE_AS_IS);
+    options.head_count = 0;
+    ck_assert_msg(!import_now(), "%s", failure.sentence);
+}
+
+static enum status add(const struct import_head *heads, size_t count)
+{
+    failure.sentence[0] = '\0';
+    return checkpoint_add_heads(output, heads, count, NULL, NULL, NULL, &failure, sha256);
+}
+
+static size_t count_files(void)
+{
+    size_t count = 0;
+    DIR *directory = opendir(output);
+    ck_assert_ptr_nonnull(directory);
+    while (readdir(directory))
+        count++;
+    closedir(directory);
+    return count;
+}
+
+/* Refused with a sentence that ends so; the package is as it was, to the last file. */
+static void refused(enum status status, const char *sentence)
+{
+    struct package *package = NULL;
+    const size_t files = count_files();
+    ck_assert_int_eq(add(&asked, 1), status);
+    size_t length = strlen(failure.sentence), tail = strlen(sentence);
+    ck_assert_msg(length >= tail && !strcmp(failure.sentence + length - tail, sentence), "%s",
+                  failure.sentence);
+    ck_assert_uint_eq(count_files(), files);
+    ck_assert_msg(!package_open(output, &failure, &package), "%s", failure.sentence);
+    package_close(&package);
+}
+
+/* The head that was added last; the caller closes the package. */
+static const struct head_card *open_last(struct package **package)
+{
+    ck_assert_msg(!package_open(output, &failure, package), "%s", failure.sentence);
+    ck_assert_msg(!package_verify(*package, &failure), "%s", failure.sentence);
+    const struct model_card *card = package_card(*package);
+    ck_assert_str_eq(card->package_sha256, sha256);
+    return &card->heads[card->head_count - 1];
+}
+
+START_TEST(heads_of_several_files_join_a_package)
+{
+    struct package *package = NULL;
+    char *other = file_join(folder, "other.pth");
+    sample_glori(head, 2, 2 * WIDTH, true);
+    sample_linear(other, &SAMPLE_AS_IS);
+    struct import_head both[2] = {asked, asked};
+    both[1].name = "second";
+    both[1].weights = other;
+    ck_assert_msg(!add(both, 2), "%s", failure.sentence);
+    const struct head_card *last = open_last(&package);
+    ck_assert_uint_eq(package_card(package)->head_count, 2);
+    ck_assert_int_eq(package_card(package)->heads[0].type, HEAD_GLORI);
+    ck_assert_str_eq(last->name, "second");
+    ck_assert_int_eq(last->type, HEAD_LINEAR);
+    ck_assert_str_eq(last->labels[0].name, "Cardiomegaly");
+    /* as the backbone is stored */
+    ck_assert_int_eq(safetensors_find(package_head(package, 1), "linear.weight")->type, TENSOR_F16);
+    package_close(&package);
+    refused(STATUS_BAD_REQUEST, "it has a head 'findings' already: choose another name, or remove that one "
+                                "first with cxrd head remove.");
+    free(other);
+}
+END_TEST
+
+static const struct {
+    const char *weight, *bias;
+    size_t units;
+    uint32_t blocks;
+    bool average_pool;
+    const char *form;
+} forms[] = {
+    {"weight", "bias", 2, 1, true, "DINOv2's linear head"},
+    {"classifier.weight", "classifier.bias", 2, 1, true, "transformers' classifier"},
+    {"head.weight", "head.bias", 1, 1, false, "timm's head"},
+    {"linear.weight", "linear.bias", 1, 1, false, "the authors' head"},
+};
+
+/* `units` times the width wide. */
+static void write_linear(size_t form, size_t classes, float scale)
+{
+    struct pth pth;
+    pth_begin(&pth, NULL);
+    pth_tensor(&pth, forms[form].weight, 2, (size_t[]){classes, forms[form].units * WIDTH}, scale);
+    pth_tensor(&pth, forms[form].bias, 1, (size_t[]){classes}, 1);
+    pth_end(&pth, head);
+}
+
+START_TEST(every_published_form_is_taken)
+{
+    struct package *package = NULL;
+    struct bytes text;
+    write_linear((size_t)_i, 2, 1);
+    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
+    const struct head_card *last = open_last(&package);
+    ck_assert_int_eq(last->type, HEAD_LINEAR);
+    ck_assert_uint_eq(last->blocks, forms[_i].blocks);
+    ck_assert_int_eq(last->average_pool, forms[_i].average_pool);
+    package_close(&package);
+    char *path = file_join(output, "model.json");
+    ck_assert_int_eq(file_read(path, 1 << 20, NULL, &text), STATUS_OK);
+    ck_assert_ptr_nonnull(memmem(text.data, text.size, forms[_i].form, strlen(forms[_i].form)));
+    free((void *)text.data);
+    free(path);
+}
+END_TEST
+
+/* Each would change what the layer answers. */
+START_TEST(nothing_of_a_head_is_dropped)
+{
+    static const char *const more[] = {"head.norm.weight", "fc_norm.weight", "head_dist.weight"};
+    static const char *const sentences[] = {
+        "head.pth: Tensor 'head.norm.weight' is no part of a head that this program knows.",
+        "head.pth: Tensor 'fc_norm.weight': a LayerNorm behind the pooling, in the place of the last one, is "
+        "not "
+        "supported.",
+        "head.pth: Tensor 'head_dist.weight' is no part of a head that this program knows."};
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+        struct pth pth;
+        pth_begin(&pth, NULL);
+        pth_tensor(&pth, "head.weight", 2, (size_t[]){2, WIDTH}, 1);
+        pth_tensor(&pth, "head.bias", 1, (size_t[]){2}, 1);
+        pth_tensor(&pth, more[i], 1, (size_t[]){WIDTH}, 1);
+        pth_end(&pth, head);
+        refused(STATUS_INVALID_FILE, sentences[i]);
+    }
+}
+END_TEST
+
+START_TEST(a_choice_among_outputs_is_no_risk_and_needs_labels)
+{
+    write_linear(1, 2, 1);
+    asked.kind = IMPORT_RISK;
+    refused(STATUS_BAD_REQUEST,
+            "Head 'findings' is transformers' classifier with 2 outputs, of which softmax makes one choice: "
+            "they are "
+            "no risk scores. Give kind=findings and labels=FILE; each output is then a sigmoid of its own.");
+    asked.kind = IMPORT_FINDINGS;
+    asked.labels = NULL;
+    write_linear(1, 40, 1); /* which are not the 40 of CXR-LT */
+    refused(STATUS_BAD_REQUEST, "Head 'findings' has 40 classes: name them with labels=FILE, one a line.");
+    write_linear(1, 1, 1);
+    asked.kind = IMPORT_RISK;
+    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
+}
+END_TEST
+
+START_TEST(what_cannot_be_answered_from_is_refused_before_it_is_written)
+{
+    write_linear(0, 2, INFINITY);
+    refused(STATUS_INVALID_FILE,
+            "head.pth: Tensor 'linear.weight' holds a value that is not a finite number.");
+    write_linear(0, 2, 1e6f);
+    refused(
+        STATUS_INVALID_FILE,
+        "head.pth: Tensor 'linear.weight' holds -750000, too large for fp16. Import with --precision fp32.");
+    write_linear(0, 3, 1);
+    refused(STATUS_INVALID_FILE, "labels.txt: it has 2 labels for the 3 classes of head 'findings'.");
+    sample_glori(head, 2, 3 * WIDTH, false);
+    refused(STATUS_INVALID_FILE,
+            "The candidate's name says 2 blocks, but its weights take 3 of width 64: it was "
+            "trained on another backbone.");
+    sample_backbone(head, &SAMPLE_AS_IS);
+    refused(STATUS_INVALID_FILE,
+            "head.pth: No tensor of a head is in it ('...decoder.query_embed', '...linear.weight', "
+            "'classifier.weight', 'head.weight', 'weight'): is it a head's file?");
+}
+END_TEST
+
+/* Trained together; the package knows by its hash which file its backbone came from. */
+START_TEST(a_head_with_a_backbone_goes_with_that_backbone_alone)
+{
+    struct sample_changes changes = SAMPLE_AS_IS;
+    changes.add = "classifiers_dict.x.linear.weight";
+    sample_backbone(head, &changes);
+    refused(STATUS_INVALID_FILE,
+            "head.pth: It holds a backbone, too, which the head was trained with: give this "
+            "file as --backbone of cxrd import.");
+}
+END_TEST
+
+int main(void)
+{
+    TCase *all = tcase_create("all");
+    tcase_add_checked_fixture(all, begin, remove_folder);
+    tcase_set_timeout(all, 60);
+    tcase_add_test(all, heads_of_several_files_join_a_package);
+    tcase_add_loop_test(all, every_published_form_is_taken, 0, sizeof forms / sizeof *forms);
+    tcase_add_test(all, nothing_of_a_head_is_dropped);
+    tcase_add_test(all, a_choice_among_outputs_is_no_risk_and_needs_labels);
+    tcase_add_test(all, what_cannot_be_answered_from_is_refused_before_it_is_written);
+    tcase_add_test(all, a_head_with_a_backbone_goes_with_that_backbone_alone);
+    return suite_run("add_heads", all);
+}
