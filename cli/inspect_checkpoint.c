@@ -149,7 +149,8 @@ enum status inspect_checkpoint(const char *path, struct failure *failure)
     if (status) {
         failure_prefix(failure, "%s", path);
     } else {
-        size_t tensors = list_tensors(checkpoint_root(checkpoint));
+        size_t tensors =
+            list_tensors(checkpoint_folder(checkpoint)->adapter ? state : checkpoint_root(checkpoint));
         printf("\n");
         bool backbone = try_backbone(path, tensors);
         show_lines(path, backbone, show_heads(state));

@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 from service import Service, png, wait_until
@@ -23,6 +24,7 @@ CARD = json.loads((GOLDEN / "model.json").read_text())
 SIDE = CARD["backbone"]["image_size"]
 PNG = png(SIDE, SIDE)
 OPTIONS = ("--precision", "fp32")  # of what computes
+KILLS, KILL_STEP_S = 40, 0.001
 
 
 def run(*words):
@@ -105,6 +107,7 @@ class Heads(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("has no heads", done.stderr)
         self.assertIn("cxrd head add", done.stderr)
+        self.assertIn("no heads: it only embeds", run("inspect", self.package).stdout)
         for words in (("inspect", self.package), ("inspect", "--seal", self.package),
                       ("bench", "--model", self.package, "--runs", "1")):
             with self.subTest(words[0]):
@@ -157,6 +160,46 @@ class Heads(unittest.TestCase):
                 self.assertEqual(done.returncode, code, done.stderr)
                 self.assertIn(sentence, done.stderr)
                 self.assertEqual({path.name: path.read_bytes() for path in self.package.iterdir()}, before)
+
+    def test_help_and_wrong_options(self):
+        for words in (("head",), ("head", "add"), ("head", "list")):
+            done = run(*words, "--help")
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertIn("Usage: cxrd head add", done.stdout)
+        for words, sentence in (
+                (("head",), "say what to do: add, remove or list"), (("head", "dance"), "say what to do: add, remove or list"),
+                (("head", "remove", "--head", "x"), "--model is needed; see cxrd head --help."),
+                (("head", "list", "--model", "x", "--precision", "fp16"), "unknown option --precision; see cxrd head list --help."),
+                (("head", "list", "--model", "x", "--format", "csv"), "--format is table or json, not 'csv'."),
+                (("import", "--image-size", "512x"), "from 1 to 65536, or HEIGHTxWIDTH, not '512x'."),
+                (("import", "--lora-alpha", "0"), "--lora-alpha is a number above 0, not '0'."),
+                (("import", "--backbone", "x"), "--output is needed; see cxrd import --help."),
+                (("import", "--backbone", "x", "--output", "nowhere", "--profile", "x"), "The profile is chexfound or dinov2, not 'x'.")):
+            with self.subTest(words):
+                done = run(*words)
+                self.assertEqual((done.returncode, done.stdout), (2, ""))
+                self.assertIn(sentence, done.stderr)
+
+    def test_a_killed_change_leaves_a_package_that_is_right_or_refused(self):
+        """Whenever it is killed: what opens has the heads from before or those it was given, and sealing ends what was begun."""
+        words = [BINARY, "head", "add", "--model", str(self.package), "--head", self.heads["findings"], "--head", self.heads["views"]]
+        heads, refused = {0}, 0
+        for delay in range(KILLS):
+            with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+                time.sleep(delay * KILL_STEP_S)
+                process.kill()
+            done = run("inspect", self.package)
+            if done.returncode:
+                self.assertIn("seal it again with cxrd inspect --seal", done.stderr)
+                refused += 1
+                self.assertEqual(run("inspect", "--seal", self.package).returncode, 0)
+            listed = json.loads(run("head", "list", "--model", self.package, "--format", "json").stdout)
+            self.assertIn([head["name"] for head in listed], ([], ["findings", "views"]))
+            heads.add(len(listed))
+            if listed:
+                done = run("head", "remove", "--model", self.package, "--head", "findings", "--head", "views")
+                self.assertEqual(done.returncode, 0, done.stderr)
+        print(f"{KILLS} kills: {refused} refused until sealed; heads {sorted(heads)}", file=sys.stderr)
 
     def test_thresholds_and_calibration_of_other_heads_stay(self):
         self.add("findings")
