@@ -140,6 +140,8 @@ static void show_package(const struct package *package)
 {
     const struct model_card *card = package_card(package);
     show_architecture(card);
+    if (!card->head_count)
+        printf("\nno heads: it only embeds, and cxrd head add gives it heads\n");
     for (size_t i = 0; i < card->head_count; i++)
         show_head(&card->heads[i]);
     struct table table;

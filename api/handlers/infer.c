@@ -55,8 +55,8 @@ static enum status choose_named(struct arena *arena, const struct model_card *ca
     return STATUS_OK;
 }
 
-/* The two passes of flip have one embedding each, and so have the two images of a study: neither is the
- * answer. */
+/* Flip's two passes each have an embedding of their own, and so have the two images of a study; nobody has
+ * said what a mean of them means. */
 static enum status check_embeddings(struct arena *arena, const struct infer_request *asked,
                                     const struct tensor_list *tensors, struct failure *failure)
 {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RANK_MAX = 1 << 16 };
+enum { RANK_MAX = 1024 }; /* ranks are 4 to 256: the work of merging grows with it */
 #define ALPHA_MAX 1e6
 
 /* Whether a member is there and says something: true, or an object or array that is not empty. */
@@ -132,6 +132,10 @@ static enum status finish_piece(const char *name, struct piece *piece, const str
                            tensor_shape_text(piece->down->rank, piece->down->shape, down),
                            tensor_shape_text(piece->tensor->rank, piece->tensor->shape, base));
     const size_t rank = piece->down->shape[0];
+    if (rank > RANK_MAX)
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "The LoRA adapter of '%s' has rank %zu, over the limit of %d.", name, rank,
+                           RANK_MAX);
     if (!(config->alpha > 0))
         return failure_set(
             failure, STATUS_INVALID_FILE,

@@ -75,8 +75,10 @@ static enum status add_all(const struct value *state, struct failure *failure, s
             continue; /* a student's, or an average's, beside the weights that are taken */
         if (kind == NAME_UNKNOWN && value->kind == VALUE_TENSOR)
             status = foreign_tensor(key->text.data, true, failure);
-        if (kind != NAME_KNOWN)
+        if (kind != NAME_KNOWN) {
+            out->features |= name.features & FEATURE_MASK_TOKEN;
             continue;
+        }
         if (name.adapter) {
             out->adapters++;
             continue;

@@ -108,8 +108,8 @@ static enum status open_shards(struct checkpoint *checkpoint, const char *path, 
             "%s: its files have %zu of the %zu tensors that it names: they do not belong together.", path,
             found, shards.entry_count);
     checkpoint->root = root;
-    snprintf(checkpoint->kind, sizeof checkpoint->kind, "weights in %zu files with their index",
-             shards.count);
+    snprintf(checkpoint->kind, sizeof checkpoint->kind, "weights in %zu file%s with an index", shards.count,
+             shards.count == 1 ? "" : "s");
     shards_finish(&shards);
     return status;
 }
@@ -232,16 +232,6 @@ void checkpoint_sha256(const struct checkpoint *checkpoint, char out[SHA256_HEX_
     }
     sha256_hex((struct bytes){lines.data, lines.size}, out);
     buffer_finish(&lines);
-}
-
-bool checkpoint_same(const struct checkpoint *a, const struct checkpoint *b)
-{
-    bool same = a->count == b->count;
-    for (size_t i = 0; same && i < a->count; i++) {
-        struct bytes left = a->sources[i].file.content, right = b->sources[i].file.content;
-        same = left.size == right.size && (!left.size || !memcmp(left.data, right.data, left.size));
-    }
-    return same;
 }
 
 enum status checkpoint_unchanged(const struct checkpoint *checkpoint, struct failure *failure)

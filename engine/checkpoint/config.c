@@ -142,6 +142,12 @@ static enum status read_ffn(const struct json *document, struct failure *failure
     return STATUS_OK;
 }
 
+static bool is_timm(const struct json *document)
+{
+    return json_text(look_up(document, NULL, "architecture")) &&
+           json_is_object(look_up(document, NULL, "pretrained_cfg"));
+}
+
 /* Refuses by name what describes a network of another kind. */
 static enum status check_kind(const struct json *document, struct failure *failure)
 {
@@ -154,7 +160,7 @@ static enum status check_kind(const struct json *document, struct failure *failu
             failure, STATUS_INVALID_FILE,
             "It describes a network of the kind '%.60s'; dinov2 and dinov2_with_registers are supported.",
             type);
-    if (architecture && strncmp(architecture, "vit_", 4))
+    if (is_timm(document) && strncmp(architecture, "vit_", 4))
         return failure_set(failure, STATUS_INVALID_FILE,
                            "It describes timm's '%.60s'; of timm's networks vit_*_dinov2 are supported.",
                            architecture);
@@ -167,7 +173,7 @@ static enum status check_kind(const struct json *document, struct failure *failu
 static enum status read_document(const struct json *document, struct failure *failure, struct config *config)
 {
     const struct json *epsilon = look_up(document, NULL, "layer_norm_eps");
-    config->timm = json_text(look_up(document, NULL, "architecture")) != NULL;
+    config->timm = is_timm(document);
     if (epsilon && (!json_number(epsilon, &config->layer_norm_epsilon) || !(config->layer_norm_epsilon > 0)))
         return wrong(failure, NULL, "layer_norm_eps", "a number over 0");
     enum status status = check_kind(document, failure);

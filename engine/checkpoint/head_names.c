@@ -79,6 +79,8 @@ bool name_nearest_of_head(const char *name, char out[NAME_BYTES])
     size_t nearest = SIZE_MAX;
     const char *const *lists[] = {glori_parts, linear_parts};
     name = name_strip(name);
+    if (strnlen(name, KEY_BYTES_MAX) == KEY_BYTES_MAX)
+        return false;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         for (const char *const *part = lists[i]; *part; part++)
             name_consider(name, *part, &nearest, out);

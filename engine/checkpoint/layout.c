@@ -18,9 +18,13 @@ static const struct layout layouts[] = {
     {"that of transformers' Dinov2, since version 5", "dinov2", FEATURE_HUGGING_FACE | FEATURE_NEWER, false,
      0, false},
     {"that of transformers' Dinov2", "dinov2", FEATURE_HUGGING_FACE, false, 0, false},
+    {"CheXFound's and DINOv2's, of training in chunks", "chexfound", FEATURE_CHUNKS | FEATURE_REGISTERS,
+     false, 0.1, false},
+    {"that of XRay-DINO's hub", "dinov2", FEATURE_CHUNKS, true, 0.1, false},
     {"CheXFound's and DINOv2's, of training in chunks", "chexfound", FEATURE_CHUNKS, false, 0.1, false},
     {"that of DINOv2's hub, with registers", "dinov2", FEATURE_REGISTERS | FEATURE_PATCH_14, true, 0, true},
-    {"that of DINOv2's hub", "dinov2", FEATURE_PATCH_14, true, 0.1, false},
+    {"that of DINOv2's hub", "dinov2", FEATURE_PATCH_14 | FEATURE_MASK_TOKEN, true, 0.1, false},
+    {"timm's, of a file alone", "dinov2", FEATURE_PATCH_14, true, 0, true}, /* without that token */
     {"DINOv2's, of training", "chexfound", 0, false, 0.1, false},
 };
 

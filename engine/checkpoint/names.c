@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_BYTES_MAX = 512, INDEX_DIGITS_MAX = 4 };
+enum { INDEX_DIGITS_MAX = 4 };
 
 /* What wrappers put before every name of a model, and whose weights follow. */
 static const struct {
@@ -239,6 +239,7 @@ enum name_kind name_of_backbone(const char *key, struct backbone_name *out)
             return NAME_KNOWN;
     }
     snprintf(out->name, NAME_BYTES, "%s", fits ? text : stripped);
+    out->features |= fits && !strcmp(text, "mask_token") ? FEATURE_MASK_TOKEN : 0;
     return fits && is_harmless(text) ? NAME_HARMLESS : NAME_UNKNOWN;
 }
 
@@ -293,6 +294,8 @@ bool name_nearest_of_backbone(const char *name, char out[NAME_BYTES])
     unsigned index = 0, features = 0;
     char prefix[32];
     name = name_strip(name);
+    if (strnlen(name, KEY_BYTES_MAX) == KEY_BYTES_MAX)
+        return false;
     const char *block = strstr(name, "blocks.");
     if (block)
         (void)read_block(block + strlen("blocks."), &index, &features);

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { NAME_BYTES = 160, NAME_PIECES_MAX = 3 };
+enum { NAME_BYTES = 160, KEY_BYTES_MAX = 512 }; /* of a package's name; of a file's, behind its wrappers */
 
 enum name_kind {
     NAME_KNOWN,    /* name is its one name */
@@ -35,7 +35,8 @@ enum name_feature {
     FEATURE_HUGGING_FACE = 32,   /* embeddings., encoder.layer. */
     FEATURE_NEWER = 64,          /* ... with q_proj and o_proj */
     FEATURE_TIMM = 128,          /* no name shows it: packed SwiGLU, or a config.json, do */
-    FEATURE_PATCH_14 = 256       /* shown by the patches' weights */
+    FEATURE_PATCH_14 = 256,      /* shown by the patches' weights */
+    FEATURE_MASK_TOKEN = 512     /* which only its training uses, and timm leaves out */
 };
 
 struct backbone_name {

@@ -41,52 +41,9 @@ static bool is_listed(const char *name, const char *const *list)
     return *list;
 }
 
-struct state state_find(const struct value *root)
+static bool is_object(const struct value *value)
 {
-    struct state state = {.value = root, .name = ""};
-    while (state.depth < STATE_DEPTH_MAX) {
-        const struct value *inner = NULL;
-        const char *const *name = wrappers;
-        for (; *name; name++) {
-            inner = value_member(state.value, *name);
-            if (inner && inner->kind != VALUE_TENSOR)
-                break;
-        }
-        if (!*name)
-            break;
-        state.within[state.depth++] = state.value;
-        state.value = inner;
-        state.name = *name;
-    }
-    return state;
-}
-
-enum status state_check(const struct state *state, struct failure *failure)
-{
-    const struct value *value = state->value;
-    char found[128];
-    if (value->kind == VALUE_DICT)
-        return STATUS_OK;
-    value_describe(value, found, sizeof found);
-    bool is_object = value->kind == VALUE_INERT || value->kind == VALUE_MODULE || value->kind == VALUE_GLOBAL;
-    if (is_object && !strncmp(value->name, "__torch__", strlen("__torch__")))
-        return failure_set(failure, STATUS_INVALID_FILE,
-                           "It is a TorchScript program and not its weights alone. Save those: "
-                           "torch.save(torch.jit.load(FILE, 'cpu').state_dict(), NEW_FILE).");
-    if (value->kind == VALUE_MODULE)
-        return failure_set(
-            failure, STATUS_INVALID_FILE,
-            "It is %s, pickled whole, and not its weights alone. If you trust its source, save those: "
-            "torch.save(torch.load(FILE, 'cpu', weights_only=False).state_dict(), NEW_FILE).",
-            found);
-    if (is_object)
-        return failure_set(
-            failure, STATUS_INVALID_FILE,
-            "Where the state dict should be, the file holds %s, which this program neither knows "
-            "nor runs. Do not load the file in PyTorch unless you trust its source.",
-            found);
-    return failure_set(failure, STATUS_INVALID_FILE, "Where the state dict should be, the file holds %s.",
-                       found);
+    return value->kind == VALUE_INERT || value->kind == VALUE_MODULE || value->kind == VALUE_GLOBAL;
 }
 
 /* `left`: how many values may still be looked at, since they may lie in circles. Where it runs out a tensor
@@ -102,6 +59,65 @@ static bool holds_tensor(const struct value *value, int depth, size_t *left)
         if (holds_tensor(value->sequence.items[i], depth + 1, left))
             return true;
     return false;
+}
+
+/* The member under the first of the wrappers' names that holds a tensor; or else that is an object, for its
+ * sentence. Its name is left in *name. */
+static const struct value *find_inner(const struct value *outer, const char **name)
+{
+    const struct value *found = NULL;
+    size_t left = SEARCH_VALUES_MAX;
+    for (const char *const *wrapper = wrappers; *wrapper; wrapper++) {
+        const struct value *inner = value_member(outer, *wrapper);
+        const bool wrapped = inner && inner->kind == VALUE_DICT && holds_tensor(inner, 0, &left);
+        if (!wrapped && (found || !inner || !is_object(inner)))
+            continue;
+        found = inner;
+        *name = *wrapper;
+        if (wrapped)
+            break;
+    }
+    return found;
+}
+
+struct state state_find(const struct value *root)
+{
+    struct state state = {.value = root, .name = ""};
+    while (state.depth < STATE_DEPTH_MAX) {
+        const struct value *inner = find_inner(state.value, &state.name);
+        if (!inner)
+            break;
+        state.within[state.depth++] = state.value;
+        state.value = inner;
+    }
+    return state;
+}
+
+enum status state_check(const struct state *state, struct failure *failure)
+{
+    const struct value *value = state->value;
+    char found[128];
+    if (value->kind == VALUE_DICT)
+        return STATUS_OK;
+    value_describe(value, found, sizeof found);
+    if (is_object(value) && !strncmp(value->name, "__torch__", strlen("__torch__")))
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "It is a TorchScript program and not its weights alone. Save those: "
+                           "torch.save(torch.jit.load(FILE, 'cpu').state_dict(), NEW_FILE).");
+    if (value->kind == VALUE_MODULE)
+        return failure_set(
+            failure, STATUS_INVALID_FILE,
+            "It is %s, pickled whole, and not its weights alone. If you trust its source, save those: "
+            "torch.save(torch.load(FILE, 'cpu', weights_only=False).state_dict(), NEW_FILE).",
+            found);
+    if (is_object(value))
+        return failure_set(
+            failure, STATUS_INVALID_FILE,
+            "Where the state dict should be, the file holds %s, which this program neither knows "
+            "nor runs. Do not load the file in PyTorch unless you trust its source.",
+            found);
+    return failure_set(failure, STATUS_INVALID_FILE, "Where the state dict should be, the file holds %s.",
+                       found);
 }
 
 static enum status refuse_member(const struct state *state, const char *name, struct failure *failure)

@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 from service import Service, png, wait_until
@@ -23,6 +24,7 @@ CARD = json.loads((GOLDEN / "model.json").read_text())
 SIDE = CARD["backbone"]["image_size"]
 PNG = png(SIDE, SIDE)
 OPTIONS = ("--precision", "fp32")  # of what computes
+KILLS, KILL_STEP_S = 40, 0.001
 
 
 def run(*words):
@@ -105,6 +107,7 @@ class Heads(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("has no heads", done.stderr)
         self.assertIn("cxrd head add", done.stderr)
+        self.assertIn("no heads: it only embeds", run("inspect", self.package).stdout)
         for words in (("inspect", self.package), ("inspect", "--seal", self.package),
                       ("bench", "--model", self.package, "--runs", "1")):
             with self.subTest(words[0]):
@@ -176,6 +179,27 @@ class Heads(unittest.TestCase):
                 done = run(*words)
                 self.assertEqual((done.returncode, done.stdout), (2, ""))
                 self.assertIn(sentence, done.stderr)
+
+    def test_a_killed_change_leaves_a_package_that_is_right_or_refused(self):
+        """Whenever it is killed: what opens has the heads from before or those it was given, and sealing ends what was begun."""
+        words = [BINARY, "head", "add", "--model", str(self.package), "--head", self.heads["findings"], "--head", self.heads["views"]]
+        heads, refused = {0}, 0
+        for delay in range(KILLS):
+            with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+                time.sleep(delay * KILL_STEP_S)
+                process.kill()
+            done = run("inspect", self.package)
+            if done.returncode:
+                self.assertIn("seal it again with cxrd inspect --seal", done.stderr)
+                refused += 1
+                self.assertEqual(run("inspect", "--seal", self.package).returncode, 0)
+            listed = json.loads(run("head", "list", "--model", self.package, "--format", "json").stdout)
+            self.assertIn([head["name"] for head in listed], ([], ["findings", "views"]))
+            heads.add(len(listed))
+            if listed:
+                done = run("head", "remove", "--model", self.package, "--head", "findings", "--head", "views")
+                self.assertEqual(done.returncode, 0, done.stderr)
+        print(f"{KILLS} kills: {refused} refused until sealed; heads {sorted(heads)}", file=sys.stderr)
 
     def test_thresholds_and_calibration_of_other_heads_stay(self):
         self.add("findings")

@@ -53,11 +53,32 @@ START_TEST(a_file_has_the_digest_of_its_bytes)
 }
 END_TEST
 
+/* Longer than what is read of it at once. */
+START_TEST(a_long_file_has_the_digest_of_its_bytes)
+{
+    char path[] = "/tmp/sha256_test.XXXXXX", hex[SHA256_HEX_BYTES] = "", whole[SHA256_HEX_BYTES];
+    struct failure failure = {0};
+    const size_t size = (64 << 20) + 3;
+    uint8_t *bytes = memory_allocate(size, 1);
+    int fd = mkstemp(path);
+    memcpy(bytes + size - 3, "abc", 3);
+    ck_assert_int_eq(ftruncate(fd, (off_t)size), 0);
+    ck_assert_int_eq(pwrite(fd, "abc", 3, (off_t)size - 3), 3);
+    close(fd);
+    ck_assert_int_eq(sha256_file(path, &failure, hex), STATUS_OK);
+    sha256_hex((struct bytes){bytes, size}, whole);
+    ck_assert_str_eq(hex, whole);
+    unlink(path);
+    free(bytes);
+}
+END_TEST
+
 int main(void)
 {
     TCase *all = tcase_create("all");
     tcase_add_test(all, known_digests);
     tcase_add_test(all, a_file_has_the_digest_of_its_bytes);
+    tcase_add_test(all, a_long_file_has_the_digest_of_its_bytes);
     tcase_add_test(all, digests_are_compared_whole);
     return suite_run("sha256", all);
 }

@@ -22,11 +22,17 @@ static const struct {
      "chexfound",
      0.1,
      false},
-    {{PUBLISHED_CHUNKS, 0, true, ""},
+    {{PUBLISHED_CHUNKS, 4, true, ""},
      "CheXFound's and DINOv2's, of training in chunks",
      "chexfound",
      0.1,
      false},
+    {{PUBLISHED_CHUNKS, 0, true, "backbone."},
+     "CheXFound's and DINOv2's, of training in chunks",
+     "chexfound",
+     0.1,
+     false},
+    {{PUBLISHED_CHUNKS, 0, false, ""}, "that of XRay-DINO's hub", "dinov2", 0.1, false},
     {{PUBLISHED_DINOV2, 0, false, "teacher.backbone."}, "DINOv2's, of training", "chexfound", 0.1, false},
     {{PUBLISHED_DINOV2, 4, true, "model.net."}, "DINOv2's, of training", "chexfound", 0.1, false},
     {{PUBLISHED_DINOV2, 0, false, ""}, "that of DINOv2's hub", "dinov2", 0.1, false},
@@ -45,6 +51,7 @@ static const struct {
      0,
      true},
     {{PUBLISHED_TIMM, 4, false, ""}, "timm's, with registers", "dinov2", 0, true},
+    {{PUBLISHED_TIMM, 0, false, ""}, "timm's, of a file alone", "dinov2", 0, true},
     {{PUBLISHED_TIMM, 0, true, "model."}, "timm's", "dinov2", 0, true}, /* packed SwiGLU */
 };
 
@@ -76,6 +83,11 @@ START_TEST(every_layout_is_the_same_network)
     ck_assert_msg(!import_backbone_open(&these, &failure, &imported), "%s", failure.sentence);
     ck_assert_str_eq(imported.layout->title, rows[_i].title);
     ck_assert_str_eq(imported.profile.name, rows[_i].profile);
+    ck_assert_str_eq(imported.note,
+                     form->layout == PUBLISHED_OLD || form->layout == PUBLISHED_NEWER
+                         ? "Its config.json was not given, which says LayerNorm's epsilon and the "
+                           "activation: 1e-06 and gelu are assumed."
+                         : "");
     ck_assert_double_eq(imported.card.interpolate_offset, rows[_i].offset);
     ck_assert_int_eq(imported.card.interpolate_antialias, rows[_i].antialias);
     ck_assert_uint_eq(imported.card.registers, form->registers);

@@ -46,7 +46,7 @@ static const struct {
     {"encoder.layer.0.mlp.weights_out.bias", NAME_KNOWN, "blocks.0.mlp.w3.bias",
      FEATURE_WRAPPED | FEATURE_HUGGING_FACE | FEATURE_BLOCKS, 0, 1},
     {"layernorm.weight", NAME_KNOWN, "norm.weight", FEATURE_HUGGING_FACE, 0, 1},
-    {"backbone.mask_token", NAME_HARMLESS, "mask_token", FEATURE_WRAPPED, 0, 1},
+    {"backbone.mask_token", NAME_HARMLESS, "mask_token", FEATURE_WRAPPED | FEATURE_MASK_TOKEN, 0, 1},
     {"dinov2.embeddings.mask_token", NAME_HARMLESS, NULL, FEATURE_WRAPPED, 0, 1},
     {"dino_head.mlp.0.weight", NAME_HARMLESS, NULL, 0, 0, 1},
     {"ibot_head.last_layer.weight_g", NAME_HARMLESS, NULL, 0, 0, 1},

@@ -159,6 +159,9 @@ static void add_embeddings(struct published *published, const struct published_f
                            : form->layout == PUBLISHED_TIMM ? "reg_token"
                                                             : "register_tokens"),
                       "register_tokens", 0, 3, (size_t[]){1, form->registers, W});
+    if (form->layout != PUBLISHED_TIMM) /* timm leaves out what only training uses */
+        published_add(published, NAME(hugging ? "embeddings.mask_token" : "mask_token"), "mask_token", 0, 2,
+                      (size_t[]){1, W});
     const char *patch = hugging ? "embeddings.patch_embeddings.projection" : "patch_embed.proj";
     published_add(published, arena_format(published->arena, "%s%s.weight", prefix, patch),
                   "patch_embed.proj.weight", 0, 4, (size_t[]){W, 3, PUBLISHED_PATCH, PUBLISHED_PATCH});

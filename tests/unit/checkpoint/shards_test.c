@@ -117,7 +117,7 @@ START_TEST(several_files_are_one_checkpoint)
     char hex[SHA256_HEX_BYTES];
     write_shards("second.safetensors", 0);
     ck_assert_msg(!import_backbone_open(&asked_for, &failure, &imported), "%s", failure.sentence);
-    ck_assert_str_eq(checkpoint_kind(imported.checkpoint), "weights in 2 files with their index");
+    ck_assert_str_eq(checkpoint_kind(imported.checkpoint), "weights in 2 files with an index");
     for (size_t i = 0; i < imported.selection.count; i++) {
         const struct selected *item = &imported.selection.items[i];
         float *values = memory_allocate(item->source->elements, sizeof *values);
@@ -128,7 +128,6 @@ START_TEST(several_files_are_one_checkpoint)
     }
     checkpoint_sha256(imported.checkpoint, hex);
     ck_assert_uint_eq(strlen(hex), 64);
-    ck_assert(checkpoint_same(imported.checkpoint, imported.checkpoint));
     import_backbone_finish(&imported);
 }
 END_TEST
@@ -142,10 +141,10 @@ START_TEST(files_and_index_must_belong_together)
     ck_assert_ptr_nonnull(strstr(failure.sentence, "third.safetensors: No such file or directory."));
     write_shards("first.safetensors", 0);
     expect(STATUS_INVALID_FILE,
-           "its files have 21 of the 43 tensors that it names: they do not belong together.");
+           "its files have 22 of the 44 tensors that it names: they do not belong together.");
     write_shards("second.safetensors", 3);
     expect(STATUS_INVALID_FILE,
-           "its files have 24 of the 43 tensors that it names: they do not belong together.");
+           "its files have 25 of the 44 tensors that it names: they do not belong together.");
 }
 END_TEST
 

@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""What cxrd inspect says of checkpoints, and that the line it prints imports them: inspect_test.py CXRD GOLDEN
+
+GOLDEN is a golden package, whose weights are published again under other names.
+"""
+
+import json
+import pathlib
+import re
+import shlex
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+BINARY, GOLDEN = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1))
+BACKBONE = json.loads((GOLDEN / "model.json").read_text())["backbone"]
+
+
+def run(*words):
+    return subprocess.run([BINARY, *map(str, words)], capture_output=True, text=True, check=False, timeout=120,
+                          stdin=subprocess.DEVNULL)
+
+
+def publish(path, rename=lambda name: name, extra=()):
+    """The golden backbone under other names; `extra` tensors are of one float each."""
+    content = (GOLDEN / BACKBONE["weights"]).read_bytes()
+    start = 8 + struct.unpack("<Q", content[:8])[0]
+    header = json.loads(content[8:start])
+    header.pop("__metadata__", None)
+    header = {rename(name): entry for name, entry in header.items()}
+    end = len(content) - start
+    for i, name in enumerate(extra):
+        header[name] = {"dtype": "F32", "shape": [1], "data_offsets": [end + 4 * i, end + 4 * i + 4]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(struct.pack("<Q", len(text)) + text + content[start:] + bytes(4 * len(extra)))
+    return path
+
+
+class Inspect(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def shown(self, path):
+        done = run("inspect", path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def test_the_line_that_it_prints_imports_it(self):
+        published = self.folder / "a model's"  # whose name a shell would take apart
+        published.mkdir()
+        publish(published / "model.safetensors", lambda name: "teacher.backbone." + name, ["teacher.dino_head.last"])
+        (published / "config.json").write_text(json.dumps({"img_size": BACKBONE["image_size"], "embed_dim": BACKBONE["width"],
+                                                           "layer_norm_eps": 1e-5}))
+        text = self.shown(published)
+        self.assertIn(f"width {BACKBONE['width']}, depth {BACKBONE['depth']}, heads {BACKBONE['heads']}", text)
+        self.assertIn(f"{BACKBONE['image_size']}x{BACKBONE['image_size']}", text)
+        self.assertRegex(text, r"names +DINOv2's, of training\n")
+        self.assertRegex(text, r"layer_norm_epsilon +1e-05\n")
+        self.assertRegex(text, r"checkpoint +a safetensors file\n")
+        count = len(re.findall("^teacher", text, re.M))
+        self.assertRegex(text, rf"tensors +{count - 1}, of the {count} above\n")
+        line = shlex.split(text[text.index("  cxrd import"):])
+        self.assertEqual(line[:3] + line[4:], ["cxrd", "import", "--backbone", "--output", "DIR"])
+        package = self.folder / "package"
+        done = run(*line[1:-1], package)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        card = json.loads((package / "model.json").read_text())
+        self.assertEqual(card["backbone"]["layer_norm_epsilon"], 1e-5)
+
+    def test_what_is_in_the_way_is_said_and_no_line_is_printed(self):
+        text = self.shown(publish(self.folder / "a.bin", extra=["rope_embed.periods"]))
+        self.assertIn("in the way of a backbone's import: ", text)
+        self.assertIn("Tensor 'rope_embed.periods': rotary position embedding is not supported.", text)
+        self.assertNotIn("cxrd import", text)
+        text = self.shown(publish(self.folder / "b.bin", lambda name: name.replace("norm.bias", "norm.shift")))
+        self.assertIn("Tensor 'norm.shift' is no part of a backbone that this program knows", text)
+        text = self.shown(publish(self.folder / "c.bin", lambda name: name if name != "cls_token" else "mask_token"))
+        self.assertIn("Tensor 'cls_token' of shape [1, 1, ?] is missing.", text)
+
+    def test_a_file_is_what_its_bytes_say(self):
+        """Whatever its name ends in."""
+        for content, sentence in ((b"", "It is empty."), (b"<!DOCTYPE html>", "It is a web page"), (b"GGUF\3\0\0\0", "It is a GGUF file"),
+                                  (b"version https://git-lfs.github.com/spec/v1\n", "It is a Git LFS pointer"),
+                                  (b"{\"a\": 1}", "no index of weights")):
+            for name in ("model.safetensors", "model.pth", "model"):
+                (self.folder / name).write_bytes(content)
+                for words in (("inspect", self.folder / name),
+                              ("import", "--backbone", self.folder / name, "--output", self.folder / "package")):
+                    done = run(*words)
+                    self.assertEqual(done.returncode, 1)
+                    self.assertIn(sentence, done.stderr)
+        self.assertFalse((self.folder / "package").exists())
+
+    def test_an_index_shows_all_of_its_files(self):
+        publish(self.folder / "part", lambda name: "dinov2." + name)
+        names = re.findall(r"^(dinov2\.\S+)", self.shown(self.folder / "part"), re.M)
+        index = self.folder / "model.safetensors.index.json"
+        index.write_text(json.dumps({"weight_map": {name: "part" for name in names}}))
+        text = self.shown(self.folder)
+        self.assertRegex(text, r"checkpoint +weights in 1 file with an index\n")
+        self.assertEqual(re.findall(r"^(dinov2\.\S+)", text, re.M), names)
+        index.write_text(json.dumps({"weight_map": {name: "part" for name in names[1:]}}))
+        done = run("inspect", self.folder)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"Tensor '{names[0]}' is in it, but not by the index", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

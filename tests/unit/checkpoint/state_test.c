@@ -1,0 +1,138 @@
+/* Where the state dict is, of values made here; and what stands in its place. */
+#include "engine/checkpoint/state.h"
+#include "tests/unit/suite.h"
+
+#include <check.h>
+#include <string.h>
+
+enum { MEMBERS_MAX = 4 };
+
+static struct failure failure;
+static const struct stored_tensor stored = {.elements = 1, .storage_elements = 1};
+static struct value tensor = {.kind = VALUE_TENSOR, .tensor = &stored};
+
+/* A dict that is filled by put. */
+struct dict {
+    struct value value, keys[MEMBERS_MAX];
+    struct value *items[2 * MEMBERS_MAX];
+};
+
+static void put(struct dict *dict, const char *key, struct value *value)
+{
+    const size_t at = dict->value.sequence.count;
+    ck_assert_uint_lt(at / 2, MEMBERS_MAX);
+    dict->keys[at / 2] = (struct value){.kind = VALUE_TEXT, .text = {key, strlen(key)}};
+    dict->items[at] = &dict->keys[at / 2];
+    dict->items[at + 1] = value;
+    dict->value.kind = VALUE_DICT;
+    dict->value.sequence.items = dict->items;
+    dict->value.sequence.count = at + 2;
+}
+
+static struct dict make(void)
+{
+    return (struct dict){.value = {.kind = VALUE_DICT}};
+}
+
+START_TEST(is_found_at_any_depth)
+{
+    struct dict inner = make(), middle = make(), root = make();
+    put(&inner, "norm.weight", &tensor);
+    put(&middle, "teacher", &inner.value);
+    put(&root, "model", &middle.value);
+    const struct state state = state_find(&root.value);
+    ck_assert_ptr_eq(state.value, &inner.value);
+    ck_assert_str_eq(state.name, "teacher");
+    ck_assert_int_eq(state_check(&state, &failure), STATUS_OK);
+    ck_assert_int_eq(state_check_rest(&state, &failure), STATUS_OK);
+    const struct state alone = state_find(&inner.value);
+    ck_assert_ptr_eq(alone.value, &inner.value);
+    ck_assert_str_eq(alone.name, "");
+}
+END_TEST
+
+START_TEST(a_wrapper_without_tensors_is_none)
+{
+    struct dict inner = make(), options = make(), root = make();
+    struct value name = {.kind = VALUE_TEXT, .text = {"vit", 3}};
+    put(&inner, "norm.weight", &tensor);
+    put(&options, "name", &name);
+    put(&root, "model", &options.value);
+    put(&root, "teacher", &name);
+    put(&root, "state_dict", &inner.value);
+    const struct state state = state_find(&root.value);
+    ck_assert_ptr_eq(state.value, &inner.value);
+    ck_assert_int_eq(state_check_rest(&state, &failure), STATUS_OK);
+}
+END_TEST
+
+START_TEST(circles_end)
+{
+    struct dict root = make();
+    put(&root, "model", &root.value);
+    put(&root, "x", &tensor);
+    const struct state state = state_find(&root.value);
+    ck_assert_ptr_eq(state.value, &root.value);
+    ck_assert_uint_eq(state.depth, STATE_DEPTH_MAX);
+}
+END_TEST
+
+START_TEST(of_two_networks_neither_is_chosen)
+{
+    struct dict inner = make(), other = make(), root = make();
+    put(&inner, "norm.weight", &tensor);
+    put(&other, "norm.weight", &tensor);
+    put(&root, "model", &inner.value);
+    put(&root, "model_ema", &other.value);
+    const struct state state = state_find(&root.value);
+    ck_assert_int_eq(state_check_rest(&state, &failure), STATUS_INVALID_FILE);
+    ck_assert_str_eq(
+        failure.sentence,
+        "The file holds weights under 'model' and their running average under 'model_ema', and does not "
+        "say which answer. Save those that are meant alone, as a state dict.");
+}
+END_TEST
+
+START_TEST(what_is_no_dict_has_its_sentence)
+{
+    static const struct {
+        enum value_kind kind;
+        const char *name, *sentence;
+    } cases[] = {
+        {VALUE_MODULE, "vision.ViT",
+         "It is a module of the class 'vision.ViT', pickled whole, and not its weights alone. If you trust "
+         "its source, "
+         "save those: torch.save(torch.load(FILE, 'cpu', weights_only=False).state_dict(), NEW_FILE)."},
+        {VALUE_INERT, "__torch__.vit.ViT",
+         "It is a TorchScript program and not its weights alone. Save those: torch.save(torch.jit.load(FILE, "
+         "'cpu').state_dict(), NEW_FILE)."},
+        {VALUE_INERT, "os.system",
+         "Where the state dict should be, the file holds an object made by 'os.system', which this program "
+         "neither knows "
+         "nor runs. Do not load the file in PyTorch unless you trust its source."},
+        {VALUE_LIST, NULL, "Where the state dict should be, the file holds a list."},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct dict root = make();
+        struct value value = {.kind = cases[i].kind};
+        value.name = cases[i].name;
+        put(&root, "model", &value);
+        struct state state = state_find(&value);
+        ck_assert_int_eq(state_check(&state, &failure), STATUS_INVALID_FILE);
+        ck_assert_str_eq(failure.sentence, cases[i].sentence);
+        state = state_find(&root.value);
+        ck_assert_ptr_eq(state.value, cases[i].kind == VALUE_LIST ? &root.value : &value);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    TCase *all = tcase_create("all");
+    tcase_add_test(all, is_found_at_any_depth);
+    tcase_add_test(all, a_wrapper_without_tensors_is_none);
+    tcase_add_test(all, circles_end);
+    tcase_add_test(all, of_two_networks_neither_is_chosen);
+    tcase_add_test(all, what_is_no_dict_has_its_sentence);
+    return suite_run("state", all);
+}
