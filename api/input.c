@@ -222,7 +222,8 @@ static enum status json_image(struct input *input, struct arena *arena, const st
     enum view view = json_text(said) ? view_of(input, json_text(said)) : VIEW_UNSAID;
     char *data = json_text_inside(json_member(item, "data"));
     if (!json_is_object(item) || !data || (id && !json_text(id) && !json_is_null(id)) ||
-        (said && view == VIEW_UNSAID) || json_length(item) != 1u + (id != NULL) + (said != NULL))
+        (said && !json_is_null(said) && view == VIEW_UNSAID) ||
+        json_length(item) != 1u + (id != NULL) + (said != NULL))
         return failure_set(
             failure, STATUS_BAD_REQUEST,
             "images[%zu] must be an object with 'data', its base64, and at most an 'id' of text%s.",
