@@ -109,16 +109,34 @@ static size_t show_heads(const struct value *state)
     return count;
 }
 
+/* The path as a shell takes it for one word. */
+static void print_word(const char *path)
+{
+    putchar('\'');
+    for (; *path; path++)
+        if (*path == '\'')
+            printf("'\\''");
+        else
+            putchar(*path);
+    putchar('\'');
+}
+
 static void show_lines(const char *path, bool backbone, size_t heads)
 {
     if (!backbone && !heads)
         return;
-    printf("\nTo import it:\n");
-    if (backbone)
-        printf("  cxrd import --backbone '%s' --output DIR%s\n", path, heads ? " \\" : "");
-    if (heads)
-        printf("  %s--head name=NAME,kind=findings,weights='%s',labels=FILE%s\n",
-               backbone ? "  " : "cxrd head add --model DIR ", path, heads > 1 ? ",candidate=KEY" : "");
+    printf("\nTo import it:\n  ");
+    if (backbone) {
+        printf("cxrd import --backbone ");
+        print_word(path);
+        printf(" --output DIR%s", heads ? " \\\n    " : "");
+    }
+    if (heads) {
+        printf("%s--head name=NAME,kind=findings,labels=FILE,%sweights=",
+               backbone ? "" : "cxrd head add --model DIR ", heads > 1 ? "candidate=KEY," : "");
+        print_word(path);
+    }
+    printf("\n");
 }
 
 /* Shows the backbone or says what is in the way of one. */

@@ -234,16 +234,6 @@ void checkpoint_sha256(const struct checkpoint *checkpoint, char out[SHA256_HEX_
     buffer_finish(&lines);
 }
 
-bool checkpoint_same(const struct checkpoint *a, const struct checkpoint *b)
-{
-    bool same = a->count == b->count;
-    for (size_t i = 0; same && i < a->count; i++) {
-        struct bytes left = a->sources[i].file.content, right = b->sources[i].file.content;
-        same = left.size == right.size && (!left.size || !memcmp(left.data, right.data, left.size));
-    }
-    return same;
-}
-
 enum status checkpoint_unchanged(const struct checkpoint *checkpoint, struct failure *failure)
 {
     enum status status = STATUS_OK;

@@ -44,8 +44,6 @@ WARN_UNUSED enum status checkpoint_check_rest(const struct checkpoint *checkpoin
 /* The hash of the file; of several files, of the lines "HASH  NAME" of all (what sha256sum prints of them).
  */
 void checkpoint_sha256(const struct checkpoint *checkpoint, char out[SHA256_HEX_BYTES]);
-/* Whether both have the same bytes. */
-bool checkpoint_same(const struct checkpoint *a, const struct checkpoint *b);
 /* INVALID_FILE when one of its files was written to since it was opened. */
 WARN_UNUSED enum status checkpoint_unchanged(const struct checkpoint *checkpoint, struct failure *failure);
 

@@ -49,7 +49,7 @@ class Inspect(unittest.TestCase):
         return done.stdout
 
     def test_the_line_that_it_prints_imports_it(self):
-        published = self.folder / "a model"  # whose name a shell would take apart
+        published = self.folder / "a model's"  # whose name a shell would take apart
         published.mkdir()
         publish(published / "model.safetensors", lambda name: "teacher.backbone." + name, ["teacher.dino_head.last"])
         (published / "config.json").write_text(json.dumps({"img_size": BACKBONE["image_size"], "embed_dim": BACKBONE["width"],
