@@ -193,13 +193,13 @@ static enum status read_beside(const struct backbone_options *options, const str
     return status;
 }
 
-static void take_note(const struct backbone_selection *found, bool configured, struct backbone_import *out)
+static void take_note(const struct backbone_selection *found, bool configured, bool has_code,
+                      struct backbone_import *out)
 {
     /* The other layouts' networks have one epsilon and one activation. */
     const char *assumed =
         !configured && found->features & FEATURE_HUGGING_FACE
-            ? "Its config.json was not given, which says LayerNorm's epsilon and the activation: 1e-06 "
-              "and gelu are assumed. "
+            ? "Without its config.json LayerNorm's epsilon is taken to be 1e-06, and its activation gelu. "
             : "";
     const char *adapters = found->adapters ? "A LoRA adapter is merged into the weights. " : "";
     const char *owner =
@@ -207,7 +207,9 @@ static void take_note(const struct backbone_selection *found, bool configured, s
             ? "These are a student's weights: a teacher's, which training publishes, answer better. "
         : found->owner == OWNER_AVERAGE ? "These are the running average of the weights. "
                                         : "";
-    snprintf(out->note, sizeof out->note, "%s%s%s", adapters, owner, assumed);
+    const char *code =
+        has_code ? "Its preprocessor_config.json names code of its own, which is not run. " : "";
+    snprintf(out->note, sizeof out->note, "%s%s%s%s", adapters, owner, assumed, code);
     size_t length = strlen(out->note);
     if (length)
         out->note[length - 1] = '\0';
@@ -232,7 +234,8 @@ enum status import_backbone_open(const struct backbone_options *options, struct 
     if (!status) {
         backbone.selection = found.selection;
         backbone.layout = layout_find(found.features | (config.timm ? FEATURE_TIMM : 0));
-        take_note(&found, options->config || checkpoint_folder(backbone.checkpoint)->config, &backbone);
+        take_note(&found, options->config || checkpoint_folder(backbone.checkpoint)->config,
+                  preprocessor.has_code, &backbone);
         status = describe(options, &config, &preprocessor, failure, &backbone);
     }
     if (status && status != STATUS_BAD_REQUEST)

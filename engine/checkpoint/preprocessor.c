@@ -160,6 +160,23 @@ static enum status finish(struct json **document, enum status status, const stru
     return status;
 }
 
+/* What is done to a picture has a switch each: one that is on and means nothing here changes the pixels. */
+static enum status check_steps(const struct json *object, struct failure *failure)
+{
+    static const char *const known[] = {"do_resize",    "do_center_crop", "do_pad",
+                                        "do_normalize", "do_rescale",     "do_convert_rgb"};
+    for (const struct json *member = json_first(object); member; member = json_next(member)) {
+        const char *name = json_name(member);
+        bool on = false, is_known = strncmp(name, "do_", 3) != 0;
+        for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+            is_known |= !strcmp(name, known[i]);
+        if (!is_known && json_boolean(member, &on) && on)
+            return failure_set(failure, STATUS_INVALID_FILE,
+                               "\"%.60s\" is true, a step that this program does not know.", name);
+    }
+    return STATUS_OK;
+}
+
 enum status preprocessor_parse(struct bytes text, struct failure *failure, struct preprocessor *out)
 {
     struct json *document;
@@ -170,6 +187,9 @@ enum status preprocessor_parse(struct bytes text, struct failure *failure, struc
         return status;
     if (!json_is_object(document))
         status = failure_set(failure, STATUS_INVALID_FILE, "It is no JSON object.");
+    found.has_code = json_member(document, "auto_map") != NULL;
+    if (!status)
+        status = check_steps(document, failure);
     if (!status)
         status = read_geometry(document, failure, &found);
     if (!status)

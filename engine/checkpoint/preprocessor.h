@@ -11,10 +11,12 @@ struct preprocessor {
     struct profile profile;
     uint32_t height, width; /* of the network's input */
     bool given;             /* false: timm's config.json says nothing of it */
+    bool has_code;          /* it names a program of its own ("auto_map"), which may do more than it says */
 };
 
 /* Reads preprocessor_config.json. Fails with INVALID_FILE when it is no JSON object, a value is not of its
- * kind, or it asks for what no profile can say (another filter, no crop, padding), which the sentence names.
+ * kind, or it asks for what no profile can say (another filter, no crop, padding, a step that is not known),
+ * which the sentence names.
  */
 WARN_UNUSED enum status preprocessor_parse(struct bytes text, struct failure *failure,
                                            struct preprocessor *out);

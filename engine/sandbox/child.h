@@ -13,9 +13,11 @@ struct plan {
     struct area areas[IMAGE_POOL_CHILDREN_MAX];
 };
 
-/* All messages are whole packets. To the template: end the slot's child, if it has one, and fork another. */
+/* All messages are whole packets. To the template: end the slot's child, if it has one, and fork another. A
+ * child that is dying has a moment to do so by itself: what it died of is then known. */
 struct order {
     uint32_t slot;
+    bool dying;
 };
 
 /* The template's answer, with a socket to the new child in its ancillary data; without when it cannot fork.

@@ -73,7 +73,7 @@ static int descriptor_of(struct msghdr *message)
 }
 
 /* False when the template is lost, for good: a late answer would be taken for the next one. */
-static bool order_child(struct link *link, size_t slot, struct delivery *delivery, int *channel)
+static bool order_child(struct link *link, const struct order *order, struct delivery *delivery, int *channel)
 {
     union {
         struct cmsghdr align;
@@ -84,9 +84,8 @@ static bool order_child(struct link *link, size_t slot, struct delivery *deliver
                              .msg_iovlen = 1,
                              .msg_control = ancillary.bytes,
                              .msg_controllen = sizeof ancillary.bytes};
-    struct order order = {(uint32_t)slot};
     pthread_mutex_lock(&link->lock);
-    bool done = !link->lost && send(link->control, &order, sizeof order, MSG_NOSIGNAL) == sizeof order;
+    bool done = !link->lost && send(link->control, order, sizeof *order, MSG_NOSIGNAL) == sizeof *order;
     if (done) {
         ssize_t size;
         while ((size = recvmsg(link->control, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR)
@@ -102,8 +101,8 @@ static bool order_child(struct link *link, size_t slot, struct delivery *deliver
     return done;
 }
 
-enum status link_renew(struct link *link, size_t slot, uint64_t deadline_ns, struct failure *failure,
-                       struct child *child, struct delivery *before)
+enum status link_renew(struct link *link, size_t slot, bool dying, uint64_t deadline_ns,
+                       struct failure *failure, struct child *child, struct delivery *before)
 {
     uint64_t until_ns = clock_now_ns() + START_S * UINT64_C(1000000000);
     struct delivery delivery = {.ended = -1};
@@ -111,7 +110,7 @@ enum status link_renew(struct link *link, size_t slot, uint64_t deadline_ns, str
     if (child->channel >= 0)
         close(child->channel);
     child->channel = -1;
-    if (!order_child(link, slot, &delivery, &child->channel))
+    if (!order_child(link, &(struct order){(uint32_t)slot, dying}, &delivery, &child->channel))
         return no_children(failure, "There are no image decoders any more; the service has to be restarted.");
     if (before)
         *before = delivery;

@@ -25,11 +25,12 @@ struct child {
     pid_t process; /* its number is nobody else's until the slot's child is renewed */
 };
 
-/* Ends the slot's child, whatever it is doing, and waits for another to be ready; *child is closed and then
- * that one, or none on failure: when none is ready by deadline_ns (0: none), or in 20 s. *before (may be
- * NULL) is how the one before ended, written where the template answers. Fails with UNAVAILABLE. Thread-safe.
+/* Ends the slot's child, whatever it is doing (`dying`: unless it does so by itself), and waits for another
+ * to be ready; *child is closed and then that one, or none on failure: when none is ready by deadline_ns (0:
+ * none), or in 20 s. *before (may be NULL) is how the one before ended, written where the template answers.
+ * Fails with UNAVAILABLE. Thread-safe.
  */
-WARN_UNUSED enum status link_renew(struct link *link, size_t slot, uint64_t deadline_ns,
+WARN_UNUSED enum status link_renew(struct link *link, size_t slot, bool dying, uint64_t deadline_ns,
                                    struct failure *failure, struct child *child, struct delivery *before);
 /* The processor time that a child has used; where the kernel does not tell, the time on the clock. */
 uint64_t child_work_ns(const struct child *child);

@@ -81,7 +81,7 @@ enum status image_pool_create(const struct image_pool_options *options, struct f
         return status;
     }
     for (size_t i = 0; i < pool->plan.count && !status; i++)
-        status = link_renew(&pool->link, i, 0, failure, &pool->slots[i].child, NULL);
+        status = link_renew(&pool->link, i, false, 0, failure, &pool->slots[i].child, NULL);
     if (status) {
         image_pool_destroy(&pool);
         return status;
@@ -178,7 +178,9 @@ static enum status child_renew(struct image_pool *pool, size_t slot, enum reply 
                                struct failure *failure, struct delivery *before)
 {
     *before = (struct delivery){.ended = -1};
-    enum status status = link_renew(&pool->link, slot, until_ns, failure, &pool->slots[slot].child, before);
+    const bool dying = reason == REPLY_DIED || reason == REPLY_UNREAD;
+    enum status status =
+        link_renew(&pool->link, slot, dying, until_ns, failure, &pool->slots[slot].child, before);
     if (before->ended != -1)
         log_end(reason, before);
     if (status)

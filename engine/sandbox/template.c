@@ -9,7 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DYING_MS = 5 };
+/* For a child's end to be seen on a machine that is busy with everything else. */
+enum { DYING_MS = 1000 };
 
 /* Signals for the whole process group, such as Ctrl-C, are for the server: it drains, and needs its decoders
  * for that. */
@@ -98,7 +99,7 @@ void template_run(const struct plan *plan, int control)
     prctl(PR_SET_NAME, "cxrd-decoders");
     control = child_keep_only(control);
     while (recv(control, &order, sizeof order, 0) == sizeof order) {
-        struct delivery delivery = end_child(&children[order.slot], DYING_MS);
+        struct delivery delivery = end_child(&children[order.slot], order.dying ? DYING_MS : 0);
         int channel = start_child(plan, order.slot, &children[order.slot]);
         delivery.child = children[order.slot];
         bool delivered = deliver(control, &delivery, channel);

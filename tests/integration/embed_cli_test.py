@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`cxrd embed` with a real model: embed_cli_test.py CXRD MODEL
+"""`cxrd embed` with a real model: embed_cli_test.py CXRD MODEL FOLDER_OF_PICTURES
 
 Files are read by hand, and by numpy and safetensors as well where they are installed.
 """
@@ -30,7 +30,7 @@ except ImportError:
     numpy = load_file = None
 
 BINARY, MODEL = os.path.abspath(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1)).resolve()
-SAMPLES = sorted(path for path in (MODEL / "samples").iterdir() if path.suffix in (".png", ".jpg"))
+SAMPLES = sorted(path for path in pathlib.Path(sys.argv.pop(1)).resolve().iterdir() if path.suffix in (".png", ".jpg"))
 CARD = json.loads((MODEL / "model.json").read_text())["backbone"]
 WIDTH, GRID = CARD["width"], CARD["image_size"] // CARD["patch_size"]
 VALUES = {"class": WIDTH, "mean": WIDTH, "patch": GRID * GRID * WIDTH}

@@ -15,19 +15,13 @@ import unittest
 import zlib
 
 import service
+from checkpoints import floats, read_safetensors
 from service import FORM, Service, form
 
 BINARY, MODEL, GOLDEN = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1))
 SAMPLES = sorted(path for path in (MODEL / "samples").iterdir() if path.suffix in (".png", ".jpg"))[:5]
 PNG = next(path for path in SAMPLES if path.suffix == ".png")
 ALL = "class,mean,patch"
-
-
-def floats(data):
-    values = array.array("f", data)
-    if sys.byteorder == "big":
-        values.byteswap()
-    return values
 
 
 def patches(embedding):
@@ -167,14 +161,6 @@ class Embed(unittest.TestCase):
             service.DESCRIPTION.validate(example["value"], content["schema"])
 
 
-def tensors(path):
-    """A safetensors file: {name: (dtype, shape, bytes)}."""
-    data = path.read_bytes()
-    size = struct.unpack("<Q", data[:8])[0]
-    header, body = json.loads(data[8:8 + size]), data[8 + size:]
-    return {name: (entry["dtype"], entry["shape"], body[slice(*entry["data_offsets"])]) for name, entry in header.items()}
-
-
 def rgb_png(shape, data):
     """An 8-bit RGB PNG of [height][width][3] bytes."""
     height, width, _ = shape
@@ -190,7 +176,7 @@ def rgb_png(shape, data):
 class Golden(unittest.TestCase):
     def test_embeddings_are_those_of_the_reference(self):
         for package in ("registers", "plain", "massive"):
-            expected = tensors(GOLDEN / package / "expected.safetensors")
+            expected = read_safetensors(GOLDEN / package / "expected.safetensors")
             with Service(BINARY, "--precision", "fp32", "--rung", "portable", model=GOLDEN / package) as running:
                 images = sorted(name for name in expected if name.endswith(".pixels"))
                 body = form([(None, rgb_png(*expected[name][1:])) for name in images], tokens=ALL)

@@ -120,6 +120,7 @@ CONTRADICTIONS = {
         ("config.json", {"layer_norm_eps": 0.5}, "layer_norm_epsilon"),
         ("preprocessor_config.json", {"resample": 0}, "a filter that is not supported"),
         ("preprocessor_config.json", {"do_pad": True}, "padding is not supported"),
+        ("preprocessor_config.json", {"do_hist_equalize": True}, "a step that this program does not know"),
         ("preprocessor_config.json", {"do_center_crop": False}, "\"do_center_crop\" is false"),
         ("preprocessor_config.json", {"do_resize": False}, "\"do_resize\" is false"),
     ],
@@ -273,6 +274,16 @@ class Refused(InFolder):
     def test_one_file_of_several(self):
         shard = min((PUBLISHED / "hf_swiglu").glob("model-*.safetensors"))
         self.refuse(shard, "is missing")
+
+    def test_a_processor_of_its_own_is_taken_with_a_word(self):
+        folder = self.folder / "own"
+        shutil.copytree(PUBLISHED / "hf_dinov2", folder)
+        settings = json.loads((folder / "preprocessor_config.json").read_text())
+        settings |= {"auto_map": {"AutoImageProcessor": "processing.Processor"}, "do_hist_equalize": False}
+        (folder / "preprocessor_config.json").write_text(json.dumps(settings))
+        done = run("import", "--backbone", folder, "--output", self.folder / "of_its_own")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("names code of its own, which is not run", done.stderr)
 
     def test_students_weights_are_taken_with_a_word(self):
         done = run("import", "--backbone", "wrapped/student_only.pth", "--output", self.folder / "student")

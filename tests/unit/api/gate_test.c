@@ -84,6 +84,24 @@ static void *predict(void *call)
     return NULL;
 }
 
+static size_t inside(struct gate *one)
+{
+    pthread_mutex_lock(&one->lock);
+    size_t count = one->inside;
+    pthread_mutex_unlock(&one->lock);
+    return count;
+}
+
+/* Waits until so many are inside, and their burst is over. */
+static void expect_inside(struct gate *one, size_t count)
+{
+    for (int waits = 0; inside(one) != count; waits++) {
+        ck_assert_int_lt(waits, 20000);
+        usleep(1000);
+    }
+    usleep(1000 * (GATE_BURST_MS + 20));
+}
+
 /* Sends `count` requests that take a second each, then one more, which is to get `code`. */
 static void expect_behind(size_t count, int code)
 {
@@ -92,7 +110,7 @@ static void expect_behind(size_t count, int code)
     ck_assert_uint_le(count, CALLS_MAX);
     for (size_t i = 0; i < count; i++)
         pthread_create(&threads[i], NULL, predict, &calls[i]);
-    usleep(400000);
+    expect_inside(&service.api->gate, count);
     predict(&last);
     ck_assert_int_eq(last.response.code, code);
     if (code == 503) {
@@ -122,14 +140,6 @@ START_TEST(the_limit_is_what_the_engines_say_unless_it_is_set)
 }
 END_TEST
 
-static size_t inside(struct gate *one)
-{
-    pthread_mutex_lock(&one->lock);
-    size_t count = one->inside;
-    pthread_mutex_unlock(&one->lock);
-    return count;
-}
-
 static void *predict_flipped(void *call)
 {
     call_run(call, service.api, "POST", "/predict?attention=none&flip=true", "image/png", image);
@@ -146,8 +156,7 @@ START_TEST(flip_counts_twice)
     api_limit_requests(service.api, 2);
     api_publish(service.api, service.engines, 2);
     pthread_create(&thread, NULL, predict_flipped, &flipped);
-    usleep(400000);
-    ck_assert_uint_eq(inside(&service.api->gate), 2);
+    expect_inside(&service.api->gate, 2);
     predict(&last);
     ck_assert_int_eq(last.response.code, 503);
     call_end(&last);
@@ -184,9 +193,8 @@ START_TEST(drawing_holds_the_place_of_no_prediction)
         ck_assert(!turns_take(&service.api->turns, &for_ever, &failure));
     for (size_t i = 0; i < PLACES / 2; i++)
         pthread_create(&threads[i], NULL, predict_and_draw, &drawing[i]);
-    usleep(400000);
-    ck_assert_uint_eq(inside(&service.api->heavy_gate), PLACES / 2);
-    ck_assert_uint_eq(inside(&service.api->gate), 0);
+    expect_inside(&service.api->heavy_gate, PLACES / 2);
+    expect_inside(&service.api->gate, 0);
     predict(&plain);
     ck_assert_int_eq(plain.response.code, 200);
     predict_and_draw(&last);

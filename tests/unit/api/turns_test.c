@@ -30,6 +30,14 @@ static void *wait_and_return(void *number)
     return NULL;
 }
 
+static struct turn *last_waiter(void)
+{
+    pthread_mutex_lock(&turns.lock);
+    struct turn *last = turns.last;
+    pthread_mutex_unlock(&turns.lock);
+    return last;
+}
+
 START_TEST(who_has_waited_longest_goes_next)
 {
     pthread_t threads[WAITERS];
@@ -39,8 +47,10 @@ START_TEST(who_has_waited_longest_goes_next)
     take();
     for (size_t i = 0; i < WAITERS; i++) {
         numbers[i] = i;
+        struct turn *before = last_waiter();
         ck_assert(!pthread_create(&threads[i], NULL, wait_and_return, &numbers[i]));
-        usleep(50000); /* so that each is seen to wait before the next comes */
+        while (last_waiter() == before) /* so that each waits before the next comes */
+            usleep(1000);
     }
     ck_assert_uint_eq(atomic_load(&had), 0);
     turns_return(&turns);

@@ -83,11 +83,11 @@ START_TEST(every_layout_is_the_same_network)
     ck_assert_msg(!import_backbone_open(&these, &failure, &imported), "%s", failure.sentence);
     ck_assert_str_eq(imported.layout->title, rows[_i].title);
     ck_assert_str_eq(imported.profile.name, rows[_i].profile);
-    ck_assert_str_eq(imported.note,
-                     form->layout == PUBLISHED_OLD || form->layout == PUBLISHED_NEWER
-                         ? "Its config.json was not given, which says LayerNorm's epsilon and the "
-                           "activation: 1e-06 and gelu are assumed."
-                         : "");
+    ck_assert_str_eq(
+        imported.note,
+        form->layout == PUBLISHED_OLD || form->layout == PUBLISHED_NEWER
+            ? "Without its config.json LayerNorm's epsilon is taken to be 1e-06, and its activation gelu."
+            : "");
     ck_assert_double_eq(imported.card.interpolate_offset, rows[_i].offset);
     ck_assert_int_eq(imported.card.interpolate_antialias, rows[_i].antialias);
     ck_assert_uint_eq(imported.card.registers, form->registers);

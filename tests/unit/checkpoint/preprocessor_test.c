@@ -100,6 +100,8 @@ START_TEST(what_no_profile_can_say_is_refused)
         {"{\"do_resize\": false, " CROP "}",
          "\"do_resize\" is false, and an input of any size is not supported.", false},
         {"{\"do_resize\": 3}", "\"do_resize\" is neither true nor false.", false},
+        {"{\"do_hist_equalize\": true, \"size\": {\"shortest_edge\": 518}, " CROP ", " VALUES "}",
+         "\"do_hist_equalize\" is true, a step that this program does not know.", false},
         {"{\"pretrained_cfg\": {\"input_size\": [3, 518]}}", "\"input_size\" is not three sizes.", true},
         {"{\"pretrained_cfg\": {\"input_size\": [3, 518, 518], \"interpolation\": \"lanczos\"}}",
          "\"interpolation\" asks for a filter that is not supported: bicubic and bilinear are.", true},
