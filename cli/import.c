@@ -161,7 +161,7 @@ static void draw(void *context, size_t done_bytes, size_t total_bytes)
 static int run(const struct import_options *options)
 {
     struct failure failure;
-    char note[FAILURE_SENTENCE_BYTES];
+    char note[IMPORT_NOTE_BYTES];
     enum status status = checkpoint_import(options, draw, NULL, &failure, note);
     progress_clear();
     if (status)

@@ -76,7 +76,7 @@ static enum status add_all(const struct value *state, struct failure *failure, s
         if (kind == NAME_UNKNOWN && value->kind == VALUE_TENSOR)
             status = foreign_tensor(key->text.data, true, failure);
         if (kind != NAME_KNOWN) {
-            out->features |= name.features & FEATURE_MASK_TOKEN;
+            out->features |= name.features & (FEATURE_MASK_TOKEN | FEATURE_HEAD);
             continue;
         }
         if (name.adapter) {

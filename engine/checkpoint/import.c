@@ -9,6 +9,7 @@
 #include "engine/package/create.h"
 #include "engine/package/tensors.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -145,8 +146,24 @@ static enum status check(struct work *work, struct failure *failure)
     return status ? status : check_values(work, failure);
 }
 
+/* What was guessed or left out, which the package does not show by itself. */
+static void take_note(const struct work *work, char note[IMPORT_NOTE_BYTES])
+{
+    const struct backbone_import *backbone = &work->backbone;
+    char guess[160] = "";
+    if (backbone->profile_assumed && !work->options->profile)
+        snprintf(guess, sizeof guess,
+                 "Nothing says how its pictures are prepared: %s is assumed; --profile takes another.",
+                 backbone->profile.name);
+    const char *head = backbone->has_head && !work->card.head_count
+                           ? "It holds a head as well, which is left out: --head takes it from the same file."
+                           : "";
+    snprintf(note, IMPORT_NOTE_BYTES, "%s%s%s%s%s", backbone->note, *backbone->note && *guess ? " " : "",
+             guess, (*backbone->note || *guess) && *head ? " " : "", head);
+}
+
 enum status checkpoint_import(const struct import_options *options, import_progress *progress, void *context,
-                              struct failure *failure, char note[FAILURE_SENTENCE_BYTES])
+                              struct failure *failure, char note[IMPORT_NOTE_BYTES])
 {
     size_t count = options->head_count;
     enum status status = import_heads_check(options->heads, count, failure);
@@ -167,7 +184,7 @@ enum status checkpoint_import(const struct import_options *options, import_progr
     if (!status)
         status = package_create(options->output, fill, &work, failure);
     if (!status)
-        strcpy(note, work.backbone.note);
+        take_note(&work, note);
 
     for (size_t i = 0; i < count; i++)
         import_head_finish(&work.heads[i]);

@@ -44,10 +44,12 @@ struct import_options {
 /* Told the bytes worked through of all there are; never called when NULL. */
 typedef void import_progress(void *context, size_t done_bytes, size_t total_bytes);
 
+enum { IMPORT_NOTE_BYTES = 640 };
+
 /* `note`: what whoever imports it should know, or empty. Fails with BAD_REQUEST (an option), NOT_FOUND or
  * INVALID_FILE (a file; the sentence names it); then no package and no temporary folder is left. */
 WARN_UNUSED enum status checkpoint_import(const struct import_options *options, import_progress *progress,
                                           void *context, struct failure *failure,
-                                          char note[FAILURE_SENTENCE_BYTES]);
+                                          char note[IMPORT_NOTE_BYTES]);
 
 #endif

@@ -172,6 +172,7 @@ static enum status describe(const struct backbone_options *options, const struct
     out->profile = preprocessor->given
                        ? preprocessor_profile(preprocessor, card->image_height, card->image_width)
                        : *profile_known(layout->profile);
+    out->profile_assumed = !preprocessor->given && !layout->needs;
     return STATUS_OK;
 }
 
@@ -233,6 +234,7 @@ enum status import_backbone_open(const struct backbone_options *options, struct 
     status = backbone_select(backbone.checkpoint, &adapter, failure, &found);
     if (!status) {
         backbone.selection = found.selection;
+        backbone.has_head = found.features & FEATURE_HEAD;
         backbone.layout = layout_find(found.features | (config.timm ? FEATURE_TIMM : 0));
         take_note(&found, options->config || checkpoint_folder(backbone.checkpoint)->config,
                   preprocessor.has_code, &backbone);

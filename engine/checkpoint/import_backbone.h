@@ -21,6 +21,8 @@ struct backbone_import {
     const struct layout *layout;
     struct backbone_card card;         /* but for the weights' file and hash */
     struct profile profile;            /* of preprocessor_config.json, or the layout's */
+    bool profile_assumed;              /* nothing in the files says it, nor do the names */
+    bool has_head;                     /* the file holds a head that reads this backbone */
     char note[FAILURE_SENTENCE_BYTES]; /* what whoever imports it should know, or empty: the student's
                                           weights, ... */
 };

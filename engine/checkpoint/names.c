@@ -91,15 +91,13 @@ static const struct rename block_names[] = {
     {0},
 };
 
-/* What no answer depends on: it serves training, or reads the backbone's features as a head does. One that
- * ends in a dot is a whole module. */
-static const char *const harmless[] = {"mask_token",        "embeddings.mask_token",
-                                       "dino_head.",        "ibot_head.",
-                                       "dino_loss.",        "ibot_patch_loss.",
-                                       "koleo_loss.",       "head.",
-                                       "classifiers_dict.", "classifier.",
-                                       "linear_head.",      "linear.",
-                                       "decoder.",          NULL};
+/* What no answer depends on, as it serves training. One that ends in a dot is a whole module. */
+static const char *const harmless[] = {"mask_token", "embeddings.mask_token", "dino_head.",  "ibot_head.",
+                                       "dino_loss.", "ibot_patch_loss.",      "koleo_loss.", NULL};
+
+/* What reads the backbone's features. */
+static const char *const heads[] = {"head.",   "classifiers_dict.", "classifier.", "linear_head.",
+                                    "linear.", "decoder.",          NULL};
 
 /* The text behind `prefix`, or NULL. */
 static const char *behind(const char *text, const char *prefix)
@@ -216,9 +214,9 @@ static bool look_up_all(const char *text, struct backbone_name *out)
     return look_up(block_names, part, out);
 }
 
-static bool is_harmless(const char *name)
+static bool is_listed(const char *const *list, const char *name)
 {
-    for (const char *const *at = harmless; *at; at++) {
+    for (const char *const *at = list; *at; at++) {
         bool module = (*at)[strlen(*at) - 1] == '.';
         if (module ? behind(name, *at) != NULL : !strcmp(name, *at))
             return true;
@@ -240,7 +238,9 @@ enum name_kind name_of_backbone(const char *key, struct backbone_name *out)
     }
     snprintf(out->name, NAME_BYTES, "%s", fits ? text : stripped);
     out->features |= fits && !strcmp(text, "mask_token") ? FEATURE_MASK_TOKEN : 0;
-    return fits && is_harmless(text) ? NAME_HARMLESS : NAME_UNKNOWN;
+    bool is_head = fits && is_listed(heads, text);
+    out->features |= is_head ? FEATURE_HEAD : 0;
+    return is_head || (fits && is_listed(harmless, text)) ? NAME_HARMLESS : NAME_UNKNOWN;
 }
 
 /* Levenshtein: how many letters are to be put in, taken out or changed. */

@@ -36,7 +36,8 @@ enum name_feature {
     FEATURE_NEWER = 64,          /* ... with q_proj and o_proj */
     FEATURE_TIMM = 128,          /* no name shows it: packed SwiGLU, or a config.json, do */
     FEATURE_PATCH_14 = 256,      /* shown by the patches' weights */
-    FEATURE_MASK_TOKEN = 512     /* which only its training uses, and timm leaves out */
+    FEATURE_MASK_TOKEN = 512,    /* which only its training uses, and timm leaves out */
+    FEATURE_HEAD = 1024          /* of a head that reads the backbone */
 };
 
 struct backbone_name {

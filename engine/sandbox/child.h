@@ -16,8 +16,7 @@ struct plan {
 /* All messages are whole packets. To the template: end the slot's child, if it has one, and fork another. A
  * child that is dying has a moment to do so by itself: what it died of is then known. */
 struct order {
-    uint32_t slot;
-    bool dying;
+    uint32_t slot, dying; /* without a gap between them: all bytes are sent */
 };
 
 /* The template's answer, with a socket to the new child in its ancillary data; without when it cannot fork.

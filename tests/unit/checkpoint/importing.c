@@ -13,7 +13,7 @@
 char folder[] = "/tmp/cxrd-import-XXXXXX";
 char *backbone, *head, *labels, *output;
 struct failure failure;
-char note[FAILURE_SENTENCE_BYTES];
+char note[IMPORT_NOTE_BYTES];
 struct import_head asked;
 struct import_options options;
 
