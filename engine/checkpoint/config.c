@@ -189,8 +189,14 @@ static enum status read_document(const struct json *document, struct failure *fa
 enum status config_document(struct bytes text, struct failure *failure, struct json **out)
 {
     struct failure why;
-    if (!json_parse(text, limits, NULL, out)) /* YAML takes no tabs, which JSON may have */
-        return STATUS_OK;
+    if (!json_parse(text, limits, NULL, out)) { /* YAML takes no tabs, which JSON may have */
+        const char *twice = json_duplicate_name(*out);
+        enum status status =
+            twice ? failure_set(failure, STATUS_INVALID_FILE, "It says '%.80s' twice.", twice) : STATUS_OK;
+        if (status)
+            json_destroy(out);
+        return status;
+    }
     bool is_json = text.size && *text.data == '{';
     if (yaml_parse(text, &why, out))
         return is_json ? failure_set(failure, STATUS_INVALID_FILE, "It is neither valid JSON nor valid YAML.")

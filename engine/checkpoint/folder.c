@@ -15,15 +15,43 @@ static const char *const weights_names[] = {"model.safetensors", "model.safetens
                                             "teacher_checkpoint.pth"};
 static const char *const weights_ends[] = {".safetensors", ".pth", ".pt", ".bin", ".ckpt"};
 
-/* The path of a file in the folder, or NULL. */
+/* The path of what has that name in the folder, or NULL. */
 static char *find(const char *folder, const char *name)
 {
     struct stat info;
     char *path = file_join(folder, name);
-    if (stat(path, &info) == 0 && S_ISREG(info.st_mode))
+    if (lstat(path, &info) == 0)
         return path;
     free(path);
     return NULL;
+}
+
+/* What is there under a name that counts is a file: a link that leads nowhere, as of a download that was cut
+ * off, is not as if nothing were there. */
+static enum status check_files(const char *path, const struct folder *folder, struct failure *failure)
+{
+    const char *const paths[] = {folder->weights, folder->config, folder->preprocessor, folder->adapter,
+                                 folder->adapter_config};
+    char *package = find(path, "model.json");
+    if (package) { /* it has the names and not what was said beside them */
+        free(package);
+        return failure_set(
+            failure, STATUS_INVALID_FILE,
+            "It is a model package already: use it as it is, or import what it was made from.");
+    }
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        struct stat info;
+        if (paths[i] && (stat(paths[i], &info) || !S_ISREG(info.st_mode)))
+            return failure_set(
+                failure, STATUS_INVALID_FILE,
+                "'%.80s' is there, but is no file that can be read: fetch it again, or remove it.",
+                strrchr(paths[i], '/') + 1);
+    }
+    if (folder->adapter_config && !folder->adapter)
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "It has the adapter_config.json of a LoRA adapter and not its weights "
+                           "(adapter_model.safetensors): fetch them, or remove it.");
+    return STATUS_OK;
 }
 
 static char *find_either(const char *folder, const char *first, const char *second)
@@ -89,6 +117,8 @@ enum status folder_read(const char *path, struct failure *failure, struct folder
     for (size_t i = 0; !folder.weights && i < sizeof weights_names / sizeof *weights_names; i++)
         folder.weights = find(path, weights_names[i]);
     enum status status = folder.weights ? STATUS_OK : find_only(path, &folder, failure);
+    if (!status)
+        status = check_files(path, &folder, failure);
     if (status) {
         failure_prefix(failure, "%s", path);
         folder_finish(&folder);

@@ -91,6 +91,9 @@ static enum status rebuild_tensor(const struct value *arguments, struct arena *a
         *out = inert(items[0]->name);
         return STATUS_OK;
     }
+    /* The conjugate and negative bits: what is stored is not what the tensor holds. */
+    if (arguments->sequence.count > 6 && items[6]->kind == VALUE_DICT && items[6]->sequence.count)
+        return invalid(failure, "A tensor is a view that changes its values (save it with .resolve_neg())");
     struct stored_tensor tensor = {0};
     const struct value *shape = items[2], *strides = items[3];
     if (items[0]->kind != VALUE_STORAGE || !as_size(items[1], &tensor.offset) || shape->kind != VALUE_TUPLE ||

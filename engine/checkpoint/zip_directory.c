@@ -160,6 +160,12 @@ enum zip_result zip_directory_read(struct bytes content, struct zip_directory *o
         return ZIP_BROKEN;
     }
     qsort(directory.records, directory.count, sizeof *directory.records, compare_name);
+    for (size_t i = 1; i < directory.count; i++)
+        if (!compare_name(&directory.records[i - 1],
+                          &directory.records[i])) { /* readers differ in which counts */
+            free(directory.records);
+            return ZIP_BROKEN;
+        }
     *out = directory;
     return ZIP_OK;
 }

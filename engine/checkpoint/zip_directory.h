@@ -25,8 +25,8 @@ struct zip_directory {
 
 enum zip_result { ZIP_OK, ZIP_BROKEN, ZIP_TOO_MANY };
 
-/* Reads it: every record's bytes lie in the file, and together they are no more than it. The caller, who
- * keeps `content`, frees out->records. */
+/* Reads it: every record's bytes lie in the file, together they are no more than it, and no two have one
+ * name. The caller, who keeps `content`, frees out->records. */
 enum zip_result zip_directory_read(struct bytes content, struct zip_directory *out);
 
 /* The record of that name, or NULL. */

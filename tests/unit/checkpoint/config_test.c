@@ -112,6 +112,7 @@ START_TEST(wrong_values_are_named)
         {"{\"num_channels\": 1}", "num_channels is 1, and only 3 are supported."},
         {"{\"layer_norm_eps\": 0}", "layer_norm_eps is not a number over 0."},
         {"{\"image_size\": [518]}", "image_size is not a whole number from 0 to 1000000."},
+        {"{\"layer_norm_eps\": 1e-6, \"layer_norm_eps\": 1e-5}", "It says 'layer_norm_eps' twice."},
         {"{\"use_swiglu_ffn\": 3}", "use_swiglu_ffn is not true or false."},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

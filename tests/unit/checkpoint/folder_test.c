@@ -6,8 +6,10 @@
 #include "tests/unit/suite.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void put(const char *name)
 {
@@ -91,6 +93,27 @@ START_TEST(none_and_several_are_refused)
 }
 END_TEST
 
+/* What a download that was cut off leaves is no reason to import something else. */
+START_TEST(what_is_no_file_is_refused)
+{
+    char path[512];
+    put("model.safetensors");
+    snprintf(path, sizeof path, "%s/preprocessor_config.json", folder);
+    ck_assert_int_eq(symlink("/nonexistent", path), 0);
+    refuse(
+        ": 'preprocessor_config.json' is there, but is no file that can be read: fetch it again, or remove "
+        "it.");
+    unlink(path);
+    put("model.json");
+    refuse(": It is a model package already: use it as it is, or import what it was made from.");
+    snprintf(path, sizeof path, "%s/model.json", folder);
+    unlink(path);
+    put("adapter_config.json");
+    refuse(": It has the adapter_config.json of a LoRA adapter and not its weights "
+           "(adapter_model.safetensors): fetch them, or remove it.");
+}
+END_TEST
+
 int main(void)
 {
     TCase *all = tcase_create("all");
@@ -98,5 +121,6 @@ int main(void)
     tcase_add_test(all, takes_weights_in_their_order);
     tcase_add_test(all, finds_what_lies_beside_the_weights);
     tcase_add_test(all, none_and_several_are_refused);
+    tcase_add_test(all, what_is_no_file_is_refused);
     return suite_run("folder", all);
 }

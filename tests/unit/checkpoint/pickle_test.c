@@ -209,6 +209,9 @@ static const struct broken {
            "ctorch._utils\n_rebuild_tensor_v2\n(NK\x00))tR",
            "A tensor is not rebuilt from a storage, an offset, a shape and strides."),
     BROKEN("\x80\x02"
+           "ctorch._utils\n_rebuild_tensor_v2\n(NK\x00))\x89N}X\x03\x00\x00\x00neg\x88stR",
+           "A tensor is a view that changes its values (save it with .resolve_neg())."),
+    BROKEN("\x80\x02"
            "ctorch._utils\n_rebuild_parameter\n)R",
            "A parameter is not rebuilt from a tensor."),
     BROKEN("\x80\x02"

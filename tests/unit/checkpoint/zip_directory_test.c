@@ -70,6 +70,18 @@ START_TEST(changed_bytes_lead_nowhere)
 }
 END_TEST
 
+/* Of two entries of one name torch reads the first, and others the last. */
+START_TEST(entries_of_one_name_are_refused)
+{
+    struct zip_directory directory;
+    struct buffer zip;
+    const struct zip_entry two[] = {entries[0], {.name = "m/b", .content = {(const uint8_t *)"other", 5}}};
+    zip_build(two, 2, false, &zip);
+    ck_assert_int_eq(zip_directory_read((struct bytes){zip.data, zip.size}, &directory), ZIP_BROKEN);
+    buffer_finish(&zip);
+}
+END_TEST
+
 /* Many entries of the same bytes: each would be read, and none is new. */
 START_TEST(entries_that_overlap_are_refused)
 {
@@ -77,13 +89,15 @@ START_TEST(entries_that_overlap_are_refused)
     struct buffer zip;
     static uint8_t large[1000];
     const struct zip_entry two[] = {{.name = "m/1", .content = {large, sizeof large}},
-                                    {.name = "m/1", .content = {large, sizeof large}}};
+                                    {.name = "m/2", .content = {large, sizeof large}}};
     zip_build(two, 2, false, &zip);
     ck_assert_int_eq(zip_directory_read((struct bytes){zip.data, zip.size}, &directory), ZIP_OK);
     free(directory.records);
-    /* The second entry's record leads to the first's bytes, which then are cut out of the file. */
-    const size_t entry = 30 + 3 + sizeof large, central = 2 * entry, record = 46 + 3;
+    /* The second entry's header moves into the first's bytes, and its own are cut out of the file. */
+    const size_t header = 30 + 3, entry = header + sizeof large, central = 2 * entry, record = 46 + 3;
+    memcpy(zip.data + header, zip.data + entry, header);
     memset(zip.data + central + record + 42, 0, 4);
+    zip.data[central + record + 42] = (uint8_t)header;
     memmove(zip.data + entry, zip.data + central, zip.size - central);
     zip.size -= entry;
     for (int i = 0; i < 4; i++)
@@ -99,5 +113,6 @@ int main(void)
     tcase_add_test(all, finds_each_entry);
     tcase_add_test(all, changed_bytes_lead_nowhere);
     tcase_add_test(all, entries_that_overlap_are_refused);
+    tcase_add_test(all, entries_of_one_name_are_refused);
     return suite_run("zip_directory", all);
 }
