@@ -47,10 +47,6 @@ static enum status check_files(const char *path, const struct folder *folder, st
                 "'%.80s' is there, but is no file that can be read: fetch it again, or remove it.",
                 strrchr(paths[i], '/') + 1);
     }
-    if (folder->adapter_config && !folder->adapter)
-        return failure_set(failure, STATUS_INVALID_FILE,
-                           "It has the adapter_config.json of a LoRA adapter and not its weights "
-                           "(adapter_model.safetensors): fetch them, or remove it.");
     return STATUS_OK;
 }
 

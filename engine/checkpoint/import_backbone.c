@@ -232,6 +232,13 @@ enum status import_backbone_open(const struct backbone_options *options, struct 
     if (status)
         goto finish;
     status = backbone_select(backbone.checkpoint, &adapter, failure, &found);
+    if (!status && checkpoint_folder(backbone.checkpoint)->adapter_config && !found.adapters) {
+        selection_finish(&found.selection);
+        status =
+            failure_set(failure, STATUS_INVALID_FILE,
+                        "It has the adapter_config.json of a LoRA adapter, of which no weights are there "
+                        "(adapter_model.safetensors): fetch them, or remove it.");
+    }
     if (!status) {
         backbone.selection = found.selection;
         backbone.has_head = found.features & FEATURE_HEAD;

@@ -116,6 +116,20 @@ START_TEST(merges_an_adapter_that_lies_beside_the_weights)
 }
 END_TEST
 
+/* As a download that was cut off leaves it: the model alone is another one than was meant. */
+START_TEST(an_adapters_settings_ask_for_its_weights)
+{
+    write_network(&(struct published_form){PUBLISHED_DINOV2, 0, false, ""});
+    file_put(config, config_text, sizeof config_text - 1);
+    struct backbone_import imported;
+    const struct backbone_options these = {.path = published_folder};
+    ck_assert_int_eq(import_backbone_open(&these, &failure, &imported), STATUS_INVALID_FILE);
+    ck_assert_ptr_nonnull(strstr(failure.sentence,
+                                 "It has the adapter_config.json of a LoRA adapter, of which "
+                                 "no weights are there"));
+}
+END_TEST
+
 START_TEST(merges_an_adapter_of_one_of_query_key_and_value)
 {
     write_network(&(struct published_form){PUBLISHED_OLD, 0, false, "dinov2."});
@@ -226,6 +240,7 @@ int main(void)
     tcase_add_test(all, merges_an_adapter_that_lies_beside_the_weights);
     tcase_add_test(all, merges_an_adapter_of_one_of_query_key_and_value);
     tcase_add_test(all, merges_an_adapter_within_the_weights);
+    tcase_add_test(all, an_adapters_settings_ask_for_its_weights);
     tcase_add_test(all, adapters_that_do_not_fit_are_refused);
     tcase_add_test(all, what_is_not_merged_is_named);
     return suite_run("adapter", all);

@@ -108,9 +108,6 @@ START_TEST(what_is_no_file_is_refused)
     refuse(": It is a model package already: use it as it is, or import what it was made from.");
     snprintf(path, sizeof path, "%s/model.json", folder);
     unlink(path);
-    put("adapter_config.json");
-    refuse(": It has the adapter_config.json of a LoRA adapter and not its weights "
-           "(adapter_model.safetensors): fetch them, or remove it.");
 }
 END_TEST
 
