@@ -62,6 +62,12 @@ static enum status add_piece(struct selection *selection, const struct backbone_
     return STATUS_OK;
 }
 
+/* Not a student's, or an average's, beside the weights that are taken. */
+static bool is_taken(const struct backbone_name *name, const struct backbone_selection *selection)
+{
+    return name->owner == OWNER_NONE || name->owner == selection->owner;
+}
+
 static enum status add_all(const struct value *state, struct failure *failure, struct backbone_selection *out)
 {
     enum status status = STATUS_OK;
@@ -71,8 +77,8 @@ static enum status add_all(const struct value *state, struct failure *failure, s
         if (key->kind != VALUE_TEXT)
             continue;
         enum name_kind kind = name_of_backbone(key->text.data, &name);
-        if (name.owner != OWNER_NONE && name.owner != out->owner)
-            continue; /* a student's, or an average's, beside the weights that are taken */
+        if (!is_taken(&name, out))
+            continue;
         if (kind == NAME_UNKNOWN && value->kind == VALUE_TENSOR)
             status = foreign_tensor(key->text.data, true, failure);
         if (kind != NAME_KNOWN) {
@@ -98,7 +104,8 @@ static enum status add_adapters(const struct value *state, const struct adapter_
     for (size_t i = 0; out->adapters && i < state->sequence.count && !status; i += 2) {
         struct backbone_name name;
         const struct value *key = state->sequence.items[i];
-        if (key->kind == VALUE_TEXT && name_of_backbone(key->text.data, &name) == NAME_KNOWN && name.adapter)
+        if (key->kind == VALUE_TEXT && name_of_backbone(key->text.data, &name) == NAME_KNOWN &&
+            name.adapter && is_taken(&name, out))
             status = adapter_attach(&out->selection, &name, state->sequence.items[i + 1], failure);
     }
     return status ? status : adapter_finish(&out->selection, config, failure);

@@ -146,6 +146,22 @@ START_TEST(merges_an_adapter_within_the_weights)
 }
 END_TEST
 
+/* Of the teacher's weights and the student's, each with an adapter, the teacher's alone are taken. */
+START_TEST(a_students_adapter_is_not_the_teachers)
+{
+    struct published published;
+    published_begin(&published);
+    add_adapter(&published, "student.blocks.1.attn.proj", "weight", W);
+    add_adapter(&published, "teacher.blocks.1.attn.qkv", "weight", 3 * W);
+    add_adapter(&published, "student.blocks.1.attn.qkv", "weight", 3 * W);
+    published_network(&published, &(struct published_form){PUBLISHED_DINOV2, 0, false, "teacher."});
+    published_network(&published, &(struct published_form){PUBLISHED_DINOV2, 0, false, "student."});
+    published_write(&published, 0, published.count, backbone);
+    published_end(&published);
+    check(backbone, 6, 0, 3 * W, 1.5);
+}
+END_TEST
+
 static void refuse(const char *sentence)
 {
     options.backbone = published_folder;
@@ -226,6 +242,7 @@ int main(void)
     tcase_add_test(all, merges_an_adapter_that_lies_beside_the_weights);
     tcase_add_test(all, merges_an_adapter_of_one_of_query_key_and_value);
     tcase_add_test(all, merges_an_adapter_within_the_weights);
+    tcase_add_test(all, a_students_adapter_is_not_the_teachers);
     tcase_add_test(all, adapters_that_do_not_fit_are_refused);
     tcase_add_test(all, what_is_not_merged_is_named);
     return suite_run("adapter", all);
