@@ -202,6 +202,56 @@ START_TEST(adapters_that_do_not_fit_are_refused)
 }
 END_TEST
 
+/* {"state_dict": {...}}, as a trainer saves it. */
+static void write_wrapped(const char *wrapper, const char *module, const char *beside)
+{
+    struct pth pth;
+    pth_begin(&pth, wrapper);
+    pth_tensor(&pth, arena_format(pth.arena, "%s.lora_A.weight", module), 2, (size_t[]){RANK, W}, 1);
+    pth_tensor(&pth, arena_format(pth.arena, "%s.lora_B.weight", module), 2, (size_t[]){3 * W, RANK}, 1);
+    if (beside) {
+        pth_beside(&pth, beside);
+        pth_tensor(&pth, "norm.weight", 1, (size_t[]){W}, 1);
+    }
+    pth_end(&pth, adapter);
+    file_put(config, config_text, sizeof config_text - 1);
+}
+
+START_TEST(an_adapters_file_is_merged_or_refused)
+{
+    struct backbone_import imported;
+    const struct backbone_options these = {.path = published_folder};
+    write_network(&(struct published_form){PUBLISHED_DINOV2, 0, false, ""});
+    free(adapter);
+    adapter = file_join(published_folder, "adapter_model.bin");
+    write_wrapped("state_dict", "base_model.model.blocks.1.attn.qkv", NULL);
+    ck_assert_msg(!import_backbone_open(&these, &failure, &imported), "%s", failure.sentence);
+    const struct selected *item = selection_item(&imported.selection, "blocks.1.attn.qkv.weight");
+    ck_assert_uint_eq(item->piece_count, 1);
+    ck_assert_double_eq(item->pieces[0].scale, 1.5);
+    import_backbone_finish(&imported);
+
+    static const char none[] =
+        "published: No tensor of adapter_model.bin is a LoRA adapter's of this network "
+        "('blocks.0.attn.qkv.lora_A.weight', ...): to import the weights without it, "
+        "take it out of the folder.";
+    write_wrapped("state_dict", "student.blocks.1.attn.qkv", NULL);
+    refuse(none);
+    write_wrapped(NULL, "classifier.dense", NULL);
+    refuse(none);
+    write_wrapped("state_dict", "blocks.1.attn.qkv", "more");
+    refuse(
+        "adapter_model.bin: The file holds tensors under 'more', beside the state dict, which this program "
+        "does not know.");
+    write_wrapped("lora", "blocks.1.attn.qkv", NULL);
+    refuse(
+        "adapter_model.bin: The file holds tensors under 'lora', beside the state dict, which this program "
+        "does not know.");
+    file_put(adapter, "{\"weight_map\": {\"a\": \"model.safetensors\"}}", 43);
+    refuse("adapter_model.bin: It is no file of weights.");
+}
+END_TEST
+
 START_TEST(what_is_not_merged_is_named)
 {
     static const struct {
@@ -244,6 +294,7 @@ int main(void)
     tcase_add_test(all, merges_an_adapter_within_the_weights);
     tcase_add_test(all, a_students_adapter_is_not_the_teachers);
     tcase_add_test(all, adapters_that_do_not_fit_are_refused);
+    tcase_add_test(all, an_adapters_file_is_merged_or_refused);
     tcase_add_test(all, what_is_not_merged_is_named);
     return suite_run("adapter", all);
 }
