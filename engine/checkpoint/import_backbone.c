@@ -205,6 +205,8 @@ static enum status read_beside(const struct backbone_options *options, const str
         status = preprocessor_read(path, true, failure, preprocessor);
     if (!status && folder->adapter_config)
         status = adapter_read(folder->adapter_config, failure, adapter);
+    if (!status && folder->adapter && (status = adapter_check_published(adapter, failure)))
+        failure_prefix(failure, "%s", folder->adapter_config);
     if (options->lora_alpha > 0)
         adapter->alpha = options->lora_alpha;
     return status;

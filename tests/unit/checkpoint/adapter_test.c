@@ -252,6 +252,46 @@ START_TEST(an_adapters_file_is_merged_or_refused)
 }
 END_TEST
 
+static void write_beginning(const char *value)
+{
+    char text[160];
+    const int length = snprintf(text, sizeof text,
+                                "{\"r\": 4, \"lora_alpha\": 6, \"layer_replication\": null, "
+                                "\"init_lora_weights\": %s}",
+                                value);
+    file_put(config, text, (size_t)length);
+}
+
+/* Unless the weights that it adapts lie in the same file. */
+START_TEST(an_adapter_of_changed_weights_is_not_merged_into_the_published)
+{
+    struct published published;
+    static const char *const left_alone[] = {"true", "false", "null", "\"gaussian\"", "\"eva\""};
+    write_network(&(struct published_form){PUBLISHED_DINOV2, 0, false, ""});
+    write_adapter("base_model.model.blocks.1.attn.qkv", "weight", 3 * W);
+    for (size_t i = 0; i < sizeof left_alone / sizeof *left_alone; i++) {
+        write_beginning(left_alone[i]);
+        check(published_folder, 0, 0, 3 * W, 1.5);
+    }
+    write_beginning("\"pissa_niter_16\"");
+    refuse("adapter_config.json: Its \"init_lora_weights\" is 'pissa_niter_16', which changes the weights "
+           "that it "
+           "adapts: merge the adapter in PEFT (merge_and_unload) and save the model.");
+    write_beginning("\"olora\"");
+    refuse("adapter_config.json: Its \"init_lora_weights\" is 'olora', which changes the weights that it "
+           "adapts: "
+           "merge the adapter in PEFT (merge_and_unload) and save the model.");
+
+    ck_assert_int_eq(unlink(adapter), 0);
+    published_begin(&published);
+    published_network(&published, &(struct published_form){PUBLISHED_DINOV2, 0, false, ""});
+    add_adapter(&published, "blocks.1.attn.qkv", "default.weight", 3 * W);
+    published_write(&published, 0, published.count, weights);
+    published_end(&published);
+    check(published_folder, 0, 0, 3 * W, 1.5);
+}
+END_TEST
+
 START_TEST(what_is_not_merged_is_named)
 {
     static const struct {
@@ -268,6 +308,12 @@ START_TEST(what_is_not_merged_is_named)
          "Its \"bias\" is 'all', and only none is supported: merge the adapter in PEFT (merge_and_unload) "
          "and save the "
          "model."},
+        {"{\"r\": 4, \"lora_alpha\": 8, \"layer_replication\": [[0, 4], [2, 5]]}",
+         "It has \"layer_replication\", which is not supported: merge the adapter in PEFT (merge_and_unload) "
+         "and "
+         "save the model."},
+        {"{\"r\": 4, \"lora_alpha\": 8, \"init_lora_weights\": 1}",
+         "Its \"init_lora_weights\" is neither a text nor true or false."},
         {"{\"peft_type\": \"IA3\"}", "Its peft_type is 'IA3', and only LORA is merged."},
         {"{\"r\": 0, \"lora_alpha\": 8}",
          "It has no \"r\" and \"lora_alpha\" that are numbers over 0, so it is no LoRA "
@@ -295,6 +341,7 @@ int main(void)
     tcase_add_test(all, a_students_adapter_is_not_the_teachers);
     tcase_add_test(all, adapters_that_do_not_fit_are_refused);
     tcase_add_test(all, an_adapters_file_is_merged_or_refused);
+    tcase_add_test(all, an_adapter_of_changed_weights_is_not_merged_into_the_published);
     tcase_add_test(all, what_is_not_merged_is_named);
     return suite_run("adapter", all);
 }
