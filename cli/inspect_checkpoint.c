@@ -2,6 +2,7 @@
 
 #include "cli/table.h"
 
+#include "engine/base/utf8.h"
 #include "engine/checkpoint/candidates.h"
 #include "engine/checkpoint/head_form.h"
 #include "engine/checkpoint/import_backbone.h"
@@ -102,11 +103,25 @@ static size_t show_heads(const struct value *state)
     const size_t count = candidates->count;
     if (count)
         printf("head: %s\n", head_form_name(found));
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        utf8_make_plain(candidates->names[i]); /* it comes from the file: nothing that moves the cursor */
         if (*candidates->names[i])
             printf("  candidate=%s\n", candidates->names[i]);
+    }
     free(candidates);
     return count;
+}
+
+/* Import asks the same: a head was trained with the backbone that lies beside it, and goes with no other. */
+static bool holds_backbone(const struct value *state)
+{
+    for (size_t i = 0; i < state->sequence.count; i += 2) {
+        struct backbone_name name;
+        const struct value *key = state->sequence.items[i];
+        if (key->kind == VALUE_TEXT && name_of_backbone(key->text.data, &name) == NAME_KNOWN)
+            return true;
+    }
+    return false;
 }
 
 /* The path as a shell takes it for one word. */
@@ -171,7 +186,9 @@ enum status inspect_checkpoint(const char *path, struct failure *failure)
             list_tensors(checkpoint_folder(checkpoint)->adapter ? state : checkpoint_root(checkpoint));
         printf("\n");
         bool backbone = try_backbone(path, tensors);
-        show_lines(path, backbone, show_heads(state));
+        const size_t heads = show_heads(state);
+        if (backbone || !holds_backbone(state))
+            show_lines(path, backbone, heads);
     }
     checkpoint_close(&checkpoint);
     return status;

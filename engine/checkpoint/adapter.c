@@ -4,6 +4,7 @@
 #include "engine/checkpoint/config.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,10 +20,40 @@ static bool is_set(const struct json *document, const char *key)
     return boolean || json_length(value) > 0;
 }
 
+/* PEFT's other ways to begin ("pissa", "corda", "olora", "loftq", ...) change the base weights first, and
+ * what is trained adapts those. */
+static enum status read_beginning(const struct json *document, struct failure *failure,
+                                  struct adapter_config *config)
+{
+    const struct json *value = json_member(document, "init_lora_weights");
+    const char *text = json_text(value);
+    bool boolean;
+    if (!value || json_is_null(value) || json_boolean(value, &boolean) ||
+        (text && (!strcmp(text, "gaussian") || !strcmp(text, "eva"))))
+        return STATUS_OK;
+    if (!text)
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "Its \"init_lora_weights\" is neither a text nor true or false.");
+    config->changes_base = true;
+    snprintf(config->beginning, sizeof config->beginning, "%s", text);
+    return STATUS_OK;
+}
+
+enum status adapter_check_published(const struct adapter_config *config, struct failure *failure)
+{
+    if (!config->changes_base)
+        return STATUS_OK;
+    return failure_set(
+        failure, STATUS_INVALID_FILE,
+        "Its \"init_lora_weights\" is '%s', which changes the weights that it adapts: merge the "
+        "adapter in PEFT (merge_and_unload) and save the model.",
+        config->beginning);
+}
+
 static enum status check_features(const struct json *document, struct failure *failure)
 {
-    static const char *const not_merged[] = {"rank_pattern", "alpha_pattern", "use_dora", "fan_in_fan_out",
-                                             "lora_bias"};
+    static const char *const not_merged[] = {"rank_pattern",   "alpha_pattern", "use_dora",
+                                             "fan_in_fan_out", "lora_bias",     "layer_replication"};
     const char *type = json_text(json_member(document, "peft_type"));
     const char *bias = json_text(json_member(document, "bias"));
     if (type && strcmp(type, "LORA"))
@@ -50,6 +81,8 @@ enum status adapter_parse(struct bytes text, struct failure *failure, struct ada
     if (status)
         return status;
     status = check_features(document, failure);
+    if (!status)
+        status = read_beginning(document, failure, &config);
     if (!status && (!json_integer(json_member(document, "r"), 1, RANK_MAX, &config.rank) ||
                     !json_number(json_member(document, "lora_alpha"), &config.alpha) ||
                     !(config.alpha > 0 && config.alpha <= ALPHA_MAX)))

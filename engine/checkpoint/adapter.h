@@ -15,13 +15,19 @@ struct adapter_config {
     double alpha; /* 0: not known */
     int64_t rank; /* 0: not known */
     bool root_of_rank;
+    bool changes_base;  /* training began by changing the weights that it adapts, */
+    char beginning[41]; /* as this names it, cut to fit */
 };
 
 /* Reads adapter_config.json. Fails with INVALID_FILE when it is no such file, or asks for what is not merged
- * here (ranks or alphas of their own for some modules, DoRA, biases), by name. */
+ * here (ranks or alphas of their own for some modules, DoRA, biases, layers that repeat), by name. */
 WARN_UNUSED enum status adapter_parse(struct bytes text, struct failure *failure, struct adapter_config *out);
 /* The same of a file; sentences name the path. Fails also with NOT_FOUND and TOO_LARGE. */
 WARN_UNUSED enum status adapter_read(const char *path, struct failure *failure, struct adapter_config *out);
+
+/* Fails with INVALID_FILE when the adapter goes with no weights but those that it was saved with: merged into
+ * the published ones it is another network. For an adapter in a file of its own. */
+WARN_UNUSED enum status adapter_check_published(const struct adapter_config *config, struct failure *failure);
 
 /* Notes a half of an adapter at the selected tensor that it adapts, of whose pieces it is of one. Fails with
  * INVALID_FILE when that tensor is not there, or has an adapter already. */

@@ -62,6 +62,12 @@ static enum status add_piece(struct selection *selection, const struct backbone_
     return STATUS_OK;
 }
 
+/* Not a student's, or an average's, beside the weights that are taken. */
+static bool is_taken(const struct backbone_name *name, const struct backbone_selection *selection)
+{
+    return name->owner == OWNER_NONE || name->owner == selection->owner;
+}
+
 static enum status add_all(const struct value *state, struct failure *failure, struct backbone_selection *out)
 {
     enum status status = STATUS_OK;
@@ -71,8 +77,8 @@ static enum status add_all(const struct value *state, struct failure *failure, s
         if (key->kind != VALUE_TEXT)
             continue;
         enum name_kind kind = name_of_backbone(key->text.data, &name);
-        if (name.owner != OWNER_NONE && name.owner != out->owner)
-            continue; /* a student's, or an average's, beside the weights that are taken */
+        if (!is_taken(&name, out))
+            continue;
         if (kind == NAME_UNKNOWN && value->kind == VALUE_TENSOR)
             status = foreign_tensor(key->text.data, true, failure);
         if (kind != NAME_KNOWN) {
@@ -98,10 +104,35 @@ static enum status add_adapters(const struct value *state, const struct adapter_
     for (size_t i = 0; out->adapters && i < state->sequence.count && !status; i += 2) {
         struct backbone_name name;
         const struct value *key = state->sequence.items[i];
-        if (key->kind == VALUE_TEXT && name_of_backbone(key->text.data, &name) == NAME_KNOWN && name.adapter)
+        if (key->kind == VALUE_TEXT && name_of_backbone(key->text.data, &name) == NAME_KNOWN &&
+            name.adapter && is_taken(&name, out))
             status = adapter_attach(&out->selection, &name, state->sequence.items[i + 1], failure);
     }
     return status ? status : adapter_finish(&out->selection, config, failure);
+}
+
+/* Of an adapter's file that lies beside the weights something is taken: it would be thought merged. */
+static enum status check_adapter_file(const struct checkpoint *checkpoint, const struct value *state,
+                                      const struct backbone_selection *selection, struct failure *failure)
+{
+    const char *path = checkpoint_folder(checkpoint)->adapter;
+    for (size_t i = 0; path && i < state->sequence.count; i += 2) {
+        struct backbone_name name;
+        const struct value *key = state->sequence.items[i], *value = state->sequence.items[i + 1];
+        if (key->kind == VALUE_TEXT && value->kind == VALUE_TENSOR &&
+            checkpoint_is_adapters(checkpoint, value->tensor) &&
+            name_of_backbone(key->text.data, &name) == NAME_KNOWN && name.adapter &&
+            is_taken(&name, selection))
+            return STATUS_OK;
+    }
+    if (!path)
+        return STATUS_OK;
+    const char *slash = strrchr(path, '/');
+    return failure_set(failure, STATUS_INVALID_FILE,
+                       "No tensor of %s is a LoRA adapter's of this network "
+                       "('blocks.0.attn.qkv.lora_A.weight', ...): to import the weights without it, take it "
+                       "out of the folder.",
+                       slash ? slash + 1 : path);
 }
 
 /* The shape that the rows of its pieces have together. */
@@ -215,6 +246,8 @@ enum status backbone_select(const struct checkpoint *checkpoint, const struct ad
         status = add_all(state, failure, &found);
     if (!status && found.selection.count == 0 && !found.adapters)
         status = nothing_found(failure);
+    if (!status)
+        status = check_adapter_file(checkpoint, state, &found, failure);
     if (!status)
         status = add_adapters(state, adapter, failure, &found);
     if (!status)

@@ -125,13 +125,19 @@ static enum status open_adapter(struct checkpoint *checkpoint, struct failure *f
     if (status)
         return status;
     const struct value *root = checkpoint->sources[checkpoint->count - 1].root;
-    if (!root || root->kind != VALUE_DICT)
+    if (!root) /* an index */
         return failure_set(failure, STATUS_INVALID_FILE, "%s: It is no file of weights.", path);
+    const struct state state = state_find(root);
+    status = state_check(&state, failure);
+    if (!status)
+        status = state_check_rest(&state, failure);
+    if (status)
+        return failure_prefix(failure, "%s", path);
     struct value *adapted = arena_allocate(checkpoint->arena, 1, sizeof *adapted);
     *adapted = *checkpoint->state.value;
     adapted->sequence.capacity =
         adapted->sequence.count; /* the items are the state dict's own: copied to grow */
-    merge(checkpoint, root, checkpoint->count - 1, adapted);
+    merge(checkpoint, state.value, checkpoint->count - 1, adapted);
     checkpoint->adapted = adapted;
     return STATUS_OK;
 }
@@ -210,6 +216,11 @@ enum status checkpoint_state(const struct checkpoint *checkpoint, struct failure
 const char *checkpoint_state_name(const struct checkpoint *checkpoint)
 {
     return checkpoint->state.name;
+}
+
+bool checkpoint_is_adapters(const struct checkpoint *checkpoint, const struct stored_tensor *tensor)
+{
+    return checkpoint->adapted && tensor->source == checkpoint->count - 1;
 }
 
 enum status checkpoint_check_rest(const struct checkpoint *checkpoint, struct failure *failure)

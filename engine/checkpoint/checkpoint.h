@@ -37,6 +37,9 @@ WARN_UNUSED enum status checkpoint_state(const struct checkpoint *checkpoint, st
 /* The name that the state dict lay under, last ("teacher", "student"); empty for the root. */
 const char *checkpoint_state_name(const struct checkpoint *checkpoint);
 
+/* Whether the state dict has it of the adapter's file in the folder, and not of the weights'. */
+bool checkpoint_is_adapters(const struct checkpoint *checkpoint, const struct stored_tensor *tensor);
+
 /* Fails with INVALID_FILE when tensors lie where nothing looks for them: beside the state dict, or in a
  * container within it, under a name that is not one of training's (optimizer, scheduler, ...). */
 WARN_UNUSED enum status checkpoint_check_rest(const struct checkpoint *checkpoint, struct failure *failure);

@@ -9,6 +9,19 @@
 #include <string.h>
 
 enum { HEAD_SIZE = 64, GRID_MAX = 1024 };
+/* What a package's card takes of the rest: checked here, as heads are read before the card is. */
+enum { PATCH_MAX = 64, REGISTERS_MAX = 64, HIDDEN_MAX = 8 * CARD_WIDTH_MAX };
+
+/* Sizes of a file are as large as it says: a card's are of 32 bits. */
+static enum status narrow(const char *what, size_t size, size_t maximum, struct failure *failure,
+                          uint32_t *out)
+{
+    if (size > maximum)
+        return failure_set(failure, STATUS_INVALID_FILE, "Its %s of %zu is over the limit of %zu.", what,
+                           size, maximum);
+    *out = (uint32_t)size;
+    return STATUS_OK;
+}
 
 static uint32_t count_blocks(const struct selection *selection)
 {
@@ -42,17 +55,19 @@ static enum status read_embedding(const struct selection *selection, struct fail
     if (D % HEAD_SIZE)
         return failure_set(failure, STATUS_INVALID_FILE,
                            "Its width of %zu is not a multiple of 64, the size of an attention head.", D);
-    status =
-        selection_require(selection, 4, (size_t[]){D, 3, 0, 0}, failure, &tensor, "patch_embed.proj.weight");
+    status = narrow("width", D, CARD_WIDTH_MAX, failure, &card->width);
+    if (!status)
+        status = selection_require(selection, 4, (size_t[]){D, 3, 0, 0}, failure, &tensor,
+                                   "patch_embed.proj.weight");
     if (status)
         return status;
     if (tensor->shape[3] != tensor->shape[2])
         return failure_set(failure, STATUS_INVALID_FILE, "Its patches of %zu x %zu are not square.",
                            tensor->shape[2], tensor->shape[3]);
-    card->width = (uint32_t)D;
-    card->heads = (uint32_t)(D / HEAD_SIZE);
-    card->patch_size = (uint32_t)tensor->shape[2];
-    status = selection_require(selection, 3, (size_t[]){1, 0, D}, failure, &tensor, "pos_embed");
+    card->heads = card->width / HEAD_SIZE;
+    status = narrow("patch size", tensor->shape[2], PATCH_MAX, failure, &card->patch_size);
+    if (!status)
+        status = selection_require(selection, 3, (size_t[]){1, 0, D}, failure, &tensor, "pos_embed");
     if (status)
         return status;
     card->position_grid = (uint32_t)grid_of(tensor->shape[1]);
@@ -63,8 +78,9 @@ static enum status read_embedding(const struct selection *selection, struct fail
     if (!selection_find(selection, "register_tokens"))
         return STATUS_OK;
     status = selection_require(selection, 3, (size_t[]){1, 0, D}, failure, &tensor, "register_tokens");
-    card->registers = status ? 0 : (uint32_t)tensor->shape[1];
-    return status;
+    return status ? status
+                  : narrow("number of register tokens", tensor->shape[1], REGISTERS_MAX, failure,
+                           &card->registers);
 }
 
 static enum status read_blocks(const struct selection *selection, struct failure *failure,
@@ -76,10 +92,10 @@ static enum status read_blocks(const struct selection *selection, struct failure
                                            gated ? "blocks.0.mlp.w3.weight" : "blocks.0.mlp.fc2.weight");
     if (status)
         return status;
-    card->depth = count_blocks(selection);
     card->ffn = gated ? FFN_SWIGLU : FFN_GELU;
-    card->ffn_hidden = (uint32_t)tensor->shape[1];
-    return STATUS_OK;
+    status = narrow("depth", count_blocks(selection), CARD_DEPTH_MAX, failure, &card->depth);
+    return status ? status
+                  : narrow("feed-forward's width", tensor->shape[1], HIDDEN_MAX, failure, &card->ffn_hidden);
 }
 
 static enum status disagree(struct failure *failure, const char *key, int64_t said, uint32_t found)
@@ -189,6 +205,8 @@ static enum status read_beside(const struct backbone_options *options, const str
         status = preprocessor_read(path, true, failure, preprocessor);
     if (!status && folder->adapter_config)
         status = adapter_read(folder->adapter_config, failure, adapter);
+    if (!status && folder->adapter && (status = adapter_check_published(adapter, failure)))
+        failure_prefix(failure, "%s", folder->adapter_config);
     if (options->lora_alpha > 0)
         adapter->alpha = options->lora_alpha;
     return status;

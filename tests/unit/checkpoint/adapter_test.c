@@ -160,6 +160,22 @@ START_TEST(merges_an_adapter_within_the_weights)
 }
 END_TEST
 
+/* Of the teacher's weights and the student's, each with an adapter, the teacher's alone are taken. */
+START_TEST(a_students_adapter_is_not_the_teachers)
+{
+    struct published published;
+    published_begin(&published);
+    add_adapter(&published, "student.blocks.1.attn.proj", "weight", W);
+    add_adapter(&published, "teacher.blocks.1.attn.qkv", "weight", 3 * W);
+    add_adapter(&published, "student.blocks.1.attn.qkv", "weight", 3 * W);
+    published_network(&published, &(struct published_form){PUBLISHED_DINOV2, 0, false, "teacher."});
+    published_network(&published, &(struct published_form){PUBLISHED_DINOV2, 0, false, "student."});
+    published_write(&published, 0, published.count, backbone);
+    published_end(&published);
+    check(backbone, 6, 0, 3 * W, 1.5);
+}
+END_TEST
+
 static void refuse(const char *sentence)
 {
     options.backbone = published_folder;
@@ -200,6 +216,96 @@ START_TEST(adapters_that_do_not_fit_are_refused)
 }
 END_TEST
 
+/* {"state_dict": {...}}, as a trainer saves it. */
+static void write_wrapped(const char *wrapper, const char *module, const char *beside)
+{
+    struct pth pth;
+    pth_begin(&pth, wrapper);
+    pth_tensor(&pth, arena_format(pth.arena, "%s.lora_A.weight", module), 2, (size_t[]){RANK, W}, 1);
+    pth_tensor(&pth, arena_format(pth.arena, "%s.lora_B.weight", module), 2, (size_t[]){3 * W, RANK}, 1);
+    if (beside) {
+        pth_beside(&pth, beside);
+        pth_tensor(&pth, "norm.weight", 1, (size_t[]){W}, 1);
+    }
+    pth_end(&pth, adapter);
+    file_put(config, config_text, sizeof config_text - 1);
+}
+
+START_TEST(an_adapters_file_is_merged_or_refused)
+{
+    struct backbone_import imported;
+    const struct backbone_options these = {.path = published_folder};
+    write_network(&(struct published_form){PUBLISHED_DINOV2, 0, false, ""});
+    free(adapter);
+    adapter = file_join(published_folder, "adapter_model.bin");
+    write_wrapped("state_dict", "base_model.model.blocks.1.attn.qkv", NULL);
+    ck_assert_msg(!import_backbone_open(&these, &failure, &imported), "%s", failure.sentence);
+    const struct selected *item = selection_item(&imported.selection, "blocks.1.attn.qkv.weight");
+    ck_assert_uint_eq(item->piece_count, 1);
+    ck_assert_double_eq(item->pieces[0].scale, 1.5);
+    import_backbone_finish(&imported);
+
+    static const char none[] =
+        "published: No tensor of adapter_model.bin is a LoRA adapter's of this network "
+        "('blocks.0.attn.qkv.lora_A.weight', ...): to import the weights without it, "
+        "take it out of the folder.";
+    write_wrapped("state_dict", "student.blocks.1.attn.qkv", NULL);
+    refuse(none);
+    write_wrapped(NULL, "classifier.dense", NULL);
+    refuse(none);
+    write_wrapped("state_dict", "blocks.1.attn.qkv", "more");
+    refuse(
+        "adapter_model.bin: The file holds tensors under 'more', beside the state dict, which this program "
+        "does not know.");
+    write_wrapped("lora", "blocks.1.attn.qkv", NULL);
+    refuse(
+        "adapter_model.bin: The file holds tensors under 'lora', beside the state dict, which this program "
+        "does not know.");
+    file_put(adapter, "{\"weight_map\": {\"a\": \"model.safetensors\"}}", 43);
+    refuse("adapter_model.bin: It is no file of weights.");
+}
+END_TEST
+
+static void write_beginning(const char *value)
+{
+    char text[160];
+    const int length = snprintf(text, sizeof text,
+                                "{\"r\": 4, \"lora_alpha\": 6, \"layer_replication\": null, "
+                                "\"init_lora_weights\": %s}",
+                                value);
+    file_put(config, text, (size_t)length);
+}
+
+/* Unless the weights that it adapts lie in the same file. */
+START_TEST(an_adapter_of_changed_weights_is_not_merged_into_the_published)
+{
+    struct published published;
+    static const char *const left_alone[] = {"true", "false", "null", "\"gaussian\"", "\"eva\""};
+    write_network(&(struct published_form){PUBLISHED_DINOV2, 0, false, ""});
+    write_adapter("base_model.model.blocks.1.attn.qkv", "weight", 3 * W);
+    for (size_t i = 0; i < sizeof left_alone / sizeof *left_alone; i++) {
+        write_beginning(left_alone[i]);
+        check(published_folder, 0, 0, 3 * W, 1.5);
+    }
+    write_beginning("\"pissa_niter_16\"");
+    refuse("adapter_config.json: Its \"init_lora_weights\" is 'pissa_niter_16', which changes the weights "
+           "that it "
+           "adapts: merge the adapter in PEFT (merge_and_unload) and save the model.");
+    write_beginning("\"olora\"");
+    refuse("adapter_config.json: Its \"init_lora_weights\" is 'olora', which changes the weights that it "
+           "adapts: "
+           "merge the adapter in PEFT (merge_and_unload) and save the model.");
+
+    ck_assert_int_eq(unlink(adapter), 0);
+    published_begin(&published);
+    published_network(&published, &(struct published_form){PUBLISHED_DINOV2, 0, false, ""});
+    add_adapter(&published, "blocks.1.attn.qkv", "default.weight", 3 * W);
+    published_write(&published, 0, published.count, weights);
+    published_end(&published);
+    check(published_folder, 0, 0, 3 * W, 1.5);
+}
+END_TEST
+
 START_TEST(what_is_not_merged_is_named)
 {
     static const struct {
@@ -216,6 +322,12 @@ START_TEST(what_is_not_merged_is_named)
          "Its \"bias\" is 'all', and only none is supported: merge the adapter in PEFT (merge_and_unload) "
          "and save the "
          "model."},
+        {"{\"r\": 4, \"lora_alpha\": 8, \"layer_replication\": [[0, 4], [2, 5]]}",
+         "It has \"layer_replication\", which is not supported: merge the adapter in PEFT (merge_and_unload) "
+         "and "
+         "save the model."},
+        {"{\"r\": 4, \"lora_alpha\": 8, \"init_lora_weights\": 1}",
+         "Its \"init_lora_weights\" is neither a text nor true or false."},
         {"{\"peft_type\": \"IA3\"}", "Its peft_type is 'IA3', and only LORA is merged."},
         {"{\"r\": 0, \"lora_alpha\": 8}",
          "It has no \"r\" and \"lora_alpha\" that are numbers over 0, so it is no LoRA "
@@ -241,7 +353,10 @@ int main(void)
     tcase_add_test(all, merges_an_adapter_of_one_of_query_key_and_value);
     tcase_add_test(all, merges_an_adapter_within_the_weights);
     tcase_add_test(all, an_adapters_settings_ask_for_its_weights);
+    tcase_add_test(all, a_students_adapter_is_not_the_teachers);
     tcase_add_test(all, adapters_that_do_not_fit_are_refused);
+    tcase_add_test(all, an_adapters_file_is_merged_or_refused);
+    tcase_add_test(all, an_adapter_of_changed_weights_is_not_merged_into_the_published);
     tcase_add_test(all, what_is_not_merged_is_named);
     return suite_run("adapter", all);
 }

@@ -8,6 +8,7 @@
 #include "tests/unit/suite.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,6 +136,44 @@ START_TEST(what_the_loader_refuses_is_never_made)
 }
 END_TEST
 
+/* Sizes are not cut to 32 bits, which would make 0 of a width of 2^32, before a head is held against them. */
+START_TEST(sizes_over_the_limits_are_refused)
+{
+    static const struct {
+        size_t width, patch, registers, hidden, last_block;
+        const char *sentence;
+    } cases[] = {
+        {(size_t)1 << 32, 8, 4, 64, 0, "backbone.pth: Its width of 4294967296 is over the limit of 2048."},
+        {2112, 8, 4, 64, 0, "backbone.pth: Its width of 2112 is over the limit of 2048."},
+        {64, 65, 4, 64, 0, "backbone.pth: Its patch size of 65 is over the limit of 64."},
+        {64, 8, (size_t)1 << 32, 64, 0,
+         "backbone.pth: Its number of register tokens of 4294967296 is over the limit of 64."},
+        {64, 8, 4, (size_t)1 << 32, 0,
+         "backbone.pth: Its feed-forward's width of 4294967296 is over the limit of 16384."},
+        {64, 8, 4, 64, 128, "backbone.pth: Its depth of 129 is over the limit of 128."},
+        {2048, 64, 64, 16384, 127,
+         "backbone.pth: Tensor 'patch_embed.proj.bias' of shape [2048] is missing."},
+    };
+    sample_linear(head, &SAMPLE_AS_IS);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct pth pth;
+        char block[32];
+        const size_t D = cases[i].width, P = cases[i].patch;
+        snprintf(block, sizeof block, "blocks.%zu.norm2.weight", cases[i].last_block);
+        pth_begin(&pth, NULL);
+        pth_claim(&pth, "cls_token", 3, (size_t[]){1, 1, D});
+        pth_claim(&pth, "pos_embed", 3, (size_t[]){1, 1 + GRID * GRID, D});
+        pth_claim(&pth, "register_tokens", 3, (size_t[]){1, cases[i].registers, D});
+        pth_claim(&pth, "patch_embed.proj.weight", 4, (size_t[]){D, 3, P, P});
+        pth_claim(&pth, "blocks.0.mlp.fc2.weight", 2, (size_t[]){D, cases[i].hidden});
+        pth_claim(&pth, block, 1, (size_t[]){D});
+        pth_end(&pth, backbone);
+        set_image_size(0);
+        expect(STATUS_INVALID_FILE, cases[i].sentence);
+    }
+}
+END_TEST
+
 START_TEST(a_file_name_of_any_bytes_is_noted)
 {
     struct bytes text;
@@ -183,6 +222,7 @@ int main(void)
     tcase_add_test(all, a_head_with_a_backbone_of_its_own_needs_that_one);
     tcase_add_test(all, tensors_beside_the_state_dict_are_known_or_refused);
     tcase_add_test(all, what_the_loader_refuses_is_never_made);
+    tcase_add_test(all, sizes_over_the_limits_are_refused);
     tcase_add_test(all, a_file_name_of_any_bytes_is_noted);
     tcase_add_test(all, the_package_is_sealed_and_its_labels_bound);
     return suite_run("import_strict", all);

@@ -143,11 +143,22 @@ void pickle_integer(struct buffer *pickle, int32_t integer)
     put(pickle, (uint32_t)integer, 4);
 }
 
+/* As a long where it needs one. */
+static void pickle_size(struct buffer *pickle, size_t size)
+{
+    if (size <= INT32_MAX) {
+        pickle_integer(pickle, (int32_t)size);
+        return;
+    }
+    pickle_bytes(pickle, "\x8a\x08", 2);
+    put(pickle, size, 8);
+}
+
 static void pickle_sizes(struct buffer *pickle, size_t rank, const size_t *sizes)
 {
     pickle_bytes(pickle, "(", 1);
     for (size_t i = 0; i < rank; i++)
-        pickle_integer(pickle, (int32_t)sizes[i]);
+        pickle_size(pickle, sizes[i]);
     pickle_bytes(pickle, "t", 1);
 }
 
@@ -164,7 +175,7 @@ void pickle_tensor(struct buffer *pickle, const char *storage_class, const char 
     pickle_bytes(pickle, "\n", 1);
     pickle_text(pickle, key);
     pickle_text(pickle, "cpu");
-    pickle_integer(pickle, (int32_t)elements);
+    pickle_size(pickle, elements);
     pickle_bytes(pickle, "tQ", 2);
     pickle_integer(pickle, (int32_t)offset);
     pickle_sizes(pickle, rank, shape);
@@ -213,6 +224,18 @@ void pth_tensor(struct pth *pth, const char *name, size_t rank, const size_t *sh
     };
     pickle_text(&pth->pickle, name);
     pickle_tensor(&pth->pickle, "FloatStorage", key, elements, 0, rank, shape, strides);
+    pickle_bytes(&pth->pickle, "s", 1);
+}
+
+void pth_claim(struct pth *pth, const char *name, size_t rank, const size_t *shape)
+{
+    size_t elements = 1, strides[8];
+    for (size_t i = rank; i-- > 0;) {
+        strides[i] = elements;
+        elements *= shape[i];
+    }
+    pickle_text(&pth->pickle, name);
+    pickle_tensor(&pth->pickle, "FloatStorage", "claimed", elements, 0, rank, shape, strides);
     pickle_bytes(&pth->pickle, "s", 1);
 }
 

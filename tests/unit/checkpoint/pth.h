@@ -30,6 +30,8 @@ void pth_begin(struct pth *pth, const char *wrapper);
 void pth_beside(struct pth *pth, const char *name);
 /* A float32 tensor; element i is pth_value(i) * scale. */
 void pth_tensor(struct pth *pth, const char *name, size_t rank, const size_t *shape, float scale);
+/* A float32 tensor of which the file has no byte, however large it says that it is. */
+void pth_claim(struct pth *pth, const char *name, size_t rank, const size_t *shape);
 float pth_value(size_t i);
 /* Writes the file and frees all. */
 void pth_end(struct pth *pth, const char *path);
