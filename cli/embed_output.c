@@ -3,6 +3,7 @@
 #include "cli/chunk.h"
 #include "cli/embed_header.h"
 #include "cli/embed_part.h"
+#include "engine/base/file.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -295,11 +296,7 @@ enum status embed_output_write(struct embed_output *output, const struct predict
 static void sync_folder(const char *path)
 {
     char *copy = memory_copy_text(path);
-    int folder = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder >= 0) {
-        fsync(folder);
-        close(folder);
-    }
+    file_sync_folder(dirname(copy));
     free(copy);
 }
 

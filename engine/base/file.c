@@ -179,6 +179,15 @@ static void name_randomly(char *name)
         end[i] = letters[random[i] % (sizeof letters - 1)];
 }
 
+void file_sync_folder(const char *folder)
+{
+    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0)
+        return;
+    fsync(descriptor);
+    close(descriptor);
+}
+
 int file_make_temporary(char *name)
 {
     int fd = -1;

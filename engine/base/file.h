@@ -38,6 +38,10 @@ void file_rest(const struct file_mapping *mapping);
  */
 WARN_UNUSED enum status file_write(const char *path, struct bytes content, struct failure *failure);
 
+/* Makes what was renamed and made in a folder outlast a loss of power, before something else goes that it
+ * replaces. A file system that cannot is taken as it is. */
+void file_sync_folder(const char *folder);
+
 /* As mkstemp and mkdtemp, which put letters for the six Xs at the end of `name`, but with the permissions
  * that a new file and a new folder have: asking for the umask would change it for the other threads. -1 and
  * false with errno. */

@@ -67,6 +67,9 @@ static void read_head(struct reader *reader, const struct json *object, uint32_t
     head->definition = reader_optional_text(reader, object, head->name, "definition");
     head->blocks = reader_integer(reader, object, head->name, "blocks", 1, depth);
     head->average_pool = reader_boolean(reader, object, head->name, "average_pool");
+    if (head->average_pool && head->type != HEAD_LINEAR)
+        reader_refuse(reader, head->name, "average_pool",
+                      "false: only a linear head reads the mean patch token");
     head->two_views = reader_take(reader, object, "views") &&
                       reader_integer(reader, object, head->name, "views", 1, 2) == 2;
     if (head->two_views && head->type != HEAD_LINEAR)

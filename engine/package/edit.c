@@ -259,12 +259,15 @@ enum status package_edit_commit(struct package_edit *edit, struct failure *failu
         char *sums = sums_print(&card, model_json);
         const struct bytes sums_text = {(const uint8_t *)sums, strlen(sums)};
         status = write_both(edit, model_json, sums_text, failure);
-        sha256_hex(sums_text, out);
+        if (!status)
+            sha256_hex(sums_text, out);
         free(sums);
         free(text);
     }
-    if (!status)
+    if (!status) {
+        file_sync_folder(edit->folder); /* else the old model.json may come back without its files */
         remove_unused(edit);
+    }
     arena_destroy(&arena);
     return status;
 }

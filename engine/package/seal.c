@@ -31,6 +31,34 @@ static enum status bind_labels(const char *folder, const struct head_card *head,
     return status;
 }
 
+static bool same_labels(const struct head_card *head, const struct head_card *other)
+{
+    bool same = head->label_count == other->label_count;
+    for (size_t i = 0; i < head->label_count && same; i++)
+        same = !strcmp(head->labels[i].name, other->labels[i].name);
+    return same;
+}
+
+/* One file has one list of labels; where it does not say which, heads that share it and differ leave none to
+ * write. */
+static enum status check_shared_files(const struct package *package, struct failure *failure)
+{
+    const struct model_card *card = package_card(package);
+    for (size_t i = 0; i < card->head_count; i++)
+        for (size_t j = 0; j < i; j++) {
+            const struct head_card *head = &card->heads[i], *other = &card->heads[j];
+            if (strcmp(head->weights, other->weights) || labels_are_bound(package_head(package, i)) ||
+                same_labels(head, other))
+                continue;
+            return failure_set(failure, STATUS_INVALID_FILE,
+                               "Heads '%.40s' and '%.40s' share %.60s, which does not say which labels its "
+                               "outputs have, and name them differently: give both the same labels, or each "
+                               "a file of its own.",
+                               other->name, head->name, head->weights);
+        }
+    return STATUS_OK;
+}
+
 /* Binds the outputs of each head to its labels, where its file does not say them yet. */
 static enum status bind_heads(const char *folder, const struct package *package, struct json *root,
                               struct failure *failure, bool *changed)
@@ -142,6 +170,8 @@ enum status package_seal(const char *folder, struct failure *failure, char out[S
     status = package_verify(package, failure);
     if (!status)
         status = refuse_unread(package_card(package), failure);
+    if (!status)
+        status = check_shared_files(package, failure);
     if (!status)
         status = file_read(path, CARD_BYTES_MAX, failure, &text);
     if (!status)

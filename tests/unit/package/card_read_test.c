@@ -193,6 +193,8 @@ static const struct {
     {"\"blocks\":4", "\"blocks\":5", "\"blocks\" of f must be a whole number from 1 to 4."},
     {"\"blocks\":4", "\"blocks\":4,\"views\":2",
      "\"views\" of f must be 1: only a linear head reads two views."},
+    {"\"blocks\":4", "\"blocks\":4,\"average_pool\":true",
+     "\"average_pool\" of f must be false: only a linear head reads the mean patch token."},
     {"\"type\":\"glori\"", "\"type\":\"linear\",\"views\":3",
      "\"views\" of f must be a whole number from 1 to 2."},
     {"\"type\":\"glori\"", "\"type\":\"linear\",\"views\":1.5",
@@ -228,6 +230,7 @@ START_TEST(lists_what_nothing_reads)
         const char *unread[3];
     } cases[] = {
         {"None.", "Tests.", {NULL}},
+        {"\"blocks\":4", "\"blocks\":4,\"average_pool\":false", {NULL}},
         {"\"calibration\"", "\"calibraton\"", {"heads[0].labels[0].calibraton"}},
         {"\"offset\":-1", "\"offset\":-1,\"ofset\":2", {"heads[0].labels[0].calibration.ofset"}},
         {"\"code\":\"1", "\"display\":{\"a\":[1]},\"code\":\"1", {"heads[0].labels[0].codes[0].display"}},

@@ -8,6 +8,7 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct failure failure;
@@ -201,6 +202,23 @@ START_TEST(a_change_cut_short_is_refused_until_it_is_sealed)
 }
 END_TEST
 
+/* A folder in the place of SHA256SUMS cannot be renamed over. */
+START_TEST(a_change_that_is_not_sealed_has_no_hash)
+{
+    char hash[SHA256_HEX_BYTES] = "none", *sums = sample_path("SHA256SUMS");
+    struct package_edit *edit = begin();
+    ck_assert_int_eq(package_edit_remove(edit, "findings", &failure), STATUS_OK);
+    ck_assert(!unlink(sums) && !mkdir(sums, 0700));
+    ck_assert_int_eq(package_edit_commit(edit, &failure, hash), STATUS_INVALID_FILE);
+    ck_assert_ptr_nonnull(strstr(failure.sentence, "The change is made but not sealed"));
+    ck_assert_str_eq(hash, "none");
+    package_edit_end(&edit);
+    ck_assert(has_file("head.findings.safetensors"));
+    ck_assert_int_eq(rmdir(sums), 0);
+    free(sums);
+}
+END_TEST
+
 START_TEST(what_is_not_sealed_or_is_being_changed_is_not_edited)
 {
     struct package_edit *edit = begin(), *other = NULL;
@@ -230,6 +248,7 @@ int main(int argc, char **argv)
     tcase_add_test(cases, heads_are_removed_down_to_none);
     tcase_add_test(cases, a_file_that_heads_share_stays_with_the_last_of_them);
     tcase_add_test(cases, a_change_cut_short_is_refused_until_it_is_sealed);
+    tcase_add_test(cases, a_change_that_is_not_sealed_has_no_hash);
     tcase_add_test(cases, what_is_not_sealed_or_is_being_changed_is_not_edited);
     return suite_run("edit", cases);
 }

@@ -1,5 +1,6 @@
 /* Sealing: what it writes, and what it will not cover up. Works on a copy of a golden package. */
 #include "engine/base/json.h"
+#include "engine/package/edit.h"
 #include "engine/package/package.h"
 #include "engine/package/seal.h"
 #include "tests/unit/package/sample.h"
@@ -141,6 +142,35 @@ START_TEST(an_older_package_is_sealed)
 }
 END_TEST
 
+/* A second head on the file of "nodule", which says nothing of its labels. */
+START_TEST(heads_that_share_a_file_agree_on_its_labels)
+{
+    struct failure failure = {0};
+    struct package_edit *edit = NULL;
+    ck_assert_msg(!package_edit_begin(sample_folder, &failure, &edit), "%s", failure.sentence);
+    struct head_card head = package_card(package_edit_package(edit))->heads[1];
+    head.name = "twin";
+    ck_assert_msg(!package_edit_add(edit, &head, json_object(), &failure), "%s", failure.sentence);
+    ck_assert_msg(!package_edit_commit(edit, &failure, package_sha256), "%s", failure.sentence);
+    package_edit_end(&edit);
+    sample_rewrite_header(HEAD, "\"__metadata__\":{\"labels\":\"[\\\"Label 0\\\"]\"},", "", 0);
+    struct bytes text = sample_read("model.json");
+    char *copy = strndup((const char *)text.data, text.size), *label = strstr(copy, "\"twin\"");
+    label = label ? strstr(label, "Label 0") : NULL;
+    ck_assert_ptr_nonnull(label);
+    label[strlen("Label ")] = '9';
+    sample_write("model.json", (struct bytes){(const uint8_t *)copy, strlen(copy)});
+    check_not_sealed(
+        "Heads 'nodule' and 'twin' share head.nodule.safetensors, which does not say which labels "
+        "its outputs have, and name them differently: give both the same labels, or each a file "
+        "of its own.");
+    sample_write("model.json", text);
+    check_sealed();
+    free(copy);
+    free((void *)text.data);
+}
+END_TEST
+
 START_TEST(contradictions_stay)
 {
     sample_edit("\"Label 0\"", "\"Label X\"");
@@ -167,6 +197,7 @@ int main(int argc, char **argv)
     tcase_add_test(cases, a_threshold_can_be_changed_on_purpose);
     tcase_add_test(cases, a_mark_before_the_text_is_no_fault);
     tcase_add_test(cases, an_older_package_is_sealed);
+    tcase_add_test(cases, heads_that_share_a_file_agree_on_its_labels);
     tcase_add_test(cases, contradictions_stay);
     return suite_run("seal", cases);
 }
