@@ -99,14 +99,21 @@ const char *package_edit_source(const struct package_edit *edit, const char *mem
     return json_text(json_member(json_member(json_member(edit->root, "provenance"), "backbone"), member));
 }
 
-const char *package_edit_file(struct package_edit *edit, const char *head, const char **file)
+const char *package_free_file(struct arena *arena, const char *folder, const char *stem, const char **file)
 {
     const char *path = NULL;
     for (unsigned number = 1; !path || access(path, F_OK) == 0; number++) {
-        *file = number == 1 ? arena_format(edit->arena, "head.%s.safetensors", head)
-                            : arena_format(edit->arena, "head.%s.%u.safetensors", head, number);
-        path = arena_format(edit->arena, "%s/%s", edit->folder, *file);
+        *file = number == 1 ? arena_format(arena, "%s.safetensors", stem)
+                            : arena_format(arena, "%s.%u.safetensors", stem, number);
+        path = arena_format(arena, "%s/%s", folder, *file);
     }
+    return path;
+}
+
+const char *package_edit_file(struct package_edit *edit, const char *head, const char **file)
+{
+    const char *path =
+        package_free_file(edit->arena, edit->folder, arena_format(edit->arena, "head.%s", head), file);
     edit->made = memory_resize(edit->made, edit->made_count + 1, sizeof *edit->made);
     edit->made[edit->made_count++] = path;
     return path;

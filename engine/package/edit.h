@@ -16,6 +16,10 @@
 
 struct package_edit;
 
+/* The path of a file "STEM.safetensors" that is not there yet, else "STEM.2.safetensors" and so on; its name
+ * is *file. Both are in the arena. */
+const char *package_free_file(struct arena *arena, const char *folder, const char *stem, const char **file);
+
 /* Opens a package, which must be sealed and whole, and keeps others from editing it until package_edit_end.
  * Fails with BAD_REQUEST when another process does so, else as package_open and package_verify. */
 WARN_UNUSED enum status package_edit_begin(const char *folder, struct failure *failure,

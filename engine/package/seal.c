@@ -4,31 +4,83 @@
 #include "engine/package/binding.h"
 #include "engine/package/card_read.h"
 #include "engine/package/card_write.h"
+#include "engine/package/edit.h"
 #include "engine/package/package.h"
 #include "engine/package/sums.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-/* Writes the head's file anew with its labels, every tensor as it is, and states its hash. */
-static enum status bind_labels(const char *folder, const struct head_card *head,
-                               const struct safetensors *file, struct json *root, struct failure *failure)
+/* A head's file that is written anew, under a name that was free. */
+struct bound_file {
+    const char *before, *path; /* the old name; where the new one is */
+};
+
+struct sealing {
+    const char *folder;
+    const struct package *package;
+    struct arena *arena;
+    struct json *root; /* model.json as it becomes */
+    struct bound_file bound[PACKAGE_HEADS_MAX];
+    size_t bound_count;
+    bool changed, committed; /* model.json is another; it is written */
+};
+
+/* States the file's new name and hash wherever model.json had the old. */
+static void state_file(const struct sealing *sealing, const char *before, const char *after, const char *hash)
 {
-    size_t count = safetensors_count(file);
+    struct json *hashes = (struct json *)json_member(sealing->root, "weights_sha256");
+    const struct json *head = json_first(json_member(sealing->root, "heads"));
+    for (; head; head = json_next(head))
+        if (!strcmp(json_text(json_member(head, "weights")), before))
+            json_set((struct json *)head, "weights", json_text_value(after));
+    if (strcmp(package_card(sealing->package)->backbone.weights, before))
+        json_remove(hashes, before);
+    json_set(hashes, after, json_text_value(hash));
+}
+
+/* Writes the head's file anew with its labels, every tensor as it is, and states it. */
+static enum status bind_labels(struct sealing *sealing, const struct head_card *head,
+                               const struct safetensors *file, struct failure *failure)
+{
+    static const char ending[] = ".safetensors";
+    size_t count = safetensors_count(file), length = strlen(head->weights);
     struct tensor *tensors = memory_allocate(count, sizeof *tensors);
     for (size_t i = 0; i < count; i++)
         tensors[i] = *safetensors_at(file, i);
+    if (length >= sizeof ending && !strcmp(head->weights + length + 1 - sizeof ending, ending))
+        length -= sizeof ending - 1;
+    const char *stem = arena_copy_text(sealing->arena, head->weights, length), *name;
+    const char *path = package_free_file(sealing->arena, sealing->folder, stem, &name);
     struct json *metadata = labels_metadata(head);
-    char *path = file_join(folder, head->weights), hash[SHA256_HEX_BYTES];
+    char hash[SHA256_HEX_BYTES];
     enum status status = safetensors_write(path, tensors, count, metadata, NULL, NULL, failure);
-    if (!status)
+    if (!status) {
+        sealing->bound[sealing->bound_count++] = (struct bound_file){head->weights, path};
         status = sha256_file(path, failure, hash);
+    }
     if (!status)
-        json_set((struct json *)json_member(root, "weights_sha256"), head->weights, json_text_value(hash));
-    free(path);
+        state_file(sealing, head->weights, name, hash);
     json_destroy(&metadata);
     free(tensors);
     return status;
+}
+
+/* Removes what nothing uses: the old files of a package that is sealed, else the new ones. */
+static void remove_unused(const struct sealing *sealing, bool sealed)
+{
+    const char *backbone = package_card(sealing->package)->backbone.weights;
+    if (sealed)
+        file_sync_folder(sealing->folder); /* else the old model.json may come back without its files */
+    for (size_t i = 0; i < sealing->bound_count; i++) {
+        char *before = file_join(sealing->folder, sealing->bound[i].before);
+        if (!sealing->committed)
+            unlink(sealing->bound[i].path);
+        else if (sealed && strcmp(sealing->bound[i].before, backbone))
+            unlink(before);
+        free(before);
+    }
 }
 
 static bool same_labels(const struct head_card *head, const struct head_card *other)
@@ -60,18 +112,18 @@ static enum status check_shared_files(const struct package *package, struct fail
 }
 
 /* Binds the outputs of each head to its labels, where its file does not say them yet. */
-static enum status bind_heads(const char *folder, const struct package *package, struct json *root,
-                              struct failure *failure, bool *changed)
+static enum status bind_heads(struct sealing *sealing, struct failure *failure)
 {
-    const struct model_card *card = package_card(package);
+    const struct model_card *card = package_card(sealing->package);
     enum status status = STATUS_OK;
     for (size_t i = 0; i < card->head_count && !status; i++) {
-        bool bound = labels_are_bound(package_head(package, i));
+        const struct safetensors *file = package_head(sealing->package, i);
+        bool bound = labels_are_bound(file);
         for (size_t j = 0; j < i; j++) /* heads may share a file */
             bound = bound || !strcmp(card->heads[j].weights, card->heads[i].weights);
         if (!bound)
-            status = bind_labels(folder, &card->heads[i], package_head(package, i), root, failure);
-        *changed = *changed || !bound;
+            status = bind_labels(sealing, &card->heads[i], file, failure);
+        sealing->changed = sealing->changed || !bound;
     }
     return status;
 }
@@ -95,13 +147,14 @@ static void bind_thresholds(const struct model_card *card, struct json *root, bo
     }
 }
 
-/* Writes `text` as the folder's model.json unless it is there already (`written`), then the sums over it. */
-static enum status write_seal(const char *folder, const struct model_card *card, struct bytes text,
-                              bool written, struct failure *failure)
+/* Writes `text` as the folder's model.json if it changed, then the sums over it. */
+static enum status write_seal(struct sealing *sealing, const struct model_card *card, struct bytes text,
+                              struct failure *failure)
 {
-    char *path = file_join(folder, CARD_FILE), *sums_path = file_join(folder, SUMS_FILE);
+    char *path = file_join(sealing->folder, CARD_FILE), *sums_path = file_join(sealing->folder, SUMS_FILE);
     char *sums = sums_print(card, text);
-    enum status status = written ? STATUS_OK : file_write(path, text, failure);
+    enum status status = sealing->changed ? file_write(path, text, failure) : STATUS_OK;
+    sealing->committed = !status;
     if (!status)
         status = file_write(sums_path, (struct bytes){(const uint8_t *)sums, strlen(sums)}, failure);
     free(sums);
@@ -111,26 +164,26 @@ static enum status write_seal(const char *folder, const struct model_card *card,
 }
 
 /* The parts of sealing that write. The package was opened and verified, so that what it says may be trusted.
- */
+ * Until model.json is renamed over the old one all that it names is as it was. */
 static enum status bind_and_write(const char *folder, const struct package *package, struct bytes text,
                                   struct json *root, struct failure *failure)
 {
-    struct arena *arena = arena_create();
+    struct sealing sealing = {.folder = folder, .package = package, .arena = arena_create(), .root = root};
     struct model_card card;
-    bool changed = false;
     char *printed = NULL;
-    enum status status = bind_heads(folder, package, root, failure, &changed);
+    enum status status = bind_heads(&sealing, failure);
     if (!status)
-        status = card_read(root, arena, failure, &card); /* with the hashes as they are now */
+        status = card_read(root, sealing.arena, failure, &card); /* with the hashes as they are now */
     if (!status) {
-        bind_thresholds(&card, root, &changed);
-        printed = changed ? card_print(root) : NULL;
+        bind_thresholds(&card, root, &sealing.changed);
+        printed = sealing.changed ? card_print(root) : NULL;
         if (printed)
             text = (struct bytes){(const uint8_t *)printed, strlen(printed)};
-        status = write_seal(folder, &card, text, !changed, failure);
+        status = write_seal(&sealing, &card, text, failure);
     }
+    remove_unused(&sealing, !status);
     free(printed);
-    arena_destroy(&arena);
+    arena_destroy(&sealing.arena);
     return status;
 }
 

@@ -21,19 +21,24 @@ SAMPLE = min((MODEL / "samples").glob("*.png"))
 NAN = {"F32": struct.pack("<f", float("nan")), "F16": struct.pack("<e", float("nan"))}
 
 
-def read_weights(file):
-    """Each tensor's type, shape and bytes."""
+def read_header(file):
     content = (MODEL / file).read_bytes()
     start = 8 + struct.unpack("<Q", content[:8])[0]
-    header = json.loads(content[8:start])
+    return content, start, json.loads(content[8:start])
+
+
+def read_weights(file):
+    """Each tensor's type, shape and bytes."""
+    content, start, header = read_header(file)
     header.pop("__metadata__", None)
     return {name: (entry["dtype"], entry["shape"], content[start:][slice(*entry["data_offsets"])])
             for name, entry in header.items()}
 
 
-def write_weights(path, tensors, odd=0):
-    """`odd`: so many bytes past a multiple of four lie all tensors."""
-    header, end = {}, 0
+def write_weights(path, tensors, odd=0, bound=True):
+    """`odd`: so many bytes past a multiple of four lie all tensors. `bound`: it says its labels, as the model's file does."""
+    metadata = read_header(path.name)[2].get("__metadata__")
+    header, end = {"__metadata__": metadata} if bound and metadata else {}, 0
     for name, (kind, shape, data) in tensors.items():
         header[name] = {"dtype": kind, "shape": shape, "data_offsets": [end, end + len(data)]}
         end += len(data)
@@ -160,7 +165,7 @@ class Seal(Copy):
         (self.folder / "SHA256SUMS").unlink()
         for head in self.card["heads"]:
             tensors = read_weights(head["weights"])
-            write_weights(self.folder / head["weights"], tensors)
+            write_weights(self.folder / head["weights"], tensors, bound=False)
             digest = hashlib.sha256((self.folder / head["weights"]).read_bytes()).hexdigest()
             self.card["weights_sha256"][head["weights"]] = digest
             for label in head["labels"]:

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char HEAD[] = "head.nodule.safetensors";
@@ -103,14 +104,57 @@ START_TEST(a_mark_before_the_text_is_no_fault)
 }
 END_TEST
 
-/* As packages were before there were seals: no sums, no labels in the heads' files, thresholds bound to the
- * head's file alone. */
-START_TEST(an_older_package_is_sealed)
+static void remove_file(const char *name)
+{
+    char *path = sample_path(name);
+    ck_assert_msg(!unlink(path), "%s", name);
+    free(path);
+}
+
+static bool has_file(const char *name)
+{
+    char *path = sample_path(name);
+    bool found = access(path, F_OK) == 0;
+    free(path);
+    return found;
+}
+
+static void unbind_labels(void)
 {
     sample_rewrite_header(HEAD, "\"__metadata__\":{\"labels\":\"[\\\"Label 0\\\"]\"},", "", 0);
     sample_rewrite_header(
         "head.findings.safetensors",
         "\"__metadata__\":{\"labels\":\"[\\\"Label 0\\\",\\\"Label 1\\\",\\\"Label 2\\\"]\"},", "", 0);
+}
+
+/* What a process leaves that is killed when the heads' files are written and model.json is not: the files of
+ * the old one are as they were. */
+START_TEST(sealing_cut_short_can_be_done_again)
+{
+    struct failure failure = {0};
+    unbind_labels();
+    struct bytes card = sample_read("model.json");
+    char *sums = sample_path("SHA256SUMS");
+    ck_assert(!unlink(sums) && !mkdir(sums, 0700)); /* nothing is renamed over a folder */
+    ck_assert_int_eq(package_seal(sample_folder, &failure, package_sha256), STATUS_INVALID_FILE);
+    ck_assert_int_eq(rmdir(sums), 0);
+    sample_write("model.json", card);
+    check_sealed();
+    ck_assert(has_file("head.nodule.3.safetensors") && !has_file(HEAD));
+    remove_file("head.nodule.2.safetensors");
+    remove_file("head.nodule.3.safetensors");
+    remove_file("head.findings.2.safetensors");
+    remove_file("head.findings.3.safetensors");
+    free(sums);
+    free((void *)card.data);
+}
+END_TEST
+
+/* As packages were before there were seals: no sums, no labels in the heads' files, thresholds bound to the
+ * head's file alone. */
+START_TEST(an_older_package_is_sealed)
+{
+    unbind_labels();
     struct bytes file = sample_read("head.findings.safetensors");
     char hash[SHA256_HEX_BYTES], member[256], *path = sample_path("SHA256SUMS");
     sha256_hex(file, hash);
@@ -124,6 +168,9 @@ START_TEST(an_older_package_is_sealed)
     path = sample_path(HEAD);
     ck_assert_int_eq(safetensors_open(path, NULL, &before), STATUS_OK);
     check_sealed();
+    ck_assert(!has_file(HEAD) && !has_file("head.findings.safetensors"));
+    free(path);
+    path = sample_path("head.nodule.2.safetensors");
     ck_assert_int_eq(safetensors_open(path, NULL, &after), STATUS_OK);
     ck_assert_str_eq(json_text(json_member(safetensors_metadata(after), "labels")), "[\"Label 0\"]");
     ck_assert_uint_eq(safetensors_count(after), safetensors_count(before));
@@ -139,6 +186,8 @@ START_TEST(an_older_package_is_sealed)
     safetensors_close(&after);
     safetensors_close(&before);
     free(path);
+    remove_file("head.nodule.2.safetensors");
+    remove_file("head.findings.2.safetensors");
 }
 END_TEST
 
@@ -166,6 +215,7 @@ START_TEST(heads_that_share_a_file_agree_on_its_labels)
         "of its own.");
     sample_write("model.json", text);
     check_sealed();
+    remove_file("head.nodule.2.safetensors"); /* one, which both name */
     free(copy);
     free((void *)text.data);
 }
@@ -196,6 +246,7 @@ int main(int argc, char **argv)
     tcase_add_test(cases, sealing_again_changes_nothing);
     tcase_add_test(cases, a_threshold_can_be_changed_on_purpose);
     tcase_add_test(cases, a_mark_before_the_text_is_no_fault);
+    tcase_add_test(cases, sealing_cut_short_can_be_done_again);
     tcase_add_test(cases, an_older_package_is_sealed);
     tcase_add_test(cases, heads_that_share_a_file_agree_on_its_labels);
     tcase_add_test(cases, contradictions_stay);
