@@ -204,7 +204,9 @@ START_TEST(heads_that_share_a_file_agree_on_its_labels)
     package_edit_end(&edit);
     sample_rewrite_header(HEAD, "\"__metadata__\":{\"labels\":\"[\\\"Label 0\\\"]\"},", "", 0);
     struct bytes text = sample_read("model.json");
-    char *copy = strndup((const char *)text.data, text.size), *label = strstr(copy, "\"twin\"");
+    char *copy = memory_allocate(text.size + 1, 1);
+    memcpy(copy, text.data, text.size);
+    char *label = strstr(copy, "\"twin\"");
     label = label ? strstr(label, "Label 0") : NULL;
     ck_assert_ptr_nonnull(label);
     label[strlen("Label ")] = '9';
