@@ -76,6 +76,7 @@ END_TEST
 int main(void)
 {
     TCase *all = tcase_create("all");
+    tcase_set_timeout(all, 60);
     tcase_add_test(all, known_digests);
     tcase_add_test(all, a_file_has_the_digest_of_its_bytes);
     tcase_add_test(all, a_long_file_has_the_digest_of_its_bytes);
