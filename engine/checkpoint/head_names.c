@@ -5,13 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The text behind `prefix`, or NULL. */
-static const char *behind(const char *text, const char *prefix)
-{
-    size_t length = strlen(prefix);
-    return strncmp(text, prefix, length) ? NULL : text + length;
-}
-
 static bool is_listed(const char *name, const char *const *list)
 {
     for (; *list; list++) {
@@ -56,7 +49,7 @@ enum name_kind name_of_head(const char *key, char candidate[NAME_BYTES], char ou
 {
     struct backbone_name ignored;
     candidate[0] = '\0';
-    const char *whole = key, *rest = behind(key = name_strip(key), "classifiers_dict.");
+    const char *whole = key, *rest = name_behind(key = name_strip(key), "classifiers_dict.");
     copy(out, key, strnlen(key, NAME_BYTES - 1));
     if (rest) {
         size_t length = strcspn(rest, ".");
@@ -64,9 +57,9 @@ enum name_kind name_of_head(const char *key, char candidate[NAME_BYTES], char ou
             return NAME_UNKNOWN;
         key = name_strip(rest + length + 1);
     }
-    const char *decoder = behind(key, "decoder.");
+    const char *decoder = name_behind(key, "decoder.");
     const char *name = decoder ? decoder : key;
-    if (!decoder && !rest && !behind(key, "linear."))
+    if (!decoder && !rest && !name_behind(key, "linear."))
         return name_of_backbone(whole, &ignored) == NAME_UNKNOWN ? NAME_UNKNOWN : NAME_HARMLESS;
     if (decoder && !strcmp(name, "query_embed.weight"))
         name = "query_embed";
@@ -114,7 +107,7 @@ bool candidate_blocks(const char *candidate, uint32_t *out)
 bool candidate_average_pool(const char *candidate, bool *out)
 {
     const char *value = candidate_value(candidate, "avgpool");
-    if (!value || (!behind(value, "True") && !behind(value, "False")))
+    if (!value || (!name_behind(value, "True") && !name_behind(value, "False")))
         return false;
     *out = *value == 'T';
     return true;

@@ -99,8 +99,7 @@ static const char *const harmless[] = {"mask_token", "embeddings.mask_token", "d
 static const char *const heads[] = {"head.",   "classifiers_dict.", "classifier.", "linear_head.",
                                     "linear.", "decoder.",          NULL};
 
-/* The text behind `prefix`, or NULL. */
-static const char *behind(const char *text, const char *prefix)
+const char *name_behind(const char *text, const char *prefix)
 {
     size_t length = strlen(prefix);
     return strncmp(text, prefix, length) ? NULL : text + length;
@@ -111,7 +110,7 @@ static const char *behind(const char *text, const char *prefix)
 static const char *strip(const char *key, enum name_owner *owner)
 {
     for (size_t i = 0; i < sizeof wrappers / sizeof *wrappers;) {
-        const char *rest = behind(key, wrappers[i].prefix);
+        const char *rest = name_behind(key, wrappers[i].prefix);
         if (rest && *owner == OWNER_NONE)
             *owner = wrappers[i].owner;
         key = rest ? rest : key;
@@ -132,7 +131,7 @@ static bool unwrap(const char *text, char out[KEY_BYTES_MAX])
     size_t used = 0;
     for (bool at_start = true; *text; text++) {
         for (size_t i = 0; at_start && i < sizeof inner_wrappers / sizeof *inner_wrappers;) {
-            const char *rest = behind(text, inner_wrappers[i]);
+            const char *rest = name_behind(text, inner_wrappers[i]);
             text = rest ? rest : text;
             i = rest ? 0 : i + 1;
         }
@@ -187,7 +186,7 @@ static bool look_up(const struct rename *table, const char *text, struct backbon
 {
     size_t used = strlen(out->name);
     for (; table->theirs; table++) {
-        const char *rest = behind(text, table->theirs);
+        const char *rest = name_behind(text, table->theirs);
         bool module = table->theirs[strlen(table->theirs) - 1] == '.';
         if (!rest || (module ? strcmp(rest, "weight") && strcmp(rest, "bias") : *rest != '\0'))
             continue;
@@ -205,7 +204,7 @@ static bool look_up_all(const char *text, struct backbone_name *out)
     unsigned index;
     if (look_up(outer_names, text, out))
         return true;
-    const char *blocks = behind(text, "blocks."), *layers = behind(text, "layer.");
+    const char *blocks = name_behind(text, "blocks."), *layers = name_behind(text, "layer.");
     const char *part = blocks || layers ? read_block(blocks ? blocks : layers, &index, &out->features) : NULL;
     if (!part)
         return false;
@@ -218,7 +217,7 @@ static bool is_listed(const char *const *list, const char *name)
 {
     for (const char *const *at = list; *at; at++) {
         bool module = (*at)[strlen(*at) - 1] == '.';
-        if (module ? behind(name, *at) != NULL : !strcmp(name, *at))
+        if (module ? name_behind(name, *at) != NULL : !strcmp(name, *at))
             return true;
     }
     return false;

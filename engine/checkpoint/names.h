@@ -53,6 +53,9 @@ struct backbone_name {
  * harmless to a backbone. *out is filled for every kind. */
 enum name_kind name_of_backbone(const char *key, struct backbone_name *out);
 
+/* The text behind `prefix`, or NULL. */
+const char *name_behind(const char *text, const char *prefix);
+
 /* The text behind all wrappers of a name: heads lie behind the same ones. */
 const char *name_strip(const char *key);
 
