@@ -19,7 +19,8 @@ const char head_option_help[] =
     "        features=class|class+mean|mean, blocks=N\n"
     "                              what a linear head reads, where its weights can be read in several ways: "
     "the\n"
-    "                              class tokens of the last N blocks, the last one's mean patch token, or both\n"
+    "                              class tokens of the last N blocks, the last one's mean patch token, or "
+    "both\n"
     "        views=1|2             whether it reads all that of one image, or of a frontal and a lateral\n";
 
 struct keys {

@@ -14,7 +14,8 @@ enum { IMAGE_SIDE_MAX = 65536 };
 
 static const char usage[] =
     "Usage: cxrd import --backbone FILE|FOLDER --output DIR [--image-size N|HxW] [--config FILE]\n"
-    "                   [--preprocessor FILE | --profile NAME] [--layout NAME] [--precision fp16|fp32] [--head KEY=VALUE,... ...]\n"
+    "                   [--preprocessor FILE | --profile NAME] [--layout NAME] [--precision fp16|fp32] "
+    "[--head KEY=VALUE,... ...]\n"
     "\n"
     "  --backbone PATH       the vision transformer: a .pth, .bin or .safetensors file, the index of "
     "several,\n"
@@ -27,9 +28,11 @@ static const char usage[] =
     "timm's\n"
     "                        config.json (default: the folder's)\n"
     "  --profile NAME        how images are prepared: chexfound or dinov2 (default: as the files say)\n"
-    "  --layout NAME         where the weights are from, which decides how positions are resized and, without "
+    "  --layout NAME         where the weights are from, which decides how positions are resized and, "
+    "without "
     "a\n"
-    "                        word on it, how images are prepared: chexfound, dinov2 or timm (default: as their "
+    "                        word on it, how images are prepared: chexfound, dinov2 or timm (default: as "
+    "their "
     "names,\n"
     "                        a head in the same file or the configuration show)\n"
     "  --lora-alpha A        of a LoRA adapter whose adapter_config.json is missing\n"

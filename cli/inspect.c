@@ -59,8 +59,8 @@ static void add_profile(struct table *table, const struct profile *profile)
     else if (profile->edge_height == profile->edge_width)
         table_add(table, "%s %u, %s, centre %s%s", resize, profile->edge_height, filter, centre, rounding);
     else
-        table_add(table, "%s %ux%u, %s, centre %s%s", resize, profile->edge_height, profile->edge_width, filter,
-                  centre, rounding);
+        table_add(table, "%s %ux%u, %s, centre %s%s", resize, profile->edge_height, profile->edge_width,
+                  filter, centre, rounding);
     if (profile->min_max)
         add_text(table, "min_max", "true");
     else

@@ -105,9 +105,9 @@ static void show_backbone(const struct backbone_import *backbone, size_t tensors
 /* What of a checkpoint can be imported, and what its line must say. */
 struct offer {
     bool backbone;
-    size_t heads;      /* that can be, */
-    bool must_choose;  /* one of several candidates */
-    bool must_say;     /* what they read */
+    size_t heads;     /* that can be, */
+    bool must_choose; /* one of several candidates */
+    bool must_say;    /* what they read */
 };
 
 /* The heads that a checkpoint holds beside a backbone, or alone, as import would take each. */
@@ -163,8 +163,8 @@ static void show_lines(const char *path, const struct offer *offer)
     }
     if (offer->heads) {
         printf("%s--head name=NAME,kind=findings,labels=FILE,%s%sweights=",
-               offer->backbone ? "" : "cxrd head add --model DIR ", offer->must_choose ? "candidate=KEY," : "",
-               offer->must_say ? "features=FEATURES," : "");
+               offer->backbone ? "" : "cxrd head add --model DIR ",
+               offer->must_choose ? "candidate=KEY," : "", offer->must_say ? "features=FEATURES," : "");
         print_word(path);
     }
     printf("\n");
@@ -191,11 +191,11 @@ static enum status show(const char *path, struct checkpoint *checkpoint, const s
                         struct failure *failure)
 {
     struct backbone_import backbone = {0};
-    size_t tensors = list_tensors(checkpoint_folder(checkpoint)->adapter ? state : checkpoint_root(checkpoint));
+    size_t tensors =
+        list_tensors(checkpoint_folder(checkpoint)->adapter ? state : checkpoint_root(checkpoint));
     printf("\n");
     struct offer offer = {.backbone = try_backbone(path, tensors, &backbone)};
-    enum status status =
-        show_heads(checkpoint, state, offer.backbone ? &backbone : NULL, failure, &offer);
+    enum status status = show_heads(checkpoint, state, offer.backbone ? &backbone : NULL, failure, &offer);
     /* import asks the same: a head was trained with the backbone beside it, and goes with no other */
     if (!status && (offer.backbone || !import_holds_backbone(state)))
         show_lines(path, &offer);

@@ -1,8 +1,9 @@
-/* The candidates of a head's file: DINOv2's training and the authors' write one for each learning rate that they
- * tried. */
+/* The candidates of a head's file: DINOv2's training and the authors' write one for each learning rate that
+ * they tried. */
 #ifndef CXRD_ENGINE_CHECKPOINT_CANDIDATES_H
 #define CXRD_ENGINE_CHECKPOINT_CANDIDATES_H
 
+#include "engine/base/status.h"
 #include "engine/checkpoint/head_form.h"
 #include "engine/checkpoint/value.h"
 

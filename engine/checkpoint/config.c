@@ -176,7 +176,8 @@ static enum status read_ffn(const struct json *document, struct failure *failure
     const char *ffn = training ? training : argument ? argument : gated < 0 ? "" : gated ? "swiglu" : "mlp";
     if (*ffn && strcmp(ffn, "mlp") && strcmp(ffn, "swiglu") && strcmp(ffn, "swiglufused"))
         return failure_set(failure, STATUS_INVALID_FILE,
-                           "ffn_layer is '%.40s', which is not supported: mlp, swiglu and swiglufused are.", ffn);
+                           "ffn_layer is '%.40s', which is not supported: mlp, swiglu and swiglufused are.",
+                           ffn);
     snprintf(config->ffn_layer, sizeof config->ffn_layer, "%s", ffn);
     if (activation && gated != 1 && strcmp(activation, "gelu"))
         return failure_set(
@@ -272,8 +273,7 @@ enum status config_parse(struct bytes text, struct failure *failure, struct conf
     return status;
 }
 
-static enum status differ(const char *path, const char *other_path, const char *key,
-                          struct failure *failure)
+static enum status differ(const char *path, const char *other_path, const char *key, struct failure *failure)
 {
     const char *slash = strrchr(path, '/'), *other_slash = strrchr(other_path, '/');
     return failure_set(failure, STATUS_INVALID_FILE,

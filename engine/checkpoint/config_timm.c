@@ -6,15 +6,16 @@
 
 enum { CLASSES_MAX = 1000 * 1000 };
 
-/* Arguments of timm's VisionTransformer that are read elsewhere or below, or that its tensors show, or that no
- * answer depends on. */
+/* Arguments of timm's VisionTransformer that are read elsewhere or below, or that its tensors show, or that
+ * no answer depends on. */
 static const char *const known[] = {
-    "img_size",         "patch_size",      "in_chans",       "num_classes",    "global_pool",    "embed_dim",
-    "depth",            "num_heads",       "mlp_ratio",      "qkv_bias",       "qk_norm",        "proj_bias",
-    "init_values",      "class_token",     "no_embed_class", "reg_tokens",     "pre_norm",       "final_norm",
-    "fc_norm",          "norm_layer",      "act_layer",      "drop_rate",      "pos_drop_rate",  "patch_drop_rate",
-    "proj_drop_rate",   "attn_drop_rate",  "drop_path_rate", "weight_init",    "fix_init",       "dynamic_img_size",
-    "dynamic_img_pad",  "strict_img_size", "scale_attn_norm", "scale_mlp_norm",
+    "img_size",        "patch_size",      "in_chans",        "num_classes",     "global_pool",
+    "embed_dim",       "depth",           "num_heads",       "mlp_ratio",       "qkv_bias",
+    "qk_norm",         "proj_bias",       "init_values",     "class_token",     "no_embed_class",
+    "reg_tokens",      "pre_norm",        "final_norm",      "fc_norm",         "norm_layer",
+    "act_layer",       "drop_rate",       "pos_drop_rate",   "patch_drop_rate", "proj_drop_rate",
+    "attn_drop_rate",  "drop_path_rate",  "weight_init",     "fix_init",        "dynamic_img_size",
+    "dynamic_img_pad", "strict_img_size", "scale_attn_norm", "scale_mlp_norm",
 };
 
 /* Networks of timm whose heads of attention are not 64 wide and whose files say no number of them: it is in
@@ -40,12 +41,14 @@ static enum status refuse(struct failure *failure, const char *name, const char 
 static enum status check_arguments(const struct json *document, struct failure *failure)
 {
     const struct json *arguments = json_member(document, "model_args");
-    for (const struct json *at = json_is_object(arguments) ? json_first(arguments) : NULL; at; at = json_next(at)) {
+    for (const struct json *at = json_is_object(arguments) ? json_first(arguments) : NULL; at;
+         at = json_next(at)) {
         bool is_known = json_is_null(at), on;
         for (size_t i = 0; i < sizeof known / sizeof *known && !is_known; i++)
             is_known = !strcmp(json_name(at), known[i]);
         if (!is_known && (!json_boolean(at, &on) || on))
-            return refuse(failure, json_name(at), "changes the network in a way that this program does not know");
+            return refuse(failure, json_name(at),
+                          "changes the network in a way that this program does not know");
     }
     return STATUS_OK;
 }
@@ -77,7 +80,7 @@ static enum status read_pooling(const struct json *document, struct failure *fai
         return refuse(failure, "fc_norm", "is neither true nor false");
     if (value && !json_is_null(value) && !pool)
         return failure_set(failure, STATUS_INVALID_FILE, "global_pool is no name.");
-    config->pooling = !pool                             ? POOLING_NOT_SAID
+    config->pooling = !pool                               ? POOLING_NOT_SAID
                       : !strcmp(pool, "token") && !behind ? POOLING_CLASS
                       : !strcmp(pool, "avg") && !behind   ? POOLING_MEAN
                                                           : POOLING_OTHER;
@@ -90,7 +93,8 @@ static enum status read_classes(const struct json *document, struct failure *fai
     value = value ? value : json_member(document, "num_classes");
     value = value ? value : json_member(json_member(document, "pretrained_cfg"), "num_classes");
     if (value && !json_is_null(value) && !json_integer(value, 0, CLASSES_MAX, &config->classes))
-        return failure_set(failure, STATUS_INVALID_FILE, "num_classes is not a whole number from 0 to 1000000.");
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "num_classes is not a whole number from 0 to 1000000.");
     return STATUS_OK;
 }
 

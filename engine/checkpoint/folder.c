@@ -30,8 +30,9 @@ static char *find(const char *folder, const char *name)
  * off, is not as if nothing were there. */
 static enum status check_files(const char *path, const struct folder *folder, struct failure *failure)
 {
-    const char *const paths[] = {folder->weights,   folder->config,  folder->config_json,   folder->preprocessor,
-                                 folder->processor, folder->adapter, folder->adapter_config};
+    const char *const paths[] = {folder->weights,       folder->config,    folder->config_json,
+                                 folder->preprocessor,  folder->processor, folder->adapter,
+                                 folder->adapter_config};
     char *package = find(path, "model.json");
     if (package) { /* it has the names and not what was said beside them */
         free(package);

@@ -29,7 +29,7 @@ static const char *reading_text(const struct head_features *reading, char text[R
 
 static bool is_asked(const struct import_head *asked, const struct head_features *reading)
 {
-    const enum import_features features = !reading->blocks       ? IMPORT_MEAN
+    const enum import_features features = !reading->blocks        ? IMPORT_MEAN
                                           : reading->average_pool ? IMPORT_CLASS_MEAN
                                                                   : IMPORT_CLASS;
     return (!asked->blocks || asked->blocks == reading->blocks) &&
@@ -84,9 +84,10 @@ static enum status check_pooling(const struct head_source *source, const struct 
     if (source->form != FORM_TIMM || source->pooling == POOLING_NOT_SAID)
         return STATUS_OK;
     if (source->pooling == POOLING_OTHER)
-        return failure_set(failure, STATUS_INVALID_FILE,
-                           "Its configuration pools by other than the class token (global_pool token) or the mean "
-                           "of the patch tokens (avg, with fc_norm false), which is not supported.");
+        return failure_set(
+            failure, STATUS_INVALID_FILE,
+            "Its configuration pools by other than the class token (global_pool token) or the mean "
+            "of the patch tokens (avg, with fc_norm false), which is not supported.");
     const enum import_features said = source->pooling == POOLING_MEAN ? IMPORT_MEAN : IMPORT_CLASS;
     if (asked->features != IMPORT_ANY && asked->features != said)
         return failure_set(failure, STATUS_BAD_REQUEST,

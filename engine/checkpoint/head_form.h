@@ -2,8 +2,8 @@
  * another name.
  *
  * DINOv2's *_linear_head.pth is bare "weight" and "bias" ("linear_head." in its whole classifier), and its
- * training writes candidates "classifier_4_blocks_...", named as the authors' are; transformers' ForImageClassification has "classifier.", timm "head.". Behind the wrappers that a backbone
- * has, too.
+ * training writes candidates "classifier_4_blocks_...", named as the authors' are; transformers'
+ * ForImageClassification has "classifier.", timm "head.". Behind the wrappers that a backbone has, too.
  */
 #ifndef CXRD_ENGINE_CHECKPOINT_HEAD_FORM_H
 #define CXRD_ENGINE_CHECKPOINT_HEAD_FORM_H

@@ -128,8 +128,8 @@ static enum status check_config(const struct config *config, const struct backbo
             "supported, %u here.",
             (long long)config->heads, card->width, HEAD_SIZE, card->heads);
     const char *activation = config->activation;
-    if (*activation && (gated ? strcmp(activation, "silu") && strcmp(activation, "swish")
-                              : strcmp(activation, "gelu") != 0))
+    if (*activation &&
+        (gated ? strcmp(activation, "silu") && strcmp(activation, "swish") : strcmp(activation, "gelu") != 0))
         return failure_set(failure, STATUS_INVALID_FILE,
                            "The configuration says act_layer: %s, which is not supported: gelu is, or silu "
                            "with swiglu.",
@@ -216,9 +216,9 @@ static enum status describe(const struct backbone_options *options, const struct
                        ? preprocessor_profile(preprocessor, card->image_height, card->image_width)
                        : *profile_known(layout->profile);
     out->profile_assumed = !preprocessor->given && !layout->needs;
-    out->positions_assumed = config->interpolate_offset <= CONFIG_NOT_SAID && !layout->needs &&
-                             (backbone_rows(card) != card->position_grid ||
-                              backbone_columns(card) != card->position_grid);
+    out->positions_assumed =
+        config->interpolate_offset <= CONFIG_NOT_SAID && !layout->needs &&
+        (backbone_rows(card) != card->position_grid || backbone_columns(card) != card->position_grid);
     out->config = *config;
     return STATUS_OK;
 }
@@ -300,7 +300,8 @@ enum status import_backbone_open(const struct backbone_options *options, struct 
     if (!status) {
         backbone.selection = found.selection;
         backbone.has_head = found.features & FEATURE_HEAD;
-        status = choose_layout(options, found.features | (config.timm ? FEATURE_TIMM : 0), failure, &backbone);
+        status =
+            choose_layout(options, found.features | (config.timm ? FEATURE_TIMM : 0), failure, &backbone);
         take_note(&found, options->config || checkpoint_folder(backbone.checkpoint)->config,
                   preprocessor.has_code, &backbone);
         if (!status)

@@ -7,8 +7,8 @@ static enum status read_given(const char *path, struct failure *failure, struct 
 {
     enum status status = preprocessor_read(path, failure, out);
     if (!status && !out->given)
-        status = failure_set(failure, STATUS_INVALID_FILE, "%s: It says nothing of how pictures are prepared.",
-                             path);
+        status = failure_set(failure, STATUS_INVALID_FILE,
+                             "%s: It says nothing of how pictures are prepared.", path);
     return status;
 }
 
@@ -24,10 +24,11 @@ static enum status read_all(const char *const *paths, size_t count, struct failu
         if (!paths[i] || (status = preprocessor_read(paths[i], failure, &next)) || !next.given)
             continue;
         if (first && !preprocessor_equal(&found, &next))
-            status = failure_set(failure, STATUS_INVALID_FILE,
-                                 "%s: It prepares pictures in another way than %.80s, which lies beside it: give "
-                                 "the one that is right as --preprocessor.",
-                                 paths[i], strrchr(first, '/') + 1);
+            status =
+                failure_set(failure, STATUS_INVALID_FILE,
+                            "%s: It prepares pictures in another way than %.80s, which lies beside it: give "
+                            "the one that is right as --preprocessor.",
+                            paths[i], strrchr(first, '/') + 1);
         first = first ? first : paths[i];
         found = next;
     }
@@ -46,9 +47,9 @@ enum status import_beside_read(const struct backbone_options *options, const str
         return status;
     const char *timm = !config->timm ? NULL : options->config ? options->config : folder->config_json;
     const char *const paths[] = {folder->processor, folder->preprocessor, timm};
-    status = options->preprocessor
-                 ? read_given(options->preprocessor, failure, preprocessor)
-                 : read_all(paths, sizeof paths / sizeof *paths, options->profile ? NULL : failure, preprocessor);
+    status = options->preprocessor ? read_given(options->preprocessor, failure, preprocessor)
+                                   : read_all(paths, sizeof paths / sizeof *paths,
+                                              options->profile ? NULL : failure, preprocessor);
     if (status && options->profile && !options->preprocessor) {
         *preprocessor = (struct preprocessor){0};
         status = STATUS_OK;

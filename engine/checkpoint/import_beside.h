@@ -10,8 +10,8 @@
 /* Reads all of it. What is given goes before the folder's. With a profile given, what files say of pictures
  * is taken for the size of the input where it can be read, and else not at all. Fails with INVALID_FILE, also
  * when two files of the folder contradict one another; sentences name the file. */
-WARN_UNUSED enum status import_beside_read(const struct backbone_options *options, const struct folder *folder,
-                                           struct failure *failure, struct config *config,
-                                           struct preprocessor *preprocessor);
+WARN_UNUSED enum status import_beside_read(const struct backbone_options *options,
+                                           const struct folder *folder, struct failure *failure,
+                                           struct config *config, struct preprocessor *preprocessor);
 
 #endif

@@ -175,10 +175,11 @@ static enum status describe_linear(const struct head_import *head, const struct 
     if (status)
         return status;
     if (config.classes >= 0 && (size_t)config.classes != weight->shape[0])
-        return failure_set(failure, STATUS_INVALID_FILE,
-                           "The configuration says num_classes: %lld but the head has %zu: they do not belong "
-                           "together.",
-                           (long long)config.classes, weight->shape[0]);
+        return failure_set(
+            failure, STATUS_INVALID_FILE,
+            "The configuration says num_classes: %lld but the head has %zu: they do not belong "
+            "together.",
+            (long long)config.classes, weight->shape[0]);
     const struct head_source source = {head->form, head->candidate, config.pooling};
     status = head_features_choose(weight->shape[1], backbone, &source, head->asked, failure, &features);
     if (status)
@@ -232,7 +233,7 @@ enum status import_head_open(const struct import_head *asked, const struct backb
         status = describe(out, backbone, is_own(out, origin) ? origin->config : NULL, failure);
     if (status)
         return failure_prefix(failure, "%s", asked->weights);
-    const char *config = checkpoint_folder(out->checkpoint)->config;
+    const char *config = checkpoint_folder(out->checkpoint)->config_json;
     return import_card_head(asked, out->form, config, arena, failure, &out->card);
 }
 

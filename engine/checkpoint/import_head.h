@@ -25,7 +25,7 @@ WARN_UNUSED enum status import_heads_check(const struct import_head *asked, size
 /* The hashes of the files that a backbone was imported from; NULL: there is none, or nobody knows. */
 struct backbone_origin {
     const char *weights,
-        *adapter; /* checkpoint_sha256 of what was opened; of a LoRA adapter merged into it */
+        *adapter;                /* checkpoint_sha256 of what was opened; of a LoRA adapter merged into it */
     const struct config *config; /* what was said of the backbone, and of a head in its file */
 };
 

@@ -6,9 +6,7 @@
 #include <string.h>
 
 /* What timm's networks without registers never show. */
-enum {
-    NEVER_TIMMS = FEATURE_HUGGING_FACE | FEATURE_CHUNKS | FEATURE_REGISTERS | FEATURE_MASK_TOKEN
-};
+enum { NEVER_TIMMS = FEATURE_HUGGING_FACE | FEATURE_CHUNKS | FEATURE_REGISTERS | FEATURE_MASK_TOKEN };
 
 static bool has_key(const struct value *state, const char *start, size_t length, const char *end)
 {

@@ -124,9 +124,9 @@ static enum status read_values(const struct processor *processor, struct failure
         status = preprocessor_channels(processor->object, "image_mean", processor->class->mean,
                                        -PROFILE_MEAN_MAX, PROFILE_MEAN_MAX, failure, profile->mean);
     if (normalizes && !status)
-        status = preprocessor_channels(processor->object, "image_std", processor->class->deviation,
-                                       PROFILE_DEVIATION_MIN, PROFILE_DEVIATION_MAX, failure,
-                                       profile->deviation);
+        status =
+            preprocessor_channels(processor->object, "image_std", processor->class->deviation,
+                                  PROFILE_DEVIATION_MIN, PROFILE_DEVIATION_MAX, failure, profile->deviation);
     return status;
 }
 
@@ -146,10 +146,11 @@ static enum status read_size(const struct json *value, const char *key, enum pro
     for (const struct json *member = json_is_object(value) ? json_first(value) : NULL; member;
          member = json_next(member))
         if (!json_is_null(member) && member != edge && member != height && member != width)
-            return failure_set(failure, STATUS_INVALID_FILE,
-                               "\"%s\" has \"%.40s\", which is not supported: shortest_edge, or height and width "
-                               "are.",
-                               key, json_name(member));
+            return failure_set(
+                failure, STATUS_INVALID_FILE,
+                "\"%s\" has \"%.40s\", which is not supported: shortest_edge, or height and width "
+                "are.",
+                key, json_name(member));
     if (json_is_array(value) && json_length(value) == 2) {
         height = json_first(value);
         width = json_next(height);
@@ -160,9 +161,9 @@ static enum status read_size(const struct json *value, const char *key, enum pro
         edge = number == NUMBER_EDGE ? value : NULL;
         height = width = value;
     }
-    const bool right =
-        edge ? preprocessor_side(edge, &out->edge)
-             : preprocessor_side(height, &out->height) && preprocessor_side(width, &out->width);
+    const bool right = edge
+                           ? preprocessor_side(edge, &out->edge)
+                           : preprocessor_side(height, &out->height) && preprocessor_side(width, &out->width);
     return right ? STATUS_OK : preprocessor_refuse(failure, key, "is not a size in pixels");
 }
 
@@ -173,7 +174,8 @@ static enum status read_crop(const struct processor *processor, const struct siz
     const struct processor_class *class = processor->class;
     const struct json *value = preprocessor_member(processor->object, "crop_size");
     /* a class that is not known by name does what its file says */
-    const bool of_its_own = class == &PROCESSOR_OF_ITS_OWN, absent = of_its_own ? value || size->edge : class->crop;
+    const bool of_its_own = class == &PROCESSOR_OF_ITS_OWN,
+               absent = of_its_own ? value || size->edge : class->crop;
     bool crops;
     enum status status = read_switch(processor, "do_center_crop", absent, failure, &crops);
     *out = (struct size){.height = class->crop, .width = class->crop};
@@ -295,12 +297,12 @@ static enum status find_class(struct processor *processor, bool has_code, struct
                               : NULL;
     if (!processor->class && has_code)
         processor->class = &PROCESSOR_OF_ITS_OWN;
-    return processor->class
-               ? STATUS_OK
-               : failure_set(failure, STATUS_INVALID_FILE,
-                             "It is of the class '%.60s', which is not known here: choose how pictures are "
-                             "prepared with --profile.",
-                             name ? name : "?");
+    return processor->class ? STATUS_OK
+                            : failure_set(failure, STATUS_INVALID_FILE,
+                                          "It is of the class '%.60s', which is not known here: choose how "
+                                          "pictures are "
+                                          "prepared with --profile.",
+                                          name ? name : "?");
 }
 
 static enum status read_processor(const struct json *object, struct failure *failure,
@@ -378,7 +380,8 @@ struct profile preprocessor_profile(const struct preprocessor *preprocessor, uin
     if (preprocessor->part > 0) {
         profile->edge_height = (uint32_t)floor(height / preprocessor->part);
         profile->edge_width = (uint32_t)floor(width / preprocessor->part);
-        profile->rounding = profile->edge_height == profile->edge_width ? PROFILE_ROUND_DOWN : PROFILE_ROUND_NEAREST;
+        profile->rounding =
+            profile->edge_height == profile->edge_width ? PROFILE_ROUND_DOWN : PROFILE_ROUND_NEAREST;
     } else if (profile->edge_height) {
         profile->edge_height = (uint32_t)lround((double)profile->edge_height * height / preprocessor->height);
         profile->edge_width = (uint32_t)lround((double)profile->edge_width * width / preprocessor->width);

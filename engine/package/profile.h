@@ -21,7 +21,7 @@ enum profile_centre {
 
 /* The side that is longer than the edge's. */
 enum profile_rounding {
-    PROFILE_ROUND_DOWN,    /* int(edge * long / short): torchvision's and transformers' resize by one number */
+    PROFILE_ROUND_DOWN, /* int(edge * long / short): torchvision's and transformers' resize by one number */
     PROFILE_ROUND_NEAREST, /* round(long / (short / edge)), halves to even: timm's ResizeKeepRatio */
 };
 

@@ -96,15 +96,19 @@ START_TEST(one_token_is_asked_for)
     static const struct {
         enum head_form form;
         const char *candidate;
-    } cases[] = {{FORM_TIMM, ""}, {FORM_DINOV2, ""}, {FORM_TRANSFORMERS, ""}, {FORM_AUTHORS, ""},
+    } cases[] = {{FORM_TIMM, ""},
+                 {FORM_DINOV2, ""},
+                 {FORM_TRANSFORMERS, ""},
+                 {FORM_AUTHORS, ""},
                  {FORM_AUTHORS, "mine"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct head_features features;
         const struct import_head class = {.features = IMPORT_CLASS}, mean = {.features = IMPORT_MEAN};
         ck_assert_int_eq(choose(64, cases[i].form, cases[i].candidate, NULL, &features), STATUS_BAD_REQUEST);
-        ck_assert_str_eq(failure.sentence, "Its linear layer takes 64 features, 1 times the backbone's width, "
-                                           "which can be read in two ways: say features=class,blocks=1 or "
-                                           "features=mean in --head.");
+        ck_assert_str_eq(failure.sentence,
+                         "Its linear layer takes 64 features, 1 times the backbone's width, "
+                         "which can be read in two ways: say features=class,blocks=1 or "
+                         "features=mean in --head.");
         ck_assert(!choose(64, cases[i].form, cases[i].candidate, &class, &features));
         ck_assert(features.blocks == 1 && !features.average_pool);
         ck_assert(!choose(64, cases[i].form, cases[i].candidate, &mean, &features));
@@ -141,9 +145,10 @@ START_TEST(timms_configuration_says_what_is_pooled)
                      "Its configuration says features=mean, and --head something else: leave it out.");
     pooling = POOLING_OTHER;
     ck_assert_int_eq(choose(64, FORM_TIMM, "", &class, &features), STATUS_INVALID_FILE);
-    ck_assert_str_eq(failure.sentence,
-                     "Its configuration pools by other than the class token (global_pool token) or the mean of "
-                     "the patch tokens (avg, with fc_norm false), which is not supported.");
+    ck_assert_str_eq(
+        failure.sentence,
+        "Its configuration pools by other than the class token (global_pool token) or the mean of "
+        "the patch tokens (avg, with fc_norm false), which is not supported.");
     ck_assert(!choose(2 * 64, FORM_DINOV2, "", NULL, &features)); /* it is not of another form */
     pooling = POOLING_NOT_SAID;
 }
@@ -155,7 +160,8 @@ START_TEST(two_views_are_chosen)
     const struct import_head two = {.views = 2}, one = {.views = 1},
                              class_of_two = {.features = IMPORT_CLASS, .views = 2},
                              pooled = {.features = IMPORT_CLASS_MEAN, .views = 2};
-    ck_assert_int_eq(choose(2 * 64, FORM_TIMM, "", &two, &features), STATUS_BAD_REQUEST); /* of either token */
+    ck_assert_int_eq(choose(2 * 64, FORM_TIMM, "", &two, &features),
+                     STATUS_BAD_REQUEST); /* of either token */
     ck_assert(!choose(2 * 64, FORM_AUTHORS, "", &class_of_two, &features));
     ck_assert(features.two_views && features.blocks == 1 && !features.average_pool);
     ck_assert(!choose(2 * 64, FORM_AUTHORS, "", &one, &features));

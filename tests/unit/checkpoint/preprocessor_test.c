@@ -15,17 +15,17 @@ static enum status parse(const char *text, struct preprocessor *out)
 #define VALUES                                                                                \
     "\"do_rescale\": true, \"rescale_factor\": 0.00392156862745098, \"do_normalize\": true, " \
     "\"image_mean\": [0.5307, 0.5307, 0.5307], \"image_std\": [0.2583, 0.2583, 0.2583]"
-#define CROP "\"do_center_crop\": true, \"crop_size\": {\"height\": 518, \"width\": 518}"
+#define CROP      "\"do_center_crop\": true, \"crop_size\": {\"height\": 518, \"width\": 518}"
 #define TIMM(cfg) "{\"architecture\": \"vit_base_patch14_dinov2\", \"pretrained_cfg\": {" cfg "}}"
 
 START_TEST(rad_dino_is_its_profile)
 {
     struct preprocessor found;
-    ck_assert_msg(
-        !parse("{" CROP ", \"size\": {\"shortest_edge\": 518}, \"resample\": 3, \"do_resize\": true, " VALUES
-               ", \"image_processor_type\": \"BitImageProcessor\"}",
-               &found),
-        "%s", failure.sentence);
+    ck_assert_msg(!parse("{" CROP
+                         ", \"size\": {\"shortest_edge\": 518}, \"resample\": 3, \"do_resize\": true, " VALUES
+                         ", \"image_processor_type\": \"BitImageProcessor\"}",
+                         &found),
+                  "%s", failure.sentence);
     ck_assert(found.given);
     ck_assert_uint_eq(found.height, 518);
     ck_assert_uint_eq(found.width, 518);
@@ -56,15 +56,17 @@ static void check_edge(const struct preprocessor *found, uint32_t height, uint32
 START_TEST(an_edge_beyond_the_crop_grows_with_the_input)
 {
     struct preprocessor found;
-    ck_assert_int_eq(
-        parse("{\"crop_size\": 224, \"size\": {\"shortest_edge\": 256}, \"resample\": 2, " VALUES "}", &found),
-        STATUS_OK);
+    ck_assert_int_eq(parse("{\"crop_size\": 224, \"size\": {\"shortest_edge\": 256}, \"resample\": 2, " VALUES
+                           "}",
+                           &found),
+                     STATUS_OK);
     ck_assert_int_eq(found.profile.filter, PROFILE_BILINEAR);
     check_edge(&found, 224, 224, 256, 256, PROFILE_ROUND_DOWN);
     check_edge(&found, 518, 518, 592, 592, PROFILE_ROUND_DOWN);
     check_edge(&found, 448, 224, 512, 256, PROFILE_ROUND_DOWN);
-    ck_assert_int_eq(parse("{\"crop_size\": {\"height\": 224, \"width\": 168}, \"size\": 256, " VALUES "}", &found),
-                     STATUS_OK);
+    ck_assert_int_eq(
+        parse("{\"crop_size\": {\"height\": 224, \"width\": 168}, \"size\": 256, " VALUES "}", &found),
+        STATUS_OK);
     check_edge(&found, 224, 168, 256, 256, PROFILE_ROUND_DOWN); /* the shortest edge that is published */
     check_edge(&found, 448, 336, 512, 512, PROFILE_ROUND_DOWN);
 }
@@ -255,7 +257,8 @@ START_TEST(timm_says_it_in_its_own_way)
     ck_assert_int_eq(found.profile.centre, PROFILE_CENTRE_EVEN);
     ck_assert_double_eq(found.profile.rescale, 1.0 / 255);
     ck_assert_double_eq(found.profile.mean[1], 0.456);
-    ck_assert_int_eq(parse("{\"architecture\": \"vit_base_patch14_dinov2\", \"num_classes\": 0}", &found), STATUS_OK);
+    ck_assert_int_eq(parse("{\"architecture\": \"vit_base_patch14_dinov2\", \"num_classes\": 0}", &found),
+                     STATUS_OK);
     ck_assert(!found.given);
 }
 END_TEST
@@ -263,9 +266,9 @@ END_TEST
 /* PretrainedCfg of timm/models/_pretrained.py. */
 START_TEST(what_timm_leaves_out_has_its_defaults)
 {
-    static const char *const texts[] = {
-        TIMM(""), TIMM("\"crop_pct\": null, \"mean\": null"),
-        "{\"architecture\": \"vit_base_patch14_dinov2\", \"num_features\": 768, \"input_size\": [3, 224, 224]}"};
+    static const char *const texts[] = {TIMM(""), TIMM("\"crop_pct\": null, \"mean\": null"),
+                                        "{\"architecture\": \"vit_base_patch14_dinov2\", \"num_features\": "
+                                        "768, \"input_size\": [3, 224, 224]}"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct preprocessor found;
         ck_assert_msg(!parse(texts[i], &found), "%s", failure.sentence);

@@ -185,10 +185,10 @@ START_TEST(rectangles_are_cut_as_their_originals_cut_them)
                                    .edge_width = 128};
     const struct {
         const struct profile *profile;
-        uint32_t width, height;           /* of the picture */
-        uint32_t to_height, to_width;     /* of the input */
-        uint32_t all_width, all_height;   /* of the resized picture */
-        double x, y;                      /* of the cut in it */
+        uint32_t width, height;         /* of the picture */
+        uint32_t to_height, to_width;   /* of the input */
+        uint32_t all_width, all_height; /* of the resized picture */
+        double x, y;                    /* of the cut in it */
     } cases[] = {
         {&down, 945, 1095, 168, 112, 144, 168, 16, 0},    /* int(168 * 945 / 1095) */
         {&nearest, 945, 1095, 168, 112, 145, 168, 16, 0}, /* round(945 / (1095 / 168)); round(16.5) is 16 */
@@ -214,10 +214,11 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = {square_equals_pillow_to_the_bit,          every_way_equals_pillow_to_the_bit,
-                            constant_image_has_no_contrast,           constant_channel_has_no_contrast,
-                            contrast_outside_the_crop_does_not_count, what_leaves_out_over_a_third_is_told,
-                            the_warning_follows_what_is_cut_off,      rectangles_are_cut_as_their_originals_cut_them};
+    const TTest *tests[] = {
+        square_equals_pillow_to_the_bit,          every_way_equals_pillow_to_the_bit,
+        constant_image_has_no_contrast,           constant_channel_has_no_contrast,
+        contrast_outside_the_crop_does_not_count, what_leaves_out_over_a_third_is_told,
+        the_warning_follows_what_is_cut_off,      rectangles_are_cut_as_their_originals_cut_them};
     size_t loops[] = {SQUARE_COUNT, WAY_COUNT, 1, 1, 1, 1, 1, 1};
     return run_cases("image/prepare", tests, loops, 8);
 }

@@ -202,7 +202,7 @@ static const struct {
      "\"layer_norm_epsilon\" of \"backbone\" must be a number from 1e-12 to 0.01."},
     {"\"registers\":4", "\"registers\":4,\"interpolate_antialias\":1",
      "\"interpolate_antialias\" of \"backbone\" must be true or false."},
- {"\"blocks\":4", "\"blocks\":0", "\"blocks\" of f must be a whole number from 1 to 4."},
+    {"\"blocks\":4", "\"blocks\":0", "\"blocks\" of f must be a whole number from 1 to 4."},
     {"\"blocks\":4", "\"blocks\":5", "\"blocks\" of f must be a whole number from 1 to 4."},
     {"\"blocks\":4", "\"blocks\":4,\"views\":2",
      "\"views\" of f must be 1: only a linear head reads two views."},
