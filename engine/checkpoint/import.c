@@ -159,10 +159,12 @@ static void take_note(const struct work *work, char note[IMPORT_NOTE_BYTES])
                  "Nothing says how its pictures are prepared: %s is assumed; --profile takes another.",
                  backbone->profile.name);
     if (backbone->positions_assumed)
-        snprintf(guess + strlen(guess), sizeof guess - strlen(guess),
-                 "%sNothing says how its positions are resized: as in DINOv2's training is assumed; --layout "
-                 "takes another.",
-                 *guess ? " " : "");
+        snprintf(
+            guess + strlen(guess), sizeof guess - strlen(guess),
+            "%sNothing says how its positions are resized: %s, with an offset of %g, is assumed; --layout "
+            "takes another origin.",
+            *guess ? " " : "", backbone->card.interpolate_antialias ? "antialiased" : "without antialiasing",
+            backbone->card.interpolate_offset);
     const char *head = backbone->has_head && !work->card.head_count
                            ? "It holds a head as well, which is left out: --head takes it from the same file."
                            : "";
