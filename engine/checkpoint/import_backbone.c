@@ -1,8 +1,8 @@
 #include "engine/checkpoint/import_backbone.h"
 
 #include "engine/checkpoint/backbone_select.h"
-#include "engine/checkpoint/config.h"
-#include "engine/checkpoint/preprocessor.h"
+#include "engine/checkpoint/import_beside.h"
+#include "engine/checkpoint/origin.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,6 +106,13 @@ static enum status disagree(struct failure *failure, const char *key, int64_t sa
         (long long)said, found);
 }
 
+/* ViT-H has 16 heads of 80, ViT-g 16 of 88 and ViT-G 16 of 104 (arXiv 2010.11929 and 2106.04560), which
+ * tensors do not show; DINOv2's networks have none of these widths. */
+static bool is_of_other_heads(uint32_t width)
+{
+    return width == 1280 || width == 1408 || width == 1664;
+}
+
 static enum status check_config(const struct config *config, const struct backbone_card *card,
                                 struct failure *failure)
 {
@@ -121,12 +128,26 @@ static enum status check_config(const struct config *config, const struct backbo
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         if (checks[i].said >= 0 && checks[i].said != checks[i].found)
             return disagree(failure, checks[i].key, checks[i].said, checks[i].found);
+    if (config->heads < 0 && is_of_other_heads(card->width))
+        return failure_set(
+            failure, STATUS_INVALID_FILE,
+            "Its width of %u is that of networks whose heads of attention are not %d wide (ViT-H, "
+            "ViT-G), and nothing says how many it has: give its configuration (num_heads) as "
+            "--config.",
+            card->width, HEAD_SIZE);
     if (config->heads >= 0 && config->heads != card->heads)
         return failure_set(
             failure, STATUS_INVALID_FILE,
             "The configuration says %lld attention heads for a width of %u; only heads of size %d are "
             "supported, %u here.",
             (long long)config->heads, card->width, HEAD_SIZE, card->heads);
+    const char *activation = config->activation;
+    if (*activation &&
+        (gated ? strcmp(activation, "silu") && strcmp(activation, "swish") : strcmp(activation, "gelu") != 0))
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "The configuration says act_layer: %s, which is not supported: gelu is, or silu "
+                           "with swiglu.",
+                           activation);
     if (*config->ffn_layer && (strncmp(config->ffn_layer, "swiglu", 6) == 0) != gated)
         return failure_set(
             failure, STATUS_INVALID_FILE,
@@ -134,6 +155,24 @@ static enum status check_config(const struct config *config, const struct backbo
             "together.",
             config->ffn_layer, gated ? "swiglu" : "mlp");
     return STATUS_OK;
+}
+
+/* timm makes as many positions as an input of that size has patches, and knows their rows and columns: taken
+ * for a square grid they would lie in other places. */
+static enum status check_positions(const struct config *config, const struct preprocessor *preprocessor,
+                                   const struct backbone_card *card, struct failure *failure)
+{
+    const bool said = config->image_height > 0;
+    const uint64_t height = said ? (uint64_t)config->image_height : preprocessor->height,
+                   width = said ? (uint64_t)config->image_width : preprocessor->width;
+    const uint64_t rows = height / card->patch_size, columns = width / card->patch_size;
+    if (!config->timm || rows == columns ||
+        rows * columns != (uint64_t)card->position_grid * card->position_grid)
+        return STATUS_OK;
+    return failure_set(failure, STATUS_INVALID_FILE,
+                       "Its positions are those of an image of %llu x %llu: position embeddings that are no "
+                       "square grid are not supported.",
+                       (unsigned long long)height, (unsigned long long)width);
 }
 
 /* The size that is asked for; or the preprocessing's, whose crop is what the network was given; or the
@@ -174,6 +213,8 @@ static enum status describe(const struct backbone_options *options, const struct
     if (!status)
         status = check_config(config, card, failure);
     if (!status)
+        status = check_positions(config, preprocessor, card, failure);
+    if (!status)
         status = choose_size(options, config, preprocessor, failure, card);
     if (status)
         return status;
@@ -189,26 +230,37 @@ static enum status describe(const struct backbone_options *options, const struct
                        ? preprocessor_profile(preprocessor, card->image_height, card->image_width)
                        : *profile_known(layout->profile);
     out->profile_assumed = !preprocessor->given && !layout->needs;
+    out->positions_assumed =
+        config->interpolate_offset <= CONFIG_NOT_SAID && layout->guessed &&
+        (backbone_rows(card) != card->position_grid || backbone_columns(card) != card->position_grid);
+    out->config = *config;
     return STATUS_OK;
 }
 
-/* What lies beside the weights, or was given. */
-static enum status read_beside(const struct backbone_options *options, const struct folder *folder,
-                               struct failure *failure, struct config *config,
-                               struct preprocessor *preprocessor, struct adapter_config *adapter)
+static enum status read_adapter(const struct backbone_options *options, const struct folder *folder,
+                                struct failure *failure, struct adapter_config *adapter)
 {
-    const char *path = options->config ? options->config : folder->config;
-    enum status status = path ? config_read(path, failure, config) : STATUS_OK;
-    if (!status && folder->preprocessor)
-        status = preprocessor_read(folder->preprocessor, false, failure, preprocessor);
-    else if (!status && path && config->timm)
-        status = preprocessor_read(path, true, failure, preprocessor);
-    if (!status && folder->adapter_config)
-        status = adapter_read(folder->adapter_config, failure, adapter);
+    enum status status =
+        folder->adapter_config ? adapter_read(folder->adapter_config, failure, adapter) : STATUS_OK;
     if (!status && folder->adapter && (status = adapter_check_published(adapter, failure)))
         failure_prefix(failure, "%s", folder->adapter_config);
     if (options->lora_alpha > 0)
         adapter->alpha = options->lora_alpha;
+    return status;
+}
+
+/* A word of whoever imports it goes before what heads beside the network show. */
+static enum status choose_layout(const struct backbone_options *options, unsigned features,
+                                 struct failure *failure, struct backbone_import *out)
+{
+    const struct value *state = NULL;
+    enum status status = checkpoint_state(out->checkpoint, failure, &state);
+    if (!status && !options->layout)
+        features = origin_with_heads(state, features);
+    if (!status)
+        status = origin_with_option(options->layout, failure, &features);
+    if (!status)
+        out->layout = layout_find(features);
     return status;
 }
 
@@ -245,8 +297,10 @@ enum status import_backbone_open(const struct backbone_options *options, struct 
     config_init(&config);
     enum status status = checkpoint_open(options->path, failure, &backbone.checkpoint);
     if (!status)
-        status = read_beside(options, checkpoint_folder(backbone.checkpoint), failure, &config, &preprocessor,
-                             &adapter);
+        status = import_beside_read(options, checkpoint_folder(backbone.checkpoint), failure, &config,
+                                    &preprocessor);
+    if (!status)
+        status = read_adapter(options, checkpoint_folder(backbone.checkpoint), failure, &adapter);
     if (status)
         goto finish;
     status = backbone_select(backbone.checkpoint, &adapter, failure, &found);
@@ -260,10 +314,12 @@ enum status import_backbone_open(const struct backbone_options *options, struct 
     if (!status) {
         backbone.selection = found.selection;
         backbone.has_head = found.features & FEATURE_HEAD;
-        backbone.layout = layout_find(found.features | (config.timm ? FEATURE_TIMM : 0));
+        status =
+            choose_layout(options, found.features | (config.timm ? FEATURE_TIMM : 0), failure, &backbone);
         take_note(&found, options->config || checkpoint_folder(backbone.checkpoint)->config,
                   preprocessor.has_code, &backbone);
-        status = describe(options, &config, &preprocessor, failure, &backbone);
+        if (!status)
+            status = describe(options, &config, &preprocessor, failure, &backbone);
     }
     if (status && status != STATUS_BAD_REQUEST)
         failure_prefix(failure, "%s", options->path);

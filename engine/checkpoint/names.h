@@ -37,7 +37,9 @@ enum name_feature {
     FEATURE_TIMM = 128,          /* no name shows it: packed SwiGLU, or a config.json, do */
     FEATURE_PATCH_14 = 256,      /* shown by the patches' weights */
     FEATURE_MASK_TOKEN = 512,    /* which only its training uses, and timm leaves out */
-    FEATURE_HEAD = 1024          /* of a head that reads the backbone */
+    FEATURE_HEAD = 1024,         /* of a head that reads the backbone */
+    FEATURE_HUB = 2048,          /* DINOv2's hub, as a head of its own beside it or whoever imports it says */
+    FEATURE_TRAINING = 4096      /* CheXFound's or DINOv2's training, as whoever imports it says */
 };
 
 struct backbone_name {
