@@ -1,5 +1,6 @@
 #include "cli/inspect_checkpoint.h"
 
+#include "cli/command.h"
 #include "cli/table.h"
 
 #include "engine/base/utf8.h"
@@ -104,9 +105,8 @@ static size_t show_heads(const struct value *state)
     if (count)
         printf("head: %s\n", head_form_name(found));
     for (size_t i = 0; i < count; i++) {
-        utf8_make_plain(candidates->names[i]); /* it comes from the file: nothing that moves the cursor */
         if (*candidates->names[i])
-            printf("  candidate=%s\n", candidates->names[i]);
+            command_print("  candidate=%s", candidates->names[i]);
     }
     free(candidates);
     return count;
@@ -124,15 +124,22 @@ static bool holds_backbone(const struct value *state)
     return false;
 }
 
-/* The path as a shell takes it for one word. */
+/* The path as a shell takes it for one word: between quotes, or, where it has what a terminal should not get,
+ * in the form $'...' of POSIX's and most shells. */
 static void print_word(const char *path)
 {
-    putchar('\'');
-    for (; *path; path++)
-        if (*path == '\'')
-            printf("'\\''");
+    const bool plain = utf8_is_plain(path, strlen(path));
+    fputs(plain ? "'" : "$'", stdout);
+    for (size_t left = strlen(path), bytes; left; path += bytes, left -= bytes) {
+        bytes = utf8_character(path, left);
+        if (!bytes)
+            printf("\\%03o", (unsigned char)*path);
+        else if (*path == '\'')
+            fputs(plain ? "'\\''" : "\\'", stdout);
         else
-            putchar(*path);
+            printf("%s%.*s", !plain && *path == '\\' ? "\\" : "", (int)bytes, path);
+        bytes = bytes ? bytes : 1;
+    }
     putchar('\'');
 }
 

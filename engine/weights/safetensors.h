@@ -6,6 +6,7 @@
 #ifndef CXRD_ENGINE_WEIGHTS_SAFETENSORS_H
 #define CXRD_ENGINE_WEIGHTS_SAFETENSORS_H
 
+#include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "engine/base/status.h"
@@ -30,8 +31,9 @@ struct bytes safetensors_content(const struct safetensors *file);
 
 /* Says that the bytes of an opened file are not needed for now (file_rest). */
 void safetensors_rest(const struct safetensors *file);
-/* INVALID_FILE when an opened file was written to since (file_unchanged). */
+/* INVALID_FILE when an opened file was written to since (file_unchanged), and its stamp by now. */
 WARN_UNUSED enum status safetensors_unchanged(const struct safetensors *file, struct failure *failure);
+struct file_stamp safetensors_stamp(const struct safetensors *file);
 
 size_t safetensors_count(const struct safetensors *file);
 const struct tensor *safetensors_at(const struct safetensors *file, size_t index); /* sorted by name */

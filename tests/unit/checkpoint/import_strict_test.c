@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Each of these went unread, and the network that was written answered something else. */
 static const struct {
@@ -212,6 +213,44 @@ START_TEST(the_package_is_sealed_and_its_labels_bound)
 }
 END_TEST
 
+/* Cuts the source short once so many bytes of work are done. */
+struct cutting {
+    const char *path;
+    size_t at_bytes;
+    bool done;
+};
+
+static void cut_source(void *context, size_t done_bytes, size_t total_bytes)
+{
+    struct cutting *cutting = context;
+    (void)total_bytes;
+    if (cutting->done || done_bytes < cutting->at_bytes)
+        return;
+    ck_assert_int_eq(truncate(cutting->path, 1000), 0);
+    cutting->done = true;
+}
+
+/* In any moment of it: that is the sentence, not what the rest of the file then looks like. */
+START_TEST(a_source_that_is_cut_short_meanwhile_leaves_no_package)
+{
+    for (size_t at = 1; at; at *= 4) {
+        struct cutting cutting = {backbone, at, false};
+        sample_backbone(backbone, &SAMPLE_AS_IS);
+        sample_linear(head, &SAMPLE_AS_IS);
+        failure.sentence[0] = '\0';
+        enum status status = checkpoint_import(&options, cut_source, &cutting, &failure, note);
+        if (!cutting.done) {
+            ck_assert_msg(!status && at > 1000, "%s", failure.sentence);
+            return;
+        }
+        ck_assert_int_eq(status, STATUS_INVALID_FILE);
+        ck_assert_msg(strstr(failure.sentence, "backbone.pth: It was changed while it was in use."), "%s",
+                      failure.sentence);
+        ck_assert_int_ne(access(output, F_OK), 0);
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *all = tcase_create("all");
@@ -225,5 +264,7 @@ int main(void)
     tcase_add_test(all, sizes_over_the_limits_are_refused);
     tcase_add_test(all, a_file_name_of_any_bytes_is_noted);
     tcase_add_test(all, the_package_is_sealed_and_its_labels_bound);
+    if (!under_valgrind())
+        tcase_add_test(all, a_source_that_is_cut_short_meanwhile_leaves_no_package);
     return suite_run("import_strict", all);
 }
