@@ -174,6 +174,7 @@ class Heads(unittest.TestCase):
                 (("import", "--image-size", "512x"), "from 1 to 65536, or HEIGHTxWIDTH, not '512x'."),
                 (("import", "--lora-alpha", "0"), "--lora-alpha is a number above 0, not '0'."),
                 (("import", "--backbone", "x"), "--output is needed; see cxrd import --help."),
+                (("import", "--backbone", "x", "--output", "nowhere/x"), "nowhere/x cannot be made: No such file or directory."),
                 (("import", "--backbone", "x", "--output", "nowhere", "--profile", "x"), "The profile is chexfound or dinov2, not 'x'.")):
             with self.subTest(words):
                 done = run(*words)
