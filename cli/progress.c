@@ -5,9 +5,10 @@
 #include "engine/base/utf8.h"
 
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { BAR_CELLS = 24, NAME_BYTES_MAX = 40 };
+enum { BAR_CELLS = 24, BAR_BYTES = 256, COLUMNS = 80 };
 static const char BAR[] = "########################";
 
 void progress_begin(struct progress *progress)
@@ -30,12 +31,11 @@ static void print_time(double seconds, char *text, size_t size)
 const char *progress_text(const struct progress *progress, size_t done, uint64_t now_ns,
                           char text[PROGRESS_TEXT_BYTES])
 {
-    double seconds = (double)(now_ns - progress->began_ns) / 1e9,
-           now_done = (double)(done - progress->before);
+    double seconds = (double)(now_ns - progress->began_ns) / 1e9;
     int used = snprintf(text, PROGRESS_TEXT_BYTES, "%zu of %zu %s", done, progress->total, progress->unit);
     if (done <= progress->before || seconds <= 0)
         return text;
-    double rate = now_done / seconds;
+    double rate = (double)(done - progress->before) / seconds;
     char left[48];
     print_time((double)(progress->total - done) / rate, left, sizeof left);
     snprintf(text + used, PROGRESS_TEXT_BYTES - (size_t)used, ", %.*f %s/s, %s left", rate < 1 ? 3 : 1, rate,
@@ -43,17 +43,27 @@ const char *progress_text(const struct progress *progress, size_t done, uint64_t
     return text;
 }
 
+/* On one line of the terminal: what is left of a second one cannot be taken away. */
+static void draw_bar(const struct progress *progress, size_t done, const char *text, const char *what)
+{
+    struct winsize size;
+    char bar[BAR_BYTES], shown[BAR_BYTES];
+    size_t columns = !ioctl(STDERR_FILENO, TIOCGWINSZ, &size) && size.ws_col ? size.ws_col : COLUMNS;
+    int cells = (int)(done * BAR_CELLS / progress->total);
+    snprintf(bar, sizeof bar, "[%-*.*s] %s  %s", BAR_CELLS, cells, BAR, text, what);
+    utf8_escape(bar, shown, columns < sizeof shown ? columns : sizeof shown);
+    fprintf(stderr, "\r%s\033[K", shown);
+    fflush(stderr);
+}
+
 void progress_show_at(struct progress *progress, size_t done, const char *what, uint64_t now_ns)
 {
-    char text[PROGRESS_TEXT_BYTES], name[NAME_BYTES_MAX + 1];
+    char text[PROGRESS_TEXT_BYTES];
     if (progress->quiet || !progress->total)
         return;
     progress_text(progress, done, now_ns, text);
     if (isatty(STDERR_FILENO)) {
-        int cells = (int)(done * BAR_CELLS / progress->total);
-        utf8_escape(what, name, sizeof name);
-        fprintf(stderr, "\r[%-*.*s] %s  %s\033[K", BAR_CELLS, cells, BAR, text, name);
-        fflush(stderr);
+        draw_bar(progress, done, text, what);
     } else if (now_ns - progress->said_ns >= PROGRESS_LINE_S * UINT64_C(1000000000)) {
         progress->said_ns = now_ns;
         command_say(progress->command, "%s.", text);

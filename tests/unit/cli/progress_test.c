@@ -4,6 +4,7 @@
 #include "tests/unit/suite.h"
 
 #include <check.h>
+#include <pty.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -70,6 +71,29 @@ START_TEST(a_line_a_minute_goes_to_what_is_no_terminal)
 }
 END_TEST
 
+/* One line of the terminal, however long the image's name, which moves no cursor. */
+START_TEST(a_bar_fits_its_terminal)
+{
+    char text[1024];
+    int ours, theirs, kept = dup(STDERR_FILENO);
+    const struct winsize size = {.ws_row = 24, .ws_col = 80};
+    ck_assert(!openpty(&ours, &theirs, NULL, NULL, &size) && kept >= 0);
+    ck_assert(dup2(theirs, STDERR_FILENO) == STDERR_FILENO);
+    struct progress progress = {.command = "embed", .unit = "images", .total = 1000, .began_ns = second_ns};
+    progress_show_at(&progress, 500, "a\033[2J\xc2\x9b.png, of a very, very, very, very, very long name",
+                     2 * second_ns);
+    ck_assert(dup2(kept, STDERR_FILENO) == STDERR_FILENO);
+    ssize_t got = read(ours, text, sizeof text - 1);
+    ck_assert(got > 0);
+    text[got] = '\0';
+    ck_assert_str_eq(
+        text, "\r[############            ] 500 of 1000 images, 500.0 images/s, 1 s left  a\\x1b[\033[K");
+    close(ours);
+    close(theirs);
+    close(kept);
+}
+END_TEST
+
 START_TEST(a_quiet_run_says_nothing)
 {
     char *text = said(true, 30);
@@ -83,6 +107,7 @@ int main(void)
     TCase *cases = tcase_create("progress");
     tcase_add_test(cases, rate_and_time_are_those_of_this_run);
     tcase_add_test(cases, a_line_a_minute_goes_to_what_is_no_terminal);
+    tcase_add_test(cases, a_bar_fits_its_terminal);
     tcase_add_test(cases, a_quiet_run_says_nothing);
     return suite_run("cli/progress", cases);
 }
