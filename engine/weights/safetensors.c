@@ -228,9 +228,11 @@ enum status safetensors_unchanged(const struct safetensors *file, struct failure
     return file->mapped ? file_unchanged(&file->mapping, failure) : STATUS_OK;
 }
 
-struct file_stamp safetensors_stamp(const struct safetensors *file)
+struct file_stamp safetensors_stamp(const struct safetensors *file, bool now)
 {
-    return file->mapped ? file_stamp_now(&file->mapping) : (struct file_stamp){0};
+    if (!file->mapped)
+        return (struct file_stamp){0};
+    return now ? file_stamp_now(&file->mapping) : file->mapping.stamp;
 }
 
 struct bytes safetensors_content(const struct safetensors *file)

@@ -31,9 +31,10 @@ struct bytes safetensors_content(const struct safetensors *file);
 
 /* Says that the bytes of an opened file are not needed for now (file_rest). */
 void safetensors_rest(const struct safetensors *file);
-/* INVALID_FILE when an opened file was written to since (file_unchanged), and its stamp by now. */
+/* INVALID_FILE when an opened file was written to since (file_unchanged). */
 WARN_UNUSED enum status safetensors_unchanged(const struct safetensors *file, struct failure *failure);
-struct file_stamp safetensors_stamp(const struct safetensors *file);
+/* The stamp that it had when it was opened, or has by now. */
+struct file_stamp safetensors_stamp(const struct safetensors *file, bool now);
 
 size_t safetensors_count(const struct safetensors *file);
 const struct tensor *safetensors_at(const struct safetensors *file, size_t index); /* sorted by name */
