@@ -169,28 +169,24 @@ static int read_options(int argc, char **argv, struct import_head *heads, struct
     return failure.status ? command_fail("import", &failure, EXIT_USAGE) : -1;
 }
 
-static void draw(void *context, size_t done_bytes, size_t total_bytes)
-{
-    (void)context;
-    progress_show(done_bytes >> 20, total_bytes >> 20, "MiB");
-}
-
 static int run(const struct import_options *options)
 {
     struct failure failure;
     char note[IMPORT_NOTE_BYTES];
-    enum status status = checkpoint_import(options, draw, NULL, &failure, note);
+    struct progress progress = {.command = "import", .unit = "MiB"};
+    progress_begin(&progress);
+    enum status status = checkpoint_import(options, progress_bytes, &progress, &failure, note);
     progress_clear();
     if (status)
         return command_fail("import", &failure, status == STATUS_BAD_REQUEST ? EXIT_USAGE : EXIT_FAILED);
     if (*note)
-        fprintf(stderr, "cxrd import: note: %s\n", note);
+        command_say("import", "note: %s", note);
     if (options->head_count)
-        printf("%s: made with %zu head%s. Show it with: cxrd inspect %s\n", options->output,
-               options->head_count, options->head_count == 1 ? "" : "s", options->output);
+        command_print("%s: made with %zu head%s. Show it with: cxrd inspect %s", options->output,
+                      options->head_count, options->head_count == 1 ? "" : "s", options->output);
     else
-        printf(
-            "%s: made without heads, so it only embeds. Add one with: cxrd head add --model %s --head ...\n",
+        command_print(
+            "%s: made without heads, so it only embeds. Add one with: cxrd head add --model %s --head ...",
             options->output, options->output);
     return EXIT_DONE;
 }

@@ -215,14 +215,14 @@ int command_inspect(int argc, char **argv)
         seal = true;
     }
     if (optind == argc) {
-        fprintf(stderr, "cxrd inspect: what to show is missing; see cxrd inspect --help.\n");
+        command_say("inspect", "what to show is missing; see cxrd inspect --help.");
         return EXIT_USAGE;
     }
     int code = EXIT_DONE, several = argc - optind > 1;
     for (int i = optind; i < argc; i++) {
         struct failure failure;
         if (several)
-            printf("%s:\n", argv[i]);
+            command_print("%s:", argv[i]);
         if (inspect(argv[i], seal, &failure))
             code = command_fail("inspect", &failure, EXIT_FAILED);
         if (several && i + 1 < argc)

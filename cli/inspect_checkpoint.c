@@ -1,5 +1,6 @@
 #include "cli/inspect_checkpoint.h"
 
+#include "cli/command.h"
 #include "cli/table.h"
 
 #include "engine/base/utf8.h"
@@ -99,7 +100,7 @@ static void show_backbone(const struct backbone_import *backbone, size_t tensors
     table_add(&table, "%zu, of the %zu above", count_used(&backbone->selection), tensors);
     table_print(&table);
     if (*backbone->note)
-        printf("note: %s\n", backbone->note);
+        command_print("note: %s", backbone->note);
 }
 
 /* What of a checkpoint can be imported, and what its line must say. */
@@ -120,7 +121,7 @@ static enum status show_heads(struct checkpoint *checkpoint, const struct value 
     const size_t count = status ? 0 : candidates->count;
     offer->must_choose = count > 1;
     for (size_t i = 0; i < count; i++) {
-        char *name = candidates->names[i];
+        const char *name = candidates->names[i];
         struct failure why = {0};
         enum status found = import_head_examine(checkpoint, name, backbone ? &backbone->card : NULL,
                                                 backbone ? &backbone->config : NULL, &why);
@@ -128,26 +129,32 @@ static enum status show_heads(struct checkpoint *checkpoint, const struct value 
         offer->must_say |= found == STATUS_BAD_REQUEST;
         if (i == 0)
             printf("head: %s\n", head_form_name(candidate_form(name, candidates->form)));
-        utf8_make_plain(name); /* it comes from the file: nothing that moves the cursor */
         if (*name)
-            printf("  candidate=%s\n", name);
+            command_print("  candidate=%s", name);
         if (found)
-            printf("  %s: %s\n", found == STATUS_BAD_REQUEST ? "to be said" : "in the way of its import",
+            command_print("  %s: %s", found == STATUS_BAD_REQUEST ? "to be said" : "in the way of its import",
                    why.sentence);
     }
     free(candidates);
     return status;
 }
 
-/* The path as a shell takes it for one word. */
+/* The path as a shell takes it for one word: between quotes, or, where it has what a terminal should not get,
+ * in the form $'...' of POSIX's and most shells. */
 static void print_word(const char *path)
 {
-    putchar('\'');
-    for (; *path; path++)
-        if (*path == '\'')
-            printf("'\\''");
+    const bool plain = utf8_is_plain(path, strlen(path));
+    fputs(plain ? "'" : "$'", stdout);
+    for (size_t left = strlen(path), bytes; left; path += bytes, left -= bytes) {
+        bytes = utf8_character(path, left);
+        if (!bytes)
+            printf("\\%03o", (unsigned char)*path);
+        else if (*path == '\'')
+            fputs(plain ? "'\\''" : "\\'", stdout);
         else
-            putchar(*path);
+            printf("%s%.*s", !plain && *path == '\\' ? "\\" : "", (int)bytes, path);
+        bytes = bytes ? bytes : 1;
+    }
     putchar('\'');
 }
 

@@ -4,15 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_listed(const char *name, const char *const *list)
-{
-    for (; *list; list++) {
-        if (!strcmp(name, *list))
-            return true;
-    }
-    return false;
-}
-
 static bool copy(char out[NAME_BYTES], const char *text, size_t length)
 {
     if (length >= NAME_BYTES)
@@ -63,7 +54,7 @@ enum name_kind name_of_head(const char *key, char candidate[NAME_BYTES], char ou
     if (decoder && !strcmp(name, "query_embed.weight"))
         name = "query_embed";
     copy(out, name, strnlen(name, NAME_BYTES - 1));
-    return is_listed(name, decoder ? glori_parts : linear_parts) ? NAME_KNOWN : NAME_UNKNOWN;
+    return name_is_listed(decoder ? glori_parts : linear_parts, name) ? NAME_KNOWN : NAME_UNKNOWN;
 }
 
 bool name_nearest_of_head(const char *name, char out[NAME_BYTES])

@@ -70,6 +70,14 @@ static enum status check_values(const struct selected *item, enum tensor_type ty
     return STATUS_OK;
 }
 
+/* How a use of the files ended: where they were changed meanwhile, that explains whatever else went wrong. */
+static enum status finish_reading(const struct checkpoint *checkpoint, enum status status,
+                                  struct failure *failure)
+{
+    enum status changed = checkpoint_unchanged(checkpoint, failure);
+    return changed ? changed : status;
+}
+
 enum status import_weights_check(struct checkpoint *checkpoint, const struct selection *selection,
                                  enum import_precision precision, struct import_meter *meter,
                                  struct failure *failure)
@@ -84,7 +92,7 @@ enum status import_weights_check(struct checkpoint *checkpoint, const struct sel
         free(floats);
         count_work(meter, written_bytes(item, precision));
     }
-    return status;
+    return finish_reading(checkpoint, status, failure);
 }
 
 struct conversion {
@@ -132,13 +140,12 @@ enum status import_weights_write(const char *path, struct checkpoint *checkpoint
     struct conversion conversion = {checkpoint, selection, tensors, NULL, meter};
     enum status status =
         safetensors_write(path, tensors, selection->count, metadata, convert, &conversion, failure);
-    if (!status) {
-        status = checkpoint_unchanged(checkpoint, failure);
-        if (!status)
-            status = sha256_file(path, failure, sha256);
-        if (status)
-            unlink(path);
-    }
+    bool written = !status;
+    status = finish_reading(checkpoint, status, failure);
+    if (!status)
+        status = sha256_file(path, failure, sha256);
+    if (status && written)
+        unlink(path);
     free(conversion.converted);
     free(tensors);
     return status;

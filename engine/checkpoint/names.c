@@ -213,7 +213,7 @@ static bool look_up_all(const char *text, struct backbone_name *out)
     return look_up(block_names, part, out);
 }
 
-static bool is_listed(const char *const *list, const char *name)
+bool name_is_listed(const char *const *list, const char *name)
 {
     for (const char *const *at = list; *at; at++) {
         bool module = (*at)[strlen(*at) - 1] == '.';
@@ -237,9 +237,9 @@ enum name_kind name_of_backbone(const char *key, struct backbone_name *out)
     }
     snprintf(out->name, NAME_BYTES, "%s", fits ? text : stripped);
     out->features |= fits && !strcmp(text, "mask_token") ? FEATURE_MASK_TOKEN : 0;
-    bool is_head = fits && is_listed(heads, text);
+    bool is_head = fits && name_is_listed(heads, text);
     out->features |= is_head ? FEATURE_HEAD : 0;
-    return is_head || (fits && is_listed(harmless, text)) ? NAME_HARMLESS : NAME_UNKNOWN;
+    return is_head || (fits && name_is_listed(harmless, text)) ? NAME_HARMLESS : NAME_UNKNOWN;
 }
 
 /* Levenshtein: how many letters are to be put in, taken out or changed. */

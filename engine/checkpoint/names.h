@@ -7,11 +7,16 @@
 #ifndef CXRD_ENGINE_CHECKPOINT_NAMES_H
 #define CXRD_ENGINE_CHECKPOINT_NAMES_H
 
+#include "engine/weights/tensor.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { NAME_BYTES = 160, KEY_BYTES_MAX = 512 }; /* of a package's name; of a file's, behind its wrappers */
+enum {
+    NAME_BYTES = TENSOR_NAME_BYTES,
+    KEY_BYTES_MAX = 512
+}; /* of a package's name; of a file's, behind its wrappers */
 
 enum name_kind {
     NAME_KNOWN,    /* name is its one name */
@@ -57,6 +62,9 @@ enum name_kind name_of_backbone(const char *key, struct backbone_name *out);
 
 /* The text behind `prefix`, or NULL. */
 const char *name_behind(const char *text, const char *prefix);
+
+/* Whether a list, NULL after its last, has the name, or what it begins with as one that ends in a dot. */
+bool name_is_listed(const char *const *list, const char *name);
 
 /* The text behind all wrappers of a name: heads lie behind the same ones. */
 const char *name_strip(const char *key);

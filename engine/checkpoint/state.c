@@ -1,5 +1,7 @@
 #include "engine/checkpoint/state.h"
 
+#include "engine/checkpoint/names.h"
+
 #include <string.h>
 
 enum { SEARCH_DEPTH_MAX = 16, SEARCH_VALUES_MAX = 1000 * 1000 };
@@ -33,13 +35,6 @@ static const char *const of_training[] = {"student",
                                           "ibot_patch_loss",
                                           "koleo_loss",
                                           NULL};
-
-static bool is_listed(const char *name, const char *const *list)
-{
-    while (*list && strcmp(name, *list))
-        list++;
-    return *list;
-}
 
 static bool is_object(const struct value *value)
 {
@@ -122,7 +117,7 @@ enum status state_check(const struct state *state, struct failure *failure)
 
 static enum status refuse_member(const struct state *state, const char *name, struct failure *failure)
 {
-    if (is_listed(name, averages))
+    if (name_is_listed(averages, name))
         return failure_set(
             failure, STATUS_INVALID_FILE,
             "The file holds weights under '%s' and their running average under '%s', and does not say "
@@ -144,8 +139,8 @@ static enum status check_members(const struct state *state, const struct value *
         const struct value *key = dict->sequence.items[i], *value = dict->sequence.items[i + 1];
         const char *name = key->kind == VALUE_TEXT ? key->text.data : "?";
         bool loose = value->kind == VALUE_TENSOR && except; /* beside a state dict */
-        bool average = !strcmp(state->name, "teacher") && is_listed(name, averages);
-        if (value == except || average || is_listed(name, of_training) ||
+        bool average = !strcmp(state->name, "teacher") && name_is_listed(averages, name);
+        if (value == except || average || name_is_listed(of_training, name) ||
             (value->kind == VALUE_TENSOR && !loose))
             continue;
         if (holds_tensor(value, 0, left))

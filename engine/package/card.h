@@ -25,10 +25,10 @@ struct label {
     size_t code_count;
 };
 
-enum { PACKAGE_HEADS_MAX = 32 };
+enum { PACKAGE_HEADS_MAX = 32, HEAD_LABELS_MAX = 4096 };
 
-enum head_kind { HEAD_FINDINGS, HEAD_RISK };
-enum head_type { HEAD_GLORI, HEAD_LINEAR };
+enum head_kind { HEAD_FINDINGS, HEAD_RISK, HEAD_KINDS };
+enum head_type { HEAD_GLORI, HEAD_LINEAR, HEAD_TYPES };
 
 struct head_card {
     const char *name;

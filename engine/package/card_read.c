@@ -7,10 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    LABELS_MAX = 4096,
-    CODES_MAX = 64,
-};
+enum { CODES_MAX = 64 };
 
 /* Ten values a label: more labels than the file has room for. */
 static const struct json_limits json_limits = {.depth = 16, .values = 1 << 21};
@@ -43,7 +40,7 @@ static void read_label(struct reader *reader, const struct json *object, struct 
 static void read_labels(struct reader *reader, const struct json *object, struct head_card *head)
 {
     const struct json *list =
-        reader_array(reader, object, head->name, "labels", 1, LABELS_MAX, &head->label_count);
+        reader_array(reader, object, head->name, "labels", 1, HEAD_LABELS_MAX, &head->label_count);
     struct label *labels = arena_allocate(reader->arena, head->label_count, sizeof *labels);
     size_t i = 0;
     for (const struct json *at = json_first(list); at && i < head->label_count; at = json_next(at), i++) {

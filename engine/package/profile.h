@@ -11,7 +11,7 @@ enum profile_resize {
 };
 
 /* Both as Pillow does them, stretched by the scale when shrinking. */
-enum profile_filter { PROFILE_BICUBIC, PROFILE_BILINEAR };
+enum profile_filter { PROFILE_BICUBIC, PROFILE_BILINEAR, PROFILE_FILTERS };
 
 /* Where the centre begins when an odd number of pixels is left over. */
 enum profile_centre {

@@ -1,7 +1,5 @@
 #include "engine/weights/safetensors.h"
 
-#include "engine/base/file.h"
-
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -230,6 +228,13 @@ enum status safetensors_unchanged(const struct safetensors *file, struct failure
     return file->mapped ? file_unchanged(&file->mapping, failure) : STATUS_OK;
 }
 
+struct file_stamp safetensors_stamp(const struct safetensors *file, bool now)
+{
+    if (!file->mapped)
+        return (struct file_stamp){0};
+    return now ? file_stamp_now(&file->mapping) : file->mapping.stamp;
+}
+
 struct bytes safetensors_content(const struct safetensors *file)
 {
     return file->content;
@@ -284,8 +289,9 @@ enum status tensor_require(const struct safetensors *file, size_t rank, const si
         return failure_set(failure, STATUS_INVALID_FILE, "Tensor '%s' has shape %s where %s is needed.", name,
                            tensor_shape_text(tensor->rank, tensor->shape, found), wanted);
     if (!tensor_type_is_float(tensor->type))
-        return failure_set(failure, STATUS_INVALID_FILE, "Tensor '%s' is of type %s where floats are needed.",
-                           name, tensor_type_name(tensor->type));
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "Tensor '%s' is of type %s where " TENSOR_FLOATS " are needed.", name,
+                           tensor_type_name(tensor->type));
     *out = tensor;
     return STATUS_OK;
 }

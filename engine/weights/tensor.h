@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* X(name as safetensors writes it, bytes an element, is a float this program computes with) */
+/* X(name as safetensors writes it, bytes an element, is a float this program reads) */
 #define TENSOR_TYPE_TABLE(X) \
     X(F32, 4, true)          \
     X(F16, 2, true)          \
@@ -34,7 +34,11 @@ enum tensor_type {
         TENSOR_TYPE_COUNT
 };
 
-enum { TENSOR_RANK_MAX = 8, TENSOR_SHAPE_TEXT_BYTES = TENSOR_RANK_MAX * 22 + 3 };
+enum {
+    TENSOR_RANK_MAX = 8,
+    TENSOR_NAME_BYTES = 160, /* what a name of this program's own takes at most, with its zero */
+    TENSOR_SHAPE_TEXT_BYTES = TENSOR_RANK_MAX * 22 + 3
+};
 
 struct tensor {
     const char *name;
@@ -48,6 +52,8 @@ struct tensor {
 const char *tensor_type_name(enum tensor_type type); /* "F32" */
 size_t tensor_type_bytes(enum tensor_type type);
 bool tensor_type_is_float(enum tensor_type type);
+/* Of sentences about a tensor of another type. */
+#define TENSOR_FLOATS "floats of 16, 32 or 64 bits"
 /* False when no type has that name. */
 bool tensor_type_from_name(const char *name, enum tensor_type *out);
 

@@ -205,6 +205,7 @@ class Heads(unittest.TestCase):
                 (("import", "--backbone", GOLDEN / "backbone.safetensors", "--output", "nowhere", "--layout", "x"),
                  "--layout is chexfound, dinov2 or timm, not 'x'."),
                 (("import", "--backbone", "x", "--output", "nowhere", "--profile", "dinov2", "--preprocessor", "y"), "give one."),
+                (("import", "--backbone", "x", "--output", "nowhere/x"), "nowhere/x cannot be made: No such file or directory."),
                 (("import", "--backbone", "x", "--output", "nowhere", "--profile", "x"), "The profile is chexfound or dinov2, not 'x'.")):
             with self.subTest(words):
                 done = run(*words)
@@ -231,6 +232,31 @@ class Heads(unittest.TestCase):
                 done = run("head", "remove", "--model", self.package, "--head", "findings", "--head", "views")
                 self.assertEqual(done.returncode, 0, done.stderr)
         print(f"{KILLS} kills: {refused} refused until sealed; heads {sorted(heads)}", file=sys.stderr)
+
+    def test_what_a_killed_run_left_is_said(self):
+        words = ["import", "--backbone", GOLDEN / "backbone.safetensors", "--image-size", SIDE, "--profile", CARD["preprocessing"]["profile"],
+                 "--output", f"{self.package.parent}/new/"]
+        for attempt in range(1000):  # until it is killed while it writes
+            with subprocess.Popen([BINARY, *map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+                time.sleep(attempt % 100 * KILL_STEP_S)
+                process.kill()
+            left = sorted(self.package.parent.glob("new.part.??????"))
+            if left:
+                break
+            shutil.rmtree(self.package.parent / "new", ignore_errors=True)
+        self.assertEqual(len(left), 1)
+        shutil.rmtree(self.package.parent / "new", ignore_errors=True)
+        (self.package.parent / "new.backup").mkdir()  # a person's own
+        done = run(*words)
+        self.assertEqual((done.returncode, done.stderr), (0, f"warning {left[0]} is what a run that was killed has left; delete it.\n"))
+        self.assertEqual(sorted(self.package.parent.glob("new*")), sorted([left[0], self.package.parent / "new", self.package.parent / "new.backup"]))
+        (self.package / "model.json.part.aBc123").write_bytes(b"{")
+        (self.package / "head.old.safetensors").write_bytes(b"")
+        done = run("head", "add", "--model", self.package, "--head", self.heads["findings"])
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(sorted(done.stderr.splitlines()), [
+            f"warning {self.package}/head.old.safetensors: nothing in the package uses this file, which a run that was killed may have left.",
+            f"warning {self.package}/model.json.part.aBc123 is what a run that was killed has left; delete it."])
 
     def test_thresholds_and_calibration_of_other_heads_stay(self):
         self.add("findings")

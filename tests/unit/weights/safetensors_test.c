@@ -141,7 +141,8 @@ START_TEST(finds_tensors_by_name_and_checks_shapes)
     ck_assert_int_eq(tensor_require(file, 2, (size_t[]){0, 3}, &failure, &none, "empty"),
                      STATUS_INVALID_FILE);
     ck_assert_int_eq(tensor_require(file, 0, NULL, &failure, &none, "i"), STATUS_INVALID_FILE);
-    ck_assert_str_eq(failure.sentence, "Tensor 'i' is of type U8 where floats are needed.");
+    ck_assert_str_eq(failure.sentence,
+                     "Tensor 'i' is of type U8 where floats of 16, 32 or 64 bits are needed.");
     ck_assert_ptr_null(none);
     safetensors_close(&file);
     ck_assert_ptr_null(file);
