@@ -118,11 +118,13 @@ static void draw(void *context, size_t done_bytes, size_t total_bytes)
 
 static enum status add(const struct request *request, struct failure *failure)
 {
-    char sha256[SHA256_HEX_BYTES];
+    char sha256[SHA256_HEX_BYTES], note[IMPORT_NOTE_BYTES];
     enum status status = checkpoint_add_heads(request->model, request->heads, request->head_count,
                                               request->has_precision ? &request->precision : NULL, draw, NULL,
-                                              failure, sha256);
+                                              failure, note, sha256);
     progress_clear();
+    if (!status && *note)
+        fprintf(stderr, "cxrd head: note: %s\n", note);
     if (!status)
         printf("%s: %zu head%s added. package_sha256 %s\n", request->model, request->head_count,
                request->head_count == 1 ? "" : "s", sha256);

@@ -24,6 +24,7 @@ void config_init(struct config *config)
                               .interpolate_offset = CONFIG_NOT_SAID,
                               .interpolate_antialias = -1,
                               .layer_norm_epsilon = -1};
+    config_parts_init(&config->parts);
 }
 
 /* Where a number may stand: a member of the document, or of a member of it. */
@@ -41,6 +42,11 @@ static const struct place {
     {NULL, "depth", offsetof(struct config, depth)},
     {NULL, "num_attention_heads", offsetof(struct config, heads)},
     {NULL, "num_heads", offsetof(struct config, heads)},
+    {"model_args", "patch_size", offsetof(struct config, patch_size)},
+    {"model_args", "reg_tokens", offsetof(struct config, registers)},
+    {"model_args", "embed_dim", offsetof(struct config, width)},
+    {"model_args", "depth", offsetof(struct config, depth)},
+    {"model_args", "num_heads", offsetof(struct config, heads)},
 };
 static const struct place sizes[] = {{"crops", "global_crops_size", 0},
                                      {NULL, "image_size", 0},
@@ -89,7 +95,7 @@ static enum status read_sizes(const struct json *document, struct failure *failu
     return STATUS_OK;
 }
 
-static enum status read_boolean(const struct json *value, const char *section, const char *key,
+enum status config_read_boolean(const struct json *value, const char *section, const char *key,
                                 struct failure *failure, int *out)
 {
     const char *text = json_text(value); /* Python writes True */
@@ -116,8 +122,8 @@ static enum status read_interpolation(const struct json *document, struct failur
             return wrong(failure, sections[i], "interpolate_offset", "a number from -1 to 1");
         if (offset)
             config->interpolate_offset = number;
-        status = read_boolean(look_up(document, sections[i], "interpolate_antialias"), sections[i],
-                              "interpolate_antialias", failure, &config->interpolate_antialias);
+        status = config_read_boolean(look_up(document, sections[i], "interpolate_antialias"), sections[i],
+                                     "interpolate_antialias", failure, &config->interpolate_antialias);
     }
     return status;
 }
@@ -128,8 +134,8 @@ static enum status read_ffn(const struct json *document, struct failure *failure
     const char *training = json_text(look_up(document, "student", "ffn_layer"));
     const char *argument = json_text(look_up(document, NULL, "ffn_layer"));
     const char *activation = json_text(look_up(document, NULL, "hidden_act"));
-    enum status status =
-        read_boolean(look_up(document, NULL, "use_swiglu_ffn"), NULL, "use_swiglu_ffn", failure, &gated);
+    enum status status = config_read_boolean(look_up(document, NULL, "use_swiglu_ffn"), NULL,
+                                             "use_swiglu_ffn", failure, &gated);
     if (status)
         return status;
     const char *ffn = training ? training : argument ? argument : gated < 0 ? "" : gated ? "swiglu" : "mlp";
@@ -151,7 +157,6 @@ static bool is_timm(const struct json *document)
 /* Refuses by name what describes a network of another kind. */
 static enum status check_kind(const struct json *document, struct failure *failure)
 {
-    int64_t channels;
     const char *type = json_text(look_up(document, NULL, "model_type"));
     const char *architecture = json_text(look_up(document, NULL, "architecture"));
     if (type && strcmp(type, "dinov2") && strcmp(type, "dinov2_with_registers") &&
@@ -164,9 +169,6 @@ static enum status check_kind(const struct json *document, struct failure *failu
         return failure_set(failure, STATUS_INVALID_FILE,
                            "It describes timm's '%.60s'; of timm's networks vit_*_dinov2 are supported.",
                            architecture);
-    if (json_integer(look_up(document, NULL, "num_channels"), 0, NUMBER_MAX, &channels) && channels != 3)
-        return failure_set(failure, STATUS_INVALID_FILE, "num_channels is %lld, and only 3 are supported.",
-                           (long long)channels);
     return STATUS_OK;
 }
 
@@ -177,6 +179,8 @@ static enum status read_document(const struct json *document, struct failure *fa
     if (epsilon && (!json_number(epsilon, &config->layer_norm_epsilon) || !(config->layer_norm_epsilon > 0)))
         return wrong(failure, NULL, "layer_norm_eps", "a number over 0");
     enum status status = check_kind(document, failure);
+    if (!status)
+        status = config_parts_read(document, failure, &config->parts);
     if (!status)
         status = read_numbers(document, failure, config);
     if (!status)

@@ -8,6 +8,7 @@
 #include "engine/package/binding.h"
 #include "engine/package/tensors.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,45 +33,107 @@ enum status import_heads_check(const struct import_head *asked, size_t count, st
     return STATUS_OK;
 }
 
+/* Reads the member at `i` of a state dict: false where its key is no text. */
+static bool read_member(const struct value *state, size_t i, enum name_kind *kind, enum head_form *form,
+                        char of[NAME_BYTES], char name[NAME_BYTES])
+{
+    const struct value *key = state->sequence.items[i];
+    if (!value_is_name(key))
+        return false;
+    *kind = head_form_of(key->text.data, form, of, name);
+    return true;
+}
+
+static bool is_adapters(const struct head_import *head, const struct value *value)
+{
+    return value->kind == VALUE_TENSOR && checkpoint_is_adapters(head->checkpoint, value->tensor);
+}
+
+/* PEFT saves a classifier that was trained with an adapter beside it, and loads it in the place of the
+ * model's own (modules_to_save). */
+static void look_for_adapters(const struct value *state, struct head_import *head)
+{
+    bool of_weights = false;
+    for (size_t i = 0; i < state->sequence.count; i += 2) {
+        enum name_kind kind;
+        enum head_form form;
+        char of[NAME_BYTES], name[NAME_BYTES];
+        if (!read_member(state, i, &kind, &form, of, name) || kind != NAME_KNOWN)
+            continue;
+        const bool adapters = is_adapters(head, state->sequence.items[i + 1]);
+        head->of_adapter = head->of_adapter || adapters;
+        of_weights = of_weights || !adapters;
+    }
+    head->replaces = head->of_adapter && of_weights;
+}
+
+/* Whether it is of the head of the weights, and the adapter's is taken. */
+static bool is_replaced(const struct head_import *head, const struct value *value)
+{
+    return head->of_adapter && !is_adapters(head, value);
+}
+
 /* Notes the candidates of the authors' form, or else of the others: where both lie in one file, the latter
- * were not what its candidates name. Says which form that is. */
-static void find_candidates(const struct value *state, struct candidates *candidates, enum head_form *out)
+ * were not what its candidates name. Notes which form that is. Two heads that have no names are not told
+ * apart.
+ */
+static enum status find_candidates(const struct value *state, struct candidates *candidates,
+                                   struct failure *failure, struct head_import *head)
 {
     struct candidates *others = memory_allocate(1, sizeof *others);
-    enum head_form other = FORM_AUTHORS;
-    for (size_t i = 0; i < state->sequence.count; i += 2) {
+    enum head_form other = FORM_AUTHORS, nameless = FORM_AUTHORS;
+    const char *first = NULL;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < state->sequence.count && !status; i += 2) {
+        enum name_kind kind;
         enum head_form form;
         char of[NAME_BYTES], name[NAME_BYTES];
         const struct value *key = state->sequence.items[i];
-        if (key->kind != VALUE_TEXT || head_form_of(key->text.data, &form, of, name) != NAME_KNOWN)
+        if (!read_member(state, i, &kind, &form, of, name) || kind != NAME_KNOWN ||
+            is_replaced(head, state->sequence.items[i + 1]))
             continue;
-        if (form != FORM_AUTHORS)
-            other = form;
+        if (!*of && first && form != nameless)
+            status = failure_set(failure, STATUS_INVALID_FILE,
+                                 "It holds two heads, of '%.80s' and of '%.80s', and does not say which is "
+                                 "meant: save the one that is meant alone.",
+                                 first, key->text.data);
+        first = !*of && !first ? key->text.data : first;
+        nameless = *of ? nameless : form;
+        other = form != FORM_AUTHORS ? form : other;
         candidates_note(form == FORM_AUTHORS ? candidates : others, of);
     }
-    *out = candidates->count ? FORM_AUTHORS : other;
+    head->form = candidates->count ? FORM_AUTHORS : other;
     if (!candidates->count)
         *candidates = *others;
     free(others);
+    return status;
 }
 
-static enum status select_tensors(const struct value *state, enum head_form wanted, const char *candidate,
-                                  struct failure *failure, struct selection *selection)
+static enum status select_tensors(const struct value *state, struct head_import *head,
+                                  struct failure *failure)
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; i < state->sequence.count && !status; i += 2) {
+        enum name_kind kind;
         enum head_form form;
+        struct backbone_name backbone;
         char of[NAME_BYTES], name[NAME_BYTES];
         const struct value *key = state->sequence.items[i], *value = state->sequence.items[i + 1];
-        if (key->kind != VALUE_TEXT)
+        if (!read_member(state, i, &kind, &form, of, name)) {
+            status = foreign_value(key, NULL, value, false, failure);
             continue;
-        enum name_kind kind = head_form_of(key->text.data, &form, of, name);
-        bool of_wanted = !strcmp(of, candidate);
-        if (kind == NAME_KNOWN && of_wanted && (form == FORM_AUTHORS) == (wanted == FORM_AUTHORS))
-            status = selection_add(selection, name, value, failure);
-        else if ((kind == NAME_UNKNOWN || (kind == NAME_HARMLESS && head_form_owns(wanted, name))) &&
-                 value->kind == VALUE_TENSOR && (!*of || of_wanted))
-            status = foreign_tensor(*of ? name : key->text.data, false, failure);
+        }
+        bool of_wanted = !strcmp(of, head->candidate);
+        if (kind == NAME_KNOWN) {
+            if (of_wanted && (form == FORM_AUTHORS) == (head->form == FORM_AUTHORS) &&
+                !is_replaced(head, value))
+                status = selection_add(&head->selection, name, value, failure);
+        } else if ((kind == NAME_UNKNOWN || head_form_owns(head->form, name)) && (!*of || of_wanted)) {
+            status = foreign_value(key, *of ? name : key->text.data, value, false, failure);
+        } else if (name_of_backbone(key->text.data, &backbone) == NAME_HARMLESS &&
+                   backbone.features & FEATURE_LOSS && !head->losses++) {
+            snprintf(head->loss, sizeof head->loss, "%s", key->text.data);
+        }
     }
     return status;
 }
@@ -90,13 +153,15 @@ static enum status select_head(struct head_import *head, struct failure *failure
         status = checkpoint_check_rest(head->checkpoint, failure);
     if (!status) {
         struct candidates *candidates = memory_allocate(1, sizeof *candidates);
-        find_candidates(state, candidates, &head->form);
-        status = candidates_choose(candidates, asked->candidate ? asked->candidate : best, failure,
-                                   head->candidate);
+        look_for_adapters(state, head);
+        status = find_candidates(state, candidates, failure, head);
+        if (!status)
+            status = candidates_choose(candidates, asked->candidate ? asked->candidate : best, failure,
+                                       head->candidate);
         free(candidates);
     }
     if (!status)
-        status = select_tensors(state, head->form, head->candidate, failure, &head->selection);
+        status = select_tensors(state, head, failure);
     free(best);
     return status;
 }
@@ -239,6 +304,17 @@ enum status import_head_write(const struct head_import *head, const char *path,
                                               meter, failure, sha256);
     json_destroy(&metadata);
     return status ? failure_prefix(failure, "%s", head->asked->weights) : STATUS_OK;
+}
+
+void import_head_note(const struct head_import *head, char note[IMPORT_NOTE_BYTES])
+{
+    if (head->replaces)
+        note_add(
+            note,
+            "Head '%s' is the adapter's, which was trained in the place of the one that the weights have.",
+            head->asked->name);
+    note_add_losses(note, head->losses, head->loss);
+    import_weights_note(&head->selection, note);
 }
 
 struct json *import_head_source(const struct head_import *head)

@@ -27,7 +27,7 @@ static void begin(void)
 static enum status add(const struct import_head *heads, size_t count)
 {
     failure.sentence[0] = '\0';
-    return checkpoint_add_heads(output, heads, count, NULL, NULL, NULL, &failure, sha256);
+    return checkpoint_add_heads(output, heads, count, NULL, NULL, NULL, &failure, note, sha256);
 }
 
 static size_t count_files(void)
@@ -132,6 +132,19 @@ START_TEST(every_published_form_is_taken)
 }
 END_TEST
 
+START_TEST(a_head_with_rows_too_small_for_fp16_stays_fp32)
+{
+    struct package *package = NULL;
+    write_linear(0, 2, 1e-9f);
+    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
+    ck_assert_str_eq(
+        note, "'linear.weight' is stored in fp32, as fp16 has no room for the small values of its rows.");
+    (void)open_last(&package);
+    ck_assert_int_eq(safetensors_find(package_head(package, 0), "linear.weight")->type, TENSOR_F32);
+    package_close(&package);
+}
+END_TEST
+
 /* Each would change what the layer answers. */
 START_TEST(nothing_of_a_head_is_dropped)
 {
@@ -213,6 +226,7 @@ int main(void)
     tcase_set_timeout(all, 60);
     tcase_add_test(all, heads_of_several_files_join_a_package);
     tcase_add_loop_test(all, every_published_form_is_taken, 0, sizeof forms / sizeof *forms);
+    tcase_add_test(all, a_head_with_rows_too_small_for_fp16_stays_fp32);
     tcase_add_test(all, nothing_of_a_head_is_dropped);
     tcase_add_test(all, a_choice_among_outputs_is_no_risk_and_needs_labels);
     tcase_add_test(all, what_cannot_be_answered_from_is_refused_before_it_is_written);

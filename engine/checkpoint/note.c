@@ -1,0 +1,28 @@
+#include "engine/checkpoint/note.h"
+
+#include "engine/base/utf8.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void note_add(char note[IMPORT_NOTE_BYTES], const char *format, ...)
+{
+    size_t used = strlen(note);
+    va_list arguments;
+    if (used && used + 1 < IMPORT_NOTE_BYTES)
+        note[used++] = ' ';
+    va_start(arguments, format);
+    vsnprintf(note + used, IMPORT_NOTE_BYTES - used, format, arguments);
+    va_end(arguments);
+    utf8_make_plain(note + used);
+}
+
+void note_add_losses(char note[IMPORT_NOTE_BYTES], size_t count, const char *first)
+{
+    if (count == 1)
+        note_add(note, "'%s' is left out: it is of a loss or a metric, which serves training.", first);
+    else if (count)
+        note_add(note,
+                 "%zu tensors ('%s', ...) are left out: they are of losses or metrics, which serve training.",
+                 count, first);
+}
