@@ -191,17 +191,20 @@ static enum status check_adapter(const struct gathering *gathering, struct failu
     return STATUS_OK;
 }
 
-/* A student's, in a dict of its own beside the teacher's. */
+/* A student's or an average's, in a dict of its own beside the weights that are taken. */
 static void look_beside(struct gathering *gathering)
 {
-    const struct value *student = strcmp(checkpoint_state_name(gathering->checkpoint), "student")
-                                      ? value_member(checkpoint_root(gathering->checkpoint), "student")
-                                      : NULL;
-    for (size_t i = 0; student && student->kind == VALUE_DICT && i < student->sequence.count; i += 2) {
-        struct backbone_name name;
-        const struct value *key = student->sequence.items[i];
-        if (key->kind == VALUE_TEXT && name_of_backbone(key->text.data, &name) == NAME_KNOWN)
-            note_other(gathering, key->text.data, &name);
+    static const char *const others[] = {"student", "ema", "model_ema", "ema_model"};
+    for (size_t k = 0; k < sizeof others / sizeof *others; k++) {
+        const bool taken = !strcmp(checkpoint_state_name(gathering->checkpoint), others[k]);
+        const struct value *other = value_member(checkpoint_root(gathering->checkpoint), others[k]);
+        for (size_t i = 0; !taken && other && other->kind == VALUE_DICT && i < other->sequence.count;
+             i += 2) {
+            struct backbone_name name;
+            const struct value *key = other->sequence.items[i];
+            if (key->kind == VALUE_TEXT && name_of_backbone(key->text.data, &name) == NAME_KNOWN)
+                note_other(gathering, key->text.data, &name);
+        }
     }
 }
 

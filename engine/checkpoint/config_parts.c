@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 static const double RATIO_MAX = 64;
 
@@ -59,7 +60,9 @@ static enum status read_scales(const struct json *document, struct failure *fail
         double start = 0;
         if (!value)
             continue;
-        if (!json_is_null(value) && !json_number(value, &start))
+        const char *text = json_text(value); /* Python writes None */
+        const bool none = json_is_null(value) || (text && !strcmp(text, "None"));
+        if (!none && !json_number(value, &start))
             return failure_set(failure, STATUS_INVALID_FILE, "%s is no number.", keys[i].key);
         out->scales = start != 0;
         out->scale_key = keys[i].key;

@@ -15,6 +15,9 @@ void note_add(char note[IMPORT_NOTE_BYTES], const char *format, ...)
     vsnprintf(note + used, IMPORT_NOTE_BYTES - used, format, arguments);
     va_end(arguments);
     utf8_make_plain(note + used);
+    const char *before = strstr(note, note + used);
+    if (before < note + used) /* said already */
+        note[used ? used - 1 : 0] = '\0';
 }
 
 void note_add_losses(char note[IMPORT_NOTE_BYTES], size_t count, const char *first)

@@ -8,7 +8,8 @@
 
 enum { IMPORT_NOTE_BYTES = 2048 }; /* more than all the sentences that there are */
 
-/* Adds a sentence, behind a space where it is not the first. Names of the file in it are made plain. */
+/* Adds a sentence that is not there yet, behind a space where it is not the first. Names of the file in it
+ * are made plain. */
 void note_add(char note[IMPORT_NOTE_BYTES], const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* The sentence on tensors of losses and metrics that are left out, of which `first` is one; none of none. */

@@ -57,6 +57,10 @@ START_TEST(configuration_and_weights_must_agree)
         {"mlp_ratio: 4",
          "The configuration says mlp_ratio: 4, a feed-forward 176 wide, but the weights' is 64 wide: "
          "they do not belong together."},
+        {"init_values: None", "The configuration says by init_values that there is no 'blocks.0.ls1.gamma', "
+                              "but the weights have one: they "
+                              "do not belong together."},
+        {"init_values: some", "init_values is no number."},
         {"mlp_ratio: wide", "mlp_ratio is not a number over 0 and up to 64."},
         {"in_chans: 1", "in_chans is 1, and only 3 are supported."},
         {"model_args: {in_chans: 4}", "in_chans is 4, and only 3 are supported."},

@@ -98,15 +98,18 @@ END_TEST
 
 START_TEST(a_student_in_a_dict_of_its_own_shows_the_same)
 {
-    struct pth pth;
-    pth_begin(&pth, "teacher");
-    pth_claim(&pth, "backbone.blocks.0.norm1.bias", 1, (size_t[]){W});
-    pth_beside(&pth, "student");
-    pth_claim(&pth, "backbone.blocks.4.norm1.bias", 1, (size_t[]){W});
-    pth_end(&pth, backbone);
+    static const char *const others[] = {"student", "ema"};
     options.backbone = backbone;
-    expect(STATUS_INVALID_FILE, "The weights that answer have 1 blocks, and those beside them 5 "
-                                "('backbone.blocks.4.norm1.bias'): a part is missing.");
+    for (size_t i = 0; i < 2; i++) {
+        struct pth pth;
+        pth_begin(&pth, "teacher");
+        pth_claim(&pth, "backbone.blocks.0.norm1.bias", 1, (size_t[]){W});
+        pth_beside(&pth, others[i]);
+        pth_claim(&pth, "backbone.blocks.4.norm1.bias", 1, (size_t[]){W});
+        pth_end(&pth, backbone);
+        expect(STATUS_INVALID_FILE, "The weights that answer have 1 blocks, and those beside them 5 "
+                                    "('backbone.blocks.4.norm1.bias'): a part is missing.");
+    }
 }
 END_TEST
 
@@ -201,6 +204,24 @@ START_TEST(losses_and_metrics_are_left_out_with_a_word)
                          "2 tensors ('loss.weight', ...) are left out: they are of losses or metrics, which "
                          "serve training."),
                   "%s", note);
+}
+END_TEST
+
+/* Of a head that is read from the backbone's file it is said once. */
+START_TEST(losses_beside_a_head_are_named_once)
+{
+    struct published published;
+    published_begin(&published);
+    published_network(&published, &(struct published_form){PUBLISHED_DINOV2, 0, false, "model."});
+    published_add(&published, "criterion.pos_weight", "x", 0, 1, (size_t[]){3});
+    published_add(&published, "classifier.weight", "x", 0, 2, (size_t[]){2, 2 * W});
+    published_add(&published, "classifier.bias", "x", 0, 1, (size_t[]){2});
+    write_all(&published);
+    asked.weights = published_folder;
+    options.head_count = 1;
+    ck_assert_msg(!import_now(), "%s", failure.sentence);
+    const char *said = strstr(note, "'criterion.pos_weight' is left out");
+    ck_assert_msg(said && !strstr(said + 1, "left out"), "%s", note);
 }
 END_TEST
 
@@ -355,6 +376,7 @@ int main(void)
     tcase_add_test(all, a_dict_around_the_weights_tells_a_training_from_the_hub);
     tcase_add_test(all, what_is_said_goes_before_what_is_usual);
     tcase_add_test(all, losses_and_metrics_are_left_out_with_a_word);
+    tcase_add_test(all, losses_beside_a_head_are_named_once);
     tcase_add_test(all, an_adapters_classifier_goes_before_the_models);
     tcase_add_test(all, an_adapters_classifier_goes_with_its_own_backbone_alone);
     tcase_add_test(all, an_adapters_own_tensors_go_before_the_models);
