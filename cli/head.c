@@ -157,8 +157,11 @@ static void print_table(const struct model_card *card)
         table_add(&table, "%s", head_kind_name(head->kind));
         table_add(&table, "%s", head_type_name(head->type));
         table_add(&table, "%zu", head->label_count);
-        table_add(&table, "last %u block%s%s%s", head->blocks, head->blocks == 1 ? "" : "s",
-                  head->average_pool ? " and mean patch" : "", head->two_views ? ", two views" : "");
+        if (head->blocks)
+            table_add(&table, "last %u block%s%s%s", head->blocks, head->blocks == 1 ? "" : "s",
+                      head->average_pool ? " and mean patch" : "", head->two_views ? ", two views" : "");
+        else
+            table_add(&table, "mean patch%s", head->two_views ? ", two views" : "");
         table_add(&table, "%s", head->weights);
     }
     table_print(&table);

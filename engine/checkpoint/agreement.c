@@ -108,6 +108,13 @@ static enum status check_feed_forward(const struct config *config, const struct 
             "The configuration says ffn_layer: %s but the weights are of %s: they do not belong "
             "together.",
             config->ffn_layer, gated ? "swiglu" : "mlp");
+    const char *activation = config->activation;
+    if (*activation &&
+        (gated ? strcmp(activation, "silu") && strcmp(activation, "swish") : strcmp(activation, "gelu") != 0))
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "The configuration says act_layer: %s, which is not supported: gelu is, or silu "
+                           "with swiglu.",
+                           activation);
     const double ratio = config->parts.mlp_ratio;
     if (ratio < 0)
         return STATUS_OK;

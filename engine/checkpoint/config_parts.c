@@ -82,24 +82,6 @@ static enum status read_ratio(const struct json *document, struct failure *failu
     return STATUS_OK;
 }
 
-static enum status check_channels(const struct json *document, struct failure *failure)
-{
-    static const char *const keys[] = {"num_channels", "in_chans"};
-    for (size_t i = 0; i < SECTIONS * sizeof keys / sizeof *keys; i++) {
-        const char *key = keys[i / SECTIONS];
-        const struct json *value = find_said(document, sections[i % SECTIONS], key);
-        int64_t channels;
-        if (!value)
-            continue;
-        if (!json_integer(value, 0, INT32_MAX, &channels))
-            return failure_set(failure, STATUS_INVALID_FILE, "%s is not a whole number.", key);
-        if (channels != 3)
-            return failure_set(failure, STATUS_INVALID_FILE, "%s is %lld, and only 3 are supported.", key,
-                               (long long)channels);
-    }
-    return STATUS_OK;
-}
-
 static void read_names(const struct json *document, struct config_parts *out)
 {
     static const char *const keys[] = {"arch", "architecture"};
@@ -114,13 +96,36 @@ static void read_names(const struct json *document, struct config_parts *out)
 
 enum status config_parts_read(const struct json *document, struct failure *failure, struct config_parts *out)
 {
-    enum status status = check_channels(document, failure);
-    if (!status)
-        status = read_switches(document, failure, out);
+    enum status status = read_switches(document, failure, out);
     if (!status)
         status = read_scales(document, failure, out);
     if (!status)
         status = read_ratio(document, failure, out);
     read_names(document, out);
     return status;
+}
+
+static const char *merge_switch(const char *key, int other, int *mine)
+{
+    if (*mine >= 0 && other >= 0 && *mine != other)
+        return key;
+    *mine = *mine < 0 ? other : *mine;
+    return NULL;
+}
+
+const char *config_parts_merge(const struct config_parts *other, struct config_parts *parts)
+{
+    const char *differs = merge_switch("qkv_bias", other->qkv_bias, &parts->qkv_bias);
+    differs = differs ? differs : merge_switch("proj_bias", other->proj_bias, &parts->proj_bias);
+    differs = differs ? differs : merge_switch("ffn_bias", other->ffn_bias, &parts->ffn_bias);
+    differs = differs ? differs : merge_switch("LayerScale", other->scales, &parts->scales);
+    if (!differs && parts->mlp_ratio > 0 && other->mlp_ratio > 0 && parts->mlp_ratio != other->mlp_ratio)
+        differs = "mlp_ratio";
+    parts->scale_key = *parts->scale_key ? parts->scale_key : other->scale_key;
+    parts->mlp_ratio = parts->mlp_ratio > 0 ? parts->mlp_ratio : other->mlp_ratio;
+    if (!*parts->arch)
+        memcpy(parts->arch, other->arch, sizeof parts->arch);
+    if (!*parts->model_type)
+        memcpy(parts->model_type, other->model_type, sizeof parts->model_type);
+    return differs;
 }

@@ -17,9 +17,11 @@ struct config_parts {
 
 void config_parts_init(struct config_parts *parts);
 
-/* Reads the keys under each of their names. Fails with INVALID_FILE when a value is not of its kind, or asks
- * for pictures of other than three channels. */
+/* Reads the keys under each of their names. Fails with INVALID_FILE when a value is not of its kind. */
 WARN_UNUSED enum status config_parts_read(const struct json *document, struct failure *failure,
                                           struct config_parts *out);
+
+/* Adds what another file says of the same network. The name of what both say and differ in, or NULL. */
+const char *config_parts_merge(const struct config_parts *other, struct config_parts *parts);
 
 #endif

@@ -30,6 +30,9 @@ static enum status load_backbone(struct work *work, struct failure *failure)
     const struct import_options *options = work->options;
     const struct backbone_options asked = {.path = options->backbone,
                                            .config = options->config,
+                                           .preprocessor = options->preprocessor,
+                                           .profile = options->profile,
+                                           .layout = options->layout,
                                            .image_height = options->image_height,
                                            .image_width = options->image_width,
                                            .lora_alpha = options->lora_alpha};
@@ -54,7 +57,7 @@ static enum status load_backbone(struct work *work, struct failure *failure)
 static enum status load_head(struct work *work, size_t index, struct failure *failure)
 {
     struct head_import *head = &work->heads[index];
-    const struct backbone_origin origin = {work->source_sha256, work->adapter_sha256};
+    const struct backbone_origin origin = {work->source_sha256, work->adapter_sha256, &work->backbone.config};
     enum status status = import_head_open(&work->options->heads[index], &work->card.backbone, &origin,
                                           work->arena, failure, head);
     if (status)
@@ -153,6 +156,10 @@ static void take_note(const struct work *work, char note[IMPORT_NOTE_BYTES])
     if (backbone->profile_assumed && !work->options->profile)
         note_add(note, "Nothing says how its pictures are prepared: %s is assumed; --profile takes another.",
                  backbone->profile.name);
+    if (backbone->positions_assumed)
+        note_add(note,
+                 "Nothing says how its positions are resized: as in DINOv2's training is assumed; --layout "
+                 "takes another.");
     if (backbone->has_head && !work->card.head_count)
         note_add(note, "It holds a head as well, which is left out: --head takes it from the same file.");
     import_weights_note(&backbone->selection, note);

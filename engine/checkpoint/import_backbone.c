@@ -2,7 +2,8 @@
 
 #include "engine/checkpoint/agreement.h"
 #include "engine/checkpoint/backbone_select.h"
-#include "engine/checkpoint/preprocessor.h"
+#include "engine/checkpoint/import_beside.h"
+#include "engine/checkpoint/origin.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,6 +99,24 @@ static enum status read_blocks(const struct selection *selection, struct failure
                   : narrow("feed-forward's width", tensor->shape[1], HIDDEN_MAX, failure, &card->ffn_hidden);
 }
 
+/* timm makes as many positions as an input of that size has patches, and knows their rows and columns: taken
+ * for a square grid they would lie in other places. */
+static enum status check_positions(const struct config *config, const struct preprocessor *preprocessor,
+                                   const struct backbone_card *card, struct failure *failure)
+{
+    const bool said = config->image_height > 0;
+    const uint64_t height = said ? (uint64_t)config->image_height : preprocessor->height,
+                   width = said ? (uint64_t)config->image_width : preprocessor->width;
+    const uint64_t rows = height / card->patch_size, columns = width / card->patch_size;
+    if (!config->timm || rows == columns ||
+        rows * columns != (uint64_t)card->position_grid * card->position_grid)
+        return STATUS_OK;
+    return failure_set(failure, STATUS_INVALID_FILE,
+                       "Its positions are those of an image of %llu x %llu: position embeddings that are no "
+                       "square grid are not supported.",
+                       (unsigned long long)height, (unsigned long long)width);
+}
+
 /* The size that is asked for; or the preprocessing's, whose crop is what the network was given; or the
  * configuration's; or that of the position grid. */
 static enum status choose_size(const struct backbone_options *options, const struct config *config,
@@ -136,6 +155,8 @@ static enum status describe(const struct backbone_options *options, const struct
     if (!status)
         status = agreement_check(config, card, &out->selection, failure);
     if (!status)
+        status = check_positions(config, preprocessor, card, failure);
+    if (!status)
         status = choose_size(options, config, preprocessor, failure, card);
     if (status)
         return status;
@@ -151,26 +172,37 @@ static enum status describe(const struct backbone_options *options, const struct
                        ? preprocessor_profile(preprocessor, card->image_height, card->image_width)
                        : *profile_known(layout->profile);
     out->profile_assumed = !preprocessor->given && !layout->needs;
+    out->positions_assumed =
+        config->interpolate_offset <= CONFIG_NOT_SAID && !layout->needs &&
+        (backbone_rows(card) != card->position_grid || backbone_columns(card) != card->position_grid);
+    out->config = *config;
     return STATUS_OK;
 }
 
-/* What lies beside the weights, or was given. */
-static enum status read_beside(const struct backbone_options *options, const struct folder *folder,
-                               struct failure *failure, struct config *config,
-                               struct preprocessor *preprocessor, struct adapter_config *adapter)
+static enum status read_adapter(const struct backbone_options *options, const struct folder *folder,
+                                struct failure *failure, struct adapter_config *adapter)
 {
-    const char *path = options->config ? options->config : folder->config;
-    enum status status = path ? config_read(path, failure, config) : STATUS_OK;
-    if (!status && folder->preprocessor)
-        status = preprocessor_read(folder->preprocessor, false, failure, preprocessor);
-    else if (!status && path && config->timm)
-        status = preprocessor_read(path, true, failure, preprocessor);
-    if (!status && folder->adapter_config)
-        status = adapter_read(folder->adapter_config, failure, adapter);
+    enum status status =
+        folder->adapter_config ? adapter_read(folder->adapter_config, failure, adapter) : STATUS_OK;
     if (!status && folder->adapter && (status = adapter_check_published(adapter, failure)))
         failure_prefix(failure, "%s", folder->adapter_config);
     if (options->lora_alpha > 0)
         adapter->alpha = options->lora_alpha;
+    return status;
+}
+
+/* A word of whoever imports it goes before what heads beside the network show. */
+static enum status choose_layout(const struct backbone_options *options, unsigned features,
+                                 struct failure *failure, struct backbone_import *out)
+{
+    const struct value *state = NULL;
+    enum status status = checkpoint_state(out->checkpoint, failure, &state);
+    if (!status && !options->layout)
+        features = origin_with_heads(state, features);
+    if (!status)
+        status = origin_with_option(options->layout, failure, &features);
+    if (!status)
+        out->layout = layout_find(features);
     return status;
 }
 
@@ -207,18 +239,22 @@ enum status import_backbone_open(const struct backbone_options *options, struct 
     config_init(&config);
     enum status status = checkpoint_open(options->path, failure, &backbone.checkpoint);
     if (!status)
-        status = read_beside(options, checkpoint_folder(backbone.checkpoint), failure, &config, &preprocessor,
-                             &adapter);
+        status = import_beside_read(options, checkpoint_folder(backbone.checkpoint), failure, &config,
+                                    &preprocessor);
+    if (!status)
+        status = read_adapter(options, checkpoint_folder(backbone.checkpoint), failure, &adapter);
     if (status)
         goto finish;
     status = backbone_select(backbone.checkpoint, &adapter, failure, &found);
     if (!status) {
         backbone.selection = found.selection;
         backbone.has_head = found.features & FEATURE_HEAD;
-        backbone.layout = layout_find(found.features | (config.timm ? FEATURE_TIMM : 0));
+        status =
+            choose_layout(options, found.features | (config.timm ? FEATURE_TIMM : 0), failure, &backbone);
         take_note(&found, options->config || checkpoint_folder(backbone.checkpoint)->config,
                   preprocessor.has_code, backbone.note);
-        status = describe(options, &config, &preprocessor, failure, &backbone);
+        if (!status)
+            status = describe(options, &config, &preprocessor, failure, &backbone);
     }
     if (status && status != STATUS_BAD_REQUEST)
         failure_prefix(failure, "%s", options->path);

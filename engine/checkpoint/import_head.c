@@ -1,10 +1,9 @@
 #include "engine/checkpoint/import_head.h"
 
 #include "engine/checkpoint/candidates.h"
-#include "engine/checkpoint/foreign.h"
 #include "engine/checkpoint/head_features.h"
+#include "engine/checkpoint/head_select.h"
 #include "engine/checkpoint/import_card.h"
-#include "engine/checkpoint/results.h"
 #include "engine/package/binding.h"
 #include "engine/package/tensors.h"
 
@@ -33,145 +32,8 @@ enum status import_heads_check(const struct import_head *asked, size_t count, st
     return STATUS_OK;
 }
 
-/* Reads the member at `i` of a state dict: false where its key is no text. */
-static bool read_member(const struct value *state, size_t i, enum name_kind *kind, enum head_form *form,
-                        char of[NAME_BYTES], char name[NAME_BYTES])
+bool import_holds_backbone(const struct value *state)
 {
-    const struct value *key = state->sequence.items[i];
-    if (!value_is_name(key))
-        return false;
-    *kind = head_form_of(key->text.data, form, of, name);
-    return true;
-}
-
-static bool is_adapters(const struct head_import *head, const struct value *value)
-{
-    return value->kind == VALUE_TENSOR && checkpoint_is_adapters(head->checkpoint, value->tensor);
-}
-
-/* PEFT saves a classifier that was trained with an adapter beside it, and loads it in the place of the
- * model's own (modules_to_save). */
-static void look_for_adapters(const struct value *state, struct head_import *head)
-{
-    bool of_weights = false;
-    for (size_t i = 0; i < state->sequence.count; i += 2) {
-        enum name_kind kind;
-        enum head_form form;
-        char of[NAME_BYTES], name[NAME_BYTES];
-        if (!read_member(state, i, &kind, &form, of, name) || kind != NAME_KNOWN)
-            continue;
-        const bool adapters = is_adapters(head, state->sequence.items[i + 1]);
-        head->of_adapter = head->of_adapter || adapters;
-        of_weights = of_weights || !adapters;
-    }
-    head->replaces = head->of_adapter && of_weights;
-}
-
-/* Whether it is of the head of the weights, and the adapter's is taken. */
-static bool is_replaced(const struct head_import *head, const struct value *value)
-{
-    return head->of_adapter && !is_adapters(head, value);
-}
-
-/* Notes the candidates of the authors' form, or else of the others: where both lie in one file, the latter
- * were not what its candidates name. Notes which form that is. Two heads that have no names are not told
- * apart.
- */
-static enum status find_candidates(const struct value *state, struct candidates *candidates,
-                                   struct failure *failure, struct head_import *head)
-{
-    struct candidates *others = memory_allocate(1, sizeof *others);
-    enum head_form other = FORM_AUTHORS, nameless = FORM_AUTHORS;
-    const char *first = NULL;
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < state->sequence.count && !status; i += 2) {
-        enum name_kind kind;
-        enum head_form form;
-        char of[NAME_BYTES], name[NAME_BYTES];
-        const struct value *key = state->sequence.items[i];
-        if (!read_member(state, i, &kind, &form, of, name) || kind != NAME_KNOWN ||
-            is_replaced(head, state->sequence.items[i + 1]))
-            continue;
-        if (!*of && first && form != nameless)
-            status = failure_set(failure, STATUS_INVALID_FILE,
-                                 "It holds two heads, of '%.80s' and of '%.80s', and does not say which is "
-                                 "meant: save the one that is meant alone.",
-                                 first, key->text.data);
-        first = !*of && !first ? key->text.data : first;
-        nameless = *of ? nameless : form;
-        other = form != FORM_AUTHORS ? form : other;
-        candidates_note(form == FORM_AUTHORS ? candidates : others, of);
-    }
-    head->form = candidates->count ? FORM_AUTHORS : other;
-    if (!candidates->count)
-        *candidates = *others;
-    free(others);
-    return status;
-}
-
-static enum status select_tensors(const struct value *state, struct head_import *head,
-                                  struct failure *failure)
-{
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < state->sequence.count && !status; i += 2) {
-        enum name_kind kind;
-        enum head_form form;
-        struct backbone_name backbone;
-        char of[NAME_BYTES], name[NAME_BYTES];
-        const struct value *key = state->sequence.items[i], *value = state->sequence.items[i + 1];
-        if (!read_member(state, i, &kind, &form, of, name)) {
-            status = foreign_value(key, NULL, value, false, failure);
-            continue;
-        }
-        bool of_wanted = !strcmp(of, head->candidate);
-        if (kind == NAME_KNOWN) {
-            if (of_wanted && (form == FORM_AUTHORS) == (head->form == FORM_AUTHORS) &&
-                !is_replaced(head, value))
-                status = selection_add(&head->selection, name, value, failure);
-        } else if ((kind == NAME_UNKNOWN || head_form_owns(head->form, name)) && (!*of || of_wanted)) {
-            status = foreign_value(key, *of ? name : key->text.data, value, false, failure);
-        } else if (name_of_backbone(key->text.data, &backbone) == NAME_HARMLESS &&
-                   backbone.features & FEATURE_LOSS && !head->losses++) {
-            snprintf(head->loss, sizeof head->loss, "%s", key->text.data);
-        }
-    }
-    return status;
-}
-
-/* Selects the tensors of the candidate that is asked for, or was the best, or is the only one. */
-static enum status select_head(struct head_import *head, struct failure *failure)
-{
-    const struct import_head *asked = head->asked;
-    const struct value *state = NULL;
-    char *best = NULL;
-    enum status status = STATUS_OK;
-    if (!asked->candidate && asked->results)
-        status = results_read(asked->results, failure, &best);
-    if (!status)
-        status = checkpoint_state(head->checkpoint, failure, &state);
-    if (!status)
-        status = checkpoint_check_rest(head->checkpoint, failure);
-    if (!status) {
-        struct candidates *candidates = memory_allocate(1, sizeof *candidates);
-        look_for_adapters(state, head);
-        status = find_candidates(state, candidates, failure, head);
-        if (!status)
-            status = candidates_choose(candidates, asked->candidate ? asked->candidate : best, failure,
-                                       head->candidate);
-        free(candidates);
-    }
-    if (!status)
-        status = select_tensors(state, head, failure);
-    free(best);
-    return status;
-}
-
-/* Whether it holds a part of a backbone: its own tensors, or an adapter's. */
-static bool has_backbone(const struct checkpoint *checkpoint)
-{
-    const struct value *state;
-    if (checkpoint_state(checkpoint, NULL, &state))
-        return false;
     for (size_t i = 0; i < state->sequence.count; i += 2) {
         struct backbone_name name;
         const struct value *key = state->sequence.items[i];
@@ -181,15 +43,27 @@ static bool has_backbone(const struct checkpoint *checkpoint)
     return false;
 }
 
+static bool has_backbone(const struct checkpoint *checkpoint)
+{
+    const struct value *state;
+    return !checkpoint_state(checkpoint, NULL, &state) && import_holds_backbone(state);
+}
+
+/* Whether the head lies in the file that the backbone was imported from. */
+static bool is_own(const struct head_import *head, const struct backbone_origin *origin)
+{
+    const char *const files[] = {origin->weights, origin->adapter};
+    bool own = false;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        own = own || (files[i] && !strcmp(files[i], head->source_sha256));
+    return own;
+}
+
 /* A head that was trained together with a backbone gives other answers on any other. */
 static enum status check_own_backbone(const struct head_import *head, const struct backbone_origin *origin,
                                       struct failure *failure)
 {
-    const char *const files[] = {origin->weights, origin->adapter};
-    bool own = !has_backbone(head->checkpoint);
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        own = own || (files[i] && !strcmp(files[i], head->source_sha256));
-    if (own)
+    if (!has_backbone(head->checkpoint) || is_own(head, origin))
         return STATUS_OK;
     return failure_set(failure, STATUS_INVALID_FILE,
                        "It holds a backbone, too, which the head was trained with: give this file as "
@@ -224,16 +98,41 @@ static enum status describe_glori(const struct head_import *head, size_t width, 
     return STATUS_OK;
 }
 
+/* What was said of a head of timm's: beside its own weights, or of the backbone in the same file. */
+static enum status read_config(const struct head_import *head, const struct config *beside,
+                               struct failure *failure, struct config *out)
+{
+    const struct folder *folder = checkpoint_folder(head->checkpoint);
+    config_init(out);
+    if (head->form != FORM_TIMM)
+        return STATUS_OK;
+    if (folder->config)
+        return config_read_folder(folder, failure, out);
+    *out = beside ? *beside : *out;
+    return STATUS_OK;
+}
+
 static enum status describe_linear(const struct head_import *head, const struct backbone_card *backbone,
-                                   struct failure *failure, struct head_card *card)
+                                   const struct config *beside, struct failure *failure,
+                                   struct head_card *card)
 {
     const struct stored_tensor *weight = NULL;
     struct head_features features;
+    struct config config;
     enum status status =
         selection_require(&head->selection, 2, (size_t[]){0, 0}, failure, &weight, "linear.weight");
     if (!status)
-        status = head_features_choose(weight->shape[1], backbone, head->form, head->candidate, head->asked,
-                                      failure, &features);
+        status = read_config(head, beside, failure, &config);
+    if (status)
+        return status;
+    if (config.classes >= 0 && (size_t)config.classes != weight->shape[0])
+        return failure_set(
+            failure, STATUS_INVALID_FILE,
+            "The configuration says num_classes: %lld but the head has %zu: they do not belong "
+            "together.",
+            (long long)config.classes, weight->shape[0]);
+    const struct head_source source = {head->form, head->candidate, config.pooling};
+    status = head_features_choose(weight->shape[1], backbone, &source, head->asked, failure, &features);
     if (status)
         return status;
     card->label_count = weight->shape[0];
@@ -245,13 +144,13 @@ static enum status describe_linear(const struct head_import *head, const struct 
 
 /* Reads type, blocks, pooling and the number of labels off the candidate's name and the shapes. */
 static enum status describe(struct head_import *head, const struct backbone_card *backbone,
-                            struct failure *failure)
+                            const struct config *beside, struct failure *failure)
 {
     uint32_t named;
     struct head_card *card = &head->card;
     card->type = selection_find(&head->selection, "linear.weight") ? HEAD_LINEAR : HEAD_GLORI;
     enum status status = card->type == HEAD_GLORI ? describe_glori(head, backbone->width, failure, card)
-                                                  : describe_linear(head, backbone, failure, card);
+                                                  : describe_linear(head, backbone, beside, failure, card);
     if (status)
         return status;
     if (candidate_blocks(head->candidate, &named) && named != card->blocks)
@@ -259,7 +158,7 @@ static enum status describe(struct head_import *head, const struct backbone_card
                            "The candidate's name says %u blocks, but its weights take %u of width %u: it was "
                            "trained on another backbone.",
                            named, card->blocks, backbone->width);
-    if (card->blocks < 1 || card->blocks > backbone->depth)
+    if ((card->blocks < 1 && !card->average_pool) || card->blocks > backbone->depth)
         return failure_set(failure, STATUS_INVALID_FILE,
                            "The head takes the last %u blocks of a backbone that has %u.", card->blocks,
                            backbone->depth);
@@ -278,15 +177,50 @@ enum status import_head_open(const struct import_head *asked, const struct backb
     if (status)
         return status;
     checkpoint_sha256(out->checkpoint, out->source_sha256);
-    status = select_head(out, failure);
+    status = head_select(out, failure);
     if (!status)
         status = check_own_backbone(out, origin, failure);
     if (!status)
-        status = describe(out, backbone, failure);
+        status = describe(out, backbone, is_own(out, origin) ? origin->config : NULL, failure);
     if (status)
         return failure_prefix(failure, "%s", asked->weights);
-    const char *config = checkpoint_folder(out->checkpoint)->config;
+    const char *config = checkpoint_folder(out->checkpoint)->config_json;
     return import_card_head(asked, out->form, config, arena, failure, &out->card);
+}
+
+/* On a backbone that is as wide as the head's inputs: all of its shapes must fit one another. */
+static enum status check_shapes(struct head_import *head, struct failure *failure)
+{
+    const bool linear = selection_find(&head->selection, "linear.weight") != NULL;
+    const struct stored_tensor *inputs = NULL, *outputs = NULL;
+    enum status status = selection_require(&head->selection, 2, (size_t[]){0, 0}, failure, &inputs,
+                                           linear ? "linear.weight" : "embed_standart.weight");
+    if (!status)
+        status = selection_require(&head->selection, 2, (size_t[]){0, 0}, failure, &outputs,
+                                   linear ? "linear.weight" : "query_embed");
+    if (status)
+        return status;
+    struct tensor *tensors = selection_tensors(&head->selection);
+    const struct head_card card = {
+        .type = linear ? HEAD_LINEAR : HEAD_GLORI, .blocks = 1, .label_count = outputs->shape[0]};
+    status = inputs->shape[1] > UINT32_MAX
+                 ? failure_set(failure, STATUS_INVALID_FILE, "It takes %zu features.", inputs->shape[1])
+                 : head_check(&card, (uint32_t)inputs->shape[1], tensors, head->selection.count, failure);
+    free(tensors);
+    return status;
+}
+
+enum status import_head_examine(struct checkpoint *checkpoint, const char *candidate,
+                                const struct backbone_card *backbone, const struct config *config,
+                                struct failure *failure)
+{
+    const struct import_head asked = {.name = "head", .candidate = candidate};
+    struct head_import head = {.asked = &asked, .checkpoint = checkpoint};
+    enum status status = head_select(&head, failure);
+    if (!status)
+        status = backbone ? describe(&head, backbone, config, failure) : check_shapes(&head, failure);
+    selection_finish(&head.selection);
+    return status;
 }
 
 void import_head_finish(struct head_import *head)

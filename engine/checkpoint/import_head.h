@@ -3,6 +3,7 @@
 #ifndef CXRD_ENGINE_CHECKPOINT_IMPORT_HEAD_H
 #define CXRD_ENGINE_CHECKPOINT_IMPORT_HEAD_H
 
+#include "engine/checkpoint/config.h"
 #include "engine/checkpoint/head_form.h"
 #include "engine/checkpoint/import_weights.h"
 #include "engine/package/card.h"
@@ -15,8 +16,7 @@ struct head_import {
     char candidate[NAME_BYTES]; /* empty when the file names none */
     char source_sha256[SHA256_HEX_BYTES];
     struct head_card card; /* but for the weights' file and hash */
-    bool of_adapter;       /* it was saved with a LoRA adapter, */
-    bool replaces;         /* and the weights beside that have another one */
+    bool replaces;         /* it was saved with a LoRA adapter, and the weights beside have another one */
     size_t losses;         /* tensors of losses and metrics, which are left out, */
     char loss[NAME_BYTES]; /* and the first of them */
 };
@@ -28,8 +28,19 @@ WARN_UNUSED enum status import_heads_check(const struct import_head *asked, size
 /* The hashes of the files that a backbone was imported from; NULL: there is none, or nobody knows. */
 struct backbone_origin {
     const char *weights,
-        *adapter; /* checkpoint_sha256 of what was opened; of a LoRA adapter merged into it */
+        *adapter;                /* checkpoint_sha256 of what was opened; of a LoRA adapter merged into it */
+    const struct config *config; /* what was said of the backbone, and of a head in its file */
 };
+
+/* Whether a state dict holds a part of a backbone: its own tensors, or an adapter's. */
+bool import_holds_backbone(const struct value *state);
+
+/* What import_head_open would say of one candidate of an open checkpoint, but for its labels and for whose
+ * backbone it needs: on a backbone, or on any of a fitting width where that is NULL. `config` as in struct
+ * backbone_origin. */
+WARN_UNUSED enum status import_head_examine(struct checkpoint *checkpoint, const char *candidate,
+                                            const struct backbone_card *backbone, const struct config *config,
+                                            struct failure *failure);
 
 /* Opens the file, selects the candidate's tensors and describes the head on a backbone: type, blocks, pooling
  * and labels; all of its tensors fit. A head that was trained together with a backbone, or with an adapter of

@@ -38,7 +38,9 @@ enum name_feature {
     FEATURE_PATCH_14 = 256,      /* shown by the patches' weights */
     FEATURE_MASK_TOKEN = 512,    /* which only its training uses, and timm leaves out */
     FEATURE_HEAD = 1024,         /* of a head that reads the backbone */
-    FEATURE_LOSS = 2048          /* of a loss or a metric that was saved with the network */
+    FEATURE_HUB = 2048,          /* DINOv2's hub, as a head of its own beside it or whoever imports it says */
+    FEATURE_TRAINING = 4096,     /* CheXFound's or DINOv2's training, as whoever imports it says */
+    FEATURE_LOSS = 8192          /* of a loss or a metric that was saved with the network */
 };
 
 struct backbone_name {

@@ -65,8 +65,8 @@ static void read_head(struct reader *reader, const struct json *object, uint32_t
         reader_choice(reader, object, head->name, "type", "glori", "linear") ? HEAD_LINEAR : HEAD_GLORI;
     head->weights = reader_file_name(reader, object, head->name);
     head->definition = reader_optional_text(reader, object, head->name, "definition");
-    head->blocks = reader_integer(reader, object, head->name, "blocks", 1, depth);
     head->average_pool = reader_boolean(reader, object, head->name, "average_pool");
+    head->blocks = reader_integer(reader, object, head->name, "blocks", head->average_pool ? 0 : 1, depth);
     if (head->average_pool && head->type != HEAD_LINEAR)
         reader_refuse(reader, head->name, "average_pool",
                       "false: only a linear head reads the mean patch token");

@@ -5,8 +5,10 @@ GOLDEN is a golden package, whose weights are imported again as if they were pub
 files of their own.
 """
 
+import array
 import base64
 import json
+import math
 import pathlib
 import shutil
 import signal
@@ -17,6 +19,7 @@ import tempfile
 import time
 import unittest
 
+from checkpoints import write_safetensors
 from service import Service, png, wait_until
 
 BINARY, GOLDEN = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1))
@@ -55,6 +58,8 @@ class Heads(unittest.TestCase):
             labels.write_bytes(b"\xef\xbb\xbf" + "".join(label["name"] + "\r\n" for label in head["labels"]).encode())
             weights = publish(head, cls.folder / f"{head['name']}.safetensors")
             cls.heads[head["name"]] = f"name={head['name']},kind={head['kind']},weights={weights},labels={labels}"
+            if head["type"] == "linear" and head["blocks"] == 1 and not head["average_pool"]:
+                cls.heads[head["name"]] += ",features=class"
         cls.bare = cls.make("bare")
 
     @classmethod
@@ -131,6 +136,29 @@ class Heads(unittest.TestCase):
             self.assertEqual(self.answers(service), expected)  # it keeps what it opened
             service.process.send_signal(signal.SIGHUP)
             wait_until(lambda: len(service.get("/models").json["models"][0]["heads"]) == 1)
+
+    def test_a_head_of_the_mean_patch_token(self):
+        """Its logits are those of the mean that /embed gives."""
+        width = CARD["backbone"]["width"]
+        weights = [[math.sin(1 + row * width + column) for column in range(width)] for row in range(2)]
+        write_safetensors(self.package.parent / "mean.safetensors", {
+            "weight": ("F32", [2, width], array.array("f", sum(weights, [])).tobytes()),
+            "bias": ("F32", [2], array.array("f", [0.5, -0.25]).tobytes())})
+        (self.package.parent / "labels").write_text("a\nb\n")
+        words = f"name=mean,kind=findings,weights={self.package.parent}/mean.safetensors,labels={self.package.parent}/labels"
+        asked = run("head", "add", "--model", self.package, "--head", words)
+        self.assertEqual(asked.returncode, 2)
+        self.assertIn("say features=class,blocks=1 or features=mean in --head.", asked.stderr)
+        added = run("head", "add", "--model", self.package, "--precision", "fp32", "--head", words + ",features=mean")
+        self.assertEqual(added.returncode, 0, added.stderr)
+        self.assertRegex(run("head", "list", "--model", self.package).stdout, r"mean +findings +linear +2 +mean patch +")
+        self.assertIn("head mean: findings, linear, mean patch token", run("inspect", self.package).stdout)
+        with Service(BINARY, *OPTIONS, model=self.package) as service:
+            mean = service.post("/embed?tokens=mean", "image/png", PNG).json["embeddings"][0]["mean"]
+            findings = service.post("/predict?attention=none", "image/png", PNG).predictions[0]["findings"]
+        for row, bias, finding in zip(weights, (0.5, -0.25), findings, strict=True):
+            expected = bias + math.fsum(a * b for a, b in zip(row, mean, strict=True))
+            self.assertAlmostEqual(finding["logit"], expected, delta=1e-4 * (1 + abs(expected)))
 
     def test_the_list_says_what_is_there(self):
         self.add("findings", "tuberculosis")

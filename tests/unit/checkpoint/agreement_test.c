@@ -51,9 +51,10 @@ START_TEST(configuration_and_weights_must_agree)
         {"student: {layerscale: 0}", "The configuration says by layerscale that there is no "
                                      "'blocks.0.ls1.gamma', but the weights have one: they "
                                      "do not belong together."},
-        {"init_values: null", "The configuration says by init_values that there is no 'blocks.0.ls1.gamma', "
-                              "but the weights have one: they "
-                              "do not belong together."},
+        {"patch_size: 8\ninit_values: null",
+         "The configuration says by init_values that there is no 'blocks.0.ls1.gamma', "
+         "but the weights have one: they "
+         "do not belong together."},
         {"mlp_ratio: 4",
          "The configuration says mlp_ratio: 4, a feed-forward 176 wide, but the weights' is 64 wide: "
          "they do not belong together."},
@@ -63,9 +64,8 @@ START_TEST(configuration_and_weights_must_agree)
         {"init_values: some", "init_values is no number."},
         {"mlp_ratio: wide", "mlp_ratio is not a number over 0 and up to 64."},
         {"in_chans: 1", "in_chans is 1, and only 3 are supported."},
-        {"model_args: {in_chans: 4}", "in_chans is 4, and only 3 are supported."},
-        {"num_channels: three", "num_channels is not a whole number."},
-        {"model_type: dinov2",
+        {"num_channels: three", "num_channels is not a whole number from 0 to 1000000."},
+        {"model_type: dinov2\nnum_attention_heads: 1",
          "The configuration says model_type: dinov2 but the weights have 4 register tokens: they "
          "do not belong together."},
     };
@@ -79,7 +79,8 @@ START_TEST(configuration_and_weights_must_agree)
     }
     static const char good[] =
         "student: {interpolate_offset: 0.0, ffn_layer: swiglufused, layerscale: 1.0e-5, qkv_bias: true, "
-        "proj_bias: true, ffn_bias: True}\nmlp_ratio: 1.5\nmodel_type: dinov2_with_registers\nin_chans: 3\n"
+        "proj_bias: true, ffn_bias: True}\nmlp_ratio: 1.5\nmodel_type: dinov2_with_registers\nnum_heads: "
+        "1\nin_chans: 3\n"
         "init_values: 0.1\ncrops: {global_crops_size: 24}\n";
     file_put(config, good, sizeof good - 1);
     set_image_size(0);
@@ -110,9 +111,10 @@ START_TEST(configurations_of_more_than_the_weights_have_are_refused)
          "they do not belong together."},
         {"use_swiglu_ffn: true",
          "The configuration says ffn_layer: swiglu but the weights are of mlp: they do not belong together."},
-        {"model_type: dinov2_with_registers", "The configuration says model_type: dinov2_with_registers but "
-                                              "the weights have 0 register tokens: they do "
-                                              "not belong together."},
+        {"model_type: dinov2_with_registers\nnum_attention_heads: 1",
+         "The configuration says model_type: dinov2_with_registers but "
+         "the weights have 0 register tokens: they do "
+         "not belong together."},
     };
     struct sample_changes changes = SAMPLE_AS_IS;
     char *config = file_join(folder, "config.yaml");
@@ -124,8 +126,8 @@ START_TEST(configurations_of_more_than_the_weights_have_are_refused)
         file_put(config, cases[i].text, strlen(cases[i].text));
         expect(STATUS_INVALID_FILE, cases[i].sentence);
     }
-    static const char good[] =
-        "mlp_ratio: 1\nqkv_bias: false\ninit_values:\nuse_swiglu_ffn: false\nmodel_type: dinov2\n";
+    static const char good[] = "mlp_ratio: 1\nqkv_bias: false\ninit_values:\nuse_swiglu_ffn: "
+                               "false\nmodel_type: dinov2\nnum_heads: 1\n";
     file_put(config, good, sizeof good - 1);
     ck_assert_msg(!import_now(), "%s", failure.sentence);
     free(config);
