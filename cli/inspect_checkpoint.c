@@ -86,7 +86,7 @@ static void show_backbone(const struct backbone_import *backbone, size_t tensors
     table_add(&table, "input");
     table_add(&table, "%ux%u", card->image_height, card->image_width);
     table_add(&table, "positions");
-    const bool assumed = !backbone->layout->needs && backbone->config.interpolate_offset <= CONFIG_NOT_SAID;
+    const bool assumed = backbone->layout->guessed && backbone->config.interpolate_offset <= CONFIG_NOT_SAID;
     table_add(&table, "%ux%u, resized with offset %g, %s%s", card->position_grid, card->position_grid,
               card->interpolate_offset, card->interpolate_antialias ? "antialiased" : "not antialiased",
               assumed ? ", as nothing says otherwise (--layout)" : "");

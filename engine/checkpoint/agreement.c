@@ -19,6 +19,13 @@ static enum status disagree(struct failure *failure, const char *key, int64_t sa
         (long long)said, found);
 }
 
+/* ViT-H has 16 heads of 80, ViT-g 16 of 88 and ViT-G 16 of 104 (arXiv 2010.11929 and 2106.04560), which
+ * tensors do not show; DINOv2's networks have none of these widths. */
+static bool is_of_other_heads(uint32_t width)
+{
+    return width == 1280 || width == 1408 || width == 1664;
+}
+
 static enum status check_numbers(const struct config *config, const struct backbone_card *card,
                                  struct failure *failure)
 {
@@ -33,6 +40,13 @@ static enum status check_numbers(const struct config *config, const struct backb
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         if (checks[i].said >= 0 && checks[i].said != checks[i].found)
             return disagree(failure, checks[i].key, checks[i].said, checks[i].found);
+    if (config->heads < 0 && is_of_other_heads(card->width))
+        return failure_set(
+            failure, STATUS_INVALID_FILE,
+            "Its width of %u is that of networks whose heads of attention are not %d wide (ViT-H, "
+            "ViT-G), and nothing says how many it has: give its configuration (num_heads) as "
+            "--config.",
+            card->width, HEAD_SIZE);
     if (config->heads >= 0 && config->heads != card->heads)
         return failure_set(
             failure, STATUS_INVALID_FILE,

@@ -158,8 +158,10 @@ static void take_note(const struct work *work, char note[IMPORT_NOTE_BYTES])
                  backbone->profile.name);
     if (backbone->positions_assumed)
         note_add(note,
-                 "Nothing says how its positions are resized: as in DINOv2's training is assumed; --layout "
-                 "takes another.");
+                 "Nothing says how its positions are resized: %s, with an offset of %g, is assumed; --layout "
+                 "takes another origin.",
+                 backbone->card.interpolate_antialias ? "antialiased" : "without antialiasing",
+                 backbone->card.interpolate_offset);
     if (backbone->has_head && !work->card.head_count)
         note_add(note, "It holds a head as well, which is left out: --head takes it from the same file.");
     import_weights_note(&backbone->selection, note);

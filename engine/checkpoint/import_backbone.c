@@ -173,7 +173,7 @@ static enum status describe(const struct backbone_options *options, const struct
                        : *profile_known(layout->profile);
     out->profile_assumed = !preprocessor->given && !layout->needs;
     out->positions_assumed =
-        config->interpolate_offset <= CONFIG_NOT_SAID && !layout->needs &&
+        config->interpolate_offset <= CONFIG_NOT_SAID && layout->guessed &&
         (backbone_rows(card) != card->position_grid || backbone_columns(card) != card->position_grid);
     out->config = *config;
     return STATUS_OK;

@@ -29,8 +29,8 @@ static const struct layout layouts[] = {
     {"CheXFound's and DINOv2's, of training in chunks", "chexfound", FEATURE_CHUNKS, false, 0.1, false},
     {"that of DINOv2's hub, with registers", "dinov2", FEATURE_REGISTERS | FEATURE_PATCH_14, true, 0, true},
     {"that of DINOv2's hub", "dinov2", FEATURE_PATCH_14 | FEATURE_MASK_TOKEN, true, 0.1, false},
-    {"timm's, of a file alone", "dinov2", FEATURE_PATCH_14, true, 0, true}, /* without that token */
-    {"DINOv2's, of training", "chexfound", 0, false, 0.1, false},
+    {"timm's, of a file alone", "dinov2", FEATURE_PATCH_14, true, 0, true, true}, /* without that token */
+    {"DINOv2's, of training", "chexfound", 0, false, 0.1, false, true},
 };
 
 const struct layout *layout_at(size_t i)

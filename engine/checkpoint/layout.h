@@ -14,6 +14,7 @@ struct layout {
     bool bare;                 /* ... and nothing was stripped of them */
     double interpolate_offset; /* how the original resizes positions */
     bool interpolate_antialias;
+    bool guessed; /* another origin could show no more */
 };
 
 /* The first row that fits; there is always one. `features`: of all names together, and FEATURE_TIMM where

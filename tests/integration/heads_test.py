@@ -202,6 +202,9 @@ class Heads(unittest.TestCase):
                 (("import", "--image-size", "512x"), "from 1 to 65536, or HEIGHTxWIDTH, not '512x'."),
                 (("import", "--lora-alpha", "0"), "--lora-alpha is a number above 0, not '0'."),
                 (("import", "--backbone", "x"), "--output is needed; see cxrd import --help."),
+                (("import", "--backbone", GOLDEN / "backbone.safetensors", "--output", "nowhere", "--layout", "x"),
+                 "--layout is chexfound, dinov2 or timm, not 'x'."),
+                (("import", "--backbone", "x", "--output", "nowhere", "--profile", "dinov2", "--preprocessor", "y"), "give one."),
                 (("import", "--backbone", "x", "--output", "nowhere", "--profile", "x"), "The profile is chexfound or dinov2, not 'x'.")):
             with self.subTest(words):
                 done = run(*words)

@@ -188,6 +188,33 @@ START_TEST(candidates_of_dinov2_are_chosen)
 }
 END_TEST
 
+/* The names are in config.json, whatever lies beside it. */
+START_TEST(labels_are_read_past_a_config_yaml)
+{
+    static const char yaml[] = "student: {patch_size: 8}\n",
+                      json[] = "{\"id2label\": {\"0\": \"Mass\", \"1\": \"Nodule\"}}";
+    struct package *package = NULL;
+    char *beside = file_join(folder, "hf"), *file = file_join(beside, "model.pth"), *ours = head,
+         *first = file_join(beside, "config.yaml"), *second = file_join(beside, "config.json");
+    ck_assert_int_eq(mkdir(beside, 0700), 0);
+    head = file;
+    write_linear(1, 2, 1);
+    head = ours;
+    file_put(first, yaml, sizeof yaml - 1);
+    file_put(second, json, sizeof json - 1);
+    asked.weights = beside;
+    asked.labels = NULL;
+    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
+    ck_assert_str_eq(open_last(&package)->labels[0].name, "Mass");
+    package_close(&package);
+    empty(beside);
+    free(first);
+    free(second);
+    free(file);
+    free(beside);
+}
+END_TEST
+
 /* With its config.json it says what it pools and how many it tells apart. */
 START_TEST(timms_folder_says_what_its_head_reads)
 {
@@ -318,6 +345,7 @@ int main(void)
     tcase_add_loop_test(all, every_published_form_is_taken, 0, sizeof forms / sizeof *forms);
     tcase_add_test(all, a_head_with_rows_too_small_for_fp16_stays_fp32);
     tcase_add_test(all, candidates_of_dinov2_are_chosen);
+    tcase_add_test(all, labels_are_read_past_a_config_yaml);
     tcase_add_test(all, timms_folder_says_what_its_head_reads);
     tcase_add_test(all, nothing_of_a_head_is_dropped);
     tcase_add_test(all, a_choice_among_outputs_is_no_risk_and_needs_labels);

@@ -104,11 +104,23 @@ START_TEST(what_is_assumed_is_noted)
     options.head_count = 0;
     set_image_size(28); /* two patches, where the grid has three */
     ck_assert_msg(!import_now(), "%s", failure.sentence);
-    ck_assert_str_eq(note,
-                     "Nothing says how its pictures are prepared: chexfound is assumed; --profile takes "
-                     "another. Nothing says how its positions are resized: as in DINOv2's training is "
-                     "assumed; --layout takes another.");
+    ck_assert_str_eq(
+        note, "Nothing says how its pictures are prepared: chexfound is assumed; --profile takes "
+              "another. Nothing says how its positions are resized: without antialiasing, with an offset "
+              "of 0.1, is assumed; --layout takes another origin.");
     empty(output);
+    const struct published_form timm = {PUBLISHED_TIMM, 0, false, ""}; /* or a hub's without its mask token */
+    write_with(&timm, NULL, 0, 0);
+    ck_assert_msg(!import_now(), "%s", failure.sentence);
+    ck_assert_str_eq(note, "Nothing says how its positions are resized: antialiased, with an offset of 0, is "
+                           "assumed; --layout takes another origin.");
+    empty(output);
+    options.layout = "timm";
+    ck_assert_msg(!import_now(), "%s", failure.sentence);
+    ck_assert_str_eq(note, "");
+    empty(output);
+    options.layout = NULL;
+    write_with(&wrapped, NULL, 0, 0);
     char *config = file_join(folder, "labels.txt");
     static const char says[] = "{\"interpolate_offset\": 0, \"interpolate_antialias\": true}";
     file_put(config, says, sizeof says - 1);
