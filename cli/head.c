@@ -112,13 +112,15 @@ static int read_options(struct request *request, int argc, char **argv)
 
 static enum status add(const struct request *request, struct failure *failure)
 {
-    char sha256[SHA256_HEX_BYTES];
+    char sha256[SHA256_HEX_BYTES], note[IMPORT_NOTE_BYTES];
     struct progress progress = {.command = request->command, .unit = "MiB"};
     progress_begin(&progress);
     enum status status = checkpoint_add_heads(request->model, request->heads, request->head_count,
                                               request->has_precision ? &request->precision : NULL,
-                                              progress_bytes, &progress, failure, sha256);
+                                              progress_bytes, &progress, failure, note, sha256);
     progress_clear();
+    if (!status && *note)
+        command_say(request->command, "note: %s", note);
     if (!status)
         command_print("%s: %zu head%s added. package_sha256 %s", request->model, request->head_count,
                       request->head_count == 1 ? "" : "s", sha256);

@@ -27,6 +27,7 @@ void config_init(struct config *config)
                               .interpolate_offset = CONFIG_NOT_SAID,
                               .interpolate_antialias = -1,
                               .layer_norm_epsilon = -1};
+    config_parts_init(&config->parts);
 }
 
 /* Where a number may stand: a member of the document, or of a member of it. */
@@ -60,6 +61,17 @@ static const struct place others[] = {{"student", "ffn_layer", 0},
                                       {"student", "interpolate_offset", 0},
                                       {"student", "interpolate_antialias", 0},
                                       {"student", "arch", 0},
+                                      {"student", "layerscale", 0},
+                                      {"student", "qkv_bias", 0},
+                                      {"student", "proj_bias", 0},
+                                      {"student", "ffn_bias", 0},
+                                      {NULL, "arch", 0},
+                                      {NULL, "layerscale_value", 0},
+                                      {NULL, "init_values", 0},
+                                      {NULL, "qkv_bias", 0},
+                                      {NULL, "proj_bias", 0},
+                                      {NULL, "ffn_bias", 0},
+                                      {NULL, "mlp_ratio", 0},
                                       {NULL, "ffn_layer", 0},
                                       {NULL, "interpolate_offset", 0},
                                       {NULL, "interpolate_antialias", 0},
@@ -130,7 +142,7 @@ static enum status read_sizes(const struct json *document, struct failure *failu
     return STATUS_OK;
 }
 
-static enum status read_boolean(const struct json *value, const char *section, const char *key,
+enum status config_read_boolean(const struct json *value, const char *section, const char *key,
                                 struct failure *failure, int *out)
 {
     const char *text = json_text(value); /* Python writes True */
@@ -157,8 +169,8 @@ static enum status read_interpolation(const struct json *document, struct failur
             return wrong(failure, sections[i], "interpolate_offset", "a number from -1 to 1");
         if (offset)
             config->interpolate_offset = number;
-        status = read_boolean(look_up(document, sections[i], "interpolate_antialias"), sections[i],
-                              "interpolate_antialias", failure, &config->interpolate_antialias);
+        status = config_read_boolean(look_up(document, sections[i], "interpolate_antialias"), sections[i],
+                                     "interpolate_antialias", failure, &config->interpolate_antialias);
     }
     return status;
 }
@@ -169,8 +181,8 @@ static enum status read_ffn(const struct json *document, struct failure *failure
     const char *training = json_text(look_up(document, "student", "ffn_layer"));
     const char *argument = json_text(look_up(document, NULL, "ffn_layer"));
     const char *activation = json_text(look_up(document, NULL, "hidden_act"));
-    enum status status =
-        read_boolean(look_up(document, NULL, "use_swiglu_ffn"), NULL, "use_swiglu_ffn", failure, &gated);
+    enum status status = config_read_boolean(look_up(document, NULL, "use_swiglu_ffn"), NULL,
+                                             "use_swiglu_ffn", failure, &gated);
     if (status)
         return status;
     const char *ffn = training ? training : argument ? argument : gated < 0 ? "" : gated ? "swiglu" : "mlp";
@@ -222,6 +234,8 @@ static enum status read_document(const struct json *document, struct failure *fa
     if (epsilon && (!json_number(epsilon, &config->layer_norm_epsilon) || !(config->layer_norm_epsilon > 0)))
         return wrong(failure, NULL, "layer_norm_eps", "a number over 0");
     enum status status = check_kind(document, failure);
+    if (!status)
+        status = config_parts_read(document, failure, &config->parts);
     if (!status)
         status = read_numbers(document, failure, config);
     if (!status)
@@ -322,6 +336,9 @@ enum status config_merge(const char *path, const struct config *other, const cha
     both.layer_norm_epsilon = epsilon ? other->layer_norm_epsilon : both.layer_norm_epsilon;
     if (!*both.ffn_layer)
         memcpy(both.ffn_layer, other->ffn_layer, sizeof both.ffn_layer);
+    const char *part = config_parts_merge(&other->parts, &both.parts);
+    if (part)
+        return differ(path, other_path, part, failure);
     if (other->timm) { /* which one of two files is, at most */
         both.timm = true;
         both.pooling = other->pooling;

@@ -10,6 +10,7 @@
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "engine/base/status.h"
+#include "engine/checkpoint/config_parts.h"
 #include "engine/checkpoint/folder.h"
 
 /* What a classifier of timm's reads: "global_pool", "fc_norm". */
@@ -32,6 +33,7 @@ struct config {
     int interpolate_antialias; /* 0 or 1 */
     double layer_norm_epsilon;
     bool timm; /* it is one of timm's */
+    struct config_parts parts;
 };
 #define CONFIG_NOT_SAID (-2.0)
 
@@ -47,6 +49,11 @@ WARN_UNUSED enum status config_parse(struct bytes text, struct failure *failure,
 
 /* The same of a file; sentences name the path. Fails also with NOT_FOUND and TOO_LARGE. */
 WARN_UNUSED enum status config_read(const char *path, struct failure *failure, struct config *out);
+
+/* A switch: true or false, or Python's texts for them. *out is left alone where `value` is NULL. Fails with
+ * INVALID_FILE and a sentence that names section.key. */
+WARN_UNUSED enum status config_read_boolean(const struct json *value, const char *section, const char *key,
+                                            struct failure *failure, int *out);
 
 /* What the folder's config.yaml and config.json say; nothing where there is neither. Fails as config_read and
  * config_merge. */

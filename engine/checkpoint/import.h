@@ -7,6 +7,7 @@
 #define CXRD_ENGINE_CHECKPOINT_IMPORT_H
 
 #include "engine/base/status.h"
+#include "engine/checkpoint/note.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -45,8 +46,6 @@ struct import_options {
 
 /* Told the bytes worked through of all there are; never called when NULL. */
 typedef void import_progress(void *context, size_t done_bytes, size_t total_bytes);
-
-enum { IMPORT_NOTE_BYTES = 640 };
 
 /* `note`: what whoever imports it should know, or empty. Fails with BAD_REQUEST (an option), NOT_FOUND or
  * INVALID_FILE (a file; the sentence names it); then no package and no temporary folder is left. */

@@ -1,5 +1,6 @@
 #include "engine/checkpoint/import_backbone.h"
 
+#include "engine/checkpoint/agreement.h"
 #include "engine/checkpoint/backbone_select.h"
 #include "engine/checkpoint/import_beside.h"
 #include "engine/checkpoint/origin.h"
@@ -98,65 +99,6 @@ static enum status read_blocks(const struct selection *selection, struct failure
                   : narrow("feed-forward's width", tensor->shape[1], HIDDEN_MAX, failure, &card->ffn_hidden);
 }
 
-static enum status disagree(struct failure *failure, const char *key, int64_t said, uint32_t found)
-{
-    return failure_set(
-        failure, STATUS_INVALID_FILE,
-        "The configuration says %s: %lld but the weights have %u: they do not belong together.", key,
-        (long long)said, found);
-}
-
-/* ViT-H has 16 heads of 80, ViT-g 16 of 88 and ViT-G 16 of 104 (arXiv 2010.11929 and 2106.04560), which
- * tensors do not show; DINOv2's networks have none of these widths. */
-static bool is_of_other_heads(uint32_t width)
-{
-    return width == 1280 || width == 1408 || width == 1664;
-}
-
-static enum status check_config(const struct config *config, const struct backbone_card *card,
-                                struct failure *failure)
-{
-    const struct {
-        const char *key;
-        int64_t said;
-        uint32_t found;
-    } checks[] = {{"patch_size", config->patch_size, card->patch_size},
-                  {"num_register_tokens", config->registers, card->registers},
-                  {"hidden_size", config->width, card->width},
-                  {"num_hidden_layers", config->depth, card->depth}};
-    bool gated = card->ffn == FFN_SWIGLU;
-    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
-        if (checks[i].said >= 0 && checks[i].said != checks[i].found)
-            return disagree(failure, checks[i].key, checks[i].said, checks[i].found);
-    if (config->heads < 0 && is_of_other_heads(card->width))
-        return failure_set(
-            failure, STATUS_INVALID_FILE,
-            "Its width of %u is that of networks whose heads of attention are not %d wide (ViT-H, "
-            "ViT-G), and nothing says how many it has: give its configuration (num_heads) as "
-            "--config.",
-            card->width, HEAD_SIZE);
-    if (config->heads >= 0 && config->heads != card->heads)
-        return failure_set(
-            failure, STATUS_INVALID_FILE,
-            "The configuration says %lld attention heads for a width of %u; only heads of size %d are "
-            "supported, %u here.",
-            (long long)config->heads, card->width, HEAD_SIZE, card->heads);
-    const char *activation = config->activation;
-    if (*activation &&
-        (gated ? strcmp(activation, "silu") && strcmp(activation, "swish") : strcmp(activation, "gelu") != 0))
-        return failure_set(failure, STATUS_INVALID_FILE,
-                           "The configuration says act_layer: %s, which is not supported: gelu is, or silu "
-                           "with swiglu.",
-                           activation);
-    if (*config->ffn_layer && (strncmp(config->ffn_layer, "swiglu", 6) == 0) != gated)
-        return failure_set(
-            failure, STATUS_INVALID_FILE,
-            "The configuration says ffn_layer: %s but the weights are of %s: they do not belong "
-            "together.",
-            config->ffn_layer, gated ? "swiglu" : "mlp");
-    return STATUS_OK;
-}
-
 /* timm makes as many positions as an input of that size has patches, and knows their rows and columns: taken
  * for a square grid they would lie in other places. */
 static enum status check_positions(const struct config *config, const struct preprocessor *preprocessor,
@@ -211,7 +153,7 @@ static enum status describe(const struct backbone_options *options, const struct
     if (!status)
         status = read_blocks(&out->selection, failure, card);
     if (!status)
-        status = check_config(config, card, failure);
+        status = agreement_check(config, card, &out->selection, failure);
     if (!status)
         status = check_positions(config, preprocessor, card, failure);
     if (!status)
@@ -265,25 +207,25 @@ static enum status choose_layout(const struct backbone_options *options, unsigne
 }
 
 static void take_note(const struct backbone_selection *found, bool configured, bool has_code,
-                      struct backbone_import *out)
+                      char note[IMPORT_NOTE_BYTES])
 {
+    if (found->adapters)
+        note_add(note, "A LoRA adapter is merged into the weights.");
+    if (found->replaced)
+        note_add(note, "Of %zu tensors the adapter's are taken, which were trained in the weights' place.",
+                 found->replaced);
+    if (found->owner == OWNER_STUDENT)
+        note_add(note,
+                 "These are a student's weights: a teacher's, which training publishes, answer better.");
+    if (found->owner == OWNER_AVERAGE)
+        note_add(note, "These are the running average of the weights.");
     /* The other layouts' networks have one epsilon and one activation. */
-    const char *assumed =
-        !configured && found->features & FEATURE_HUGGING_FACE
-            ? "Without its config.json LayerNorm's epsilon is taken to be 1e-06, and its activation gelu. "
-            : "";
-    const char *adapters = found->adapters ? "A LoRA adapter is merged into the weights. " : "";
-    const char *owner =
-        found->owner == OWNER_STUDENT
-            ? "These are a student's weights: a teacher's, which training publishes, answer better. "
-        : found->owner == OWNER_AVERAGE ? "These are the running average of the weights. "
-                                        : "";
-    const char *code =
-        has_code ? "Its preprocessor_config.json names code of its own, which is not run. " : "";
-    snprintf(out->note, sizeof out->note, "%s%s%s%s", adapters, owner, assumed, code);
-    size_t length = strlen(out->note);
-    if (length)
-        out->note[length - 1] = '\0';
+    if (!configured && found->features & FEATURE_HUGGING_FACE)
+        note_add(note, "Without its config.json LayerNorm's epsilon is taken to be 1e-06, and its "
+                       "activation gelu.");
+    if (has_code)
+        note_add(note, "Its preprocessor_config.json names code of its own, which is not run.");
+    note_add_losses(note, found->losses, found->loss);
 }
 
 enum status import_backbone_open(const struct backbone_options *options, struct failure *failure,
@@ -304,20 +246,13 @@ enum status import_backbone_open(const struct backbone_options *options, struct 
     if (status)
         goto finish;
     status = backbone_select(backbone.checkpoint, &adapter, failure, &found);
-    if (!status && checkpoint_folder(backbone.checkpoint)->adapter_config && !found.adapters) {
-        selection_finish(&found.selection);
-        status =
-            failure_set(failure, STATUS_INVALID_FILE,
-                        "It has the adapter_config.json of a LoRA adapter, of which no weights are there "
-                        "(adapter_model.safetensors): fetch them, or remove it.");
-    }
     if (!status) {
         backbone.selection = found.selection;
         backbone.has_head = found.features & FEATURE_HEAD;
         status =
             choose_layout(options, found.features | (config.timm ? FEATURE_TIMM : 0), failure, &backbone);
         take_note(&found, options->config || checkpoint_folder(backbone.checkpoint)->config,
-                  preprocessor.has_code, &backbone);
+                  preprocessor.has_code, backbone.note);
         if (!status)
             status = describe(options, &config, &preprocessor, failure, &backbone);
     }

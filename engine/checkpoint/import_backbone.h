@@ -6,6 +6,7 @@
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/checkpoint/config.h"
 #include "engine/checkpoint/layout.h"
+#include "engine/checkpoint/note.h"
 #include "engine/checkpoint/selection.h"
 #include "engine/package/card.h"
 
@@ -25,12 +26,11 @@ struct backbone_import {
     const struct layout *layout;
     struct backbone_card card; /* but for the weights' file and hash */
     struct config config;
-    struct profile profile;            /* of preprocessor_config.json, or the layout's */
-    bool profile_assumed;              /* nothing in the files says it, nor do the names */
-    bool positions_assumed;            /* ... nor how positions are resized, which they are */
-    bool has_head;                     /* the file holds a head that reads this backbone */
-    char note[FAILURE_SENTENCE_BYTES]; /* what whoever imports it should know, or empty: the student's
-                                          weights, ... */
+    struct profile profile;       /* of preprocessor_config.json, or the layout's */
+    bool profile_assumed;         /* nothing in the files says it, nor do the names */
+    bool positions_assumed;       /* ... nor how positions are resized, which they are */
+    bool has_head;                /* the file holds a head that reads this backbone */
+    char note[IMPORT_NOTE_BYTES]; /* or empty: the student's weights, ... */
 };
 
 /* Opens, selects and describes. Fails with NOT_FOUND, INVALID_FILE (sentences name

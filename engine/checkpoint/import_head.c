@@ -1,13 +1,13 @@
 #include "engine/checkpoint/import_head.h"
 
 #include "engine/checkpoint/candidates.h"
-#include "engine/checkpoint/foreign.h"
 #include "engine/checkpoint/head_features.h"
+#include "engine/checkpoint/head_select.h"
 #include "engine/checkpoint/import_card.h"
-#include "engine/checkpoint/results.h"
 #include "engine/package/binding.h"
 #include "engine/package/tensors.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,55 +30,6 @@ enum status import_heads_check(const struct import_head *asked, size_t count, st
                 return failure_set(failure, STATUS_BAD_REQUEST, "Two heads have the name '%s'.", name);
     }
     return STATUS_OK;
-}
-
-static enum status select_tensors(const struct value *state, enum head_form wanted, const char *candidate,
-                                  struct failure *failure, struct selection *selection)
-{
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < state->sequence.count && !status; i += 2) {
-        enum head_form form;
-        char of[NAME_BYTES], name[NAME_BYTES];
-        const struct value *key = state->sequence.items[i], *value = state->sequence.items[i + 1];
-        if (key->kind != VALUE_TEXT)
-            continue;
-        enum name_kind kind = head_form_of(key->text.data, &form, of, name);
-        bool of_wanted = !strcmp(of, candidate);
-        if (kind == NAME_KNOWN && of_wanted && (*of || (form == FORM_AUTHORS) == (wanted == FORM_AUTHORS)))
-            status = selection_add(selection, name, value, failure);
-        else if ((kind == NAME_UNKNOWN || (kind == NAME_HARMLESS && head_form_owns(wanted, name))) &&
-                 value->kind == VALUE_TENSOR && (!*of || of_wanted))
-            status = foreign_tensor(*of ? name : key->text.data, false, failure);
-    }
-    return status;
-}
-
-/* Selects the tensors of the candidate that is asked for, or was the best, or is the only one. */
-static enum status select_head(struct head_import *head, struct failure *failure)
-{
-    const struct import_head *asked = head->asked;
-    const struct value *state = NULL;
-    char *best = NULL;
-    enum status status = STATUS_OK;
-    if (!asked->candidate && asked->results)
-        status = results_read(asked->results, failure, &best);
-    if (!status)
-        status = checkpoint_state(head->checkpoint, failure, &state);
-    if (!status)
-        status = checkpoint_check_rest(head->checkpoint, failure);
-    if (!status) {
-        struct candidates *candidates = memory_allocate(1, sizeof *candidates);
-        status = candidates_find(state, failure, candidates);
-        if (!status)
-            status = candidates_choose(candidates, asked->candidate ? asked->candidate : best, failure,
-                                       head->candidate);
-        head->form = candidate_form(head->candidate, candidates->form);
-        free(candidates);
-    }
-    if (!status)
-        status = select_tensors(state, head->form, head->candidate, failure, &head->selection);
-    free(best);
-    return status;
 }
 
 bool import_holds_backbone(const struct value *state)
@@ -226,7 +177,7 @@ enum status import_head_open(const struct import_head *asked, const struct backb
     if (status)
         return status;
     checkpoint_sha256(out->checkpoint, out->source_sha256);
-    status = select_head(out, failure);
+    status = head_select(out, failure);
     if (!status)
         status = check_own_backbone(out, origin, failure);
     if (!status)
@@ -265,7 +216,7 @@ enum status import_head_examine(struct checkpoint *checkpoint, const char *candi
 {
     const struct import_head asked = {.name = "head", .candidate = candidate};
     struct head_import head = {.asked = &asked, .checkpoint = checkpoint};
-    enum status status = select_head(&head, failure);
+    enum status status = head_select(&head, failure);
     if (!status)
         status = backbone ? describe(&head, backbone, config, failure) : check_shapes(&head, failure);
     selection_finish(&head.selection);
@@ -287,6 +238,17 @@ enum status import_head_write(const struct head_import *head, const char *path,
                                               meter, failure, sha256);
     json_destroy(&metadata);
     return status ? failure_prefix(failure, "%s", head->asked->weights) : STATUS_OK;
+}
+
+void import_head_note(const struct head_import *head, char note[IMPORT_NOTE_BYTES])
+{
+    if (head->replaces)
+        note_add(
+            note,
+            "Head '%s' is the adapter's, which was trained in the place of the one that the weights have.",
+            head->asked->name);
+    note_add_losses(note, head->losses, head->loss);
+    import_weights_note(&head->selection, note);
 }
 
 struct json *import_head_source(const struct head_import *head)

@@ -44,7 +44,8 @@ enum name_feature {
     FEATURE_MASK_TOKEN = 512,    /* which only its training uses, and timm leaves out */
     FEATURE_HEAD = 1024,         /* of a head that reads the backbone */
     FEATURE_HUB = 2048,          /* DINOv2's hub, as a head of its own beside it or whoever imports it says */
-    FEATURE_TRAINING = 4096      /* CheXFound's or DINOv2's training, as whoever imports it says */
+    FEATURE_TRAINING = 4096,     /* CheXFound's or DINOv2's training, as whoever imports it says */
+    FEATURE_LOSS = 8192          /* of a loss or a metric that was saved with the network */
 };
 
 struct backbone_name {
@@ -54,10 +55,11 @@ struct backbone_name {
     enum name_owner owner;
     enum name_adapter adapter;
     unsigned features;
+    uint64_t place; /* the same for all parts of one network: of what was stripped */
 };
 
-/* "teacher.backbone.blocks.1.5.norm1.weight" -> "blocks.5.norm1.weight". Heads, losses and mask tokens are
- * harmless to a backbone. *out is filled for every kind. */
+/* "teacher.backbone.blocks.1.5.norm1.weight" -> "blocks.5.norm1.weight". Heads, losses, metrics and mask
+ * tokens are harmless to a backbone. *out is filled for every kind. */
 enum name_kind name_of_backbone(const char *key, struct backbone_name *out);
 
 /* The text behind `prefix`, or NULL. */

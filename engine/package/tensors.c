@@ -26,22 +26,13 @@ static const struct tensor *find(const struct check *check, const char *name)
     return NULL;
 }
 
-/* A 0 in `shape` accepts any size but 0. */
-static bool shape_fits(const struct tensor *tensor, size_t rank, const size_t *shape)
-{
-    bool fits = tensor->rank == rank;
-    for (size_t i = 0; fits && i < rank; i++)
-        fits = shape[i] ? tensor->shape[i] == shape[i] : tensor->shape[i] > 0;
-    return fits;
-}
-
 /* The tensor of that name, which must be there in this shape; NULL after a failure. */
 static const struct tensor *need(struct check *check, size_t rank, const size_t *shape, const char *format,
                                  ...) PRINTF_LIKE(4, 5);
 static const struct tensor *need(struct check *check, size_t rank, const size_t *shape, const char *format,
                                  ...)
 {
-    char name[TENSOR_NAME_BYTES], wanted[TENSOR_SHAPE_TEXT_BYTES], found[TENSOR_SHAPE_TEXT_BYTES];
+    char name[TENSOR_NAME_BYTES];
     va_list arguments;
     if (check->status)
         return NULL;
@@ -49,18 +40,7 @@ static const struct tensor *need(struct check *check, size_t rank, const size_t 
     vsnprintf(name, sizeof name, format, arguments);
     va_end(arguments);
     const struct tensor *tensor = find(check, name);
-    if (!tensor)
-        check->status =
-            failure_set(check->failure, STATUS_INVALID_FILE, "Tensor '%s' of shape %s is missing.", name,
-                        tensor_pattern_text(rank, shape, wanted));
-    else if (!shape_fits(tensor, rank, shape))
-        check->status = failure_set(
-            check->failure, STATUS_INVALID_FILE, "Tensor '%s' has shape %s where %s is needed.", name,
-            tensor_shape_text(tensor->rank, tensor->shape, found), tensor_pattern_text(rank, shape, wanted));
-    else if (!tensor_type_is_float(tensor->type))
-        check->status = failure_set(check->failure, STATUS_INVALID_FILE,
-                                    "Tensor '%s' is of type %s where " TENSOR_FLOATS " are needed.", name,
-                                    tensor_type_name(tensor->type));
+    check->status = tensor_check(tensor, name, rank, shape, check->failure);
     if (check->status)
         return NULL;
     check->used[tensor - check->tensors] = true;

@@ -6,6 +6,8 @@
 #ifndef CXRD_ENGINE_WEIGHTS_TENSOR_H
 #define CXRD_ENGINE_WEIGHTS_TENSOR_H
 
+#include "engine/base/status.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -65,6 +67,12 @@ const char *tensor_shape_text(size_t rank, const size_t *shape, char text[TENSOR
 
 /* The same of a shape that is wanted, in which a 0 stands for any size and is written "?". */
 const char *tensor_pattern_text(size_t rank, const size_t *shape, char text[TENSOR_SHAPE_TEXT_BYTES]);
+
+/* Checks that the tensor of that name is there (not NULL), is of floats and has this shape; a 0 accepts any
+ * size but 0. Fails with INVALID_FILE and a sentence that names the tensor, what is needed and what was
+ * found. */
+WARN_UNUSED enum status tensor_check(const struct tensor *tensor, const char *name, size_t rank,
+                                     const size_t *shape, struct failure *failure);
 
 /* Converts all elements of a tensor of a float type to float32, round to nearest even; out has as many floats
  * as the tensor has elements. F16 and BF16 convert exactly. */

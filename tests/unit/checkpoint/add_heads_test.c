@@ -29,7 +29,7 @@ static void begin(void)
 static enum status add(const struct import_head *heads, size_t count)
 {
     failure.sentence[0] = '\0';
-    return checkpoint_add_heads(output, heads, count, NULL, NULL, NULL, &failure, sha256);
+    return checkpoint_add_heads(output, heads, count, NULL, NULL, NULL, &failure, note, sha256);
 }
 
 static size_t count_files(void)
@@ -137,6 +137,19 @@ START_TEST(every_published_form_is_taken)
     ck_assert_ptr_nonnull(memmem(text.data, text.size, forms[_i].form, strlen(forms[_i].form)));
     free((void *)text.data);
     free(path);
+}
+END_TEST
+
+START_TEST(a_head_with_rows_too_small_for_fp16_stays_fp32)
+{
+    struct package *package = NULL;
+    write_linear(0, 2, 1e-9f);
+    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
+    ck_assert_str_eq(
+        note, "'linear.weight' is stored in fp32, as fp16 has no room for the small values of its rows.");
+    (void)open_last(&package);
+    ck_assert_int_eq(safetensors_find(package_head(package, 0), "linear.weight")->type, TENSOR_F32);
+    package_close(&package);
 }
 END_TEST
 
@@ -330,6 +343,7 @@ int main(void)
     tcase_set_timeout(all, 60);
     tcase_add_test(all, heads_of_several_files_join_a_package);
     tcase_add_loop_test(all, every_published_form_is_taken, 0, sizeof forms / sizeof *forms);
+    tcase_add_test(all, a_head_with_rows_too_small_for_fp16_stays_fp32);
     tcase_add_test(all, candidates_of_dinov2_are_chosen);
     tcase_add_test(all, labels_are_read_past_a_config_yaml);
     tcase_add_test(all, timms_folder_says_what_its_head_reads);

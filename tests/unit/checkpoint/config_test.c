@@ -159,6 +159,35 @@ START_TEST(two_files_say_the_same_or_are_refused)
 }
 END_TEST
 
+/* An activation says nothing of SwiGLU, which has its own; and SwiGLU is said in three ways, the training's
+ * first.
+ */
+START_TEST(the_feed_forward_is_said_in_several_ways)
+{
+    static const struct {
+        const char *text, *ffn;
+    } cases[] = {
+        {"use_swiglu_ffn: true", "swiglu"},
+        {"use_swiglu_ffn: True", "swiglu"},
+        {"use_swiglu_ffn: false", "mlp"},
+        {"use_swiglu_ffn: true\nhidden_act: silu", "swiglu"},
+        {"use_swiglu_ffn: false\nhidden_act: gelu", "mlp"},
+        {"ffn_layer: swiglufused\nuse_swiglu_ffn: false", "swiglufused"},
+        {"student: {ffn_layer: mlp}\nffn_layer: swiglu", "mlp"},
+        {"hidden_act: gelu", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct config config;
+        ck_assert_msg(!parse(cases[i].text, &config), "%s", failure.sentence);
+        ck_assert_str_eq(config.ffn_layer, cases[i].ffn);
+    }
+    struct config config;
+    ck_assert_int_eq(parse("use_swiglu_ffn: false\nhidden_act: silu", &config), STATUS_INVALID_FILE);
+    ck_assert_str_eq(failure.sentence,
+                     "hidden_act is 'silu', which is not supported: only gelu (with the error function) is.");
+}
+END_TEST
+
 START_TEST(absent_keys_have_their_defaults)
 {
     static const char *const texts[] = {"student:\n  patch_size:\n  arch: [x]\ncrops: 3\n",
@@ -260,6 +289,7 @@ int main(void)
     TCase *all = tcase_create("all");
     tcase_add_test(all, reads_the_keys_of_a_training_run);
     tcase_add_test(all, reads_the_keys_of_published_models);
+    tcase_add_test(all, the_feed_forward_is_said_in_several_ways);
     tcase_add_test(all, reads_all_that_timm_says);
     tcase_add_test(all, two_files_say_the_same_or_are_refused);
     tcase_add_test(all, absent_keys_have_their_defaults);

@@ -252,7 +252,7 @@ START_TEST(positions_of_a_rectangle_are_refused)
 {
     static const char says[] =
         "{\"architecture\": \"vit_small_patch14_dinov2\", \"model_args\": {\"img_size\": "
-        "[126, 14]}, \"num_classes\": 0}";
+        "[126, 14], \"embed_dim\": 64, \"depth\": 2}, \"num_classes\": 0}";
     const struct published_form bare = {PUBLISHED_TIMM, 0, false, ""};
     char *file = file_join(folder, "labels.txt");
     file_put(file, says, sizeof says - 1);
