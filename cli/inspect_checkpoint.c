@@ -133,7 +133,7 @@ static enum status show_heads(struct checkpoint *checkpoint, const struct value 
             command_print("  candidate=%s", name);
         if (found)
             command_print("  %s: %s", found == STATUS_BAD_REQUEST ? "to be said" : "in the way of its import",
-                   why.sentence);
+                          why.sentence);
     }
     free(candidates);
     return status;

@@ -15,13 +15,10 @@ enum status selection_check(const char *name, const struct value *value, struct 
         return failure_set(failure, STATUS_INVALID_FILE,
                            "'%s' is %s, which this program neither knows nor runs, where a tensor is needed.",
                            name, value_describe(value, found, sizeof found));
-    if (value->kind != VALUE_TENSOR)
-        return failure_set(failure, STATUS_INVALID_FILE, "'%s' is %s, where a tensor of floats is needed.",
-                           name, value_describe(value, found, sizeof found));
-    if (!tensor_type_is_float(value->tensor->type))
+    if (value->kind != VALUE_TENSOR || !tensor_type_is_float(value->tensor->type))
         return failure_set(failure, STATUS_INVALID_FILE,
-                           "'%s' is a tensor of type %s, where " TENSOR_FLOATS " are needed.", name,
-                           tensor_type_name(value->tensor->type));
+                           "'%s' is %s, where a tensor of " TENSOR_FLOATS " is needed.", name,
+                           value_describe(value, found, sizeof found));
     return STATUS_OK;
 }
 

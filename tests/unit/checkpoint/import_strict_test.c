@@ -226,7 +226,7 @@ START_TEST(a_tensor_of_a_type_that_is_not_read_is_called_what_it_is)
         const struct value value = {.kind = VALUE_TENSOR, .tensor = &stored};
         char sentence[128];
         snprintf(sentence, sizeof sentence,
-                 "'cls_token' is a tensor of type %s, where floats of 16, 32 or 64 bits are needed.",
+                 "'cls_token' is a tensor of %s, where a tensor of floats of 16, 32 or 64 bits is needed.",
                  tensor_type_name(types[i]));
         ck_assert_int_eq(selection_check("cls_token", &value, &failure), STATUS_INVALID_FILE);
         ck_assert_str_eq(failure.sentence, sentence);

@@ -102,7 +102,7 @@ START_TEST(of_a_backbone)
     refuse(kind->is_object
                ? "backbone.pth: 'norm.bias' is %s, which this program neither knows nor runs, where "
                  "a tensor is needed."
-               : "backbone.pth: 'norm.bias' is %s, where a tensor of floats is needed.",
+               : "backbone.pth: 'norm.bias' is %s, where a tensor of floats of 16, 32 or 64 bits is needed.",
            kind->what);
     changes.skip = NULL;
     changes.member = member("dino_head.scale", kind); /* known to be of training alone */
@@ -195,8 +195,8 @@ START_TEST(tensors_of_other_types_are_named_as_what_they_are)
     changes.member = (struct bytes){pickle.data, pickle.size};
     sample_backbone(backbone, &changes);
     sample_linear(head, &SAMPLE_AS_IS);
-    expect(STATUS_INVALID_FILE,
-           "backbone.pth: 'norm.bias' is a tensor of I8, where a tensor of floats is needed.");
+    expect(STATUS_INVALID_FILE, "backbone.pth: 'norm.bias' is a tensor of I8, where a tensor of floats of "
+                                "16, 32 or 64 bits is needed.");
     buffer_finish(&pickle);
 }
 END_TEST
