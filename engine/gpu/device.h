@@ -38,6 +38,7 @@ struct gpu_device_info {
      * (VK_NV_cooperative_matrix2) that the kernels can use; if not, a sentence's end that says why. */
     bool cooperative_matrix, cooperative_matrix2;
     const char *matrix_lack, *matrix2_lack;
+    const char *matrix_attention_lack; /* why attention is computed without those of fixed shapes; or NULL */
     struct gpu_matrix_shape matrix_shapes[GPU_MATRIX_SHAPES_MAX], matrix2_steps[GPU_MATRIX_SHAPES_MAX];
     uint32_t matrix_shape_count, matrix2_step_count;
     bool matrix2_workgroup; /* those of any size are a workgroup's, with tensor addressing; else a subgroup's

@@ -7,9 +7,6 @@ enum {
     /* Products of fewer large tiles than this leave multiprocessors of a large GPU (132 on an H100) idle:
      * they get the small tile. */
     LARGE_TILES_MIN = 128,
-    /* Columns of tiles that are worked on together, row by row: some hundred workgroups that run at a time
-     * then share about as many rows of A as columns of B, and a band of weights stays in the L2 cache. */
-    BAND = 8,
     CPU_TILE_ROWS = 4 * STRIP, /* fixed in gemm_cpu.comp: 4 subgroups of a strip */
     /* Of A, which passes under every panel of B on the cpu rung: what stays in a last cache of 8 MiB. */
     CPU_BLOCK_BYTES = 9 << 19
@@ -79,7 +76,7 @@ void gemm_record_tile(const struct kernels *kernels, struct gpu_recorder *record
     const struct gpu_pipeline *pipeline = kernels->gemm[size][epilogue];
     const uint32_t rows = divide_up(params->m, variant->rows),
                    columns = divide_up(params->n, variant->columns);
-    const uint32_t band = columns < BAND ? columns : BAND, block = cpu_block(params, rows);
+    const uint32_t band = columns < GEMM_BAND ? columns : GEMM_BAND, block = cpu_block(params, rows);
     if (on_matrices(kernels)) /* along a band of columns, then down the rows, then to the next band */
         gpu_record_dispatch(recorder, pipeline, label, params, band, rows, divide_up(columns, band));
     else if (kernels->rung == RUNG_CPU)

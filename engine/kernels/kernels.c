@@ -144,15 +144,17 @@ void kernels_each(const struct kernels *kernels,
                   void (*show)(void *context, const char *name, const struct gpu_pipeline *pipeline),
                   void *context)
 {
-    static const char *const sizes[TILE_SIZES] = {[TILE_LARGE] = "", [TILE_SMALL] = ", small tile"};
     char name[64];
     for (size_t size = 0; size < TILE_SIZES; size++)
         for (size_t i = 0; i < GEMM_EPILOGUE_COUNT; i++) {
-            snprintf(name, sizeof name, "gemm %s%s", gemm_epilogue_name((enum gemm_epilogue)i), sizes[size]);
+            snprintf(name, sizeof name, "gemm %s %" PRIu32 " x %" PRIu32,
+                     gemm_epilogue_name((enum gemm_epilogue)i), kernels->gemm_variants[size].rows,
+                     kernels->gemm_variants[size].columns);
             if (kernels->gemm[size][i])
                 show(context, name, kernels->gemm[size][i]);
         }
-    snprintf(name, sizeof name, "attention %" PRIu32, kernels->attention_index + 1);
+    snprintf(name, sizeof name, "attention %" PRIu32 " x %" PRIu32, kernels->attention_variant.rows,
+             kernels->attention_variant.columns);
     show(context, name, kernels->attention);
     for (size_t i = 0; i < OPERATION_COUNT; i++)
         show(context, operations[i].stem, *pipeline_at((struct kernels *)kernels, &operations[i]));
@@ -188,4 +190,9 @@ size_t kernels_column_bytes(const struct kernels *kernels, size_t rows, size_t c
 enum element kernels_weights(const struct kernels *kernels)
 {
     return kernels->weights;
+}
+
+bool kernels_values_across(const struct kernels *kernels)
+{
+    return kernels->rung != RUNG_CPU;
 }

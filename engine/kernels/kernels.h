@@ -40,6 +40,8 @@ size_t kernels_activation_bytes(const struct kernels *kernels, size_t rows, size
 /* From the start of such a matrix to where its column `column` begins. */
 size_t kernels_column_bytes(const struct kernels *kernels, size_t rows, size_t columns, size_t column);
 enum element kernels_weights(const struct kernels *kernels);
+/* Whether V lies transposed for attention (shaders/params/attention.h). */
+bool kernels_values_across(const struct kernels *kernels);
 
 /* A weight matrix B [n][k] float32 as it was trained. */
 struct gemm_weights {

@@ -12,15 +12,19 @@ enum { CPU_LANES = 8 };
 
 /* As gemm_matrix.comp has them. TILE_K / K and what a thread loads divide evenly. */
 static const struct gemm_matrix_tile {
-    uint32_t lanes_max; /* for subgroups of at most so many lanes */
+    uint32_t lanes_max;      /* for subgroups of at most so many lanes */
+    uint32_t also_of;        /* where the device has them of so many lanes too; 0: whatever it has */
     uint32_t rows, columns, step, warp_rows, warp_columns;
 } gemm_tiles[][TILE_SIZES] = {
     /* CPU drivers: as small as exercises everything. */
-    {{CPU_LANES, 32, 32, 32, 16, 16}, {CPU_LANES, 16, 32, 32, 16, 16}},
+    {{CPU_LANES, 0, 32, 32, 32, 16, 16}, {CPU_LANES, 0, 16, 32, 32, 16, 16}},
     /* Intel: 16 lanes with 128 registers each, of which 32 x 32 takes 64. */
-    {{16, 128, 64, 32, 32, 32}, {16, 64, 64, 64, 32, 16}},
-    /* NVIDIA and AMD: 20 KiB of shared memory, 128 threads, by registers two workgroups a multiprocessor. */
-    {{64, 128, 128, 32, 64, 64}, {64, 64, 64, 64, 32, 32}},
+    {{16, 0, 128, 64, 32, 32, 32}, {16, 0, 64, 64, 64, 32, 16}},
+    /* AMD's RDNA, of 32 lanes or 64, where both halves of a subgroup hold the operands' fragments: besides them 64 x
+     * 64 does not fit in the 256 registers of 32 lanes. */
+    {{32, 64, 128, 128, 32, 64, 32}, {32, 64, 64, 64, 64, 32, 32}},
+    /* NVIDIA: 20 KiB of shared memory, 128 threads, by registers two workgroups a multiprocessor. */
+    {{64, 0, 128, 128, 32, 64, 64}, {64, 0, 64, 64, 64, 32, 32}},
 };
 
 /* As gemm_matrix2.comp has them, columns at least 32: a driver cuts a workgroup's matrices up by itself. */
@@ -82,7 +86,8 @@ static const struct gpu_matrix_shape *shape_of(const struct gpu_device_info *dev
 static const struct gemm_matrix_tile *gemm_tile(const struct gpu_device_info *device, enum tile_size size)
 {
     for (size_t i = 0; i < sizeof gemm_tiles / sizeof *gemm_tiles; i++)
-        if (lanes_of(device) <= gemm_tiles[i][size].lanes_max)
+        if (lanes_of(device) <= gemm_tiles[i][size].lanes_max &&
+            (!gemm_tiles[i][size].also_of || gemm_tiles[i][size].also_of == device->subgroup_size_max))
             return &gemm_tiles[i][size];
     return NULL;
 }
@@ -104,8 +109,9 @@ static uint32_t gemm_shared_bytes(const struct gemm_matrix_tile *tile, const str
 static uint32_t attention_shared_bytes(const struct attention_matrix_tile *tile,
                                        const struct gpu_matrix_shape *shape)
 {
-    uint32_t maxima = shape->n / 4 + 1, scores = tile->conversions ? 0 : at_least(tile->keys / 8 + 1, maxima);
-    return (at_least(2 * tile->keys, tile->queries) * (HEAD_SIZE / 8 + 1) +
+    const uint32_t row = HEAD_SIZE / 8 + 1, column = tile->keys / 8 + 1, maxima = shape->n / 4 + 1;
+    const uint32_t scores = tile->conversions ? 0 : at_least(column, maxima);
+    return (at_least(tile->keys * row + HEAD_SIZE * column, tile->queries * row) +
             tile->queries * (scores + maxima)) *
            VECTOR_BYTES;
 }
@@ -163,7 +169,7 @@ const char *matrix_lacks(const struct gpu_device_info *device)
         if (gemm_shared_bytes(tile, shape) > device->shared_memory_bytes)
             return "its shared memory is too small for the tiles";
     }
-    if (!attention_tile(device, 0))
+    if (!device->matrix_attention_lack && !attention_tile(device, 0))
         return "its workgroups or its shared memory are too small for attention";
     return NULL;
 }
@@ -253,6 +259,7 @@ struct variant matrix_attention(const struct kernels *kernels, uint32_t index)
         return (struct variant){
             .shader = device->matrix2_workgroup ? "attention_matrix2.f16" : "attention_matrix2.f16_subgroup",
             .rows = tile->rows,
+            .columns = tile->columns,
             .constants = {tile->rows, tile->columns, tile->invocations ? tile->invocations : lanes},
             .constant_count = 3,
             .subgroup_size = lanes};
@@ -262,6 +269,7 @@ struct variant matrix_attention(const struct kernels *kernels, uint32_t index)
     const uint32_t subgroups = tile->queries / (tile->row_fragments * shape->m);
     return (struct variant){.shader = attention_shader(tile),
                             .rows = tile->queries,
+                            .columns = tile->keys,
                             .constants = {lanes, shape->m, shape->n, shape->k, subgroups, tile->row_fragments,
                                           tile->keys, subgroups * lanes},
                             .constant_count = 8,

@@ -7,13 +7,17 @@
 /* How a kernel is built: its shader with these constants. */
 struct variant {
     const char *shader;     /* its name in the catalogue */
-    uint32_t rows, columns; /* that a workgroup makes */
+    uint32_t rows, columns; /* that a workgroup makes; attention's queries, and keys a step */
     uint32_t constants[12], constant_count;
     uint32_t subgroup_size; /* as in struct gpu_pipeline_options */
 };
 
 /* A rung may have two tiles for the GEMM: a large one, and one for products of few rows and columns. */
 enum tile_size { TILE_LARGE, TILE_SMALL, TILE_SIZES };
+
+/* Columns of tiles that are worked on together, row by row: some hundred workgroups that run at a time then
+ * share about as many rows of A as columns of B, and a band of weights stays in the L2 cache. */
+enum { GEMM_BAND = 8 };
 
 enum { VARIANTS_MAX = 2 * GEMM_EPILOGUE_COUNT + 16 };
 
@@ -69,6 +73,14 @@ void kernels_each(const struct kernels *kernels,
 /* gemm_record with a tile of that size, which the rung has. */
 void gemm_record_tile(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
                       enum gemm_epilogue epilogue, enum tile_size size, const struct gemm_params *params);
+
+/* Which token element `i` of Q, K and V of `slabs` heads of all images belongs to. */
+static inline size_t attention_token(const struct kernels *kernels, size_t i, size_t slabs,
+                                     size_t tokens_padded)
+{
+    const bool across = kernels_values_across(kernels) && i >= 2 * slabs * tokens_padded * HEAD_SIZE;
+    return i / (across ? 1 : HEAD_SIZE) % tokens_padded;
+}
 
 /* Rows that a workgroup of layernorm and features takes (shaders/include/rownorm.glsl). */
 enum { NORM_ROWS = 4 };

@@ -229,7 +229,8 @@ static enum status check_gemm(const struct kernels *kernels, enum tile_size size
     }
     run(&trial);
     float *expected = unwritten(out.count);
-    reference_gemm(epilogue, &params, a.values, b.values, bias.values, addend.values, expected);
+    reference_gemm(epilogue, &params, a.values, b.values, bias.values, addend.values,
+                   kernels_values_across(kernels), expected);
     demand(&trial, names[epilogue], &out, expected);
     free(expected);
     free(addend.values);
@@ -253,7 +254,7 @@ static enum status check_attention(const struct kernels *kernels, struct failure
     trial_begin(&trial, kernels, failure);
     struct array qkv = array_random(&trial, kernels->activations, 3 * HEADS * TOKENS_PADDED * HEAD_SIZE, 1);
     for (size_t i = 0; i < qkv.count; i++)
-        if (i / HEAD_SIZE % TOKENS_PADDED >= TOKENS)
+        if (attention_token(kernels, i, HEADS, TOKENS_PADDED) >= TOKENS)
             qkv.values[i] = NAN; /* whatever is there must not count */
     struct array out = {.element = kernels->activations,
                         .count = TOKENS * HEADS * HEAD_SIZE,
@@ -273,7 +274,7 @@ static enum status check_attention(const struct kernels *kernels, struct failure
     }
     run(&trial);
     float *expected = unwritten(out.count);
-    reference_attention(&params, qkv.values, expected);
+    reference_attention(&params, qkv.values, kernels_values_across(kernels), expected);
     demand(&trial, "attention", &out, expected);
     free(expected);
     free(qkv.values);

@@ -2,7 +2,8 @@
  * scores, maxima, sums and outputs in float32.
  *
  * A subgroup owns ROWS * M query rows from first to last, so that only K and V concern the whole workgroup: two
- * barriers a step of KEYS keys, the next step's K and V being on their way into registers meanwhile.
+ * barriers a step of KEYS keys, the next step's K and V being on their way into registers meanwhile. V comes
+ * transposed: of a right operand's column a lane finds the tokens side by side, where it would otherwise gather them.
  *
  * With CONVERSIONS (reductions and conversions of VK_NV_cooperative_matrix2) a row's maximum, its sum and p as a left
  * operand stay in registers: N has to be K. Without, of the scores only each row's maxima go through shared memory,
@@ -32,13 +33,15 @@ layout(local_size_x_id = 7) in; /* SUBGROUP * WARPS */
 const float LOWEST = -1e30; /* below any score; finite, so that LOWEST - LOWEST is 0 */
 const uint HALVES = 8, FLOATS = 4; /* in 16 bytes */
 const uint THREADS = SUBGROUP * WARPS, WARP_ROWS = ROWS * M, QUERIES = WARPS * WARP_ROWS;
-const uint CHUNKS = HEAD_SIZE / HALVES, STRIDE = CHUNKS + 1; /* of a row of Q, K, V or the output */
+const uint CHUNKS = HEAD_SIZE / HALVES, STRIDE = CHUNKS + 1; /* of a row of Q, K or the output */
+const uint V_CHUNKS = KEYS / HALVES, V_STRIDE = V_CHUNKS + 1; /* of a column of V */
 const uint LOADS = KEYS * CHUNKS / THREADS, ROW_LOADS = QUERIES * CHUNKS / THREADS;
 const uint PARTS = SUBGROUP / M, P_STRIDE = KEYS / HALVES + 1, N_QUADS = N / FLOATS, N_STRIDE = N_QUADS + 1;
 const uint KEY_FRAGMENTS = KEYS / N, HEAD_FRAGMENTS = HEAD_SIZE / N, HEAD_STEPS = HEAD_SIZE / K;
 /* K and V tiles, whose place Q has at first and the output at last; then each subgroup's p, with the scores to find
  * maxima in before it, and its maxima. */
-const uint V_TILE = KEYS * STRIDE, SCRATCH = (QUERIES > 2 * KEYS ? QUERIES : 2 * KEYS) * STRIDE;
+const uint V_TILE = KEYS * STRIDE, TILES_SIZE = V_TILE + HEAD_SIZE * V_STRIDE;
+const uint SCRATCH = QUERIES * STRIDE > TILES_SIZE ? QUERIES * STRIDE : TILES_SIZE;
 #if CONVERSIONS
 const uint P_SIZE = 0;
 #else
@@ -63,13 +66,29 @@ float added(const in float a, const in float b)
 }
 #endif
 
-/* 8 columns of row `token` (the last one when there is none) of Q, K or V (0, 1, 2) of the workgroup's head. What a
- * row past the last token holds may be NaN, and 0 times that would not be 0. */
+/* 8 columns of row `token` (the last one when there is none) of Q or K (0, 1) of the workgroup's head. */
 uvec4 load_chunk(uint which, uint token, uint chunk)
 {
     const uint slab = which * params.batch * params.heads + gl_WorkGroupID.y;
     const uint row = slab * params.tokens_padded + min(token, params.tokens - 1);
     return VectorBuffer(params.qkv).v[row * CHUNKS + chunk];
+}
+
+/* 8 tokens of a column of V from a step's first on. */
+uvec4 load_values(uint first, uint slot)
+{
+    const uint slab = 2 * params.batch * params.heads + gl_WorkGroupID.y, columns = slab * HEAD_SIZE + slot / V_CHUNKS;
+    const uint chunk = min(first / HALVES + slot % V_CHUNKS, params.tokens_padded / HALVES - 1);
+    return VectorBuffer(params.qkv).v[columns * (params.tokens_padded / HALVES) + chunk];
+}
+
+/* The same with 0 where there is no token: what lies there may be NaN, and 0 times that would not be 0. */
+uvec4 without_strangers(uvec4 values, uint first, uint slot)
+{
+    const uint token = first + slot % V_CHUNKS * HALVES;
+    const uvec4 low = token + uvec4(0, 2, 4, 6), tokens = uvec4(params.tokens);
+    values = mix(values & 0xffffu, values, lessThan(low + 1, tokens));
+    return mix(uvec4(0), values, lessThan(low, tokens));
 }
 
 /* What the scores of N keys from `first` start from: 0, or far below where there is no key. */
@@ -103,7 +122,7 @@ void main()
     uvec4 next_k[LOADS], next_v[LOADS];
     [[unroll]] for (uint i = 0; i < LOADS; i++) {
         next_k[i] = load_chunk(1, (i * THREADS + thread) / CHUNKS, thread % CHUNKS);
-        next_v[i] = load_chunk(2, (i * THREADS + thread) / CHUNKS, thread % CHUNKS);
+        next_v[i] = load_values(0, i * THREADS + thread);
     }
     barrier();
     MATRIX(float16_t, A, M, K) q[ROWS][HEAD_STEPS];
@@ -123,15 +142,17 @@ void main()
     do {
         barrier();
         [[unroll]] for (uint i = 0; i < LOADS; i++) {
-            const uint to = (i * THREADS + thread) / CHUNKS * STRIDE + thread % CHUNKS;
-            tile[to] = next_k[i];
-            tile[V_TILE + to] = next_v[i];
+            const uint slot = i * THREADS + thread;
+            if (first_key + KEYS > params.tokens)
+                next_v[i] = without_strangers(next_v[i], first_key, slot);
+            tile[slot / CHUNKS * STRIDE + slot % CHUNKS] = next_k[i];
+            tile[V_TILE + slot / V_CHUNKS * V_STRIDE + slot % V_CHUNKS] = next_v[i];
         }
         barrier();
         [[unroll]] for (uint i = 0; i < LOADS; i++) {
-            const uint token = first_key + KEYS + (i * THREADS + thread) / CHUNKS;
-            next_k[i] = load_chunk(1, token, thread % CHUNKS);
-            next_v[i] = load_chunk(2, token, thread % CHUNKS);
+            const uint slot = i * THREADS + thread;
+            next_k[i] = load_chunk(1, first_key + KEYS + slot / CHUNKS, slot % CHUNKS);
+            next_v[i] = load_values(first_key + KEYS, slot);
         }
 
         MATRIX(float, Accumulator, M, N) s[ROWS][KEY_FRAGMENTS];
@@ -215,7 +236,7 @@ void main()
             }
             [[unroll]] for (uint j = 0; j < HEAD_FRAGMENTS; j++) {
                 MATRIX(float16_t, B, K, N) values;
-                coopMatLoad(values, tile, V_TILE + k * K * STRIDE + j * (N / HALVES), STRIDE, ROW_MAJOR);
+                coopMatLoad(values, tile, V_TILE + j * N * V_STRIDE + k * (K / HALVES), V_STRIDE, COLUMN_MAJOR);
                 [[unroll]] for (uint i = 0; i < ROWS; i++)
                     o[i][j] = coopMatMulAdd(p[i], values, o[i][j]);
             }

@@ -17,7 +17,7 @@ static void attention_case(struct check *check, uint32_t batch, uint32_t heads, 
     struct check_array *qkv =
         check_input(check, activations, (size_t)3 * batch * heads * tokens_padded * HEAD_SIZE, deviation);
     for (size_t i = 0; i < qkv->count; i++)
-        if (i / HEAD_SIZE % tokens_padded >= tokens)
+        if (attention_token(check->kernels, i, (size_t)batch * heads, tokens_padded) >= tokens)
             qkv->values[i] = NAN;
     struct check_array *out =
         check_output_activations(check, "out", (size_t)batch * tokens, (size_t)heads * HEAD_SIZE);
@@ -36,8 +36,19 @@ static void attention_case(struct check *check, uint32_t batch, uint32_t heads, 
     attention_record(check->kernels, check->recorder, "attention", &params);
     const struct check_work work = {.flops = 4.0 * batch * heads * HEAD_SIZE * tokens * tokens};
     if (check_run(check, &work))
-        reference_attention(&params, qkv->values, out->expected);
+        reference_attention(&params, qkv->values, kernels_values_across(check->kernels), out->expected);
     check_case_end(check);
+}
+
+/* Tokens that fill the kernel's queries or its step of keys, and one less or more; and several of each. */
+static void tile_cases(struct check *check)
+{
+    const uint32_t queries = check->kernels->attention_variant.rows,
+                   keys = check->kernels->attention_variant.columns;
+    const uint32_t tokens[] = {queries - 1, queries, queries + 1, keys - 1,        keys,
+                               keys + 1,    2 * keys - 1, 2 * keys, 2 * queries + 1};
+    for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++)
+        attention_case(check, 2, 3, tokens[i], 0.5F);
 }
 
 void check_attention(struct check *check)
@@ -58,4 +69,5 @@ void check_attention(struct check *check)
     attention_case(check, 3, 2, 201, 0.5F);
     attention_case(check, 1, 1, 201, 3);
     attention_case(check, 1, 1, 1029, 0.5F);
+    tile_cases(check);
 }

@@ -43,10 +43,12 @@ static void shrink(struct check_array *b, struct check_array *bias, const struct
 }
 
 enum b_kind { B_FULL, B_PADDED, B_SMALL };
+enum { TILE_CHOSEN = TILE_SIZES }; /* by gemm_record */
 
-/* Fills in `params`, from its shape on, and runs one product. With B_PADDED B has padding, and A is the last
- * columns of a matrix; with B_SMALL B and bias are small. */
-static void run(struct check *check, enum gemm_epilogue epilogue, struct gemm_params params, enum b_kind kind)
+/* Fills in `params`, from its shape on, and runs one product with one of the tiles. With B_PADDED B has
+ * padding, and A is the last columns of a matrix; with B_SMALL B and bias are small. */
+static void run_tile(struct check *check, enum gemm_epilogue epilogue, struct gemm_params params,
+                     enum b_kind kind, int tile)
 {
     const bool padded = kind == B_PADDED;
     const bool exact = epilogue == GEMM_EXACT || epilogue == GEMM_ADD;
@@ -84,30 +86,41 @@ static void run(struct check *check, enum gemm_epilogue epilogue, struct gemm_pa
         out = check_output_activations(check, "out", params.out_rows, count / params.out_rows);
     params.addend = addend ? addend->address : 0;
     params.out = out->address;
-    gemm_record(check->kernels, check->recorder, "gemm", epilogue, &params);
+    if (tile == TILE_CHOSEN)
+        gemm_record(check->kernels, check->recorder, "gemm", epilogue, &params);
+    else
+        gemm_record_tile(check->kernels, check->recorder, "gemm", epilogue, (enum tile_size)tile, &params);
 
     const struct check_work work = {.flops = 2.0 * params.m * params.n * params.k};
     if (check_run(check, &work))
         reference_gemm(epilogue, &params, a->values + (size_t)a_first * params.m, b->values, bias->values,
-                       addend ? addend->values : NULL, out->expected);
+                       addend ? addend->values : NULL, kernels_values_across(check->kernels),
+                       out->expected);
     check_case_end(check);
 }
 
+static void run(struct check *check, enum gemm_epilogue epilogue, struct gemm_params params, enum b_kind kind)
+{
+    run_tile(check, epilogue, params, kind, TILE_CHOSEN);
+}
+
 /* Rows stored where they are computed; GEMM_ADD adds to them in place. */
+static struct gemm_params plain_params(uint32_t m, uint32_t n, uint32_t k)
+{
+    return (struct gemm_params){
+        .m = m, .n = n, .k = k, .group = m, .out_group = m, .out_rows = m, .addend_rows = m};
+}
+
 static void plain_case(struct check *check, enum gemm_epilogue epilogue, uint32_t m, uint32_t n, uint32_t k)
 {
     check_case_begin(check, "%s, %u x %u x %u", gemm_epilogue_name(epilogue), m, n, k);
-    const struct gemm_params params = {
-        .m = m, .n = n, .k = k, .group = m, .out_group = m, .out_rows = m, .addend_rows = m};
-    run(check, epilogue, params, B_FULL);
+    run(check, epilogue, plain_params(m, n, k), B_FULL);
 }
 
 static void small_case(struct check *check, uint32_t m, uint32_t n, uint32_t k)
 {
     check_case_begin(check, "exact, small weights, %u x %u x %u", m, n, k);
-    const struct gemm_params params = {
-        .m = m, .n = n, .k = k, .group = m, .out_group = m, .out_rows = m, .addend_rows = m};
-    run(check, GEMM_EXACT, params, B_SMALL);
+    run(check, GEMM_EXACT, plain_params(m, n, k), B_SMALL);
 }
 
 /* Patches after `prefix` other rows of each image; with GEMM_ADD, each image's are added to the same addend.
@@ -129,17 +142,57 @@ static void grouped_case(struct check *check, enum gemm_epilogue epilogue, uint3
     run(check, epilogue, params, B_PADDED);
 }
 
+static struct gemm_params heads_params(uint32_t batch, uint32_t heads, uint32_t tokens, uint32_t k)
+{
+    return (struct gemm_params){.m = batch * tokens,
+                                .n = 3 * heads * HEAD_SIZE,
+                                .k = k,
+                                .batch = batch,
+                                .heads = heads,
+                                .tokens = tokens,
+                                .tokens_padded = (uint32_t)round_up(tokens, PANEL)};
+}
+
 static void heads_case(struct check *check, uint32_t batch, uint32_t heads, uint32_t tokens, uint32_t k)
 {
     check_case_begin(check, "heads, batch %u, heads %u, tokens %u, k %u", batch, heads, tokens, k);
-    const struct gemm_params params = {.m = batch * tokens,
-                                       .n = 3 * heads * HEAD_SIZE,
-                                       .k = k,
-                                       .batch = batch,
-                                       .heads = heads,
-                                       .tokens = tokens,
-                                       .tokens_padded = (uint32_t)round_up(tokens, PANEL)};
-    run(check, GEMM_HEADS, params, B_FULL);
+    run(check, GEMM_HEADS, heads_params(batch, heads, tokens, k), B_FULL);
+}
+
+static const char *tile_name(const struct check *check, enum tile_size size)
+{
+    return !check->kernels->gemm[TILE_SMALL][GEMM_EXACT] ? "tile" : size == TILE_LARGE ? "large" : "small";
+}
+
+/* A tile of the rung's by itself: products of `rows` rows and of at least `columns` columns, with `images`
+ * images' rows where they are told apart. */
+static void tile_case(struct check *check, enum gemm_epilogue epilogue, enum tile_size size, uint32_t rows,
+                      uint32_t columns, uint32_t images)
+{
+    enum { K = 3 * K_STEP };
+    const bool heads = epilogue == GEMM_HEADS;
+    const uint32_t unit = heads ? 3 * HEAD_SIZE : 2 * PANEL, n = divide_up(columns, unit) * unit;
+    const uint32_t m = heads ? divide_up(rows, images) * images : rows;
+    check_case_begin(check, "%s, %s, %u x %u x %u, images %u", tile_name(check, size),
+                     gemm_epilogue_name(epilogue), m, n, K, images);
+    run_tile(check, epilogue, heads ? heads_params(images, n / unit, m / images, K) : plain_params(m, n, K),
+             B_FULL, (int)size);
+}
+
+/* Every tile that the device may take, in every epilogue: filled, a row short of it, a row over it, and so wide
+ * that there is more than one band of columns. So whole tiles and cut ones are there, alone and together. */
+static void tile_cases(struct check *check)
+{
+    for (enum tile_size size = 0; size < TILE_SIZES; size++)
+        for (enum gemm_epilogue epilogue = 0; epilogue < GEMM_EPILOGUE_COUNT; epilogue++) {
+            const struct variant *tile = &check->kernels->gemm_variants[size];
+            if (!check->kernels->gemm[size][epilogue])
+                continue;
+            tile_case(check, epilogue, size, tile->rows, tile->columns, 1);
+            tile_case(check, epilogue, size, tile->rows - 1, tile->columns, 1);
+            tile_case(check, epilogue, size, tile->rows + 1, tile->columns + PANEL, 1);
+            tile_case(check, epilogue, size, 2 * tile->rows - 1, (GEMM_BAND + 1) * tile->columns - PANEL, 3);
+        }
 }
 
 /* Both tiles of a rung that has two give the same bits: which one is taken depends on how many images share a
@@ -149,8 +202,8 @@ static void tiles_case(struct check *check, uint32_t m, uint32_t n, uint32_t k)
     if (!check->kernels->gemm[TILE_SMALL][GEMM_EXACT])
         return;
     check_case_begin(check, "large and small tile, %u x %u x %u", m, n, k);
-    struct gemm_params params = {
-        .m = m, .n = n, .k = k, .a_columns = k, .group = m, .out_group = m, .out_rows = m, .addend_rows = m};
+    struct gemm_params params = plain_params(m, n, k);
+    params.a_columns = k;
     struct check_array *a = check_input_activations(check, m, k, 1);
     struct check_array *b =
         check_input(check, kernels_weights(check->kernels), (size_t)n * k, 1 / sqrtf((float)k));
@@ -166,7 +219,7 @@ static void tiles_case(struct check *check, uint32_t m, uint32_t n, uint32_t k)
     outs[TILE_SMALL]->twin = outs[TILE_LARGE];
     if (check_run(check, &(struct check_work){0}))
         for (enum tile_size size = 0; size < TILE_SIZES; size++)
-            reference_gemm(GEMM_EXACT, &params, a->values, b->values, bias->values, NULL,
+            reference_gemm(GEMM_EXACT, &params, a->values, b->values, bias->values, NULL, false,
                            outs[size]->expected);
     check_case_end(check);
 }
@@ -213,10 +266,7 @@ void check_gemm(struct check *check)
     heads_case(check, 1, 1, 1, 64);
     heads_case(check, 3, 2, 69, 128);
     heads_case(check, 1, 6, 201, 64);
-    /* So many rows and columns that rungs with two tiles take the large one, in every epilogue. */
-    static const enum gemm_epilogue plain[] = {GEMM_EXACT, GEMM_ADD, GEMM_RELU, GEMM_GELU, GEMM_SWIGLU};
-    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
-        plain_case(check, plain[i], 257, 480, 64);
+    tile_cases(check);
     grouped_case(check, GEMM_ADD, 60, 23, 5);
     tiles_case(check, 69, 96, 704);
     tiles_case(check, 130, 272, 1024);

@@ -68,6 +68,7 @@ struct check {
     struct gpu_recorder *recorder; /* of the case */
     bool bench;                    /* time the large shapes instead of comparing the small ones */
     bool compile;                  /* print what the driver makes of the pipelines, and run none */
+    bool code;                     /* and their machine code */
 
     bool apart; /* every array in a buffer of its own */
 
@@ -120,7 +121,7 @@ void check_case_end(struct check *check);
 /* A uniformly distributed number below `limit`, from the case's generator. */
 uint32_t check_random_below(struct check *check, uint32_t limit);
 
-/* Takes and gives back memory on the device for the arrays of all cases. */
+/* Takes and gives back memory on the device for the arrays of all cases; none where nothing runs. */
 void check_start(struct check *check, struct gpu_device *device);
 void check_finish(struct check *check);
 /* Gives back what a case took, and takes memory for one of its arrays. */
@@ -138,7 +139,7 @@ void check_demand(enum status status, const struct failure *failure);
 
 /* The operations, one file each: all cases of check->kernels, or the benchmark shapes. */
 /* Prints what the driver says of each pipeline of check->kernels (of the operation `only`, unless that is
- * NULL), which count as cases. */
+ * NULL), which count as cases: wrong are those that spill registers. */
 void check_compile(struct check *check, const char *only);
 
 void check_attention(struct check *check);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "engine/gpu/pipeline.h"
-#include "engine/kernels/kernels.h"
+#include "engine/kernels/set.h"
 #include "tests/unit/suite.h"
 
 /* Mesa 26.1 on a CPU with 8 lanes: the only kind of device the cpu rung is for. */
@@ -155,6 +155,16 @@ START_TEST(matrix_rung_takes_what_other_makers_offer)
 }
 END_TEST
 
+START_TEST(matrix_rung_keeps_its_products_where_attention_does_without_matrices)
+{
+    struct gpu_device_info device = gpu;
+    ck_assert_int_eq(attention_count(&device, RUNG_MATRIX) > 1, built("gemm_matrix.f16"));
+    device.matrix_attention_lack = "it is made up";
+    ck_assert_int_eq(attention_count(&device, RUNG_MATRIX), 1);
+    ck_assert_int_eq(supported(RUNG_MATRIX, device), built("gemm_matrix.f16"));
+}
+END_TEST
+
 START_TEST(matrix2_rung_wants_steps_that_its_tiles_are_made_of)
 {
     struct gpu_device_info device = gpu;
@@ -262,6 +272,7 @@ int main(void)
     tcase_add_test(cases, every_rung_wants_workgroups_that_fit);
     tcase_add_test(cases, matrix_rung_wants_shapes_and_room_for_its_tiles);
     tcase_add_test(cases, matrix_rung_takes_what_other_makers_offer);
+    tcase_add_test(cases, matrix_rung_keeps_its_products_where_attention_does_without_matrices);
     tcase_add_test(cases, matrix2_rung_wants_steps_that_its_tiles_are_made_of);
     tcase_add_test(cases, matrices_are_preferred_on_a_gpu_and_never_tried_on_a_cpu_driver);
     tcase_add_test(cases, precision_decides_how_weights_are_held);
