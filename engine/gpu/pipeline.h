@@ -43,8 +43,8 @@ void gpu_pipelines_inspect(struct gpu_device *device, bool code);
  * own names. Nothing where it says nothing, or was not asked to keep it. */
 void gpu_pipeline_statistics(const struct gpu_pipeline *pipeline,
                              void (*take)(void *context, const char *name, double value), void *context);
-/* Tells `take` the forms in which the driver shows what it made of one, as text: the last one is the machine's
- * code. Nothing where it shows none, or was not asked to keep them. */
+/* Tells `take` the forms in which the driver shows what it made of one, as text: the last one is the
+ * machine's code. Nothing where it shows none, or was not asked to keep them. */
 void gpu_pipeline_code(const struct gpu_pipeline *pipeline,
                        void (*take)(void *context, const char *name, const char *text), void *context);
 

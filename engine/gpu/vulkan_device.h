@@ -36,8 +36,8 @@ struct gpu_device {
     struct gpu_transfer *transfer;
     VkPipelineCache pipelines;
     pthread_mutex_t cache_mutex;
-    char *cache_folder;      /* NULL: nothing is kept on disk */
-    size_t cache_size_bytes; /* of the driver's data when last read or written */
+    char *cache_folder;               /* NULL: nothing is kept on disk */
+    size_t cache_size_bytes;          /* of the driver's data when last read or written */
     VkPipelineCreateFlags inspection; /* what pipelines keep: statistics, and forms of their code */
     atomic_bool lost;
     uint64_t wait_limit_ns;     /* 0: none */

@@ -15,7 +15,8 @@ static const struct workaround {
      VK_DRIVER_ID_AMD_PROPRIETARY, ANY, ANY, ANY, true, true, false},
     {"AMD's own open driver offers matrices on GPUs without the hardware", VENDOR_AMD,
      VK_DRIVER_ID_AMD_OPEN_SOURCE, ANY, ANY, ANY, true, true, false},
-    /* The hardware's instructions for them came with RDNA 3: "RDNA3 Instruction Set Architecture", section 7.9. */
+    /* The hardware's instructions for them came with RDNA 3: "RDNA3 Instruction Set Architecture",
+       section 7.9. */
     {"on RDNA 2 matrices are emulated and slower than the portable kernel", VENDOR_AMD, ANY, 0x73a0, 0x743f,
      ANY, true, true, false},
     /* github.com/ggml-org/llama.cpp/pull/14001 and pull/24404. */

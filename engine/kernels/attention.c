@@ -1,5 +1,5 @@
-/* Attention: the rung's on matrices, the tiled shader also where matrices are not used for it (workarounds.c),
- * or on the cpu rung the one whose lanes are query rows. */
+/* Attention: the rung's on matrices, the tiled shader also where matrices are not used for it
+ * (workarounds.c), or on the cpu rung the one whose lanes are query rows. */
 #include <assert.h>
 
 #include "engine/kernels/matrix.h"

@@ -12,16 +12,16 @@ enum { CPU_LANES = 8 };
 
 /* As gemm_matrix.comp has them. TILE_K / K and what a thread loads divide evenly. */
 static const struct gemm_matrix_tile {
-    uint32_t lanes_max;      /* for subgroups of at most so many lanes */
-    uint32_t also_of;        /* where the device has them of so many lanes too; 0: whatever it has */
+    uint32_t lanes_max; /* for subgroups of at most so many lanes */
+    uint32_t also_of;   /* where the device has them of so many lanes too; 0: whatever it has */
     uint32_t rows, columns, step, warp_rows, warp_columns;
 } gemm_tiles[][TILE_SIZES] = {
     /* CPU drivers: as small as exercises everything. */
     {{CPU_LANES, 0, 32, 32, 32, 16, 16}, {CPU_LANES, 0, 16, 32, 32, 16, 16}},
     /* Intel: 16 lanes with 128 registers each, of which 32 x 32 takes 64. */
     {{16, 0, 128, 64, 32, 32, 32}, {16, 0, 64, 64, 64, 32, 16}},
-    /* AMD's RDNA, of 32 lanes or 64, where both halves of a subgroup hold the operands' fragments: besides them 64 x
-     * 64 does not fit in the 256 registers of 32 lanes. */
+    /* AMD's RDNA, of 32 lanes or 64, where both halves of a subgroup hold the operands' fragments: besides
+     * them 64 x 64 does not fit in the 256 registers of 32 lanes. */
     {{32, 64, 128, 128, 32, 64, 32}, {32, 64, 64, 64, 64, 32, 32}},
     /* NVIDIA: 20 KiB of shared memory, 128 threads, by registers two workgroups a multiprocessor. */
     {{64, 0, 128, 128, 32, 64, 64}, {64, 0, 64, 64, 64, 32, 32}},
@@ -109,11 +109,12 @@ static uint32_t gemm_shared_bytes(const struct gemm_matrix_tile *tile, const str
 static uint32_t attention_shared_bytes(const struct attention_matrix_tile *tile,
                                        const struct gpu_matrix_shape *shape)
 {
-    const uint32_t row = HEAD_SIZE / 8 + 1, column = tile->keys / 8 + 1, maxima = shape->n / 4 + 1;
-    const uint32_t scores = tile->conversions ? 0 : at_least(column, maxima);
-    return (at_least(tile->keys * row + HEAD_SIZE * column, tile->queries * row) +
-            tile->queries * (scores + maxima)) *
-           VECTOR_BYTES;
+    const uint32_t row = HEAD_SIZE / 8 + 1, column = tile->keys / 8 + 1, scores = shape->n / 4 + 1;
+    const uint32_t subgroups = tile->queries / (tile->row_fragments * shape->m);
+    const uint32_t tiles = at_least(tile->keys * row + HEAD_SIZE * column, tile->queries * row);
+    const uint32_t rest = tile->conversions ? subgroups * shape->m * scores
+                                            : tile->queries * at_least(column, scores) + tile->queries / 4;
+    return (tiles + rest) * VECTOR_BYTES;
 }
 
 static bool attention_fits(const struct gpu_device_info *device, const struct attention_matrix_tile *tile,

@@ -19,8 +19,8 @@ static double product(const struct gemm_params *params, const float *a, const fl
     return sum;
 }
 
-/* Where element (row, column) lies in [3][batch][heads][tokens_padded][64], the last third of which has tokens
- * and columns exchanged where they lie across. */
+/* Where element (row, column) lies in [3][batch][heads][tokens_padded][64], the last third of which has
+ * tokens and columns exchanged where they lie across. */
 static size_t head_at(const struct gemm_params *params, size_t row, size_t column, bool across)
 {
     const size_t width = (size_t)params->heads * HEAD_SIZE;

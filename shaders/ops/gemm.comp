@@ -21,7 +21,7 @@ const uint ROW_THREADS = TILE_M / 8, COLUMN_THREADS = TILE_N / 8, THREADS = ROW_
 const uint A_LOADS = TILE_M * QUADS / THREADS, B_LOADS = TILE_N * QUADS / THREADS;
 const uint A_STRIDE = QUADS + 1, B_STRIDE = TILE_N / 4 + 4;
 
-shared vec4 a_tile[TILE_M * A_STRIDE]; /* [row][k / 4] of 4 steps along K */
+shared vec2 a_tile[TILE_M * A_STRIDE * 2]; /* [row][k / 2] of 2 steps along K */
 shared vec4 b_tile[PANEL * B_STRIDE];  /* [k][column / 4] of 4 columns */
 
 /* 4 neighbouring columns of A or of packed B [n/16][k][16]. float16 are unpacked on the way into shared memory: before
@@ -104,8 +104,10 @@ void main()
     do {
         barrier();
         [[unroll]] for (uint i = 0; i < A_LOADS; i++) {
-            const uint slot = i * THREADS + thread;
-            a_tile[slot / QUADS * A_STRIDE + slot % QUADS] = unpack(next_a[i]);
+            const uint slot = i * THREADS + thread, to = (slot / QUADS * A_STRIDE + slot % QUADS) * 2;
+            const vec4 a = unpack(next_a[i]);
+            a_tile[to] = a.xy;
+            a_tile[to + 1] = a.zw;
         }
         [[unroll]] for (uint i = 0; i < B_LOADS; i++)
             b_tile[b_slot(i * THREADS + thread)] = unpack(next_b[i]);
@@ -118,13 +120,14 @@ void main()
         [[unroll]] for (uint i = 0; i < B_LOADS; i++)
             next_b[i] = load_b(next, i * THREADS + thread);
 
-        for (uint quad = 0; quad < QUADS; quad++) {
-            vec4 a[8];
+        /* Two steps at a time: four of A's would take 16 registers more, and from 128 on GPUs run half as many threads. */
+        [[dont_unroll]] for (uint pair = 0; pair < PANEL / 2; pair++) {
+            vec2 a[8];
             [[unroll]] for (uint i = 0; i < 8; i++)
-                a[i] = a_tile[(i * ROW_THREADS + row_thread) * A_STRIDE + quad];
-            [[unroll]] for (uint k = 0; k < 4; k++) {
+                a[i] = a_tile[(i * ROW_THREADS + row_thread) * (A_STRIDE * 2) + pair];
+            [[unroll]] for (uint k = 0; k < 2; k++) {
                 [[unroll]] for (uint j = 0; j < 2; j++) {
-                    const vec4 b = b_tile[(quad * 4 + k) * B_STRIDE + j * COLUMN_THREADS + column_thread];
+                    const vec4 b = b_tile[(pair * 2 + k) * B_STRIDE + j * COLUMN_THREADS + column_thread];
                     [[unroll]] for (uint i = 0; i < 8; i++)
                         sum[i][j] = fma(vec4(a[i][k]), b, sum[i][j]);
                 }

@@ -45,8 +45,8 @@ static void tile_cases(struct check *check)
 {
     const uint32_t queries = check->kernels->attention_variant.rows,
                    keys = check->kernels->attention_variant.columns;
-    const uint32_t tokens[] = {queries - 1, queries, queries + 1, keys - 1,        keys,
-                               keys + 1,    2 * keys - 1, 2 * keys, 2 * queries + 1};
+    const uint32_t tokens[] = {queries - 1, queries,      queries + 1, keys - 1,       keys,
+                               keys + 1,    2 * keys - 1, 2 * keys,    2 * queries + 1};
     for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++)
         attention_case(check, 2, 3, tokens[i], 0.5F);
 }

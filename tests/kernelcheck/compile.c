@@ -7,7 +7,8 @@
 #include "engine/gpu/pipeline.h"
 #include "engine/kernels/set.h"
 
-/* Drivers name what they count; registers that went to memory are "spilled" or "spills" wherever that is counted. */
+/* Drivers name what they count; registers that went to memory are "spilled" or "spills" wherever that is
+ * counted. */
 static void print_number(void *context, const char *name, double value)
 {
     double *spilled = context;

@@ -94,8 +94,7 @@ static void run_tile(struct check *check, enum gemm_epilogue epilogue, struct ge
     const struct check_work work = {.flops = 2.0 * params.m * params.n * params.k};
     if (check_run(check, &work))
         reference_gemm(epilogue, &params, a->values + (size_t)a_first * params.m, b->values, bias->values,
-                       addend ? addend->values : NULL, kernels_values_across(check->kernels),
-                       out->expected);
+                       addend ? addend->values : NULL, kernels_values_across(check->kernels), out->expected);
     check_case_end(check);
 }
 
@@ -169,7 +168,7 @@ static const char *tile_name(const struct check *check, enum tile_size size)
 static void tile_case(struct check *check, enum gemm_epilogue epilogue, enum tile_size size, uint32_t rows,
                       uint32_t columns, uint32_t images)
 {
-    enum { K = 3 * K_STEP };
+    enum { K = 2 * K_STEP };
     const bool heads = epilogue == GEMM_HEADS;
     const uint32_t unit = heads ? 3 * HEAD_SIZE : 2 * PANEL, n = divide_up(columns, unit) * unit;
     const uint32_t m = heads ? divide_up(rows, images) * images : rows;
@@ -179,8 +178,9 @@ static void tile_case(struct check *check, enum gemm_epilogue epilogue, enum til
              B_FULL, (int)size);
 }
 
-/* Every tile that the device may take, in every epilogue: filled, a row short of it, a row over it, and so wide
- * that there is more than one band of columns. So whole tiles and cut ones are there, alone and together. */
+/* Every tile that the device may take, in every epilogue: filled, a row short of it, a row over it, and so
+ * wide that there is more than one band of columns. So whole tiles and cut ones are there, alone and
+ * together. */
 static void tile_cases(struct check *check)
 {
     for (enum tile_size size = 0; size < TILE_SIZES; size++)

@@ -44,12 +44,15 @@ struct options {
 
 static bool options_parse(int argc, char **argv, struct options *options)
 {
-    static const struct option names[] = {
-        {"device", required_argument, NULL, 'd'}, {"rung", required_argument, NULL, 'r'},
-        {"only", required_argument, NULL, 'o'},   {"bench", no_argument, NULL, 'b'},
-        {"compile", no_argument, NULL, 'm'},      {"code", no_argument, NULL, 'p'},
-        {"corrupt", no_argument, NULL, 'c'},      {"apart", no_argument, NULL, 'a'},
-        {0}};
+    static const struct option names[] = {{"device", required_argument, NULL, 'd'},
+                                          {"rung", required_argument, NULL, 'r'},
+                                          {"only", required_argument, NULL, 'o'},
+                                          {"bench", no_argument, NULL, 'b'},
+                                          {"compile", no_argument, NULL, 'm'},
+                                          {"code", no_argument, NULL, 'p'},
+                                          {"corrupt", no_argument, NULL, 'c'},
+                                          {"apart", no_argument, NULL, 'a'},
+                                          {0}};
     int option;
     while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
         switch (option) {
