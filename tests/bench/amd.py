@@ -49,6 +49,8 @@ def read(lines):
         if match := re.match(r"(\w+) +(f16|f32)  (.+?) *((?:, [^,]+ [\d.]+)+)(  SPILLED)?$", line):
             numbers = dict(part.rsplit(" ", 1) for part in match[4][2:].split(", "))
             pipelines.append((match[1], match[2], match[3], {name: float(value) for name, value in numbers.items()}, []))
+        elif pipelines and line.startswith("--- "): # the last form is the machine's
+            pipelines[-1][4].clear()
         elif pipelines:
             pipelines[-1][4].append(line)
     return pipelines
