@@ -10,8 +10,9 @@
 static void attention_case(struct check *check, uint32_t batch, uint32_t heads, uint32_t tokens,
                            float deviation)
 {
-    check_case_begin(check, "%u. batch %u, heads %u, tokens %u, deviation %g",
-                     check->kernels->attention_index + 1, batch, heads, tokens, (double)deviation);
+    check_case_begin(check, "%s: batch %u, heads %u, tokens %u, deviation %g",
+                     check->kernels->attention_tiles.list[check->kernels->attention_default].name, batch,
+                     heads, tokens, (double)deviation);
     const enum element activations = kernels_activations(check->kernels);
     const uint32_t tokens_padded = (uint32_t)round_up(tokens, PANEL);
     struct check_array *qkv =

@@ -142,32 +142,55 @@ static void heads_case(struct check *check, uint32_t batch, uint32_t heads, uint
     run(check, GEMM_HEADS, params, B_FULL);
 }
 
-/* Both tiles of a rung that has two give the same bits: which one is taken depends on how many images share a
- * batch, and an image's answer must not. */
-static void tiles_case(struct check *check, uint32_t m, uint32_t n, uint32_t k)
+/* All tiles of a rung give the same bits: which one is taken depends on how many images share a batch, and an
+ * image's answer must not. */
+static void tiles_case(struct check *check, enum gemm_epilogue epilogue, uint32_t batch, uint32_t tokens,
+                       uint32_t heads, uint32_t k)
 {
-    if (!check->kernels->gemm[TILE_SMALL][GEMM_EXACT])
+    struct kernels *kernels = (struct kernels *)check->kernels; /* which get what else there is of tiles */
+    const struct tiles *tiles = &kernels->gemm_tiles;
+    const uint32_t m = batch * tokens, n = 3 * heads * HEAD_SIZE;
+    struct failure failure = {0};
+    if (tiles->count == 1 || kernels->gemm_default)
         return;
-    check_case_begin(check, "large and small tile, %u x %u x %u", m, n, k);
-    struct gemm_params params = {
-        .m = m, .n = n, .k = k, .a_columns = k, .group = m, .out_group = m, .out_rows = m, .addend_rows = m};
+    check_demand(kernels_make_tiles(kernels, 1u << epilogue, (1u << tiles->count) - 1, &failure), &failure);
+    check_case_begin(check, "%s in all tiles, %u x %u x %u", gemm_epilogue_name(epilogue), m, n, k);
+    struct gemm_params params = {.m = m,
+                                 .n = n,
+                                 .k = k,
+                                 .a_columns = k,
+                                 .group = m,
+                                 .out_group = m,
+                                 .out_rows = m,
+                                 .addend_rows = m,
+                                 .batch = batch,
+                                 .heads = heads,
+                                 .tokens = tokens,
+                                 .tokens_padded = (uint32_t)round_up(tokens, PANEL)};
+    const bool exact = epilogue == GEMM_EXACT || epilogue == GEMM_ADD;
     struct check_array *a = check_input_activations(check, m, k, 1);
     struct check_array *b =
-        check_input(check, kernels_weights(check->kernels), (size_t)n * k, 1 / sqrtf((float)k));
-    struct check_array *bias = check_input(check, ELEMENT_F32, n, 1), *outs[TILE_SIZES];
+        check_input(check, kernels_weights(kernels), (size_t)n * k, 1 / sqrtf((float)k));
+    struct check_array *bias = check_input(check, ELEMENT_F32, n, 1), *outs[TILES_MAX];
+    struct check_array *addend = check_input(check, ELEMENT_F32, (size_t)m * n, 1);
+    const size_t count = out_count(epilogue, &params);
     params.a = a->address;
     params.b = upload_packed(check, &params, b->values, n, k);
     params.bias = bias->address;
-    for (enum tile_size size = 0; size < TILE_SIZES; size++) {
-        outs[size] = check_output(check, size == TILE_LARGE ? "large" : "small", ELEMENT_F32, (size_t)m * n);
-        params.out = outs[size]->address;
-        gemm_record_tile(check->kernels, check->recorder, "gemm", GEMM_EXACT, size, &params);
+    params.addend = addend->address;
+    for (uint32_t i = 0; i < tiles->count; i++) {
+        outs[i] = exact                   ? check_output(check, tiles->list[i].name, ELEMENT_F32, count)
+                  : epilogue == GEMM_HEADS ? check_output(check, tiles->list[i].name,
+                                                          kernels_activations(kernels), count)
+                                           : check_output_activations(check, tiles->list[i].name, m, count / m);
+        outs[i]->twin = outs[0];
+        params.out = outs[i]->address;
+        gemm_record_tile(kernels, check->recorder, "gemm", epilogue, i, &params);
     }
-    outs[TILE_SMALL]->twin = outs[TILE_LARGE];
     if (check_run(check, &(struct check_work){0}))
-        for (enum tile_size size = 0; size < TILE_SIZES; size++)
-            reference_gemm(GEMM_EXACT, &params, a->values, b->values, bias->values, NULL,
-                           outs[size]->expected);
+        for (uint32_t i = 0; i < tiles->count; i++)
+            reference_gemm(epilogue, &params, a->values, b->values, bias->values, addend->values,
+                           outs[i]->expected);
     check_case_end(check);
 }
 
@@ -213,11 +236,13 @@ void check_gemm(struct check *check)
     heads_case(check, 1, 1, 1, 64);
     heads_case(check, 3, 2, 69, 128);
     heads_case(check, 1, 6, 201, 64);
-    /* So many rows and columns that rungs with two tiles take the large one, in every epilogue. */
+    /* So many rows and columns that every tile is whole somewhere and cut elsewhere. */
     static const enum gemm_epilogue plain[] = {GEMM_EXACT, GEMM_ADD, GEMM_RELU, GEMM_GELU, GEMM_SWIGLU};
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         plain_case(check, plain[i], 257, 480, 64);
     grouped_case(check, GEMM_ADD, 60, 23, 5);
-    tiles_case(check, 69, 96, 704);
-    tiles_case(check, 130, 272, 1024);
+    tiles_case(check, GEMM_EXACT, 1, 69, 1, 704);
+    for (enum gemm_epilogue epilogue = 0; epilogue < GEMM_EPILOGUE_COUNT; epilogue++)
+        tiles_case(check, epilogue, 2, 130, 2, 192);
+    tiles_case(check, GEMM_HEADS, 3, 97, 2, 1024);
 }

@@ -79,8 +79,9 @@ struct check {
     size_t memory_used;
     const char *operation;
     char name[96]; /* of the case */
+    char tile[64]; /* "TILE: " of a GEMM where it is not the first */
     uint64_t random;
-    struct check_array *arrays[16];
+    struct check_array *arrays[24];
     size_t array_count;
     unsigned cases, wrong;
 };
