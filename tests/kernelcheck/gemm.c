@@ -1,7 +1,9 @@
 #include "tests/kernelcheck/kernelcheck.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/base/half.h"
 #include "engine/kernels/set.h"
@@ -84,7 +86,7 @@ static void run(struct check *check, enum gemm_epilogue epilogue, struct gemm_pa
         out = check_output_activations(check, "out", params.out_rows, count / params.out_rows);
     params.addend = addend ? addend->address : 0;
     params.out = out->address;
-    gemm_record(check->kernels, check->recorder, "gemm", epilogue, &params);
+    gemm_record_tile(check->kernels, check->recorder, "gemm", epilogue, check->bench ? check->tile : 0, &params);
 
     const struct check_work work = {.flops = 2.0 * params.m * params.n * params.k};
     if (check_run(check, &work))
@@ -142,27 +144,29 @@ static void heads_case(struct check *check, uint32_t batch, uint32_t heads, uint
     run(check, GEMM_HEADS, params, B_FULL);
 }
 
-/* All tiles of a rung give the same bits: which one is taken depends on how many images share a batch, and an
- * image's answer must not. */
+/* Every tile of the rung gives the right values and the same bits: which one is taken depends on how many
+ * images share a batch, and an image's answer must not. With a prefix each image's rows follow that many others,
+ * and one addend is for all images. */
 static void tiles_case(struct check *check, enum gemm_epilogue epilogue, uint32_t batch, uint32_t tokens,
-                       uint32_t heads, uint32_t k)
+                       uint32_t prefix, uint32_t heads, uint32_t k)
 {
-    struct kernels *kernels = (struct kernels *)check->kernels; /* which get what else there is of tiles */
+    const struct kernels *kernels = check->kernels;
     const struct tiles *tiles = &kernels->gemm_tiles;
     const uint32_t m = batch * tokens, n = 3 * heads * HEAD_SIZE;
-    struct failure failure = {0};
-    if (tiles->count == 1 || kernels->gemm_default)
+    if (tiles->count == 1)
         return;
-    check_demand(kernels_make_tiles(kernels, 1u << epilogue, (1u << tiles->count) - 1, &failure), &failure);
-    check_case_begin(check, "%s in all tiles, %u x %u x %u", gemm_epilogue_name(epilogue), m, n, k);
+    check_case_begin(check, "%s in all tiles, %u x %u of %u + %u x %u", gemm_epilogue_name(epilogue), batch, n,
+                     prefix, tokens, k);
     struct gemm_params params = {.m = m,
                                  .n = n,
                                  .k = k,
                                  .a_columns = k,
-                                 .group = m,
-                                 .out_group = m,
-                                 .out_rows = m,
-                                 .addend_rows = m,
+                                 .group = prefix ? tokens : m,
+                                 .out_group = prefix ? prefix + tokens : m,
+                                 .out_offset = prefix,
+                                 .out_rows = m + batch * prefix,
+                                 .addend_group = prefix ? tokens : 0,
+                                 .addend_rows = prefix ? tokens : m,
                                  .batch = batch,
                                  .heads = heads,
                                  .tokens = tokens,
@@ -172,32 +176,52 @@ static void tiles_case(struct check *check, enum gemm_epilogue epilogue, uint32_
     struct check_array *b =
         check_input(check, kernels_weights(kernels), (size_t)n * k, 1 / sqrtf((float)k));
     struct check_array *bias = check_input(check, ELEMENT_F32, n, 1), *outs[TILES_MAX];
-    struct check_array *addend = check_input(check, ELEMENT_F32, (size_t)m * n, 1);
+    struct check_array *addend = check_input(check, ELEMENT_F32, (size_t)params.addend_rows * n, 1);
     const size_t count = out_count(epilogue, &params);
     params.a = a->address;
     params.b = upload_packed(check, &params, b->values, n, k);
     params.bias = bias->address;
     params.addend = addend->address;
     for (uint32_t i = 0; i < tiles->count; i++) {
-        outs[i] = exact                   ? check_output(check, tiles->list[i].name, ELEMENT_F32, count)
-                  : epilogue == GEMM_HEADS ? check_output(check, tiles->list[i].name,
-                                                          kernels_activations(kernels), count)
-                                           : check_output_activations(check, tiles->list[i].name, m, count / m);
-        outs[i]->twin = outs[0];
+        const char *name = tiles->list[i].name;
+        if (exact)
+            outs[i] = check_output(check, name, ELEMENT_F32, count);
+        else if (epilogue == GEMM_HEADS)
+            outs[i] = check_output(check, name, kernels_activations(kernels), count);
+        else
+            outs[i] = check_output_activations(check, name, params.out_rows, count / params.out_rows);
+        outs[i]->twin = i ? outs[0] : NULL;
         params.out = outs[i]->address;
         gemm_record_tile(kernels, check->recorder, "gemm", epilogue, i, &params);
     }
-    if (check_run(check, &(struct check_work){0}))
-        for (uint32_t i = 0; i < tiles->count; i++)
-            reference_gemm(epilogue, &params, a->values, b->values, bias->values, addend->values,
-                           outs[i]->expected);
+    if (check_run(check, &(struct check_work){0})) {
+        reference_gemm(epilogue, &params, a->values, b->values, bias->values, addend->values,
+                       outs[0]->expected);
+        for (uint32_t i = 1; i < tiles->count; i++)
+            memcpy(outs[i]->expected, outs[0]->expected, count * sizeof(float));
+    }
     check_case_end(check);
 }
 
-/* The network's products at one image, and on GPUs at 8. */
+/* Of rows and columns for every tile to be whole somewhere and cut elsewhere, and of a single row. */
+static void tiles_cases(struct check *check)
+{
+    for (enum gemm_epilogue epilogue = 0; epilogue < GEMM_EPILOGUE_COUNT; epilogue++) {
+        tiles_case(check, epilogue, 1, 1, 0, 1, 64);
+        tiles_case(check, epilogue, 2, 130, 0, 2, 192);
+    }
+    tiles_case(check, GEMM_EXACT, 1, 69, 0, 1, 704);
+    tiles_case(check, GEMM_EXACT, 3, 23, 1, 1, 128);
+    tiles_case(check, GEMM_ADD, 60, 5, 2, 1, 64);
+    tiles_case(check, GEMM_ADD, 2, 141, 5, 1, 64);
+    tiles_case(check, GEMM_HEADS, 60, 5, 0, 1, 64);
+}
+
+/* The network's products at one image, and on GPUs at 8, in the tile of check->tile. */
 static void bench(struct check *check)
 {
     const uint32_t batches = gpu_device_info(check->device)->kind == GPU_CPU ? 1 : 8;
+    printf("products in tiles of %s\n", check->kernels->gemm_tiles.list[check->tile].name);
     plain_case(check, GEMM_EXACT, 1029, 4096, 1024);
     plain_case(check, GEMM_EXACT, 1029, 1024, 4096);
     for (uint32_t batch = 1; batch <= batches; batch += 7) {
@@ -212,7 +236,8 @@ static void bench(struct check *check)
 void check_gemm(struct check *check)
 {
     if (check->bench) {
-        bench(check);
+        for (check->tile = 0; check->tile < check->kernels->gemm_tiles.count; check->tile++)
+            bench(check);
         return;
     }
     static const uint32_t rows[] = {1, 2, 3, 4, 5, 6, 7, 24, 31, 65, 129};
@@ -236,13 +261,9 @@ void check_gemm(struct check *check)
     heads_case(check, 1, 1, 1, 64);
     heads_case(check, 3, 2, 69, 128);
     heads_case(check, 1, 6, 201, 64);
-    /* So many rows and columns that every tile is whole somewhere and cut elsewhere. */
     static const enum gemm_epilogue plain[] = {GEMM_EXACT, GEMM_ADD, GEMM_RELU, GEMM_GELU, GEMM_SWIGLU};
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         plain_case(check, plain[i], 257, 480, 64);
     grouped_case(check, GEMM_ADD, 60, 23, 5);
-    tiles_case(check, GEMM_EXACT, 1, 69, 1, 704);
-    for (enum gemm_epilogue epilogue = 0; epilogue < GEMM_EPILOGUE_COUNT; epilogue++)
-        tiles_case(check, epilogue, 2, 130, 2, 192);
-    tiles_case(check, GEMM_HEADS, 3, 97, 2, 1024);
+    tiles_cases(check);
 }

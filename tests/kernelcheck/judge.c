@@ -10,8 +10,8 @@
 void check_print_case(const struct check *check)
 {
     const char *weights = kernels_weights(check->kernels) == ELEMENT_F16 ? "f16" : "f32";
-    printf("%-10s %-9s %s  %s%-44s ", check->operation, rung_name(kernels_rung(check->kernels)), weights,
-           check->tile, check->name);
+    printf("%-10s %-9s %s  %-44s ", check->operation, rung_name(kernels_rung(check->kernels)), weights,
+           check->name);
 }
 
 static bool is_unwritten(const struct check_array *array, size_t at)

@@ -100,16 +100,15 @@ static void check_set(struct check *check, const char *only, bool only_by_weight
     }
 }
 
-static void check_kernels(struct check *check, enum rung rung, enum element weights, uint32_t gemm_tile,
-                          uint32_t attention_tile, const char *only, bool only_by_weights)
+static void check_kernels(struct check *check, enum rung rung, enum element weights, const char *only,
+                          bool only_by_weights)
 {
     struct failure failure = {0};
     struct kernels *kernels;
-    check_demand(kernels_create_with(check->device, rung, weights, gemm_tile, attention_tile, &failure, &kernels),
-                 &failure);
+    check_demand(kernels_create(check->device, rung, weights, &failure, &kernels), &failure);
+    /* With every tile there is, of which each operation's cases then look at all. */
+    check_demand(kernels_make_tiles(kernels, (1u << TILED_KINDS) - 1, (1u << TILES_MAX) - 1, &failure), &failure);
     check->kernels = kernels;
-    snprintf(check->tile, sizeof check->tile, "%s%s", gemm_tile ? kernels->gemm_tiles.list[gemm_tile].name : "",
-             gemm_tile ? ": " : "");
     if (check->compile)
         check_compile(check, only);
     else
@@ -117,27 +116,14 @@ static void check_kernels(struct check *check, enum rung rung, enum element weig
     kernels_destroy(&kernels);
 }
 
-static bool selects(const struct options *options, const char *operation)
-{
-    return !options->only || !strcmp(options->only, operation);
-}
-
-/* The rung with every way of holding weights that it takes, and every tile of GEMM and attention. */
+/* The rung with every way of holding weights that it takes. */
 static void check_rung(struct check *check, enum rung rung, const struct options *options)
 {
-    const struct gpu_device_info *device = gpu_device_info(check->device);
-    const uint32_t attentions = attention_tiles(device, rung).count;
     bool first = true;
     for (int weights = ELEMENT_F32; weights <= ELEMENT_F16; weights++) {
         if (!rung_takes(rung, (enum element)weights))
             continue;
-        const enum element element = (enum element)weights;
-        const uint32_t gemms = gemm_tiles(device, rung, element).count;
-        check_kernels(check, rung, element, 0, 0, options->only, !first);
-        for (uint32_t i = 1; i < gemms && selects(options, "gemm"); i++)
-            check_kernels(check, rung, element, i, 0, "gemm", false);
-        for (uint32_t i = 1; first && i < attentions && selects(options, "attention"); i++)
-            check_kernels(check, rung, element, 0, i, "attention", false);
+        check_kernels(check, rung, (enum element)weights, options->only, !first);
         first = false;
     }
 }

@@ -70,6 +70,7 @@ struct check {
     bool compile;                  /* print what the driver makes of the pipelines, and run none */
 
     bool apart; /* every array in a buffer of its own */
+    uint32_t tile; /* of GEMM or attention, in a benchmark */
 
     /* Private. */
     bool corrupt;
@@ -79,7 +80,6 @@ struct check {
     size_t memory_used;
     const char *operation;
     char name[96]; /* of the case */
-    char tile[64]; /* "TILE: " of a GEMM where it is not the first */
     uint64_t random;
     struct check_array *arrays[24];
     size_t array_count;

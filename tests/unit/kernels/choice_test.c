@@ -176,6 +176,8 @@ START_TEST(a_start_measures_once_and_the_next_believes_it)
     char *twice = tiles_on_file();
     ck_assert_str_eq(once, twice);
     kernels_destroy(&again);
+    timed.shape.width = 192; /* another network, of which nothing is measured now */
+    timed.shape.heads = 3;
     timed.tuning_ms = -1;
     again = choose(&timed);
     ck_assert_uint_eq(again->choice_count, 0);
