@@ -38,12 +38,13 @@ static enum status create(const struct choice *choice, enum rung rung, struct ke
 
 /* What the device is still at cannot be destroyed, nor the device closed: only the end of the process lets go
  * of it. */
-static _Noreturn void end_process(enum rung rung)
+static _Noreturn void end_process(const struct choice *choice, enum rung rung)
 {
+    const int wait_s = gpu_device_info(*choice->device)->kind == GPU_CPU ? TRIAL_WAIT_CPU_S : TRIAL_WAIT_S;
     log_message(
         LOG_ERROR,
         "The device has not answered for %d s with the %s kernels. Start again: they will be passed over.",
-        TRIAL_WAIT_S, rung_name(rung));
+        wait_s, rung_name(rung));
     log_flush(1000);
     _exit(EXIT_DEVICE);
 }
@@ -64,7 +65,7 @@ static bool go_on(const struct choice *choice, enum rung rung, enum status statu
     if (status != STATUS_OUT_OF_MEMORY && choice->record) /* which may be others' doing */
         rung_record_fail(choice->record, rung, choice->failure->sentence);
     if (status == STATUS_TIMEOUT)
-        end_process(rung);
+        end_process(choice, rung);
     return status != STATUS_DEVICE_LOST || !reopen(choice, &none);
 }
 
@@ -83,7 +84,7 @@ static enum status tune(struct choice *choice, size_t rounds, uint32_t tiles, do
                         : tuner_settle(tuner, choice->failure);
         blamed = tuner_blamed(tuner);
         if (status == STATUS_TIMEOUT)
-            end_process(rung);
+            end_process(choice, rung);
         tuner_destroy(&tuner);
         if (isfinite(budget_ms)) { /* else it is no matter of tiles but of rungs */
             choice->left_ms -= clock_elapsed_ms(start_ns);

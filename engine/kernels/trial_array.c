@@ -27,7 +27,9 @@ enum status trial_end(struct trial *trial)
 
 void trial_run(struct trial *trial)
 {
-    gpu_device_limit_waits(trial->kernels->device, TRIAL_WAIT_S * UINT64_C(1000000000));
+    struct gpu_device *device = trial->kernels->device;
+    const bool cpu = gpu_device_info(device)->kind == GPU_CPU;
+    gpu_device_limit_waits(device, (cpu ? TRIAL_WAIT_CPU_S : TRIAL_WAIT_S) * UINT64_C(1000000000));
     if (!trial->status)
         trial->status = gpu_recorder_submit(trial->recorder, trial->failure);
     if (!trial->status)
