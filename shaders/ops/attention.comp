@@ -1,4 +1,4 @@
-/* Flash attention: out = softmax2(Q K^T) V for one head of one image, 64 rows a workgroup.
+/* Flash attention: out = softmax2(Q K^T) V for one head of one image, QUERIES rows a workgroup.
  *
  * Keys come in tiles of 32. A row's running maximum m and sum l make each tile's part right afterwards (Milakov and
  * Gimelshein, "Online normalizer calculation for softmax"; Dao et al., "FlashAttention"):
@@ -11,9 +11,10 @@
 #include "types.glsl"
 #include "attention.h"
 
-layout(local_size_x = 128) in;
+layout(constant_id = 0) const uint QUERIES = 64;
+layout(local_size_x_id = 1) in; /* QUERIES / 4 * 8 */
 
-const uint QUERIES = 64, KEYS = 32, QUADS = HEAD_SIZE / 4, V_QUADS = KEYS / 4;
+const uint KEYS = 32, QUADS = HEAD_SIZE / 4, V_QUADS = KEYS / 4;
 const uint ROW_THREADS = QUERIES / 4, KEY_THREADS = KEYS / 4, THREADS = ROW_THREADS * KEY_THREADS;
 const uint QUERY_LOADS = QUERIES * QUADS / THREADS, LOADS = KEYS * QUADS / THREADS;
 const float LOWEST = -1e30; /* below any score; finite, so that LOWEST - LOWEST is 0 */

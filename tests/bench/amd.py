@@ -128,10 +128,10 @@ def product_s(gpu, code, tile, n, k, element, out_bytes):
     return bound_s(gpu, macs / part.macs, part, (m * k + n * k) * element + m * out_bytes)
 
 
-def attention_s(gpu, code, tile, matrix, element):
+def attention_s(gpu, code, tile, wave_rows, element):
     queries, keys = tile
     part, lanes = round_of(gpu, code, 1024) # of attention.comp: 4 x 4 of 64, 4 x 8 of 32
-    waves = queries / 16 if matrix else 128 / lanes
+    waves = queries / wave_rows if wave_rows else queries * 2 / lanes # 8 threads make 4 rows
     rounds = BATCH * HEADS * math.ceil(TOKENS / queries) * math.ceil(TOKENS / keys)
     return bound_s(gpu, rounds * waves, part, 4 * BATCH * TOKENS * WIDTH * element)
 
@@ -145,12 +145,12 @@ def network(gpu, pipelines, rung, weights):
         found[operation] = min(found.get(operation, (math.inf, "")), (times * one[0], one[1]))
 
     for its_rung, its_weights, name, _, code in pipelines:
-        match = re.match(r"(gemm \w+|attention) (\d+) x (\d+)", name)
+        match = re.match(r"(gemm \w+|attention) (\d+)x(\d+)(?:.* by (\d+))?", name)
         if its_rung != rung or not match or (its_weights != weights and match[1] != "attention"):
             continue
         tile = int(match[2]), int(match[3])
         if match[1] == "attention":
-            keep("attention", LAYERS, attention_s(gpu, code, tile, rung == "matrix", element))
+            keep("attention", LAYERS, attention_s(gpu, code, tile, int(match[4] or 0), element))
         for operation, epilogue, n, k, out_bytes in (
                 ("qkv", "heads", 3 * WIDTH, WIDTH, 3 * WIDTH * element), ("projection", "add", WIDTH, WIDTH, 8 * WIDTH),
                 ("ffn in", "swiglu", 2 * HIDDEN, WIDTH, HIDDEN * element), ("ffn out", "add", WIDTH, HIDDEN, 8 * WIDTH)):

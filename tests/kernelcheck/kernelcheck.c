@@ -109,12 +109,14 @@ static void check_set(struct check *check, const char *only, bool only_by_weight
     }
 }
 
-static void check_kernels(struct check *check, enum rung rung, enum element weights, uint32_t attention,
-                          const char *only, bool only_by_weights)
+static void check_kernels(struct check *check, enum rung rung, enum element weights, const char *only,
+                          bool only_by_weights)
 {
     struct failure failure = {0};
     struct kernels *kernels;
-    check_demand(kernels_create_with(check->device, rung, weights, attention, &failure, &kernels), &failure);
+    check_demand(kernels_create(check->device, rung, weights, &failure, &kernels), &failure);
+    /* With every tile there is, of which each operation's cases then look at all. */
+    check_demand(kernels_make_tiles(kernels, (1u << TILED_KINDS) - 1, (1u << TILES_MAX) - 1, &failure), &failure);
     check->kernels = kernels;
     if (check->compile)
         check_compile(check, only_by_weights && !only ? "gemm" : only);
@@ -123,19 +125,16 @@ static void check_kernels(struct check *check, enum rung rung, enum element weig
     kernels_destroy(&kernels);
 }
 
-/* The rung with every way of holding weights that it takes, and every attention kernel. */
+/* The rung with every way of holding weights that it takes. */
 static void check_rung(struct check *check, enum rung rung, const struct options *options)
 {
     bool first = true;
     for (int weights = ELEMENT_F32; weights <= ELEMENT_F16; weights++) {
         if (!rung_takes(rung, (enum element)weights))
             continue;
-        check_kernels(check, rung, (enum element)weights, 0, options->only, !first);
+        check_kernels(check, rung, (enum element)weights, options->only, !first);
         first = false;
     }
-    const uint32_t attentions = attention_count(gpu_device_info(check->device), rung);
-    for (uint32_t i = 1; i < attentions && (!options->only || !strcmp(options->only, "attention")); i++)
-        check_kernels(check, rung, ELEMENT_F16, i, "attention", false);
 }
 
 /* How many rungs were checked: those named (or all) that the device supports. */

@@ -71,6 +71,7 @@ struct check {
     bool code;                     /* and their machine code */
 
     bool apart; /* every array in a buffer of its own */
+    uint32_t tile; /* of GEMM or attention, in a benchmark */
 
     /* Private. */
     bool corrupt;
@@ -81,7 +82,7 @@ struct check {
     const char *operation;
     char name[96]; /* of the case */
     uint64_t random;
-    struct check_array *arrays[16];
+    struct check_array *arrays[24];
     size_t array_count;
     unsigned cases, wrong;
 };
