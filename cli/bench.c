@@ -147,12 +147,12 @@ static uint32_t largest_batch(const struct bench *bench)
 static enum status choose_kernels(struct bench *bench, struct failure *failure)
 {
     const struct shape shape = shape_of(bench->card);
-    const struct kernels_wish wish = {bench->rung_choice, bench->precision,
-                                      shape_for_trial(&shape, largest_batch(bench))};
-    struct rung_record *record =
-        wish.rung ? NULL : rung_record_open(bench->device, wish.precision, &wish.shape);
+    const struct kernels_wish wish = {.rung = bench->rung_choice,
+                                      .precision = bench->precision,
+                                      .shape = shape_for_trial(&shape, largest_batch(bench))};
+    struct rung_record *record = rung_record_open(bench->device, wish.precision, &wish.shape);
     enum status status = kernels_choose(&bench->device, &wish, record, failure, &bench->kernels);
-    if (record && !status)
+    if (!wish.rung && !status)
         rung_record_choose(record, kernels_rung(bench->kernels));
     rung_record_close(&record);
     return status;

@@ -27,6 +27,7 @@ int command_import(int argc, char **argv);
 int command_inspect(int argc, char **argv);
 int command_serve(int argc, char **argv);
 int command_predict(int argc, char **argv);
+int command_tune(int argc, char **argv);
 int command_version(int argc, char **argv);
 
 /* Prints "cxrd NAME: ..." and a line feed on standard error, and "..." and a line feed on standard output,

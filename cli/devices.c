@@ -9,15 +9,18 @@
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/kernels/record.h"
+#include "engine/kernels/tuned.h"
 
 static const char help[] =
     "usage: cxrd devices [--format table|json] [--try-again] [--cache-folder DIR]\n\n"
     "Lists every Vulkan device in order of preference: how --device names it (index, UUID or PCI address), "
     "the\n"
-    "rung of kernels it would run, or why it cannot be used, and which kernels failed when a model was "
-    "started.\n\n"
-    "  --try-again         forgets which kernels were chosen and which failed: the next start tries them "
-    "all\n"
+    "rung of kernels it would run, or why it cannot be used, which kernels failed when a model was started, "
+    "and\n"
+    "for how many shapes tiles were measured (cxrd tune).\n\n"
+    "  --try-again         forgets which kernels were chosen, which failed and what was measured: the next "
+    "start\n"
+    "                      tries them all\n"
     "  --cache-folder DIR  where that is kept; as of cxrd serve, else the user's cache folder\n";
 
 /* The one expected to be fastest; a model's first start tries all that promise something. */
@@ -70,6 +73,18 @@ static struct json *failures_of(const struct gpu_device_info *info, const char *
     return cache_folder ? rung_record_failures(cache_folder, info) : json_array();
 }
 
+/* How many shapes were measured of each rung for which there are some. */
+static struct json *tuned_json(const struct gpu_device_info *info, const char *cache_folder)
+{
+    struct json *tuned = json_object();
+    for (int rung = 0; rung < RUNG_COUNT; rung++) {
+        const size_t shapes = tuned_count(cache_folder, info, (enum rung)rung);
+        if (shapes)
+            json_add_number(tuned, rung_name((enum rung)rung), (double)shapes);
+    }
+    return tuned;
+}
+
 static struct json *device_json(const struct gpu_device_info *info, const char *cache_folder)
 {
     struct json *device = json_object();
@@ -85,6 +100,7 @@ static struct json *device_json(const struct gpu_device_info *info, const char *
     json_add(device, "rungs", rungs_json(info));
     json_add(device, "lacks", lacks_json(info));
     json_add(device, "failures", failures_of(info, cache_folder));
+    json_add(device, "tuned", tuned_json(info, cache_folder));
     json_add_text(device, "uuid", info->uuid);
     if (info->pci_address[0])
         json_add_text(device, "pci_address", info->pci_address);
@@ -141,6 +157,19 @@ static void print_failures(const struct gpu_device_info *info, const char *cache
     json_destroy(&failures);
 }
 
+static void print_tuned(const struct gpu_device_info *info, const char *cache_folder)
+{
+    struct json *tuned = tuned_json(info, cache_folder);
+    printf("       %stuned", json_first(tuned) ? "" : "not ");
+    for (const struct json *one = json_first(tuned); one; one = json_next(one)) {
+        double shapes = 0;
+        (void)json_number(one, &shapes);
+        printf("%s %s for %.0f shapes", one == json_first(tuned) ? ":" : ",", json_name(one), shapes);
+    }
+    puts(json_first(tuned) ? "" : ": a GPU's first start measures, or cxrd tune");
+    json_destroy(&tuned);
+}
+
 static void print_table(const struct gpu_device_info *infos, size_t count, const char *cache_folder)
 {
     size_t width = strlen("NAME");
@@ -161,13 +190,14 @@ static void print_table(const struct gpu_device_info *infos, size_t count, const
         printf("       driver %s, %s\n", info->driver, info->driver_info);
         print_rungs(info);
         print_failures(info, cache_folder);
+        print_tuned(info, cache_folder);
     }
 }
 
 static bool forget(const struct gpu_device_info *infos, size_t count, const char *cache_folder)
 {
     for (size_t i = 0; cache_folder && i < count; i++)
-        if (!rung_record_remove(cache_folder, &infos[i])) {
+        if (!rung_record_remove(cache_folder, &infos[i]) || !tuned_remove(cache_folder, &infos[i])) {
             command_say("devices", "what is kept of %s cannot be removed: %s.", infos[i].name,
                         strerror(errno));
             return false;

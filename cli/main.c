@@ -18,6 +18,7 @@ static const struct {
     {"inspect", command_inspect, "show a package, a .safetensors or a .pth file as tables"},
     {"predict", command_predict, "findings, attention maps and risk scores of image files"},
     {"serve", command_serve, "answer POST /predict and /embed over HTTP"},
+    {"tune", command_tune, "measure the kernels' tiles on a device, and keep the fastest"},
     {"version", command_version, "what this is and what it was built with"},
 };
 

@@ -24,8 +24,6 @@ struct replica {
     char device_name[256], rung_name[32];
 };
 
-enum { MAX_BATCH_GPU = 8, MAX_BATCH_CPU = 4 };
-
 /* Without heads it is all there is to look at. */
 static enum status check_embedding(const struct replica *replica, struct failure *failure)
 {
@@ -142,10 +140,10 @@ static enum status make_on_kernels(struct replica *replica, const struct model_o
                                    uint64_t *start_ns, struct failure *failure)
 {
     const struct shape shape = shape_of(package_card(replica->package));
-    const struct kernels_wish wish = {replica->options.rung, replica->options.precision,
-                                      shape_for_trial(&shape, options->max_batch)};
-    struct rung_record *record =
-        wish.rung ? NULL : rung_record_open(replica->device, wish.precision, &wish.shape);
+    const struct kernels_wish wish = {.rung = replica->options.rung,
+                                      .precision = replica->options.precision,
+                                      .shape = shape_for_trial(&shape, options->max_batch)};
+    struct rung_record *record = rung_record_open(replica->device, wish.precision, &wish.shape);
     enum status status;
     bool again = true;
     while (again) {
@@ -155,11 +153,11 @@ static enum status make_on_kernels(struct replica *replica, const struct model_o
         if (chosen)
             status = make_model(replica, options, start_ns, failure);
         bool failed = status == STATUS_DEVICE || status == STATUS_DEVICE_LOST;
-        again = record && chosen && failed && unmake_model(replica, record, status, failure);
-        if (record && failed && !again)
+        again = !wish.rung && chosen && failed && unmake_model(replica, record, status, failure);
+        if (!wish.rung && failed && !again)
             rung_record_clear(record);
     }
-    if (record && !status)
+    if (!wish.rung && !status)
         rung_record_choose(record, kernels_rung(replica->kernels));
     rung_record_close(&record);
     return status;
@@ -187,7 +185,7 @@ static enum status make(struct replica *replica, const char *choice, struct fail
                                   .in_flight = options->in_flight,
                                   .lose_on = options->lose_device_after ? options->lose_device_after + 1 : 0};
     if (!model.max_batch)
-        model.max_batch = gpu_device_info(replica->device)->kind == GPU_CPU ? MAX_BATCH_CPU : MAX_BATCH_GPU;
+        model.max_batch = model_default_batch(replica->device);
     status = make_on_kernels(replica, &model, &start_ns, failure);
     if (!status)
         gpu_device_save_pipelines(replica->device); /* now: a killed process keeps what it compiled */

@@ -156,6 +156,51 @@ END
     chmod +x "$1/glslc" "$1/run"
 }
 
+# Finds the last Mesa whose driver for AMD's GPUs compiles for any of them where there is none: 25 (from 26 on it wants a
+# stand-in for the kernel's interface). Sets $radv to its manifest, of the system's own driver or of one unpacked into
+# the cache beside the userland, whose libraries it runs with: one package, 25 MB. Sets it to "" where it cannot be had.
+radv_ensure()
+{
+    local folder=$cache/radv-trixie ID='' ID_LIKE=''
+    . /etc/os-release
+    radv=''
+    if [[ $(dpkg-query -W -f '${Version}' mesa-vulkan-drivers 2>/dev/null) == 25.* ]]; then
+        radv=$(find /usr/share/vulkan/icd.d -name 'radeon_icd*.json' | sort | head -n 1)
+    elif [[ $ID == debian ]]; then
+        mkdir -p "$cache"
+        exec {lock}>"$cache/lock"
+        flock "$lock"
+        if [[ -f $folder/radv.json ]] || radv_unpack "$folder" >"$folder.log" 2>&1; then
+            radv=$folder/radv.json
+        else
+            say "Mesa's driver for AMD's GPUs could not be unpacked (see $folder.log)."
+        fi
+        exec {lock}>&-
+    fi
+}
+
+# With lists and folders of its own, apt touches nothing of the machine's.
+radv_unpack() # FOLDER
+{
+    local partial=$1.partial.$$ address keys=/usr/share/keyrings/debian-archive-keyring.gpg apt driver
+    address=$(archive_address)
+    [[ -n $address ]] || return 1
+    mkdir -p "$partial/lists/partial" "$partial/archives/partial"
+    : >"$partial/status"
+    printf 'deb %s%s trixie main\n' "$([[ -f $keys ]] && echo "[signed-by=$keys] ")" "$address" >"$partial/sources.list"
+    apt=(apt-get -q -o Dir::Etc::SourceList="$partial/sources.list" -o Dir::Etc::SourceParts=- -o Dir::Cache="$partial"
+        -o Dir::State::Lists="$partial/lists" -o Dir::State::Status="$partial/status" -o APT::Sandbox::User=root
+        -o Acquire::Check-Valid-Until=false -o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false)
+    if (cd "$partial" && "${apt[@]}" update && "${apt[@]}" download mesa-vulkan-drivers && dpkg-deb -x mesa-*.deb .); then
+        driver=$(find "$partial" -name libvulkan_radeon.so)
+        rm -rf "$1"
+        mkdir "$1" && mv "$driver" "$1" && printf '{"file_format_version": "1.0.0", "ICD": {"library_path": "%s", "api_version": "1.4.305"}}\n' \
+            "$1/libvulkan_radeon.so" >"$1/radv.json"
+    fi
+    rm -rf "$partial"
+    [[ -f $1/radv.json ]]
+}
+
 # Decides which glslc and which Vulkan headers build, and whether a newer CPU driver is at hand. Sets $glslc,
 # $vulkan_headers ("" for the system's), and $userland ("" when the system's own are new enough, or when there is nothing
 # newer).

@@ -116,6 +116,11 @@ char *gpu_device_cache_file(const struct gpu_device *device, const char *kind)
                                 : NULL;
 }
 
+const char *gpu_device_cache_folder(const struct gpu_device *device)
+{
+    return device->cache_folder;
+}
+
 enum status gpu_cache_open(struct gpu_device *device, const char *folder, struct failure *failure)
 {
     device->cache_folder = folder ? memory_copy_text(folder) : NULL;

@@ -26,6 +26,7 @@ struct gpu_device_info {
     char name[256], driver[256], driver_info[256];
     char uuid[37];        /* 8-4-4-4-12 hexadecimal digits */
     char pci_address[16]; /* "0000:01:00.0", or "" */
+    char model[20];       /* "10de-2335": maker and model as PCI numbers them, the same of equal devices */
     enum gpu_kind kind;
     uint32_t driver_id;      /* VkDriverId */
     uint32_t driver_version; /* as the driver encodes it; Mesa: VK_MAKE_API_VERSION */
@@ -38,6 +39,7 @@ struct gpu_device_info {
      * (VK_NV_cooperative_matrix2) that the kernels can use; if not, a sentence's end that says why. */
     bool cooperative_matrix, cooperative_matrix2;
     const char *matrix_lack, *matrix2_lack;
+    const char *matrix_attention_lack; /* why attention is computed without those of fixed shapes; or NULL */
     struct gpu_matrix_shape matrix_shapes[GPU_MATRIX_SHAPES_MAX], matrix2_steps[GPU_MATRIX_SHAPES_MAX];
     uint32_t matrix_shape_count, matrix2_step_count;
     bool matrix2_workgroup; /* those of any size are a workgroup's, with tensor addressing; else a subgroup's
@@ -67,10 +69,11 @@ void gpu_device_destroy(struct gpu_device **device); /* saves the pipelines too 
  * that a process that is killed leaves it behind. Trouble is logged. Thread-safe. */
 void gpu_device_save_pipelines(struct gpu_device *device);
 
-/* Where a device's file of one kind lies in a cache folder: "FOLDER/KIND-UUID.cache", which the caller frees.
- * NULL when a device keeps nothing on disk. */
+/* Where a device's file of one kind lies in a cache folder: "FOLDER/KIND-UUID.cache", which the caller frees;
+ * with a model for the UUID it is one of all devices of that model. NULL when a device keeps nothing on disk. */
 char *gpu_cache_file(const char *folder, const char *kind, const char *uuid);
 char *gpu_device_cache_file(const struct gpu_device *device, const char *kind);
+const char *gpu_device_cache_folder(const struct gpu_device *device); /* NULL likewise */
 
 const struct gpu_device_info *gpu_device_info(const struct gpu_device *device);
 bool gpu_device_lost(const struct gpu_device *device); /* any call has returned VK_ERROR_DEVICE_LOST */

@@ -174,6 +174,7 @@ void gpu_physical_query(VkInstance instance, VkPhysicalDevice handle, struct gpu
     memcpy(out->groups_max, properties.limits.maxComputeWorkGroupCount, sizeof out->groups_max);
     memcpy(out->cache_uuid, properties.pipelineCacheUUID, VK_UUID_SIZE);
     snprintf(info->name, sizeof info->name, "%s", properties.deviceName);
+    snprintf(info->model, sizeof info->model, "%04x-%04x", properties.vendorID, properties.deviceID);
     info->kind = kind_of(properties.deviceType);
     info->driver_version = properties.driverVersion;
     info->shared_memory_bytes = properties.limits.maxComputeSharedMemorySize;

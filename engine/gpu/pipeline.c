@@ -62,7 +62,7 @@ static VkResult handle_create(struct gpu_pipeline *pipeline, VkShaderModule modu
                   .module = module,
                   .pName = "main",
                   .pSpecializationInfo = &constants},
-        .flags = pipeline->device->inspected ? VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR : 0,
+        .flags = pipeline->device->inspection,
         .layout = pipeline->layout};
     return vkCreateComputePipelines(pipeline->device->handle, pipeline->device->pipelines, 1, &create, NULL,
                                     &pipeline->handle);

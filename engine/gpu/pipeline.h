@@ -36,12 +36,17 @@ WARN_UNUSED enum status gpu_pipeline_create(struct gpu_device *device, const str
                                             struct failure *failure, struct gpu_pipeline **out);
 void gpu_pipeline_destroy(struct gpu_pipeline **pipeline);
 
-/* Has the driver's compiler keep what it knows of the pipelines that are made from here on. */
-void gpu_pipelines_inspect(struct gpu_device *device);
+/* Has the driver's compiler keep what it knows of the pipelines that are made from here on, and with `code`
+ * their machine code. */
+void gpu_pipelines_inspect(struct gpu_device *device, bool code);
 /* Tells `take` what that is of one, number by number: registers, spills, whatever the driver counts, by its
  * own names. Nothing where it says nothing, or was not asked to keep it. */
 void gpu_pipeline_statistics(const struct gpu_pipeline *pipeline,
                              void (*take)(void *context, const char *name, double value), void *context);
+/* Tells `take` the forms in which the driver shows what it made of one, as text: the last one is the
+ * machine's code. Nothing where it shows none, or was not asked to keep them. */
+void gpu_pipeline_code(const struct gpu_pipeline *pipeline,
+                       void (*take)(void *context, const char *name, const char *text), void *context);
 
 /* One of many pipelines to be made. */
 struct gpu_pipeline_request {

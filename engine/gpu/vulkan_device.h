@@ -36,9 +36,9 @@ struct gpu_device {
     struct gpu_transfer *transfer;
     VkPipelineCache pipelines;
     pthread_mutex_t cache_mutex;
-    char *cache_folder;      /* NULL: nothing is kept on disk */
-    size_t cache_size_bytes; /* of the driver's data when last read or written */
-    bool inspected;          /* pipelines keep their statistics */
+    char *cache_folder;               /* NULL: nothing is kept on disk */
+    size_t cache_size_bytes;          /* of the driver's data when last read or written */
+    VkPipelineCreateFlags inspection; /* what pipelines keep: statistics, and forms of their code */
     atomic_bool lost;
     uint64_t wait_limit_ns;     /* 0: none */
     uint64_t drill_submissions; /* until the device is made to look lost; 0: no drill; under queue_mutex */

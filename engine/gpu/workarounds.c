@@ -8,17 +8,25 @@ static const struct workaround {
     uint32_t vendor_id, driver_id;      /* ANY: all of them */
     uint32_t device_first, device_last; /* PCI device ids, inclusive; both ANY: all of them */
     uint32_t subgroup_size_below;       /* applies where the least subgroup size is below; ANY: always */
-    bool no_matrices, no_matrices2;
+    bool no_matrices, no_matrices2, no_matrix_attention;
 } workarounds[] = {
+    /* github.com/ggml-org/llama.cpp/pull/11074, which finds it of both drivers. */
     {"AMD's proprietary driver offers matrices on GPUs without the hardware", VENDOR_AMD,
-     VK_DRIVER_ID_AMD_PROPRIETARY, ANY, ANY, ANY, true, true},
+     VK_DRIVER_ID_AMD_PROPRIETARY, ANY, ANY, ANY, true, true, false},
+    {"AMD's own open driver offers matrices on GPUs without the hardware", VENDOR_AMD,
+     VK_DRIVER_ID_AMD_OPEN_SOURCE, ANY, ANY, ANY, true, true, false},
+    /* The hardware's instructions for them came with RDNA 3: "RDNA3 Instruction Set Architecture",
+       section 7.9. */
     {"on RDNA 2 matrices are emulated and slower than the portable kernel", VENDOR_AMD, ANY, 0x73a0, 0x743f,
-     ANY, true, true},
+     ANY, true, true, false},
+    /* github.com/ggml-org/llama.cpp/pull/14001 and pull/24404. */
     {"on Intel only Xe2 and later, whose least subgroup size is 16, have matrices that pay", VENDOR_INTEL,
-     ANY, ANY, ANY, 16, true, true},
-    {"on NVIDIA Turing the attention kernel with matrices is miscompiled", VENDOR_NVIDIA, ANY, 0x1e00, 0x1fff,
-     ANY, true, true},
-    {"on NVIDIA Turing (TU116 and TU117) likewise", VENDOR_NVIDIA, ANY, 0x2180, 0x21ff, ANY, true, true},
+     ANY, ANY, ANY, 16, true, true, false},
+    /* github.com/ggml-org/llama.cpp/pull/19290, which leaves them to products. */
+    {"on NVIDIA Turing attention with matrices is miscompiled", VENDOR_NVIDIA, ANY, 0x1e00, 0x1fff, ANY,
+     false, true, true},
+    {"on NVIDIA Turing (TU116 and TU117) attention with matrices is miscompiled", VENDOR_NVIDIA, ANY, 0x2180,
+     0x21ff, ANY, false, true, true},
 };
 
 void gpu_workarounds_apply(struct gpu_physical *physical)
@@ -40,5 +48,7 @@ void gpu_workarounds_apply(struct gpu_physical *physical)
             info->cooperative_matrix2 = false;
             info->matrix2_lack = row->reason;
         }
+        if (matches && row->no_matrix_attention)
+            info->matrix_attention_lack = row->reason;
     }
 }

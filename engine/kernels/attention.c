@@ -1,34 +1,78 @@
-/* Attention: the tiled shader, the rung's on matrices, or on the cpu rung the one whose lanes are query rows.
- */
+/* Attention: the tiles of the shader on registers and of the one whose lanes are query rows, and its
+ * dispatch. */
 #include <assert.h>
+#include <stdio.h>
 
-#include "engine/kernels/matrix.h"
+#include "engine/kernels/set.h"
+
+enum {
+    KEY_THREADS = 8,
+    ROWS_A_THREAD = 4,
+    VECTOR_BYTES = 16,
+    KEYS = 32, /* of a step, as attention.comp has them */
+    CPU_KEYS = 64,
+    QUADS = HEAD_SIZE / 4
+};
 
 /* Query rows of a workgroup, as attention.comp has them. */
-enum { QUERIES = 64 };
+static const uint32_t queries_of_tiles[] = {64, 32, 128, 16};
 
-uint32_t attention_count(const struct gpu_device_info *device, enum rung rung)
+/* As attention.comp adds it up. */
+static uint32_t shared_bytes(uint32_t queries)
 {
-    return rung == RUNG_MATRIX ? matrix_attentions(device) : 1;
+    return (queries * (QUADS + KEY_THREADS) + KEYS * QUADS) * VECTOR_BYTES;
 }
 
-enum status attention_add(struct kernels *kernels, struct pipeline_list *list, struct failure *failure)
+static void tiles_of(const struct gpu_device_info *device, const char *shader, struct tiles *out)
 {
-    if (kernels->rung == RUNG_MATRIX || kernels->rung == RUNG_MATRIX2) {
-        kernels->attention_variant = matrix_attention(kernels, kernels->attention_index);
-        return variant_add(list, &kernels->attention_variant, sizeof(struct attention_params), failure,
-                           &kernels->attention);
+    for (size_t i = 0; i < sizeof queries_of_tiles / sizeof *queries_of_tiles; i++) {
+        const uint32_t queries = queries_of_tiles[i], threads = queries / ROWS_A_THREAD * KEY_THREADS;
+        if (threads > device->workgroup_invocations_max ||
+            shared_bytes(queries) > device->shared_memory_bytes)
+            continue;
+        struct variant tile = {.shader = shader,
+                               .rows = queries,
+                               .columns = KEYS,
+                               .constants = {queries, threads},
+                               .constant_count = 2};
+        snprintf(tile.name, sizeof tile.name, "%ux%d", queries, KEYS);
+        tiles_add(out, &tile);
     }
-    kernels->attention_variant.rows = kernels->rung == RUNG_CPU ? ATTENTION_CPU_QUERIES : QUERIES;
-    return kernel_add(kernels, list, "attention", "attention_cpu.f32", sizeof(struct attention_params),
-                      failure, &kernels->attention);
+}
+
+void attention_tiles_portable(const struct gpu_device_info *device, struct tiles *out)
+{
+    tiles_of(device, "attention.f32", out);
+}
+
+void attention_tiles_half(const struct gpu_device_info *device, struct tiles *out)
+{
+    tiles_of(device, "attention.f16", out);
+}
+
+void attention_tiles_cpu(const struct gpu_device_info *device, struct tiles *out)
+{
+    (void)device;
+    tiles_add(out, &(struct variant){.name = "16x64",
+                                     .shader = "attention_cpu.f32",
+                                     .rows = ATTENTION_CPU_QUERIES,
+                                     .columns = CPU_KEYS});
 }
 
 size_t attention_scratch_bytes(const struct kernels *kernels, size_t batch, size_t heads, size_t tokens)
 {
-    if (kernels->rung != RUNG_CPU)
+    if (!kernels->row->scratch_bytes)
         return 0;
-    return batch * heads * divide_up((uint32_t)tokens, ATTENTION_CPU_QUERIES) * ATTENTION_CPU_SCRATCH;
+    const uint32_t rows = kernels->attention_tiles.list[0].rows;
+    return batch * heads * divide_up((uint32_t)tokens, rows) * kernels->row->scratch_bytes;
+}
+
+void attention_record_tile(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
+                           uint32_t tile, const struct attention_params *params)
+{
+    gpu_record_dispatch(recorder, kernels->tiled[TILED_ATTENTION][tile], label, params,
+                        divide_up(params->tokens, kernels->attention_tiles.list[tile].rows),
+                        params->batch * params->heads, 1);
 }
 
 void attention_record(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
@@ -36,8 +80,7 @@ void attention_record(const struct kernels *kernels, struct gpu_recorder *record
 {
     assert(params->tokens > 0 && params->tokens <= params->tokens_padded);
     assert(params->tokens_padded % PANEL == 0);
-    assert(kernels->rung != RUNG_CPU || params->scratch);
-    gpu_record_dispatch(recorder, kernels->attention, label, params,
-                        divide_up(params->tokens, kernels->attention_variant.rows),
-                        params->batch * params->heads, 1);
+    assert(!kernels->row->scratch_bytes || params->scratch);
+    const struct tiled_shape shape = {TILED_ATTENTION, params->batch, params->heads, params->tokens};
+    attention_record_tile(kernels, recorder, label, kernels_tile_for(kernels, &shape), params);
 }

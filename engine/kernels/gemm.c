@@ -1,91 +1,100 @@
-/* GEMM: which shader with which tile, and its dispatch. */
+/* GEMM: its tiles on registers, and its dispatch. */
 #include <assert.h>
+#include <stdio.h>
 
-#include "engine/kernels/matrix.h"
+#include "engine/kernels/set.h"
 
 enum {
-    /* Products of fewer large tiles than this leave multiprocessors of a large GPU (132 on an H100) idle:
-     * they get the small tile. */
-    LARGE_TILES_MIN = 128,
-    /* Columns of tiles that are worked on together, row by row: some hundred workgroups that run at a time
-     * then share about as many rows of A as columns of B, and a band of weights stays in the L2 cache. */
-    BAND = 8,
     CPU_TILE_ROWS = 4 * STRIP, /* fixed in gemm_cpu.comp: 4 subgroups of a strip */
     /* Of A, which passes under every panel of B on the cpu rung: what stays in a last cache of 8 MiB. */
-    CPU_BLOCK_BYTES = 9 << 19
+    CPU_BLOCK_BYTES = 9 << 19,
+    THREAD_SIDE = 8, /* a thread makes 8 x 8, as shaders/ops/gemm.comp has it */
+    VECTOR_BYTES = 16
 };
 
-const char *gemm_epilogue_name(enum gemm_epilogue epilogue)
+/* As gemm.comp has them: sides from 32 to 256 that are powers of two. A CPU driver keeps no tile in registers
+ * anyway, and small ones waste less on few rows: there the smallest comes first. */
+static const struct {
+    uint32_t rows, columns;
+    bool cpu_first;
+} tiles[] = {{128, 64, false}, {32, 64, true},   {64, 64, false}, {128, 128, false},
+             {64, 128, false}, {256, 64, false}, {64, 32, false}, {32, 128, false}};
+
+/* As gemm.comp adds it up. */
+static uint32_t shared_bytes(uint32_t rows, uint32_t columns)
 {
-    static const char *const names[GEMM_EPILOGUE_COUNT] = {
-        [GEMM_EXACT] = "exact", [GEMM_ADD] = "add",       [GEMM_RELU] = "relu",
-        [GEMM_GELU] = "gelu",   [GEMM_SWIGLU] = "swiglu", [GEMM_HEADS] = "heads"};
-    return names[epilogue];
+    return (rows * (PANEL / 4 + 1) + PANEL * (columns / 4 + 4)) * VECTOR_BYTES;
 }
 
-static bool on_matrices(const struct kernels *kernels)
+static void tiles_of(const struct gpu_device_info *device, const char *shader, struct tiles *out)
 {
-    return kernels->rung == RUNG_MATRIX || kernels->rung == RUNG_MATRIX2;
-}
-
-static struct variant gemm_variant(const struct kernels *kernels, enum tile_size size)
-{
-    if (on_matrices(kernels))
-        return matrix_gemm(kernels, size);
-    if (kernels->rung == RUNG_CPU)
-        return (struct variant){
-            .shader = "gemm_cpu.f32", .rows = CPU_TILE_ROWS, .columns = PANEL, .constant_count = 1};
-    /* A CPU driver keeps no tile in registers anyway, and small ones waste less on few rows. */
-    const bool small = gpu_device_info(kernels->device)->kind == GPU_CPU;
-    const uint32_t rows = small ? 32 : 128, columns = 64;
-    /* As shaders/ops/gemm.comp numbers them; a thread makes 8 x 8. */
-    return (struct variant){.shader = kernels->rung == RUNG_HALF        ? "gemm.f16"
-                                      : kernels->weights == ELEMENT_F16 ? "gemm.f32_w16"
-                                                                        : "gemm.f32",
-                            .rows = rows,
-                            .columns = columns,
-                            .constants = {0, rows, columns, rows / 8 * (columns / 8)},
-                            .constant_count = 4};
-}
-
-enum status gemm_add(struct kernels *kernels, struct pipeline_list *list, struct failure *failure)
-{
-    for (enum tile_size size = 0; size < (on_matrices(kernels) ? TILE_SIZES : 1); size++) {
-        struct variant *variant = &kernels->gemm_variants[size];
-        *variant = gemm_variant(kernels, size);
-        for (uint32_t epilogue = 0; epilogue < GEMM_EPILOGUE_COUNT; epilogue++) {
-            variant->constants[0] = epilogue;
-            enum status status = variant_add(list, variant, sizeof(struct gemm_params), failure,
-                                             &kernels->gemm[size][epilogue]);
-            if (status != STATUS_OK)
-                return status;
+    const bool cpu = device->kind == GPU_CPU;
+    for (int last = 0; last < 2; last++)
+        for (size_t i = 0; i < sizeof tiles / sizeof *tiles; i++) {
+            const uint32_t rows = tiles[i].rows, columns = tiles[i].columns,
+                           threads = rows / THREAD_SIDE * (columns / THREAD_SIDE);
+            const bool early = !cpu || tiles[i].cpu_first;
+            if (early == (last == 1) || threads > device->workgroup_invocations_max ||
+                shared_bytes(rows, columns) > device->shared_memory_bytes)
+                continue;
+            struct variant tile = {.shader = shader,
+                                   .rows = rows,
+                                   .columns = columns,
+                                   .constants = {0, rows, columns, threads},
+                                   .constant_count = 4};
+            snprintf(tile.name, sizeof tile.name, "%ux%u", rows, columns);
+            tiles_add(out, &tile);
         }
-    }
-    return STATUS_OK;
+}
+
+void gemm_tiles_portable(const struct gpu_device_info *device, enum element weights, struct tiles *out)
+{
+    tiles_of(device, weights == ELEMENT_F16 ? "gemm.f32_w16" : "gemm.f32", out);
+}
+
+void gemm_tiles_half(const struct gpu_device_info *device, enum element weights, struct tiles *out)
+{
+    (void)weights;
+    tiles_of(device, "gemm.f16", out);
+}
+
+void gemm_tiles_cpu(const struct gpu_device_info *device, enum element weights, struct tiles *out)
+{
+    (void)device;
+    (void)weights;
+    tiles_add(out, &(struct variant){.name = "20x16",
+                                     .shader = "gemm_cpu.f32",
+                                     .rows = CPU_TILE_ROWS,
+                                     .columns = PANEL,
+                                     .constant_count = 1});
 }
 
 /* Tiles down the rows that pass under every panel of B together on the cpu rung; gemm_cpu.comp says why.
  * Blocks are of one size, since the driver's threads share the grid evenly. */
-static uint32_t cpu_block(const struct gemm_params *params, uint32_t tiles)
+static uint32_t cpu_block(const struct gemm_params *params, uint32_t tiles_down)
 {
     const uint64_t bytes = (uint64_t)params->k * sizeof(float) * params->m;
-    return divide_up(tiles, (uint32_t)(bytes / CPU_BLOCK_BYTES) + 1);
+    return divide_up(tiles_down, (uint32_t)(bytes / CPU_BLOCK_BYTES) + 1);
 }
 
 void gemm_record_tile(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
-                      enum gemm_epilogue epilogue, enum tile_size size, const struct gemm_params *params)
+                      enum gemm_epilogue epilogue, uint32_t tile, const struct gemm_params *params)
 {
-    const struct variant *variant = &kernels->gemm_variants[size];
-    const struct gpu_pipeline *pipeline = kernels->gemm[size][epilogue];
+    const struct variant *variant = &kernels->gemm_tiles.list[tile];
+    const struct gpu_pipeline *pipeline = kernels->tiled[epilogue][tile];
     const uint32_t rows = divide_up(params->m, variant->rows),
                    columns = divide_up(params->n, variant->columns);
-    const uint32_t band = columns < BAND ? columns : BAND, block = cpu_block(params, rows);
-    if (on_matrices(kernels)) /* along a band of columns, then down the rows, then to the next band */
+    const uint32_t band = columns < GEMM_BAND ? columns : GEMM_BAND, block = cpu_block(params, rows);
+    switch (kernels->row->grid) {
+    case GRID_BANDS:
         gpu_record_dispatch(recorder, pipeline, label, params, band, rows, divide_up(columns, band));
-    else if (kernels->rung == RUNG_CPU)
+        return;
+    case GRID_BLOCKS:
         gpu_record_dispatch(recorder, pipeline, label, params, block, columns, divide_up(rows, block));
-    else
+        return;
+    case GRID_ROWS:
         gpu_record_dispatch(recorder, pipeline, label, params, rows, columns, 1);
+    }
 }
 
 void gemm_record(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
@@ -99,8 +108,6 @@ void gemm_record(const struct kernels *kernels, struct gpu_recorder *recorder, c
     assert(epilogue != GEMM_HEADS ||
            (params->n == 3 * params->heads * HEAD_SIZE && params->m == params->batch * params->tokens &&
             params->tokens <= params->tokens_padded));
-    const struct variant *large = &kernels->gemm_variants[TILE_LARGE];
-    const uint32_t large_tiles = divide_up(params->m, large->rows) * divide_up(params->n, large->columns);
-    const bool small = on_matrices(kernels) && large_tiles < LARGE_TILES_MIN;
-    gemm_record_tile(kernels, recorder, label, epilogue, small ? TILE_SMALL : TILE_LARGE, params);
+    const struct tiled_shape shape = {epilogue, params->m, params->n, params->k};
+    gemm_record_tile(kernels, recorder, label, epilogue, kernels_tile_for(kernels, &shape), params);
 }

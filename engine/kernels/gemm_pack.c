@@ -8,37 +8,39 @@
 
 enum { PART_VALUES = 1 << 18 }; /* fewer are not worth a thread */
 
-/* Column c of a row lies at base + c / 16 * block + c % 16 * step. */
-struct order {
-    size_t block, step;
-};
-
-static struct order order_of(enum rung rung)
+static size_t panel_of(size_t k, size_t row)
 {
-    switch (rung) {
-    case RUNG_MATRIX: /* [n/16][k/16][16][16]: the k of a column side by side, as fragments have them */
-        return (struct order){PANEL * PANEL, 1};
-    case RUNG_MATRIX2: /* [n][k]: its tensor loads reorder by themselves */
-        return (struct order){PANEL, 1};
-    default: /* [n/16][k][16]: neighbouring columns of the product are one load */
-        return (struct order){PANEL * PANEL, PANEL};
-    }
+    return row / PANEL * PANEL * k;
 }
 
-static size_t base_of(enum rung rung, size_t k, size_t row)
+static size_t base_in_panels(size_t k, size_t row)
 {
-    const size_t panel = row / PANEL * PANEL * k, in_panel = row % PANEL;
-    switch (rung) {
-    case RUNG_MATRIX:
-        return panel + in_panel * PANEL;
-    case RUNG_MATRIX2:
-        return row * k;
-    case RUNG_CPU: /* even rows of B before odd ones: lane l owns 2l and 2l + 1 */
-        return panel + in_panel % 2 * (PANEL / 2) + in_panel / 2;
-    default:
-        return panel + in_panel;
-    }
+    return panel_of(k, row) + row % PANEL;
 }
+
+static size_t base_in_pairs(size_t k, size_t row)
+{
+    return panel_of(k, row) + row % PANEL % 2 * (PANEL / 2) + row % PANEL / 2;
+}
+
+static size_t base_in_fragments(size_t k, size_t row)
+{
+    return panel_of(k, row) + row % PANEL * PANEL;
+}
+
+static size_t base_in_rows(size_t k, size_t row)
+{
+    return row * k;
+}
+
+/* [n/16][k][16]: neighbouring columns of the product are one load. */
+const struct weight_order weights_in_panels = {PANEL * PANEL, PANEL, base_in_panels};
+/* The same with even rows of B before odd ones: lane l owns 2l and 2l + 1. */
+const struct weight_order weights_in_pairs = {PANEL * PANEL, PANEL, base_in_pairs};
+/* [n/16][k/16][16][16]: the k of a column side by side, as fragments have them. */
+const struct weight_order weights_in_fragments = {PANEL * PANEL, 1, base_in_fragments};
+/* [n][k]: tensor loads reorder by themselves. */
+const struct weight_order weights_in_rows = {PANEL, 1, base_in_rows};
 
 size_t gemm_packed_size_bytes(const struct kernels *kernels, size_t n, size_t k)
 {
@@ -59,19 +61,19 @@ static float scale_of(const float *row, size_t count, float gain)
 }
 
 /* K_STEP columns of one row from `first` on, of which it has `given`, to their places in `out`. */
-static void pack_floats(const float *row, float factor, size_t first, size_t given, struct order order,
+static void pack_floats(const float *row, float factor, size_t first, size_t given, const struct weight_order *order,
                         float *out)
 {
     for (size_t i = 0; i < K_STEP; i++)
-        out[i / PANEL * order.block + i % PANEL * order.step] =
+        out[i / PANEL * order->block + i % PANEL * order->step] =
             first + i < given ? row[first + i] * factor : 0;
 }
 
-static void pack_halves(const float *row, float factor, size_t first, size_t given, struct order order,
+static void pack_halves(const float *row, float factor, size_t first, size_t given, const struct weight_order *order,
                         uint16_t *out)
 {
     for (size_t i = 0; i < K_STEP; i++)
-        out[i / PANEL * order.block + i % PANEL * order.step] =
+        out[i / PANEL * order->block + i % PANEL * order->step] =
             first + i < given ? half_from_float(row[first + i] * factor) : 0;
 }
 
@@ -93,7 +95,7 @@ static void pack_panel(const struct packing *packing, size_t panel)
 {
     const struct kernels *kernels = packing->kernels;
     const struct gemm_weights *weights = packing->weights;
-    const struct order order = order_of(kernels->rung);
+    const struct weight_order *order = kernels->row->order;
     const bool half = kernels->weights == ELEMENT_F16;
     const float *from[PANEL];
     float factor[PANEL];
@@ -109,7 +111,7 @@ static void pack_panel(const struct packing *packing, size_t panel)
     for (size_t first = 0; first < packing->k; first += K_STEP)
         for (size_t i = 0; i < PANEL; i++) {
             const size_t given = panel + i < weights->n ? weights->k : 0;
-            const size_t to = base_of(kernels->rung, packing->k, panel + i) + first / PANEL * order.block;
+            const size_t to = order->base(packing->k, panel + i) + first / PANEL * order->block;
             if (half)
                 pack_halves(from[i], factor[i], first, given, order, (uint16_t *)packing->out + to);
             else

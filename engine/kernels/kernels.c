@@ -1,6 +1,6 @@
 /* Making and destroying a set of kernels. */
 #include <assert.h>
-#include <inttypes.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,7 +55,7 @@ enum status variant_add(struct pipeline_list *list, const struct variant *varian
     /* C pads a struct of addresses to 8 bytes, the shader does not. */
     assert(round_up(gpu_shader_push_bytes(shader), sizeof(uint64_t)) ==
            round_up(push_bytes, sizeof(uint64_t)));
-    assert(list->count < VARIANTS_MAX);
+    assert(list->count < PIPELINES_MAX);
     struct variant *kept = &list->variants[list->count];
     *kept = *variant;
     list->requests[list->count++] =
@@ -68,40 +68,102 @@ enum status variant_add(struct pipeline_list *list, const struct variant *varian
     return STATUS_OK;
 }
 
-enum status kernel_add(const struct kernels *kernels, struct pipeline_list *list, const char *stem,
-                       const char *cpu_shader, uint32_t push_bytes, struct failure *failure,
-                       struct gpu_pipeline **out)
+/* The pipeline `cpu_shader` where activations lie in strips, else "<stem>.f32" or "<stem>.f16" by the set's
+ * activations. */
+static enum status kernel_add(const struct kernels *kernels, struct pipeline_list *list, const char *stem,
+                              const char *cpu_shader, uint32_t push_bytes, struct failure *failure,
+                              struct gpu_pipeline **out)
 {
     char name[64];
     snprintf(name, sizeof name, "%s.%s", stem, kernels->activations == ELEMENT_F16 ? "f16" : "f32");
-    const char *shader = kernels->rung == RUNG_CPU ? cpu_shader : name;
+    const char *shader = kernels->row->strips ? cpu_shader : name;
     return variant_add(list, &(struct variant){.shader = shader}, push_bytes, failure, out);
 }
 
+const struct tiles *kernels_tiles(const struct kernels *kernels, uint32_t kind)
+{
+    return kind == TILED_ATTENTION ? &kernels->attention_tiles : &kernels->gemm_tiles;
+}
+
+/* Adds the pipelines of these kinds and tiles that are not made yet. */
+static enum status tiles_request(struct kernels *kernels, uint32_t kinds, uint32_t tiles,
+                                 struct pipeline_list *list, struct failure *failure)
+{
+    enum status status = STATUS_OK;
+    /* The longest to compile come first. */
+    for (uint32_t kind = TILED_KINDS; kind-- > 0;)
+        for (uint32_t i = 0; i < kernels_tiles(kernels, kind)->count && !status; i++) {
+            struct variant variant = kernels_tiles(kernels, kind)->list[i];
+            if (!(kinds >> kind & 1) || !(tiles >> i & 1) || kernels->tiled[kind][i])
+                continue;
+            if (kind != TILED_ATTENTION)
+                variant.constants[0] = kind; /* the epilogue */
+            status = variant_add(list, &variant,
+                                 kind == TILED_ATTENTION ? sizeof(struct attention_params)
+                                                         : sizeof(struct gemm_params),
+                                 failure, &kernels->tiled[kind][i]);
+        }
+    return status;
+}
+
+enum status kernels_make_tiles(struct kernels *kernels, uint32_t kinds, uint32_t tiles,
+                               struct failure *failure)
+{
+    struct pipeline_list *list = memory_allocate(1, sizeof *list);
+    enum status status = tiles_request(kernels, kinds, tiles, list, failure);
+    if (!status)
+        status = gpu_pipelines_create(kernels->device, list->requests, list->count, failure);
+    free(list);
+    return status;
+}
+
+void kernels_drop_tile(struct kernels *kernels, uint32_t kind, uint32_t tile)
+{
+    gpu_pipeline_destroy(&kernels->tiled[kind][tile]);
+}
+
+/* Everything with the default tiles. */
 static enum status pipelines_create(struct kernels *kernels, struct failure *failure)
 {
-    /* The longest to compile come first. */
-    struct pipeline_list list = {0};
-    enum status status = attention_add(kernels, &list, failure);
-    if (status == STATUS_OK)
-        status = gemm_add(kernels, &list, failure);
-    for (size_t i = 0; i < OPERATION_COUNT && status == STATUS_OK; i++) {
+    const uint32_t attention = 1u << TILED_ATTENTION, gemms = attention - 1;
+    struct pipeline_list *list = memory_allocate(1, sizeof *list);
+    enum status status = tiles_request(kernels, attention, 1u << kernels->attention_default, list, failure);
+    if (!status)
+        status = tiles_request(kernels, gemms, 1u << kernels->gemm_default, list, failure);
+    for (size_t i = 0; i < OPERATION_COUNT && !status; i++) {
         const struct operation *operation = &operations[i];
-        status = kernel_add(kernels, &list, operation->stem, operation->cpu_shader, operation->push_bytes,
+        status = kernel_add(kernels, list, operation->stem, operation->cpu_shader, operation->push_bytes,
                             failure, pipeline_at(kernels, operation));
     }
-    return status == STATUS_OK ? gpu_pipelines_create(kernels->device, list.requests, list.count, failure)
-                               : status;
+    if (!status)
+        status = gpu_pipelines_create(kernels->device, list->requests, list->count, failure);
+    free(list);
+    return status;
+}
+
+struct tiles gemm_tiles(const struct gpu_device_info *device, enum rung rung, enum element weights)
+{
+    struct tiles tiles = {.count = 0};
+    rung_row(rung)->gemm_tiles(device, weights, &tiles);
+    return tiles;
+}
+
+struct tiles attention_tiles(const struct gpu_device_info *device, enum rung rung)
+{
+    struct tiles tiles = {.count = 0};
+    rung_row(rung)->attention_tiles(device, &tiles);
+    return tiles;
 }
 
 enum status kernels_create(struct gpu_device *device, enum rung rung, enum element weights,
                            struct failure *failure, struct kernels **out)
 {
-    return kernels_create_with(device, rung, weights, 0, failure, out);
+    return kernels_create_with(device, rung, weights, 0, 0, failure, out);
 }
 
 enum status kernels_create_with(struct gpu_device *device, enum rung rung, enum element weights,
-                                uint32_t attention_index, struct failure *failure, struct kernels **out)
+                                uint32_t gemm_tile, uint32_t attention_tile, struct failure *failure,
+                                struct kernels **out)
 {
     const char *why_not;
     if (!rung_supported(rung, gpu_device_info(device), &why_not))
@@ -113,9 +175,14 @@ enum status kernels_create_with(struct gpu_device *device, enum rung rung, enum 
     struct kernels *kernels = memory_allocate(1, sizeof *kernels);
     kernels->device = device;
     kernels->rung = rung;
+    kernels->row = rung_row(rung);
     kernels->activations = rung_takes(rung, ELEMENT_F32) ? ELEMENT_F32 : ELEMENT_F16;
     kernels->weights = weights;
-    kernels->attention_index = attention_index;
+    kernels->gemm_tiles = gemm_tiles(gpu_device_info(device), rung, weights);
+    kernels->attention_tiles = attention_tiles(gpu_device_info(device), rung);
+    kernels->gemm_default = gemm_tile;
+    kernels->attention_default = attention_tile;
+    assert(gemm_tile < kernels->gemm_tiles.count && attention_tile < kernels->attention_tiles.count);
     enum status status = pipelines_create(kernels, failure);
     if (status != STATUS_OK) {
         kernels_destroy(&kernels);
@@ -133,27 +200,42 @@ void kernels_destroy(struct kernels **kernels)
         return;
     for (size_t i = 0; i < OPERATION_COUNT; i++)
         gpu_pipeline_destroy(pipeline_at(old, &operations[i]));
-    for (size_t size = 0; size < TILE_SIZES; size++)
-        for (size_t i = 0; i < GEMM_EPILOGUE_COUNT; i++)
-            gpu_pipeline_destroy(&old->gemm[size][i]);
-    gpu_pipeline_destroy(&old->attention);
+    for (size_t kind = 0; kind < TILED_KINDS; kind++)
+        for (size_t i = 0; i < TILES_MAX; i++)
+            gpu_pipeline_destroy(&old->tiled[kind][i]);
     free(old);
+}
+
+uint32_t kernels_tile_for(const struct kernels *kernels, const struct tiled_shape *shape)
+{
+    uint32_t tile = shape->kind == TILED_ATTENTION ? kernels->attention_default : kernels->gemm_default;
+    double nearest = INFINITY;
+    for (size_t i = 0; i < kernels->choice_count; i++) {
+        const struct tile_choice *choice = &kernels->choices[i];
+        const double distance = tiled_distance(&choice->shape, shape);
+        if (distance < nearest && kernels->tiled[shape->kind][choice->tile]) {
+            nearest = distance;
+            tile = choice->tile;
+        }
+    }
+    return tile;
 }
 
 void kernels_each(const struct kernels *kernels,
                   void (*show)(void *context, const char *name, const struct gpu_pipeline *pipeline),
                   void *context)
 {
-    static const char *const sizes[TILE_SIZES] = {[TILE_LARGE] = "", [TILE_SMALL] = ", small tile"};
-    char name[64];
-    for (size_t size = 0; size < TILE_SIZES; size++)
-        for (size_t i = 0; i < GEMM_EPILOGUE_COUNT; i++) {
-            snprintf(name, sizeof name, "gemm %s%s", gemm_epilogue_name((enum gemm_epilogue)i), sizes[size]);
-            if (kernels->gemm[size][i])
-                show(context, name, kernels->gemm[size][i]);
+    char name[TILE_NAME_BYTES + 32];
+    for (uint32_t kind = 0; kind < TILED_KINDS; kind++)
+        for (uint32_t i = 0; i < kernels_tiles(kernels, kind)->count; i++) {
+            const char *tile = kernels_tiles(kernels, kind)->list[i].name;
+            if (kind == TILED_ATTENTION)
+                snprintf(name, sizeof name, "attention %s", tile);
+            else
+                snprintf(name, sizeof name, "gemm %s %s", gemm_epilogue_name((enum gemm_epilogue)kind), tile);
+            if (kernels->tiled[kind][i])
+                show(context, name, kernels->tiled[kind][i]);
         }
-    snprintf(name, sizeof name, "attention %" PRIu32, kernels->attention_index + 1);
-    show(context, name, kernels->attention);
     for (size_t i = 0; i < OPERATION_COUNT; i++)
         show(context, operations[i].stem, *pipeline_at((struct kernels *)kernels, &operations[i]));
 }
@@ -170,7 +252,7 @@ enum element kernels_activations(const struct kernels *kernels)
 
 struct layout kernels_layout(const struct kernels *kernels, size_t rows, size_t columns)
 {
-    return (struct layout){rows, columns, kernels->rung == RUNG_CPU ? STRIP : rows};
+    return (struct layout){rows, columns, kernels->row->strips ? STRIP : rows};
 }
 
 size_t kernels_activation_bytes(const struct kernels *kernels, size_t rows, size_t columns)
@@ -188,4 +270,9 @@ size_t kernels_column_bytes(const struct kernels *kernels, size_t rows, size_t c
 enum element kernels_weights(const struct kernels *kernels)
 {
     return kernels->weights;
+}
+
+bool kernels_values_across(const struct kernels *kernels)
+{
+    return kernels->rung != RUNG_CPU;
 }

@@ -10,7 +10,7 @@
 #include "engine/gpu/device.h"
 #include "engine/gpu/recorder.h"
 #include "engine/kernels/layout.h"
-#include "engine/kernels/rung.h"
+#include "engine/kernels/tile.h"
 #include "shaders/params/attention.h"
 #include "shaders/params/average.h"
 #include "shaders/params/features.h"
@@ -40,6 +40,12 @@ size_t kernels_activation_bytes(const struct kernels *kernels, size_t rows, size
 /* From the start of such a matrix to where its column `column` begins. */
 size_t kernels_column_bytes(const struct kernels *kernels, size_t rows, size_t columns, size_t column);
 enum element kernels_weights(const struct kernels *kernels);
+/* Whether V lies transposed for attention (shaders/params/attention.h). */
+bool kernels_values_across(const struct kernels *kernels);
+/* The tiles of a kind that the device can run (tile.h), and which one a shape gets: what was chosen for it or
+ * for the nearest shape (tune.h), else the first. */
+const struct tiles *kernels_tiles(const struct kernels *kernels, uint32_t kind);
+uint32_t kernels_tile_for(const struct kernels *kernels, const struct tiled_shape *shape);
 
 /* A weight matrix B [n][k] float32 as it was trained. */
 struct gemm_weights {

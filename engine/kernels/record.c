@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 #include "engine/base/clock.h"
-#include "engine/base/file.h"
-#include "engine/base/log.h"
 #include "engine/gpu/pipeline.h"
+#include "engine/kernels/json_file.h"
 
-enum { KEY_BYTES = 160, NETWORKS_MAX = 64, BYTES_MAX = 1 << 16, TURN_MS = 60000, LOOK_NS = 20000000 };
+enum { KEY_BYTES = 160, NETWORKS_MAX = 64, TURN_MS = 60000, LOOK_NS = 20000000 };
 
+static const char what[] = "which kernels were chosen";
 static const char unfinished[] = "A start did not survive trying them.";
 
 /* The file is an object: from keys to {"rung": the one taken, "trying": a rung, "failed": {rung: why}}. */
@@ -36,38 +36,19 @@ static int write_key(const struct gpu_device_info *info, char key[KEY_BYTES])
                     gpu_shaders_hash());
 }
 
-static struct json *read_whole(const char *path)
-{
-    struct json *whole = NULL;
-    struct bytes content = {0};
-    if (path && !file_read(path, BYTES_MAX, NULL, &content) &&
-        (json_parse(content, (struct json_limits){.depth = 4, .values = BYTES_MAX}, NULL, &whole) ||
-         !json_is_object(whole)))
-        json_destroy(&whole);
-    free((void *)content.data);
-    return whole ? whole : json_object();
-}
-
-static void write_whole(const struct rung_record *record)
-{
-    struct failure failure = {0};
-    if (!record->path)
-        return;
-    char *text = json_print(record->whole, true);
-    if (file_write(record->path, (struct bytes){(const uint8_t *)text, strlen(text)}, &failure))
-        log_message(LOG_WARNING, "What was found out about the kernels was not kept: %s", failure.sentence);
-    free(text);
-}
-
 static const struct json *entry_of(const struct rung_record *record)
 {
     return json_member(record->whole, record->key);
 }
 
-/* The entry as the program writes it, whatever the file held, with the failures it held. */
-static struct json *entry_anew(struct rung_record *record)
+/* The entry as the program writes it, whatever the file held, with the failures it held and, where it stays,
+ * the choice. */
+static struct json *entry_anew(struct rung_record *record, bool choice_stays)
 {
     struct json *entry = json_object();
+    const char *choice = rung_record_choice(record);
+    if (choice && choice_stays)
+        json_add_text(entry, "rung", choice);
     const struct json *failed = json_member(entry_of(record), "failed");
     struct json *kept = json_add(entry, "failed", json_object());
     for (const struct json *one = json_first(failed); one; one = json_next(one))
@@ -113,9 +94,9 @@ static void note_death(struct rung_record *record)
     if (!tried || record->lock < 0)
         return;
     char *name = memory_copy_text(tried);
-    struct json *entry = entry_anew(record);
+    struct json *entry = entry_anew(record, true);
     json_set((struct json *)json_member(entry, "failed"), name, json_text_value(unfinished));
-    write_whole(record);
+    json_file_write(record->path, record->whole, what);
     free(name);
 }
 
@@ -129,11 +110,24 @@ struct rung_record *rung_record_open(const struct gpu_device *device, enum preci
              shape->gated ? " gated" : "", shape->tokens, shape->batch, (int)precision);
     record->path = gpu_device_cache_file(device, "rungs");
     record->lock = record->path ? lock_take(record->path) : -1;
-    record->whole = read_whole(record->path);
+    record->whole = json_file_read(record->path, what);
     note_death(record);
-    if (rung_record_choice(record)) /* nothing is tried: others may start meanwhile */
-        turn_end(record);
     return record;
+}
+
+/* Nothing is being tried any more. */
+static void settle(struct rung_record *record)
+{
+    if (record->lock >= 0 && json_member(entry_of(record), "trying")) {
+        entry_anew(record, true);
+        json_file_write(record->path, record->whole, what);
+    }
+}
+
+void rung_record_rest(struct rung_record *record)
+{
+    settle(record);
+    turn_end(record);
 }
 
 void rung_record_close(struct rung_record **handle)
@@ -142,11 +136,7 @@ void rung_record_close(struct rung_record **handle)
     *handle = NULL;
     if (!record)
         return;
-    if (record->lock >= 0 && json_member(entry_of(record), "trying")) {
-        entry_anew(record);
-        write_whole(record);
-    }
-    turn_end(record);
+    rung_record_rest(record);
     json_destroy(&record->whole);
     free(record->path);
     free(record);
@@ -157,26 +147,59 @@ const char *rung_record_choice(const struct rung_record *record)
     return json_text(json_member(entry_of(record), "rung"));
 }
 
+static const char *failure_of(const struct rung_record *record, const char *name)
+{
+    return json_text(json_member(json_member(entry_of(record), "failed"), name));
+}
+
+static void note_try(struct rung_record *record, const char *name, bool choice_stays)
+{
+    struct json *entry = entry_anew(record, choice_stays);
+    if (record->lock < 0)
+        return;
+    json_add_text(entry, "trying", name);
+    json_file_write(record->path, record->whole, what);
+}
+
+static void note_failure(struct rung_record *record, const char *name, const char *sentence,
+                         bool choice_stays)
+{
+    struct json *entry = entry_anew(record, choice_stays);
+    json_set((struct json *)json_member(entry, "failed"), name, json_text_value(sentence));
+    json_file_write(record->path, record->whole, what);
+}
+
 const char *rung_record_failure(const struct rung_record *record, enum rung rung)
 {
-    return json_text(json_member(json_member(entry_of(record), "failed"), rung_name(rung)));
+    return failure_of(record, rung_name(rung));
 }
 
 void rung_record_try(struct rung_record *record, enum rung rung)
 {
-    struct json *entry = entry_anew(record);
-    if (record->lock < 0)
-        return;
-    json_add_text(entry, "trying", rung_name(rung));
-    write_whole(record);
+    note_try(record, rung_name(rung), false);
 }
 
 void rung_record_fail(struct rung_record *record, enum rung rung, const char *sentence)
 {
-    struct json *entry = entry_anew(record);
-    json_set((struct json *)json_member(entry, "failed"), rung_name(rung), json_text_value(sentence));
     record->failing = true;
-    write_whole(record);
+    note_failure(record, rung_name(rung), sentence, false);
+}
+
+const char *rung_record_tile_failure(const struct rung_record *record, const char *tile)
+{
+    return record ? failure_of(record, tile) : NULL;
+}
+
+void rung_record_try_tile(struct rung_record *record, const char *tile)
+{
+    if (record)
+        note_try(record, tile, true);
+}
+
+void rung_record_fail_tile(struct rung_record *record, const char *tile, const char *sentence)
+{
+    if (record)
+        note_failure(record, tile, sentence, true);
 }
 
 void rung_record_choose(struct rung_record *record, enum rung rung)
@@ -184,14 +207,14 @@ void rung_record_choose(struct rung_record *record, enum rung rung)
     const char *before = rung_record_choice(record);
     if (before && !strcmp(before, rung_name(rung)))
         return;
-    json_add_text(entry_anew(record), "rung", rung_name(rung));
-    write_whole(record);
+    json_set(entry_anew(record, false), "rung", json_text_value(rung_name(rung)));
+    json_file_write(record->path, record->whole, what);
 }
 
 void rung_record_clear(struct rung_record *record)
 {
     json_set(record->whole, record->key, json_object());
-    write_whole(record);
+    json_file_write(record->path, record->whole, what);
 }
 
 bool rung_record_forgive(struct rung_record *record)
@@ -218,7 +241,7 @@ static void list_failure(struct json *list, const char *rung, const char *reason
 struct json *rung_record_failures(const char *cache_folder, const struct gpu_device_info *device)
 {
     char key[KEY_BYTES], *path = path_of(cache_folder, device);
-    struct json *whole = read_whole(path), *list = json_array();
+    struct json *whole = json_file_read(path, what), *list = json_array();
     size_t length = (size_t)write_key(device, key);
     for (const struct json *entry = json_first(whole); entry; entry = json_next(entry)) {
         if (!json_name(entry) || strncmp(json_name(entry), key, length))

@@ -17,6 +17,8 @@
 struct rung_record;
 struct rung_record *rung_record_open(const struct gpu_device *device, enum precision precision,
                                      const struct trial_shape *shape);
+/* Nothing more is tried for now: others may start meanwhile. */
+void rung_record_rest(struct rung_record *record);
 /* What was being tried no longer is: the process lives. */
 void rung_record_close(struct rung_record **record);
 
@@ -29,6 +31,11 @@ void rung_record_try(struct rung_record *record, enum rung rung);
 void rung_record_fail(struct rung_record *record, enum rung rung, const char *sentence);
 /* The rung passed everything. */
 void rung_record_choose(struct rung_record *record, enum rung rung);
+/* The same of one tile of a rung's kernels, by its label (tune.h), which leaves the choice as it is; the record
+ * may be NULL. */
+const char *rung_record_tile_failure(const struct rung_record *record, const char *tile);
+void rung_record_try_tile(struct rung_record *record, const char *tile);
+void rung_record_fail_tile(struct rung_record *record, const char *tile, const char *sentence);
 /* Forgets all failures, which may have been of the moment. False when there are none, or none from before. */
 bool rung_record_forgive(struct rung_record *record);
 /* No rung passes: the fault may not be theirs, and the next start tries them again. */

@@ -1,8 +1,10 @@
-/* Which rungs a device can run: by what it reports, never by its name. */
+/* The one table of rungs, and which of them a device can run: by what it reports, never by its name. */
 #include <assert.h>
 #include <string.h>
 
 #include "engine/kernels/matrix.h"
+#include "engine/kernels/row.h"
+#include "shaders/params/attention.h"
 
 enum {
     DRIVER_ID_MESA_LLVMPIPE = 13, /* VK_DRIVER_ID_MESA_LLVMPIPE */
@@ -50,16 +52,89 @@ static const char *cpu_lacks(const struct gpu_device_info *device)
     return portable_lacks(device);
 }
 
-static const struct {
-    const char *name;
-    const char *(*lacks)(const struct gpu_device_info *device); /* NULL, or the first thing missing */
-} rungs[RUNG_COUNT] = {
-    [RUNG_PORTABLE] = {"portable", portable_lacks},
-    [RUNG_HALF] = {"half", half_lacks},
-    [RUNG_MATRIX] = {"matrix", matrix_lacks},
-    [RUNG_MATRIX2] = {"matrix2", matrix2_lacks},
-    [RUNG_CPU] = {"cpu", cpu_lacks},
+static bool on_any(const struct gpu_device_info *device)
+{
+    (void)device;
+    return true;
+}
+
+static bool on_gpus(const struct gpu_device_info *device)
+{
+    return device->kind != GPU_CPU; /* a CPU driver converts 16 bits in software, and takes matrices apart */
+}
+
+static bool on_workgroups(const struct gpu_device_info *device)
+{
+    return on_gpus(device) && device->matrix2_workgroup;
+}
+
+static bool on_cpu_drivers(const struct gpu_device_info *device)
+{
+    return device->kind == GPU_CPU;
+}
+
+static const struct rung_row rungs[RUNG_COUNT] = {
+    [RUNG_PORTABLE] = {.name = "portable",
+                       .lacks = portable_lacks,
+                       .promising = on_any,
+                       .prefers_f32 = on_cpu_drivers,
+                       .takes_f32 = true,
+                       .takes_f16 = true,
+                       .order = &weights_in_panels,
+                       .grid = GRID_ROWS,
+                       .gemm_tiles = gemm_tiles_portable,
+                       .attention_tiles = attention_tiles_portable,
+                       .pool_rows = 32,
+                       .pool_columns = 64},
+    [RUNG_HALF] = {.name = "half",
+                   .lacks = half_lacks,
+                   .promising = on_gpus,
+                   .takes_f16 = true,
+                   .order = &weights_in_panels,
+                   .grid = GRID_ROWS,
+                   .gemm_tiles = gemm_tiles_half,
+                   .attention_tiles = attention_tiles_half,
+                   .pool_rows = 32,
+                   .pool_columns = 64},
+    [RUNG_MATRIX] = {.name = "matrix",
+                     .lacks = matrix_lacks,
+                     .promising = on_gpus,
+                     .takes_f16 = true,
+                     .order = &weights_in_fragments,
+                     .grid = GRID_BANDS,
+                     .gemm_tiles = matrix_gemm_tiles,
+                     .attention_tiles = matrix_attention_tiles,
+                     .pool_rows = 32,
+                     .pool_columns = 64},
+    [RUNG_MATRIX2] = {.name = "matrix2",
+                      .lacks = matrix2_lacks,
+                      .promising = on_workgroups,
+                      .takes_f16 = true,
+                      .order = &weights_in_rows,
+                      .grid = GRID_BANDS,
+                      .gemm_tiles = matrix2_gemm_tiles,
+                      .attention_tiles = matrix2_attention_tiles,
+                      .pool_rows = 32,
+                      .pool_columns = 64},
+    [RUNG_CPU] = {.name = "cpu",
+                  .lacks = cpu_lacks,
+                  .promising = on_cpu_drivers,
+                  .prefers_f32 = on_any,
+                  .takes_f32 = true,
+                  .strips = true,
+                  .order = &weights_in_pairs,
+                  .grid = GRID_BLOCKS,
+                  .gemm_tiles = gemm_tiles_cpu,
+                  .attention_tiles = attention_tiles_cpu,
+                  .scratch_bytes = ATTENTION_CPU_SCRATCH,
+                  .pool_rows = 24,
+                  .pool_columns = PANEL},
 };
+
+const struct rung_row *rung_row(enum rung rung)
+{
+    return &rungs[rung];
+}
 
 const char *rung_name(enum rung rung)
 {
@@ -95,7 +170,7 @@ bool precision_read(const char *name, enum precision *out)
 
 bool rung_takes(enum rung rung, enum element weights)
 {
-    return rung == RUNG_PORTABLE || (rung == RUNG_CPU) == (weights == ELEMENT_F32);
+    return weights == ELEMENT_F32 ? rungs[rung].takes_f32 : rungs[rung].takes_f16;
 }
 
 static bool allows(enum rung rung, enum precision precision)
@@ -104,22 +179,13 @@ static bool allows(enum rung rung, enum precision precision)
            rung_takes(rung, precision == PRECISION_FP32 ? ELEMENT_F32 : ELEMENT_F16);
 }
 
-/* Whether a rung is worth trying. Those of matrices are not on a CPU driver, which takes them apart and is
- * long in compiling them, nor are 16 bits, which it converts in software. */
-static bool promising(enum rung rung, const struct gpu_device_info *device)
-{
-    if (device->kind == GPU_CPU)
-        return rung == RUNG_CPU || rung == RUNG_PORTABLE;
-    return rung != RUNG_MATRIX2 || device->matrix2_workgroup;
-}
-
 size_t rung_candidates(const struct gpu_device_info *device, enum precision precision,
                        enum rung candidates[RUNG_COUNT])
 {
     static const enum rung by_speed[] = {RUNG_CPU, RUNG_MATRIX, RUNG_MATRIX2, RUNG_HALF, RUNG_PORTABLE};
     size_t count = 0;
     for (size_t i = 0; i < sizeof by_speed / sizeof *by_speed; i++)
-        if (promising(by_speed[i], device) && !rungs[by_speed[i]].lacks(device) &&
+        if (rungs[by_speed[i]].promising(device) && !rungs[by_speed[i]].lacks(device) &&
             allows(by_speed[i], precision))
             candidates[count++] = by_speed[i];
     return count;
@@ -146,7 +212,8 @@ enum status rung_named(const struct gpu_device_info *device, const char *name, e
 
 enum element rung_weights(const struct gpu_device_info *device, enum rung rung, enum precision precision)
 {
-    bool full = rung == RUNG_CPU || precision == PRECISION_FP32 ||
-                (precision == PRECISION_AUTO && rung == RUNG_PORTABLE && device->kind == GPU_CPU);
-    return full ? ELEMENT_F32 : ELEMENT_F16;
+    const struct rung_row *row = &rungs[rung];
+    bool full = precision == PRECISION_FP32 ||
+                (precision == PRECISION_AUTO && row->prefers_f32 && row->prefers_f32(device));
+    return full || !row->takes_f16 ? ELEMENT_F32 : ELEMENT_F16;
 }

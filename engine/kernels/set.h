@@ -3,72 +3,70 @@
 #define CXRD_ENGINE_KERNELS_SET_H
 
 #include "engine/kernels/kernels.h"
+#include "engine/kernels/row.h"
+#include "engine/kernels/tuning.h"
 
-/* How a kernel is built: its shader with these constants. */
-struct variant {
-    const char *shader;     /* its name in the catalogue */
-    uint32_t rows, columns; /* that a workgroup makes */
-    uint32_t constants[12], constant_count;
-    uint32_t subgroup_size; /* as in struct gpu_pipeline_options */
-};
+/* Columns of tiles that are worked on together, row by row: some hundred workgroups that run at a time then
+ * share about as many rows of A as columns of B, and a band of weights stays in the L2 cache. */
+enum { GEMM_BAND = 8 };
 
-/* A rung may have two tiles for the GEMM: a large one, and one for products of few rows and columns. */
-enum tile_size { TILE_LARGE, TILE_SMALL, TILE_SIZES };
-
-enum { VARIANTS_MAX = 2 * GEMM_EPILOGUE_COUNT + 16 };
+enum { PIPELINES_MAX = TILED_KINDS * TILES_MAX + 16 };
 
 /* The pipelines that a set is to have, collected so that they can be compiled side by side. */
 struct pipeline_list {
-    struct gpu_pipeline_request requests[VARIANTS_MAX];
-    struct variant variants[VARIANTS_MAX]; /* whose constants the requests point at */
+    struct gpu_pipeline_request requests[PIPELINES_MAX];
+    struct variant variants[PIPELINES_MAX]; /* whose constants the requests point at */
     size_t count;
 };
 
 struct kernels {
     struct gpu_device *device;
     enum rung rung;
+    const struct rung_row *row;
     enum element activations, weights;
-    uint32_t attention_index; /* below attention_count */
-    struct variant gemm_variants[TILE_SIZES], attention_variant;
-    struct gpu_pipeline *gemm[TILE_SIZES][GEMM_EPILOGUE_COUNT];
-    struct gpu_pipeline *attention, *patchify, *tokens, *layernorm, *features, *softmax, *pool, *average,
-        *logits;
+    struct tiles gemm_tiles, attention_tiles;
+    uint32_t gemm_default, attention_default;           /* taken where no choice says anything */
+    struct gpu_pipeline *tiled[TILED_KINDS][TILES_MAX]; /* NULL: not made */
+    struct tile_choice choices[TUNING_SHAPES_MAX];
+    size_t choice_count;
+    struct gpu_pipeline *patchify, *tokens, *layernorm, *features, *softmax, *pool, *average, *logits;
 };
 
-/* kernels_create with another of the attention kernels than the first, which is expected to be the fastest.
- */
+/* kernels_create with other tiles than the first. */
 WARN_UNUSED enum status kernels_create_with(struct gpu_device *device, enum rung rung, enum element weights,
-                                            uint32_t attention_index, struct failure *failure,
-                                            struct kernels **out);
-/* How many attention kernels of the rung the device can run. */
-uint32_t attention_count(const struct gpu_device_info *device, enum rung rung);
+                                            uint32_t gemm_tile, uint32_t attention_tile,
+                                            struct failure *failure, struct kernels **out);
+/* The tiles of a rung that the device can run, those of other families included. */
+struct tiles gemm_tiles(const struct gpu_device_info *device, enum rung rung, enum element weights);
+struct tiles attention_tiles(const struct gpu_device_info *device, enum rung rung);
 
-/* GEMM and attention choose shader and specialisation constants themselves; the table in kernels.c adds the
- * other operations. kernels_destroy destroys all pipelines, made or not. */
-WARN_UNUSED enum status gemm_add(struct kernels *kernels, struct pipeline_list *list,
-                                 struct failure *failure);
-WARN_UNUSED enum status attention_add(struct kernels *kernels, struct pipeline_list *list,
-                                      struct failure *failure);
+/* Makes the pipelines of these kinds (a bit each) and tiles (likewise) that are not made yet. */
+WARN_UNUSED enum status kernels_make_tiles(struct kernels *kernels, uint32_t kinds, uint32_t tiles,
+                                           struct failure *failure);
+void kernels_drop_tile(struct kernels *kernels, uint32_t kind, uint32_t tile);
 
 /* Adds the pipeline of a variant, which will be put into *out. */
 WARN_UNUSED enum status variant_add(struct pipeline_list *list, const struct variant *variant,
                                     uint32_t push_bytes, struct failure *failure, struct gpu_pipeline **out);
-/* The pipeline `cpu_shader` on the cpu rung, else "<stem>.f32" or "<stem>.f16" by the set's activations,
- * without specialisation constants. */
-WARN_UNUSED enum status kernel_add(const struct kernels *kernels, struct pipeline_list *list,
-                                   const char *stem, const char *cpu_shader, uint32_t push_bytes,
-                                   struct failure *failure, struct gpu_pipeline **out);
-
-const char *gemm_epilogue_name(enum gemm_epilogue epilogue); /* "exact", ... */
 
 /* Shows every pipeline of the set; `name` says of an operation with several which it is. */
 void kernels_each(const struct kernels *kernels,
                   void (*show)(void *context, const char *name, const struct gpu_pipeline *pipeline),
                   void *context);
 
-/* gemm_record with a tile of that size, which the rung has. */
+/* gemm_record and attention_record with a tile of that number, which is made. */
 void gemm_record_tile(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
-                      enum gemm_epilogue epilogue, enum tile_size size, const struct gemm_params *params);
+                      enum gemm_epilogue epilogue, uint32_t tile, const struct gemm_params *params);
+void attention_record_tile(const struct kernels *kernels, struct gpu_recorder *recorder, const char *label,
+                           uint32_t tile, const struct attention_params *params);
+
+/* Which token element `i` of Q, K and V of `slabs` heads of all images belongs to. */
+static inline size_t attention_token(const struct kernels *kernels, size_t i, size_t slabs,
+                                     size_t tokens_padded)
+{
+    const bool across = kernels_values_across(kernels) && i >= 2 * slabs * tokens_padded * HEAD_SIZE;
+    return i / (across ? 1 : HEAD_SIZE) % tokens_padded;
+}
 
 /* Rows that a workgroup of layernorm and features takes (shaders/include/rownorm.glsl). */
 enum { NORM_ROWS = 4 };

@@ -194,6 +194,11 @@ enum status model_record_all(struct model *model, const double *ms, size_t count
     return status;
 }
 
+uint32_t model_default_batch(const struct gpu_device *device)
+{
+    return gpu_device_info(device)->kind == GPU_CPU ? 4 : 8;
+}
+
 /* A CPU driver computes on the cores that would write the next batch's inputs: a second in flight gains it
  * nothing. */
 static uint32_t choose_in_flight(const struct model *model)

@@ -35,6 +35,9 @@ struct model_options {
     uint32_t lose_on;   /* a drill: the device looks lost from that batch on, 1 the first; 0: no drill */
 };
 
+/* The max_batch of a service where nothing is asked for. */
+uint32_t model_default_batch(const struct gpu_device *device);
+
 struct model;
 /* Loads weights and plans activations for up to max_batch images. The card, device and kernels are kept alive
  * by the caller; the weight files only during the call. */

@@ -51,5 +51,7 @@ struct trial_shape shape_for_trial(const struct shape *shape, uint32_t batch)
                                 .ffn_columns = (gated ? 2 : 1) * shape->hidden_padded,
                                 .gated = gated,
                                 .tokens = shape->tokens,
-                                .batch = batch};
+                                .batch = batch,
+                                .patches = shape->patches,
+                                .pixels = shape->pixels};
 }

@@ -2,9 +2,11 @@
 #ifndef CXRD_ENGINE_REFERENCE_ATTENTION_H
 #define CXRD_ENGINE_REFERENCE_ATTENTION_H
 
+#include <stdbool.h>
+
 #include "shaders/params/attention.h"
 
-/* Shapes as in shaders/params/attention.h, whose addresses are not used. */
-void reference_attention(const struct attention_params *params, const float *qkv, float *out);
+/* Shapes as in shaders/params/attention.h, whose addresses are not used. `across`: V is transposed. */
+void reference_attention(const struct attention_params *params, const float *qkv, bool across, float *out);
 
 #endif

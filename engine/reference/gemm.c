@@ -19,24 +19,27 @@ static double product(const struct gemm_params *params, const float *a, const fl
     return sum;
 }
 
-/* Where element (row, column) lies in [3][batch][heads][tokens_padded][64]. */
-static size_t head_at(const struct gemm_params *params, size_t row, size_t column)
+/* Where element (row, column) lies in [3][batch][heads][tokens_padded][64], the last third of which has
+ * tokens and columns exchanged where they lie across. */
+static size_t head_at(const struct gemm_params *params, size_t row, size_t column, bool across)
 {
     const size_t width = (size_t)params->heads * HEAD_SIZE;
     const size_t which = column / width, head = column % width / HEAD_SIZE;
     const size_t image = row / params->tokens, token = row % params->tokens;
     const size_t slab = (which * params->batch + image) * params->heads + head;
+    if (which == 2 && across)
+        return (slab * HEAD_SIZE + column % HEAD_SIZE) * params->tokens_padded + token;
     return (slab * params->tokens_padded + token) * HEAD_SIZE + column % HEAD_SIZE;
 }
 
 void reference_gemm(enum gemm_epilogue epilogue, const struct gemm_params *params, const float *a,
-                    const float *b, const float *bias, const float *addend, float *out)
+                    const float *b, const float *bias, const float *addend, bool across, float *out)
 {
     for (size_t row = 0; row < params->m; row++)
         for (size_t column = 0; column < params->n; column++) {
             const double x = product(params, a, b, bias, row, column);
             if (epilogue == GEMM_HEADS) {
-                out[head_at(params, row, column)] = (float)x;
+                out[head_at(params, row, column, across)] = (float)x;
                 continue;
             }
             const size_t to =

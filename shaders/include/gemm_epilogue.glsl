@@ -58,11 +58,16 @@ uint stored_row(uint row)
     return group.index * params.out_group + params.out_offset + group.row;
 }
 
+/* Which of the [3][batch][heads] parts of Q, K and V a column of an image lies in. */
+uint head_slab(part image, uint column)
+{
+    const uint head = column / HEAD_SIZE;
+    return (head / params.heads * params.batch + image.index) * params.heads + head % params.heads;
+}
+
 /* Where element (row, column) lies in [3][batch][heads][tokens_padded][64]. */
 uint head_index(uint row, uint column)
 {
-    const uint head = column / HEAD_SIZE;
     const part image = part_of(row, params.tokens);
-    const uint slab = (head / params.heads * params.batch + image.index) * params.heads + head % params.heads;
-    return (slab * params.tokens_padded + image.row) * HEAD_SIZE + column % HEAD_SIZE;
+    return (head_slab(image, column) * params.tokens_padded + image.row) * HEAD_SIZE + column % HEAD_SIZE;
 }

@@ -1,6 +1,18 @@
 /* How a GEMM stores 4 columns of a row: the epilogue EPILOGUE (a specialisation constant of the shader). */
 #include "gemm_epilogue.glsl"
 
+/* Where element (token of an image, column) of V lies in the last third, [batch][heads][64][tokens_padded]: attention
+ * finds a column's tokens side by side there, as it does a key's columns in K. */
+uint value_index(part image, uint column)
+{
+    return (head_slab(image, column) * HEAD_SIZE + column % HEAD_SIZE) * params.tokens_padded + image.row;
+}
+
+bool is_value(uint column)
+{
+    return EPILOGUE == GEMM_HEADS && column >= params.n / 3 * 2;
+}
+
 /* What 4 columns of the product are multiplied by where weights are float16. */
 vec4 scales(uint column)
 {

@@ -2,13 +2,15 @@
  * scores, maxima, sums and outputs in float32.
  *
  * A subgroup owns ROWS * M query rows from first to last, so that only K and V concern the whole workgroup: two
- * barriers a step of KEYS keys, the next step's K and V being on their way into registers meanwhile.
+ * barriers a step of KEYS keys, the next step's K and V being on their way into registers meanwhile. V comes
+ * transposed: of a right operand's column a lane finds the tokens side by side, where it would otherwise gather them.
  *
  * With CONVERSIONS (reductions and conversions of VK_NV_cooperative_matrix2) a row's maximum, its sum and p as a left
  * operand stay in registers: N has to be K. Without, of the scores only each row's maxima go through shared memory,
- * those of N neighbouring fragments made one beforehand, and come back as a matrix with the row's maximum in all of its
- * columns; powers and rescaling then happen in registers, and so do the sums, p times a matrix of ones. p returns
- * through shared memory as a left operand, which is the only portable way from an accumulator to one.
+ * those of N neighbouring fragments made one beforehand, and come back as a matrix all of whose columns are the one that
+ * lies there; powers and rescaling then happen in registers, and so do the sums, p times a matrix of ones. p returns
+ * through shared memory as a left operand, which is the only portable way from an accumulator to one. Of keys that are
+ * not there the last step has the last one again, which changes no maximum, and 0 for p.
  *
  * At 16 rows a subgroup a step of 64 keys moves 24 KiB of shared memory for 262 kFLOP, most of it K and V: ROWS = 2
  * moves 32 KiB for twice as much, for 96 registers a lane more. */
@@ -32,24 +34,27 @@ layout(local_size_x_id = 7) in; /* SUBGROUP * WARPS */
 const float LOWEST = -1e30; /* below any score; finite, so that LOWEST - LOWEST is 0 */
 const uint HALVES = 8, FLOATS = 4; /* in 16 bytes */
 const uint THREADS = SUBGROUP * WARPS, WARP_ROWS = ROWS * M, QUERIES = WARPS * WARP_ROWS;
-const uint CHUNKS = HEAD_SIZE / HALVES, STRIDE = CHUNKS + 1; /* of a row of Q, K, V or the output */
+const uint CHUNKS = HEAD_SIZE / HALVES, STRIDE = CHUNKS + 1; /* of a row of Q, K or the output */
+const uint V_CHUNKS = KEYS / HALVES, V_STRIDE = V_CHUNKS + 1; /* of a column of V */
 const uint LOADS = KEYS * CHUNKS / THREADS, ROW_LOADS = QUERIES * CHUNKS / THREADS;
 const uint PARTS = SUBGROUP / M, P_STRIDE = KEYS / HALVES + 1, N_QUADS = N / FLOATS, N_STRIDE = N_QUADS + 1;
 const uint KEY_FRAGMENTS = KEYS / N, HEAD_FRAGMENTS = HEAD_SIZE / N, HEAD_STEPS = HEAD_SIZE / K;
-/* K and V tiles, whose place Q has at first and the output at last; then each subgroup's p, with the scores to find
- * maxima in before it, and its maxima. */
-const uint V_TILE = KEYS * STRIDE, SCRATCH = (QUERIES > 2 * KEYS ? QUERIES : 2 * KEYS) * STRIDE;
+/* What a subgroup needs in 16 bytes: for its p, and the scores to find maxima in before it; for its rows' maxima, or for
+ * what the last step's scores start from. */
 #if CONVERSIONS
-const uint P_SIZE = 0;
+const uint P_SIZE = 0, MAXIMA_SIZE = M * N_STRIDE;
 #else
-const uint P_SIZE = WARP_ROWS * (P_STRIDE > N_STRIDE ? P_STRIDE : N_STRIDE);
+const uint P_SIZE = WARP_ROWS * (P_STRIDE > N_STRIDE ? P_STRIDE : N_STRIDE), MAXIMA_SIZE = WARP_ROWS / FLOATS;
 #endif
-const uint MAXIMA_SIZE = WARP_ROWS * N_STRIDE;
+/* The maxima come first, where AMD's compiler reads two of them at once; then K and V, whose place Q has at first and the
+ * output at last; then p. */
+const uint K_TILE = WARPS * MAXIMA_SIZE, V_TILE = K_TILE + KEYS * STRIDE, TILES_END = V_TILE + HEAD_SIZE * V_STRIDE;
+const uint ROWS_END = K_TILE + QUERIES * STRIDE, P_TILE = ROWS_END > TILES_END ? ROWS_END : TILES_END;
 
-shared uvec4 tile[SCRATCH + WARPS * (P_SIZE + MAXIMA_SIZE)];
+shared uvec4 tile[P_TILE + WARPS * P_SIZE];
 
 uint thread = gl_LocalInvocationIndex, lane = gl_SubgroupInvocationID;
-uint p_tile = SCRATCH + gl_SubgroupID * (P_SIZE + MAXIMA_SIZE), maxima = p_tile + P_SIZE;
+uint maxima = gl_SubgroupID * MAXIMA_SIZE, p_tile = P_TILE + gl_SubgroupID * P_SIZE;
 
 #if CONVERSIONS
 float larger(const in float a, const in float b)
@@ -63,8 +68,7 @@ float added(const in float a, const in float b)
 }
 #endif
 
-/* 8 columns of row `token` (the last one when there is none) of Q, K or V (0, 1, 2) of the workgroup's head. What a
- * row past the last token holds may be NaN, and 0 times that would not be 0. */
+/* 8 columns of row `token` (the last one when there is none) of Q or K (0, 1) of the workgroup's head. */
 uvec4 load_chunk(uint which, uint token, uint chunk)
 {
     const uint slab = which * params.batch * params.heads + gl_WorkGroupID.y;
@@ -72,9 +76,27 @@ uvec4 load_chunk(uint which, uint token, uint chunk)
     return VectorBuffer(params.qkv).v[row * CHUNKS + chunk];
 }
 
+/* 8 tokens of a column of V from a step's first on. */
+uvec4 load_values(uint first, uint slot)
+{
+    const uint slab = 2 * params.batch * params.heads + gl_WorkGroupID.y, columns = slab * HEAD_SIZE + slot / V_CHUNKS;
+    const uint chunk = min(first / HALVES + slot % V_CHUNKS, params.tokens_padded / HALVES - 1);
+    return VectorBuffer(params.qkv).v[columns * (params.tokens_padded / HALVES) + chunk];
+}
+
+/* 8 tokens of such a slot with 0 where there is none. Of V what lies there may be NaN, and 0 times that would not be 0. */
+uvec4 without_strangers(uvec4 values, uint first, uint slot)
+{
+    const uint token = first + slot % V_CHUNKS * HALVES;
+    const uvec4 low = token + uvec4(0, 2, 4, 6), tokens = uvec4(params.tokens);
+    values = mix(values & 0xffffu, values, lessThan(low + 1, tokens));
+    return mix(uvec4(0), values, lessThan(low, tokens));
+}
+
 /* What the scores of N keys from `first` start from: 0, or far below where there is no key. */
 MATRIX(float, Accumulator, M, N) start_scores(uint first)
 {
+#if CONVERSIONS
     if (first + N <= params.tokens)
         return MATRIX(float, Accumulator, M, N)(0.0);
     if (first >= params.tokens)
@@ -89,6 +111,9 @@ MATRIX(float, Accumulator, M, N) start_scores(uint first)
     coopMatLoad(start, tile, maxima, N_STRIDE, ROW_MAJOR);
     subgroupBarrier();
     return start;
+#else
+    return MATRIX(float, Accumulator, M, N)(0.0);
+#endif
 }
 
 void main()
@@ -98,12 +123,12 @@ void main()
 
     [[unroll]] for (uint i = 0; i < ROW_LOADS; i++) {
         const uint slot = i * THREADS + thread;
-        tile[slot / CHUNKS * STRIDE + slot % CHUNKS] = load_chunk(0, first_query + slot / CHUNKS, slot % CHUNKS);
+        tile[K_TILE + slot / CHUNKS * STRIDE + slot % CHUNKS] = load_chunk(0, first_query + slot / CHUNKS, slot % CHUNKS);
     }
     uvec4 next_k[LOADS], next_v[LOADS];
     [[unroll]] for (uint i = 0; i < LOADS; i++) {
         next_k[i] = load_chunk(1, (i * THREADS + thread) / CHUNKS, thread % CHUNKS);
-        next_v[i] = load_chunk(2, (i * THREADS + thread) / CHUNKS, thread % CHUNKS);
+        next_v[i] = load_values(0, i * THREADS + thread);
     }
     barrier();
     MATRIX(float16_t, A, M, K) q[ROWS][HEAD_STEPS];
@@ -111,7 +136,7 @@ void main()
     float lane_highest[ROWS];
     [[unroll]] for (uint i = 0; i < ROWS; i++) {
         [[unroll]] for (uint k = 0; k < HEAD_STEPS; k++)
-            coopMatLoad(q[i][k], tile, (warp_row + i * M) * STRIDE + k * (K / HALVES), STRIDE, ROW_MAJOR);
+            coopMatLoad(q[i][k], tile, K_TILE + (warp_row + i * M) * STRIDE + k * (K / HALVES), STRIDE, ROW_MAJOR);
         [[unroll]] for (uint j = 0; j < HEAD_FRAGMENTS; j++)
             o[i][j] = MATRIX(float, Accumulator, M, N)(0.0);
         highest[i] = MATRIX(float, Accumulator, M, N)(LOWEST);
@@ -123,15 +148,17 @@ void main()
     do {
         barrier();
         [[unroll]] for (uint i = 0; i < LOADS; i++) {
-            const uint to = (i * THREADS + thread) / CHUNKS * STRIDE + thread % CHUNKS;
-            tile[to] = next_k[i];
-            tile[V_TILE + to] = next_v[i];
+            const uint slot = i * THREADS + thread;
+            if (first_key + KEYS > params.tokens)
+                next_v[i] = without_strangers(next_v[i], first_key, slot);
+            tile[K_TILE + slot / CHUNKS * STRIDE + slot % CHUNKS] = next_k[i];
+            tile[V_TILE + slot / V_CHUNKS * V_STRIDE + slot % V_CHUNKS] = next_v[i];
         }
         barrier();
         [[unroll]] for (uint i = 0; i < LOADS; i++) {
-            const uint token = first_key + KEYS + (i * THREADS + thread) / CHUNKS;
-            next_k[i] = load_chunk(1, token, thread % CHUNKS);
-            next_v[i] = load_chunk(2, token, thread % CHUNKS);
+            const uint slot = i * THREADS + thread;
+            next_k[i] = load_chunk(1, first_key + KEYS + slot / CHUNKS, slot % CHUNKS);
+            next_v[i] = load_values(first_key + KEYS, slot);
         }
 
         MATRIX(float, Accumulator, M, N) s[ROWS][KEY_FRAGMENTS];
@@ -141,7 +168,7 @@ void main()
                 s[i][j] = start;
             [[unroll]] for (uint k = 0; k < HEAD_STEPS; k++) {
                 MATRIX(float16_t, B, K, N) keys;
-                coopMatLoad(keys, tile, j * N * STRIDE + k * (K / HALVES), STRIDE, COLUMN_MAJOR);
+                coopMatLoad(keys, tile, K_TILE + j * N * STRIDE + k * (K / HALVES), STRIDE, COLUMN_MAJOR);
                 [[unroll]] for (uint i = 0; i < ROWS; i++)
                     s[i][j] = coopMatMulAdd(q[i][k], keys, s[i][j]);
             }
@@ -169,12 +196,12 @@ void main()
                 const float most = max(max(scores.x, scores.y), max(scores.z, scores.w));
                 lane_highest[i] = max(lane_highest[i], most);
             }
-            for (uint quad = lane_part; quad < N_QUADS; quad += PARTS)
-                tile[maxima + row + quad] = floatBitsToUint(vec4(lane_highest[i]));
+            if (lane_part == 0)
+                tile[maxima + (i * M + lane_row) / FLOATS][lane_row % FLOATS] = floatBitsToUint(lane_highest[i]);
         }
         subgroupBarrier();
         [[unroll]] for (uint i = 0; i < ROWS; i++)
-            coopMatLoad(higher[i], tile, maxima + i * M * N_STRIDE, N_STRIDE, ROW_MAJOR);
+            coopMatLoad(higher[i], tile, maxima + i * (M / FLOATS), 0, COLUMN_MAJOR);
 #endif
         [[unroll]] for (uint i = 0; i < ROWS; i++) {
             MATRIX(float, Accumulator, M, N) scale;
@@ -201,6 +228,13 @@ void main()
 
 #if !CONVERSIONS
         subgroupBarrier();
+        if (first_key + KEYS > params.tokens) {
+            for (uint slot = lane; slot < WARP_ROWS * V_CHUNKS; slot += SUBGROUP) {
+                const uint at = p_tile + slot / V_CHUNKS * P_STRIDE + slot % V_CHUNKS;
+                tile[at] = without_strangers(tile[at], first_key, slot);
+            }
+            subgroupBarrier();
+        }
         const MATRIX(float16_t, B, K, N) ones = MATRIX(float16_t, B, K, N)(1.0);
 #endif
         [[unroll]] for (uint k = 0; k < KEYS / K; k++) {
@@ -215,7 +249,7 @@ void main()
             }
             [[unroll]] for (uint j = 0; j < HEAD_FRAGMENTS; j++) {
                 MATRIX(float16_t, B, K, N) values;
-                coopMatLoad(values, tile, V_TILE + k * K * STRIDE + j * (N / HALVES), STRIDE, ROW_MAJOR);
+                coopMatLoad(values, tile, V_TILE + j * N * V_STRIDE + k * (K / HALVES), V_STRIDE, COLUMN_MAJOR);
                 [[unroll]] for (uint i = 0; i < ROWS; i++)
                     o[i][j] = coopMatMulAdd(p[i], values, o[i][j]);
             }
@@ -233,7 +267,7 @@ void main()
             for (uint e = 0; e < whole.length(); e++)
                 o[i][j][e] /= whole[e];
             coopMatStore(MATRIX(float16_t, Accumulator, M, N)(o[i][j]), tile,
-                         (warp_row + i * M) * STRIDE + j * (N / HALVES), STRIDE, ROW_MAJOR);
+                         K_TILE + (warp_row + i * M) * STRIDE + j * (N / HALVES), STRIDE, ROW_MAJOR);
         }
     }
     barrier();
@@ -243,6 +277,6 @@ void main()
         const uint column = head * HEAD_SIZE + slot % CHUNKS * HALVES;
         const uint to = panel_index(params.batch * params.tokens, image * params.tokens + query, column);
         if (query < params.tokens)
-            VectorBuffer(params.out).v[to / HALVES] = tile[slot / CHUNKS * STRIDE + slot % CHUNKS];
+            VectorBuffer(params.out).v[to / HALVES] = tile[K_TILE + slot / CHUNKS * STRIDE + slot % CHUNKS];
     }
 }

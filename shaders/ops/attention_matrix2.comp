@@ -46,8 +46,9 @@ float mask(const in uint row, const in uint column, const in float score, const 
         TENSOR(tensor, clamping, 1, params.tokens, HEAD_SIZE, params.tokens_padded * HEAD_SIZE, HEAD_SIZE, 1);         \
         LOAD(k, KEYS, Halves, params.qkv, third + slab,                                                                \
              SLICE(tensor, 0, 1, int(first_key), KEYS, 0, HEAD_SIZE), transposed);                                     \
+        TENSOR(values, clamping, 1, HEAD_SIZE, params.tokens, v_stride * HEAD_SIZE, v_stride, 1);                      \
         LOAD(v, HEAD_SIZE, Halves, params.qkv, 2 * third + slab,                                                       \
-             SLICE(tensor, 0, 1, int(first_key), KEYS, 0, HEAD_SIZE), plain);                                          \
+             SLICE(values, 0, 1, 0, HEAD_SIZE, int(first_key), KEYS), transposed);                                     \
         MATRIX(float, Accumulator, QUERIES, KEYS) s = MATRIX(float, Accumulator, QUERIES, KEYS)(0.0), most, sums;      \
         s = coopMatMulAdd(q, k, s);                                                                                    \
         if (masked)                                                                                                    \
@@ -73,6 +74,7 @@ void main()
     const uint first_query = gl_WorkGroupID.x * QUERIES;
     const uint slab = gl_WorkGroupID.y * params.tokens_padded * HEAD_SIZE;
     const uint third = params.batch * params.heads * params.tokens_padded * HEAD_SIZE;
+    const uint v_stride = params.tokens_padded & ~15u; /* a multiple of 16: the compiler is told, since it loads wider then */
     VIEW(plain, 0, 1, 2);
     VIEW(transposed, 2, 0, 1);
     VIEW(panels, 1, 0, 2);

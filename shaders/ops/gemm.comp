@@ -21,43 +21,64 @@ const uint ROW_THREADS = TILE_M / 8, COLUMN_THREADS = TILE_N / 8, THREADS = ROW_
 const uint A_LOADS = TILE_M * QUADS / THREADS, B_LOADS = TILE_N * QUADS / THREADS;
 const uint A_STRIDE = QUADS + 1, B_STRIDE = TILE_N / 4 + 4;
 
-shared vec4 a_tile[TILE_M * A_STRIDE]; /* [row][k / 4] of 4 steps along K */
+shared vec2 a_tile[TILE_M * A_STRIDE * 2]; /* [row][k / 2] of 2 steps along K */
 shared vec4 b_tile[PANEL * B_STRIDE];  /* [k][column / 4] of 4 columns */
 
-/* 4 neighbouring columns of packed B [n/16][k][16]. */
-#if WEIGHT_HALF
-layout(buffer_reference, scalar, buffer_reference_align = 8) readonly buffer WeightBuffer {
+/* 4 neighbouring columns of A or of packed B [n/16][k][16]. float16 are unpacked on the way into shared memory: before
+ * that they would take twice the registers, and be waited for. */
+layout(buffer_reference, scalar, buffer_reference_align = 8) readonly buffer WordsBuffer {
     uvec2 v[];
 };
-vec4 load_weights(uint i)
-{
-    const uvec2 words = WeightBuffer(params.b).v[i];
-    return vec4(unpackHalf2x16(words.x), unpackHalf2x16(words.y));
-}
+#if ACTIVATION_HALF
+#define A_WORDS  uvec2
+#define A_BUFFER WordsBuffer
 #else
-vec4 load_weights(uint i)
-{
-    return Float4Buffer(params.b).v[i];
-}
+#define A_WORDS  vec4
+#define A_BUFFER Float4Buffer
+#endif
+#if WEIGHT_HALF
+#define B_WORDS  uvec2
+#define B_BUFFER WordsBuffer
+#else
+#define B_WORDS  vec4
+#define B_BUFFER Float4Buffer
 #endif
 
-/* Loads are clamped to the matrix: what is beyond it is computed from its last row or panel, and not stored. */
-vec4 load_a(uint panel, uint slot)
+vec4 unpack(uvec2 words)
 {
-    const uint row = min(gl_WorkGroupID.x * TILE_M + slot / QUADS, params.m - 1);
-    return vec4(Activation4Buffer(params.a).v[(panel * params.m + row) * QUADS + slot % QUADS]);
+    return vec4(unpackHalf2x16(words.x), unpackHalf2x16(words.y));
 }
 
-vec4 load_b(uint panel, uint slot)
+vec4 unpack(vec4 values)
+{
+    return values;
+}
+
+/* Loads are clamped to the matrix: what is beyond it is computed from its last row or panel, and not stored. */
+A_WORDS load_a(uint panel, uint slot)
+{
+    const uint row = min(gl_WorkGroupID.x * TILE_M + slot / QUADS, params.m - 1);
+    return A_BUFFER(params.a).v[(panel * params.m + row) * QUADS + slot % QUADS];
+}
+
+B_WORDS load_b(uint panel, uint slot)
 {
     const uint columns = min(gl_WorkGroupID.y * (TILE_N / PANEL) + slot / (PANEL * QUADS), params.n / PANEL - 1);
-    return load_weights((columns * params.k + panel * PANEL) * QUADS + slot % (PANEL * QUADS));
+    return B_BUFFER(params.b).v[(columns * params.k + panel * PANEL) * QUADS + slot % (PANEL * QUADS)];
 }
 
 uint b_slot(uint slot)
 {
     const uint columns = slot / (PANEL * QUADS), k = slot / QUADS % PANEL;
     return k * B_STRIDE + columns * QUADS + slot % QUADS;
+}
+
+/* Stores 4 columns of a row of V. */
+void store_values(uint row, uint column, vec4 value)
+{
+    const part image = part_of(row, params.tokens);
+    [[unroll]] for (uint i = 0; i < 4; i++)
+        ActivationBuffer(params.out).v[value_index(image, column + i)] = ACTIVATION(value[i]);
 }
 
 void main()
@@ -72,7 +93,8 @@ void main()
         [[unroll]] for (uint i = 0; i < 8; i++)
             sum[i][j] = vec4(0);
 
-    vec4 next_a[A_LOADS], next_b[B_LOADS];
+    A_WORDS next_a[A_LOADS];
+    B_WORDS next_b[B_LOADS];
     [[unroll]] for (uint i = 0; i < A_LOADS; i++)
         next_a[i] = load_a(0, i * THREADS + thread);
     [[unroll]] for (uint i = 0; i < B_LOADS; i++)
@@ -82,11 +104,13 @@ void main()
     do {
         barrier();
         [[unroll]] for (uint i = 0; i < A_LOADS; i++) {
-            const uint slot = i * THREADS + thread;
-            a_tile[slot / QUADS * A_STRIDE + slot % QUADS] = next_a[i];
+            const uint slot = i * THREADS + thread, to = (slot / QUADS * A_STRIDE + slot % QUADS) * 2;
+            const vec4 a = unpack(next_a[i]);
+            a_tile[to] = a.xy;
+            a_tile[to + 1] = a.zw;
         }
         [[unroll]] for (uint i = 0; i < B_LOADS; i++)
-            b_tile[b_slot(i * THREADS + thread)] = next_b[i];
+            b_tile[b_slot(i * THREADS + thread)] = unpack(next_b[i]);
         barrier();
 
         panel++;
@@ -96,13 +120,14 @@ void main()
         [[unroll]] for (uint i = 0; i < B_LOADS; i++)
             next_b[i] = load_b(next, i * THREADS + thread);
 
-        for (uint quad = 0; quad < QUADS; quad++) {
-            vec4 a[8];
+        /* Two steps at a time: four of A's would take 16 registers more, and from 128 on GPUs run half as many threads. */
+        [[dont_unroll]] for (uint pair = 0; pair < PANEL / 2; pair++) {
+            vec2 a[8];
             [[unroll]] for (uint i = 0; i < 8; i++)
-                a[i] = a_tile[(i * ROW_THREADS + row_thread) * A_STRIDE + quad];
-            [[unroll]] for (uint k = 0; k < 4; k++) {
+                a[i] = a_tile[(i * ROW_THREADS + row_thread) * (A_STRIDE * 2) + pair];
+            [[unroll]] for (uint k = 0; k < 2; k++) {
                 [[unroll]] for (uint j = 0; j < 2; j++) {
-                    const vec4 b = b_tile[(quad * 4 + k) * B_STRIDE + j * COLUMN_THREADS + column_thread];
+                    const vec4 b = b_tile[(pair * 2 + k) * B_STRIDE + j * COLUMN_THREADS + column_thread];
                     [[unroll]] for (uint i = 0; i < 8; i++)
                         sum[i][j] = fma(vec4(a[i][k]), b, sum[i][j]);
                 }
@@ -127,7 +152,10 @@ void main()
             vec4 value = fma(sum[i][j], scale, bias);
             if (EPILOGUE == GEMM_ADD)
                 value += addend(row, to);
-            store(row, to, value);
+            if (is_value(to))
+                store_values(row, to, value);
+            else
+                store(row, to, value);
         }
     }
 }

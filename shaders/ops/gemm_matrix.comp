@@ -81,11 +81,29 @@ uvec2 slot_element(uint first_row, uint first_column, uint slot)
     return uvec2(tile_row * TILE_M + first_row, tile_column * TILE_N + first_column) + stage_slot(slot) * uvec2(1, FLOATS);
 }
 
+/* Stores what a row of fragments holds of V: neighbouring lanes have neighbouring tokens. */
+void store_values(uint first_row, uint first_column)
+{
+    const uint in_stage = gl_SubgroupInvocationID % M, row = first_row + in_stage;
+    if (row >= params.m)
+        return;
+    const part image = part_of(row, params.tokens);
+    [[dont_unroll]] for (uint i = gl_SubgroupInvocationID / M; i < WARP_N; i += SUBGROUP / M) {
+        const uint column = first_column + i;
+        const float sum = uintBitsToFloat(tile[gl_SubgroupID * STAGE + in_stage * STAGE_STRIDE + i / FLOATS][i % FLOATS]);
+        const float scale = FloatBuffer(params.b).v[params.n * params.k / 2 + column];
+        const float value = fma(sum, scale, FloatBuffer(params.bias).v[column]);
+        ActivationBuffer(params.out).v[value_index(image, column)] = ACTIVATION(value);
+    }
+}
+
 void main()
 {
     if (tile_column * TILE_N >= params.n) /* the last band of columns may be narrower */
         return;
     const uint warp_row = gl_SubgroupID / WARPS_N * WARP_M, warp_column = gl_SubgroupID % WARPS_N * WARP_N;
+    const uint first_row = tile_row * TILE_M + warp_row, first_column = tile_column * TILE_N + warp_column;
+    const bool values = is_value(first_column); /* and so are all columns of the subgroup */
 
     MATRIX(float, Accumulator, M, N) sum[ROWS][COLUMNS];
     [[unroll]] for (uint i = 0; i < ROWS; i++)
@@ -143,9 +161,11 @@ void main()
         [[unroll]] for (uint j = 0; j < COLUMNS; j++)
             coopMatStore(sum[i][j], tile, gl_SubgroupID * STAGE + j * (N / FLOATS), STAGE_STRIDE, ROW_MAJOR);
         subgroupBarrier();
+        if (values && first_column < params.n)
+            store_values(first_row + i * M, first_column);
         [[unroll]] for (uint slot = 0; slot < STAGE_SLOTS; slot++) {
             const uvec2 at = slot_element(warp_row + i * M, warp_column, slot), to = stage_slot(slot);
-            if (at.x >= params.m || at.y >= params.n)
+            if (values || at.x >= params.m || at.y >= params.n)
                 continue;
             const vec4 sums = uintBitsToFloat(tile[gl_SubgroupID * STAGE + to.x * STAGE_STRIDE + to.y]);
             store(at.x, at.y, fma(sums, scales(at.y), value[slot]));

@@ -36,13 +36,14 @@ float silu_element(const in uint row, const in uint column, const in float x)
 
 uint tile_column = gl_WorkGroupID.z * gl_NumWorkGroups.x + gl_WorkGroupID.x;
 uint first_row = gl_WorkGroupID.y * TILE_M, first_column = tile_column * TILE_N;
+uint b_stride = params.k & ~63u; /* k, which is a multiple of 64: the compiler is told, since it loads wider then */
 uint past_row = min(first_row + TILE_M, params.m), past_column = min(first_column + TILE_N, params.n);
 
 /* The sum over K with loads that are clamped in one of two ways. */
 #define MULTIPLY(clamping)                                                                                             \
     {                                                                                                                  \
         TENSOR(a_tensor, clamping, params.k / PANEL, params.m, PANEL, params.m * PANEL, PANEL, 1);                     \
-        TENSOR(b_tensor, clamping, params.n / PARTS, PARTS, params.k, params.k * PARTS, params.k, 1);                  \
+        TENSOR(b_tensor, clamping, params.n / PARTS, PARTS, params.k, b_stride * PARTS, b_stride, 1);                  \
         for (uint k = 0; k < params.k; k += TILE_K) {                                                                  \
             LOAD(a, TILE_K, Halves, params.a, 0,                                                                       \
                  SLICE(a_tensor, int(k / PANEL), TILE_K / PANEL, int(first_row), TILE_M, 0, PANEL), panels);           \
@@ -89,14 +90,17 @@ void main()
         /* Of each of Q, K and V and each image that the tile has part of, what is there of it. */
         const uint width = params.heads * HEAD_SIZE, slab = params.tokens_padded * HEAD_SIZE;
         MATRIX(float16_t, Accumulator, TILE_M, COLUMNS) result = MATRIX(float16_t, Accumulator, TILE_M, COLUMNS)(sum[0]);
-        TENSOR(heads, ZERO, params.heads, params.tokens, HEAD_SIZE, slab, HEAD_SIZE, 1);
-        for (uint which = first_column / width; which * width < past_column; which++)
+        for (uint which = first_column / width; which * width < past_column; which++) {
+            const bool across = which == 2; /* V, a column of which has its tokens side by side */
+            TENSOR(heads, ZERO, params.heads, params.tokens, HEAD_SIZE, slab, across ? 1 : HEAD_SIZE,
+                   across ? params.tokens_padded : 1);
             for (uint image = first_row / params.tokens; image * params.tokens < past_row; image++)
                 STORE(result, COLUMNS, Halves, params.out, (which * params.batch + image) * params.heads * slab,
                       SLICE(heads, int(first_column / HEAD_SIZE) - int(which * params.heads), HEADS,
                             int(first_row) - int(image * params.tokens), TILE_M, int(first_column % HEAD_SIZE),
                             COLUMNS / HEADS),
                       panels);
+        }
         return;
     }
     const int first_panel = int(first_column / PARTS / PANEL);

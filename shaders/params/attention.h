@@ -11,7 +11,9 @@ CHOICES(attention_cpu)
 END_CHOICES;
 
 PARAMS(attention_params)
-    ADDRESS qkv; /* activations [3][batch][heads][tokens_padded][64]; rows from `tokens` on hold anything, even NaN */
+    /* Activations: Q and K [batch][heads][tokens_padded][64], and V [batch][heads][64][tokens_padded], except on the
+     * cpu rung, where it lies as they do. What is there of tokens from `tokens` on may be anything, even NaN. */
+    ADDRESS qkv;
     ADDRESS out; /* activations [batch*tokens][heads*64] */
     ADDRESS scratch; /* attention_scratch_bytes of memory to work in; 0 where that is none */
     UINT batch, heads, tokens, tokens_padded;

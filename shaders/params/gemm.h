@@ -32,7 +32,8 @@ PARAMS(gemm_params)
     UINT group, out_group, out_offset, out_rows;
     /* Row of the addend: r % addend_group when that is not 0, else the row stored to. */
     UINT addend_group, addend_rows;
-    /* GEMM_HEADS: out is [3][batch][heads][tokens_padded][64], row r being token r % tokens of image r / tokens. */
+    /* GEMM_HEADS: out is Q, K and V as attention has them (attention.h), row r being token r % tokens of image
+     * r / tokens. */
     UINT batch, heads, tokens, tokens_padded;
 END_PARAMS;
 

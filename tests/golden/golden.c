@@ -1,6 +1,8 @@
 #include "tests/golden/golden.h"
 
 #include "engine/base/file.h"
+#include "engine/kernels/set.h"
+#include "engine/kernels/tune.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,8 +31,46 @@ static void find_images(struct golden *golden)
     }
 }
 
+/* Has every shape of every size of batch take another tile than the one before. */
+static enum status mix_tiles(struct golden *golden, uint32_t max_batch, struct failure *failure)
+{
+    struct kernels *kernels = golden->kernels;
+    const uint32_t gemms = (1u << TILED_ATTENTION) - 1, count = kernels->gemm_tiles.count;
+    const struct tiles *attentions = &kernels->attention_tiles;
+    const struct shape shape = shape_of(golden->card);
+    const struct trial_shape trial = shape_for_trial(&shape, max_batch);
+    struct tuning *plan = memory_allocate(1, sizeof *plan);
+    uint32_t family = 0; /* how many tiles of attention are candidates: they come first */
+    while (family < attentions->count && attentions->list[family].family == attentions->list[0].family)
+        family++;
+    enum status status = kernels_make_tiles(kernels, gemms, (1u << count) - 1, failure);
+    if (!status)
+        status = kernels_make_tiles(kernels, 1u << TILED_ATTENTION, (1u << family) - 1, failure);
+    tuning_plan(&trial, true, plan);
+    for (size_t i = 0; !status && i < plan->shape_count; i++) {
+        const bool attention = plan->shapes[i].kind == TILED_ATTENTION;
+        const uint32_t tile = (uint32_t)i % (attention ? family : count);
+        kernels->choices[kernels->choice_count++] = (struct tile_choice){plan->shapes[i], tile};
+    }
+    free(plan);
+    return status;
+}
+
+/* The kernels that `tiles` says: NULL the first tiles, "mixed" all by turns, "last" the last of each. */
+static enum status open_kernels(struct golden *golden, enum rung rung, enum element weights, const char *tiles,
+                                uint32_t max_batch, struct failure *failure)
+{
+    const struct gpu_device_info *device = gpu_device_info(golden->device);
+    const bool last = tiles && !strcmp(tiles, "last");
+    enum status status = kernels_create_with(golden->device, rung, weights,
+                                             last ? gemm_tiles(device, rung, weights).count - 1 : 0,
+                                             last ? attention_tiles(device, rung).count - 1 : 0, failure,
+                                             &golden->kernels);
+    return status || last || !tiles ? status : mix_tiles(golden, max_batch, failure);
+}
+
 static enum status open_model(struct golden *golden, const char *folder, enum rung rung, enum element weights,
-                              uint32_t max_batch, struct failure *failure)
+                              const char *tiles, uint32_t max_batch, struct failure *failure)
 {
     char *path = file_join(folder, "expected.safetensors");
     enum status status = safetensors_open(path, failure, &golden->expected);
@@ -46,13 +86,13 @@ static enum status open_model(struct golden *golden, const char *folder, enum ru
     const struct safetensors *heads[32];
     for (size_t i = 0; i < golden->card->head_count; i++)
         heads[i] = package_head(golden->package, i);
-    status = kernels_create(golden->device, rung, weights, failure, &golden->kernels);
+    max_batch = max_batch ? max_batch : golden->image_count;
+    status = open_kernels(golden, rung, weights, tiles, max_batch, failure);
     if (!status)
-        status = model_create(
-            golden->device, golden->kernels, golden->card,
-            &(struct model_weights){package_backbone(golden->package), heads},
-            &(struct model_options){.max_batch = max_batch ? max_batch : golden->image_count, .in_flight = 2},
-            failure, &golden->model);
+        status = model_create(golden->device, golden->kernels, golden->card,
+                              &(struct model_weights){package_backbone(golden->package), heads},
+                              &(struct model_options){.max_batch = max_batch, .in_flight = 2}, failure,
+                              &golden->model);
     return status;
 }
 
@@ -70,7 +110,8 @@ int golden_open(struct golden *golden, int argc, char **argv, uint32_t max_batch
     struct failure failure = {0};
     const char *why_not = "";
     enum rung rung = 0;
-    if (argc != 4)
+    const char *tiles = argc == 5 ? argv[4] : NULL;
+    if ((argc != 4 && argc != 5) || (tiles && strcmp(tiles, "mixed") && strcmp(tiles, "last")))
         return 2;
     while (rung < RUNG_COUNT && strcmp(rung_name(rung), argv[2]))
         rung++;
@@ -85,7 +126,7 @@ int golden_open(struct golden *golden, int argc, char **argv, uint32_t max_batch
     if (!rung_supported(rung, gpu_device_info(golden->device), &why_not)) {
         printf("skipped: %s\n", why_not);
         exit_code = EXIT_SKIPPED;
-    } else if (open_model(golden, argv[1], rung, weights, max_batch, &failure)) {
+    } else if (open_model(golden, argv[1], rung, weights, tiles, max_batch, &failure)) {
         printf("FAIL %s\n", failure.sentence);
         exit_code = 1;
     }

@@ -1,9 +1,11 @@
 /* Loaded before a program (LD_PRELOAD): the CPU driver calls itself a discrete GPU, so that every rung is
  * tried on it, and one submission goes wrong as BAD_DRIVER says: "die N" ends the process at the Nth, "hang
  * N" never begins it, "lose N" loses the device. With "pass" for N it is the first after commands were
- * recorded in many pieces, as a whole pass of a network is and a trial of kernels is not. */
+ * recorded in many pieces, as a whole pass of a network is and a trial of kernels is not; with "tile" the first
+ * after pipelines were made later than others were tried, as those of a further tile are. */
 #include <dlfcn.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <vulkan/vulkan.h>
@@ -11,7 +13,7 @@
 enum { MANY = 10 };
 
 static atomic_int submissions, pieces;
-static atomic_bool done;
+static atomic_bool done, made_later;
 
 void vkGetPhysicalDeviceProperties(VkPhysicalDevice device, VkPhysicalDeviceProperties *properties)
 {
@@ -39,13 +41,31 @@ VkResult vkAllocateCommandBuffers(VkDevice device, const VkCommandBufferAllocate
     return allocate(device, info, commands);
 }
 
+VkResult vkCreateComputePipelines(VkDevice device, VkPipelineCache cache, uint32_t count,
+                                  const VkComputePipelineCreateInfo *infos,
+                                  const VkAllocationCallbacks *allocator, VkPipeline *pipelines)
+{
+    PFN_vkCreateComputePipelines make = NULL;
+    *(void **)&make = dlsym(RTLD_NEXT, "vkCreateComputePipelines");
+    if (submissions)
+        made_later = true;
+    return make(device, cache, count, infos, allocator, pipelines);
+}
+
+static int is_now(const char *when, int now)
+{
+    if (!strcmp(when, " pass"))
+        return pieces >= MANY;
+    return strcmp(when, " tile") ? now == atoi(when) : made_later;
+}
+
 VkResult vkQueueSubmit(VkQueue queue, uint32_t count, const VkSubmitInfo *submits, VkFence fence)
 {
     PFN_vkQueueSubmit submit = NULL;
     const char *fault = getenv("BAD_DRIVER"), *when = fault ? strchr(fault, ' ') : NULL;
     *(void **)&submit = dlsym(RTLD_NEXT, "vkQueueSubmit");
     int now = ++submissions;
-    if (!when || (strcmp(when, " pass") ? now != atoi(when) : pieces < MANY) || atomic_exchange(&done, 1))
+    if (!when || !is_now(when, now) || atomic_exchange(&done, 1))
         return submit(queue, count, submits, fence);
     if (*fault == 'd')
         abort();

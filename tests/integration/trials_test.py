@@ -131,6 +131,28 @@ class Trials(unittest.TestCase):
         self.good(done)
         self.assertEqual(self.passed_over(done), [failure["rung"]])
 
+    def tiles_that_failed(self):
+        return [failure["rung"] for failure in self.device()["failures"]]
+
+    def test_a_tile_that_kills_the_process_costs_one_start_and_not_its_rung(self):
+        self.assertLess(self.predict("die tile").returncode, 0)
+        (tile,) = self.tiles_that_failed()
+        self.assertTrue(tile.startswith(f"{self.candidates[0]}: "), tile)
+        done = self.predict()
+        self.good(done)
+        self.assertEqual(self.passed_over(done), [])
+        self.assertIn(f"The tile {tile} is passed over", done.stderr)
+        self.assertEqual(self.tiles_that_failed(), [tile])
+
+    def test_a_tile_that_loses_the_device_costs_no_more_than_itself(self):
+        done = self.predict("lose tile")
+        self.good(done)
+        (tile,) = self.tiles_that_failed()
+        self.assertTrue(tile.startswith(f"{self.candidates[0]}: "), tile)
+        self.assertIn(f"The tile {tile} is not used", done.stderr)
+        self.assertNotIn(f"The {self.candidates[0]} kernels are not used", done.stderr)
+        self.assertIn(self.record()[0], self.candidates)
+
     def test_when_every_rung_has_died_all_are_tried_again(self):
         for _ in self.candidates:
             self.assertLess(self.predict("die 1").returncode, 0)

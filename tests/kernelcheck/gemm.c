@@ -1,7 +1,9 @@
 #include "tests/kernelcheck/kernelcheck.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/base/half.h"
 #include "engine/kernels/set.h"
@@ -46,7 +48,8 @@ enum b_kind { B_FULL, B_PADDED, B_SMALL };
 
 /* Fills in `params`, from its shape on, and runs one product. With B_PADDED B has padding, and A is the last
  * columns of a matrix; with B_SMALL B and bias are small. */
-static void run(struct check *check, enum gemm_epilogue epilogue, struct gemm_params params, enum b_kind kind)
+static void run_tile(struct check *check, enum gemm_epilogue epilogue, struct gemm_params params,
+                     enum b_kind kind, uint32_t tile)
 {
     const bool padded = kind == B_PADDED;
     const bool exact = epilogue == GEMM_EXACT || epilogue == GEMM_ADD;
@@ -84,13 +87,18 @@ static void run(struct check *check, enum gemm_epilogue epilogue, struct gemm_pa
         out = check_output_activations(check, "out", params.out_rows, count / params.out_rows);
     params.addend = addend ? addend->address : 0;
     params.out = out->address;
-    gemm_record(check->kernels, check->recorder, "gemm", epilogue, &params);
+    gemm_record_tile(check->kernels, check->recorder, "gemm", epilogue, tile, &params);
 
     const struct check_work work = {.flops = 2.0 * params.m * params.n * params.k};
     if (check_run(check, &work))
         reference_gemm(epilogue, &params, a->values + (size_t)a_first * params.m, b->values, bias->values,
-                       addend ? addend->values : NULL, out->expected);
+                       addend ? addend->values : NULL, kernels_values_across(check->kernels), out->expected);
     check_case_end(check);
+}
+
+static void run(struct check *check, enum gemm_epilogue epilogue, struct gemm_params params, enum b_kind kind)
+{
+    run_tile(check, epilogue, params, kind, check->bench ? check->tile : 0);
 }
 
 /* Rows stored where they are computed; GEMM_ADD adds to them in place. */
@@ -142,39 +150,122 @@ static void heads_case(struct check *check, uint32_t batch, uint32_t heads, uint
     run(check, GEMM_HEADS, params, B_FULL);
 }
 
-/* Both tiles of a rung that has two give the same bits: which one is taken depends on how many images share a
- * batch, and an image's answer must not. */
-static void tiles_case(struct check *check, uint32_t m, uint32_t n, uint32_t k)
+/* Every tile of the rung gives the right values and the same bits: which one is taken depends on how many
+ * images share a batch, and an image's answer must not. With a prefix each image's rows follow that many
+ * others, and one addend is for all images. */
+static void tiles_case(struct check *check, enum gemm_epilogue epilogue, uint32_t batch, uint32_t tokens,
+                       uint32_t prefix, uint32_t heads, uint32_t k)
 {
-    if (!check->kernels->gemm[TILE_SMALL][GEMM_EXACT])
+    const struct kernels *kernels = check->kernels;
+    const struct tiles *tiles = &kernels->gemm_tiles;
+    const uint32_t m = batch * tokens, n = 3 * heads * HEAD_SIZE;
+    if (tiles->count == 1)
         return;
-    check_case_begin(check, "large and small tile, %u x %u x %u", m, n, k);
-    struct gemm_params params = {
-        .m = m, .n = n, .k = k, .a_columns = k, .group = m, .out_group = m, .out_rows = m, .addend_rows = m};
+    check_case_begin(check, "%s in all tiles, %u x %u of %u + %u x %u", gemm_epilogue_name(epilogue), batch,
+                     n, prefix, tokens, k);
+    struct gemm_params params = {.m = m,
+                                 .n = n,
+                                 .k = k,
+                                 .a_columns = k,
+                                 .group = prefix ? tokens : m,
+                                 .out_group = prefix ? prefix + tokens : m,
+                                 .out_offset = prefix,
+                                 .out_rows = m + batch * prefix,
+                                 .addend_group = prefix ? tokens : 0,
+                                 .addend_rows = prefix ? tokens : m,
+                                 .batch = batch,
+                                 .heads = heads,
+                                 .tokens = tokens,
+                                 .tokens_padded = (uint32_t)round_up(tokens, PANEL)};
+    const bool exact = epilogue == GEMM_EXACT || epilogue == GEMM_ADD;
     struct check_array *a = check_input_activations(check, m, k, 1);
-    struct check_array *b =
-        check_input(check, kernels_weights(check->kernels), (size_t)n * k, 1 / sqrtf((float)k));
-    struct check_array *bias = check_input(check, ELEMENT_F32, n, 1), *outs[TILE_SIZES];
+    struct check_array *b = check_input(check, kernels_weights(kernels), (size_t)n * k, 1 / sqrtf((float)k));
+    struct check_array *bias = check_input(check, ELEMENT_F32, n, 1), *outs[TILES_MAX];
+    struct check_array *addend = check_input(check, ELEMENT_F32, (size_t)params.addend_rows * n, 1);
+    const size_t count = out_count(epilogue, &params);
     params.a = a->address;
     params.b = upload_packed(check, &params, b->values, n, k);
     params.bias = bias->address;
-    for (enum tile_size size = 0; size < TILE_SIZES; size++) {
-        outs[size] = check_output(check, size == TILE_LARGE ? "large" : "small", ELEMENT_F32, (size_t)m * n);
-        params.out = outs[size]->address;
-        gemm_record_tile(check->kernels, check->recorder, "gemm", GEMM_EXACT, size, &params);
+    params.addend = addend->address;
+    for (uint32_t i = 0; i < tiles->count; i++) {
+        const char *name = tiles->list[i].name;
+        if (exact)
+            outs[i] = check_output(check, name, ELEMENT_F32, count);
+        else if (epilogue == GEMM_HEADS)
+            outs[i] = check_output(check, name, kernels_activations(kernels), count);
+        else
+            outs[i] = check_output_activations(check, name, params.out_rows, count / params.out_rows);
+        outs[i]->twin = i ? outs[0] : NULL;
+        params.out = outs[i]->address;
+        gemm_record_tile(kernels, check->recorder, "gemm", epilogue, i, &params);
     }
-    outs[TILE_SMALL]->twin = outs[TILE_LARGE];
-    if (check_run(check, &(struct check_work){0}))
-        for (enum tile_size size = 0; size < TILE_SIZES; size++)
-            reference_gemm(GEMM_EXACT, &params, a->values, b->values, bias->values, NULL,
-                           outs[size]->expected);
+    if (check_run(check, &(struct check_work){0})) {
+        reference_gemm(epilogue, &params, a->values, b->values, bias->values, addend->values,
+                       kernels_values_across(kernels), outs[0]->expected);
+        for (uint32_t i = 1; i < tiles->count; i++)
+            memcpy(outs[i]->expected, outs[0]->expected, count * sizeof(float));
+    }
     check_case_end(check);
 }
 
-/* The network's products at one image, and on GPUs at 8. */
+/* Every tile, in every epilogue: a row over it, and so wide that there is more than one band of columns; once
+ * also filled, and a row short of it. So whole tiles and cut ones are there, alone and together. */
+static void sides_case(struct check *check, enum gemm_epilogue epilogue, uint32_t tile, uint32_t rows,
+                       uint32_t columns, uint32_t images)
+{
+    enum { K = 2 * K_STEP };
+    const bool heads = epilogue == GEMM_HEADS;
+    const uint32_t unit = heads ? 3 * HEAD_SIZE : 2 * PANEL, n = divide_up(columns, unit) * unit;
+    const uint32_t tokens = divide_up(rows, images), m = heads ? tokens * images : rows;
+    const struct gemm_params params = {.m = m,
+                                       .n = n,
+                                       .k = K,
+                                       .group = m,
+                                       .out_group = m,
+                                       .out_rows = m,
+                                       .addend_rows = m,
+                                       .batch = images,
+                                       .heads = n / (3 * HEAD_SIZE),
+                                       .tokens = tokens,
+                                       .tokens_padded = (uint32_t)round_up(tokens, PANEL)};
+    check_case_begin(check, "%s in %s, %u x %u x %u", gemm_epilogue_name(epilogue),
+                     check->kernels->gemm_tiles.list[tile].name, m, n, K);
+    run_tile(check, epilogue, params, B_FULL, tile);
+}
+
+static void sides_cases(struct check *check)
+{
+    const struct tiles *tiles = &check->kernels->gemm_tiles;
+    for (uint32_t i = 0; i < tiles->count; i++) {
+        const uint32_t rows = tiles->list[i].rows, columns = tiles->list[i].columns;
+        sides_case(check, GEMM_EXACT, i, rows, columns, 1);
+        sides_case(check, GEMM_EXACT, i, rows - 1, columns, 1);
+        for (enum gemm_epilogue epilogue = 0; epilogue < GEMM_EPILOGUE_COUNT; epilogue++) {
+            sides_case(check, epilogue, i, rows + 1, columns + PANEL, 1);
+            sides_case(check, epilogue, i, 2 * rows - 1, (GEMM_BAND + 1) * columns - PANEL, 3);
+        }
+    }
+}
+
+/* Of rows and columns for every tile to be whole somewhere and cut elsewhere, and of a single row. */
+static void tiles_cases(struct check *check)
+{
+    for (enum gemm_epilogue epilogue = 0; epilogue < GEMM_EPILOGUE_COUNT; epilogue++) {
+        tiles_case(check, epilogue, 1, 1, 0, 1, 64);
+        tiles_case(check, epilogue, 2, 130, 0, 2, 192);
+    }
+    tiles_case(check, GEMM_EXACT, 1, 69, 0, 1, 704);
+    tiles_case(check, GEMM_EXACT, 3, 23, 1, 1, 128);
+    tiles_case(check, GEMM_ADD, 60, 5, 2, 1, 64);
+    tiles_case(check, GEMM_ADD, 2, 141, 5, 1, 64);
+    tiles_case(check, GEMM_HEADS, 60, 5, 0, 1, 64);
+}
+
+/* The network's products at one image, and on GPUs at 8, in the tile of check->tile. */
 static void bench(struct check *check)
 {
     const uint32_t batches = gpu_device_info(check->device)->kind == GPU_CPU ? 1 : 8;
+    printf("products in tiles of %s\n", check->kernels->gemm_tiles.list[check->tile].name);
     plain_case(check, GEMM_EXACT, 1029, 4096, 1024);
     plain_case(check, GEMM_EXACT, 1029, 1024, 4096);
     for (uint32_t batch = 1; batch <= batches; batch += 7) {
@@ -189,7 +280,8 @@ static void bench(struct check *check)
 void check_gemm(struct check *check)
 {
     if (check->bench) {
-        bench(check);
+        for (check->tile = 0; check->tile < check->kernels->gemm_tiles.count; check->tile++)
+            bench(check);
         return;
     }
     static const uint32_t rows[] = {1, 2, 3, 4, 5, 6, 7, 24, 31, 65, 129};
@@ -213,11 +305,10 @@ void check_gemm(struct check *check)
     heads_case(check, 1, 1, 1, 64);
     heads_case(check, 3, 2, 69, 128);
     heads_case(check, 1, 6, 201, 64);
-    /* So many rows and columns that rungs with two tiles take the large one, in every epilogue. */
     static const enum gemm_epilogue plain[] = {GEMM_EXACT, GEMM_ADD, GEMM_RELU, GEMM_GELU, GEMM_SWIGLU};
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         plain_case(check, plain[i], 257, 480, 64);
     grouped_case(check, GEMM_ADD, 60, 23, 5);
-    tiles_case(check, 69, 96, 704);
-    tiles_case(check, 130, 272, 1024);
+    tiles_cases(check);
+    sides_cases(check);
 }

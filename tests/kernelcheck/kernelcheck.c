@@ -1,10 +1,12 @@
 /* kernelcheck: chooses device, rungs and operations, and says in the end how many cases were wrong.
  *
  *     kernelcheck [--device CHOICE] [--rung NAME] [--only OPERATION]
- *                 [--bench | --compile | --corrupt] [--apart]
+ *                 [--bench | --compile | --code | --corrupt] [--apart]
  *
- * --bench times the shapes of production; --compile makes every pipeline, runs none, and prints what the
- * driver says of each: registers, spills, whatever it counts.
+ * --bench times the shapes of production; --compile makes every pipeline, runs none and takes no memory, so
+ * that a driver without a device will do, and prints what the driver says of each: registers, whatever it
+ * counts; one that spills is wrong. --code is the same and prints each one's machine code where the driver
+ * shows it.
  * --corrupt damages one element of every case after the run, and counts the cases where that goes unnoticed.
  * --apart puts every array into a buffer of its own, for GPU-assisted validation to see what reads past one.
  * Exit status: 0 all good, 1 not, 2 usage, 77 (skipped) without a device or where it lacks the rung asked
@@ -37,16 +39,20 @@ enum { OPERATION_COUNT = sizeof operations / sizeof *operations };
 
 struct options {
     const char *device, *rung, *only;
-    bool bench, compile, corrupt, apart;
+    bool bench, compile, code, corrupt, apart;
 };
 
 static bool options_parse(int argc, char **argv, struct options *options)
 {
-    static const struct option names[] = {
-        {"device", required_argument, NULL, 'd'}, {"rung", required_argument, NULL, 'r'},
-        {"only", required_argument, NULL, 'o'},   {"bench", no_argument, NULL, 'b'},
-        {"compile", no_argument, NULL, 'm'},      {"corrupt", no_argument, NULL, 'c'},
-        {"apart", no_argument, NULL, 'a'},        {0}};
+    static const struct option names[] = {{"device", required_argument, NULL, 'd'},
+                                          {"rung", required_argument, NULL, 'r'},
+                                          {"only", required_argument, NULL, 'o'},
+                                          {"bench", no_argument, NULL, 'b'},
+                                          {"compile", no_argument, NULL, 'm'},
+                                          {"code", no_argument, NULL, 'p'},
+                                          {"corrupt", no_argument, NULL, 'c'},
+                                          {"apart", no_argument, NULL, 'a'},
+                                          {0}};
     int option;
     while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
         switch (option) {
@@ -64,6 +70,9 @@ static bool options_parse(int argc, char **argv, struct options *options)
             break;
         case 'm':
             options->compile = true;
+            break;
+        case 'p':
+            options->compile = options->code = true;
             break;
         case 'c':
             options->corrupt = true;
@@ -100,33 +109,32 @@ static void check_set(struct check *check, const char *only, bool only_by_weight
     }
 }
 
-static void check_kernels(struct check *check, enum rung rung, enum element weights, uint32_t attention,
-                          const char *only, bool only_by_weights)
+static void check_kernels(struct check *check, enum rung rung, enum element weights, const char *only,
+                          bool only_by_weights)
 {
     struct failure failure = {0};
     struct kernels *kernels;
-    check_demand(kernels_create_with(check->device, rung, weights, attention, &failure, &kernels), &failure);
+    check_demand(kernels_create(check->device, rung, weights, &failure, &kernels), &failure);
+    /* With every tile there is, of which each operation's cases then look at all. */
+    check_demand(kernels_make_tiles(kernels, (1u << TILED_KINDS) - 1, (1u << TILES_MAX) - 1, &failure), &failure);
     check->kernels = kernels;
     if (check->compile)
-        check_compile(check, only);
+        check_compile(check, only_by_weights && !only ? "gemm" : only);
     else
         check_set(check, only, only_by_weights);
     kernels_destroy(&kernels);
 }
 
-/* The rung with every way of holding weights that it takes, and every attention kernel. */
+/* The rung with every way of holding weights that it takes. */
 static void check_rung(struct check *check, enum rung rung, const struct options *options)
 {
     bool first = true;
     for (int weights = ELEMENT_F32; weights <= ELEMENT_F16; weights++) {
         if (!rung_takes(rung, (enum element)weights))
             continue;
-        check_kernels(check, rung, (enum element)weights, 0, options->only, !first);
+        check_kernels(check, rung, (enum element)weights, options->only, !first);
         first = false;
     }
-    const uint32_t attentions = attention_count(gpu_device_info(check->device), rung);
-    for (uint32_t i = 1; i < attentions && (!options->only || !strcmp(options->only, "attention")); i++)
-        check_kernels(check, rung, ELEMENT_F16, i, "attention", false);
 }
 
 /* How many rungs were checked: those named (or all) that the device supports. */
@@ -134,7 +142,7 @@ static unsigned check_device(struct gpu_device *device, const struct options *op
 {
     unsigned checked = 0;
     if (check->compile)
-        gpu_pipelines_inspect(device);
+        gpu_pipelines_inspect(device, check->code);
     check_start(check, device);
     for (int rung = 0; rung < RUNG_COUNT; rung++) {
         const char *why_not;
@@ -158,7 +166,7 @@ int main(int argc, char **argv)
     struct gpu_device *device;
     if (!options_parse(argc, argv, &options) || (options.rung && !rung_known(options.rung))) {
         fprintf(stderr, "usage: kernelcheck [--device CHOICE] [--rung NAME] [--only OPERATION] [--bench | "
-                        "--compile | --corrupt] [--apart]\n");
+                        "--compile | --code | --corrupt] [--apart]\n");
         return EXIT_USAGE;
     }
     enum status status = gpu_device_create(options.device, NULL, &failure, &device);
@@ -170,6 +178,7 @@ int main(int argc, char **argv)
     printf("device: %s, %s\n", gpu_device_info(device)->name, gpu_device_info(device)->driver_info);
     struct check check = {.bench = options.bench,
                           .compile = options.compile,
+                          .code = options.code,
                           .corrupt = options.corrupt,
                           .apart = options.apart};
     unsigned rungs = check_device(device, &options, &check);
@@ -177,7 +186,9 @@ int main(int argc, char **argv)
     if (rungs == 0)
         return EXIT_SKIPPED;
     printf("%u cases, %u %s\n", check.cases, check.wrong,
-           options.corrupt ? "whose damage went unnoticed" : "wrong");
+           options.corrupt   ? "whose damage went unnoticed"
+           : options.compile ? "that spill registers"
+                             : "wrong");
     /* A name that selects nothing must not pass for success. */
     return check.wrong == 0 && check.cases > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -68,8 +68,10 @@ struct check {
     struct gpu_recorder *recorder; /* of the case */
     bool bench;                    /* time the large shapes instead of comparing the small ones */
     bool compile;                  /* print what the driver makes of the pipelines, and run none */
+    bool code;                     /* and their machine code */
 
     bool apart; /* every array in a buffer of its own */
+    uint32_t tile; /* of GEMM or attention, in a benchmark */
 
     /* Private. */
     bool corrupt;
@@ -80,7 +82,7 @@ struct check {
     const char *operation;
     char name[96]; /* of the case */
     uint64_t random;
-    struct check_array *arrays[16];
+    struct check_array *arrays[24];
     size_t array_count;
     unsigned cases, wrong;
 };
@@ -120,7 +122,7 @@ void check_case_end(struct check *check);
 /* A uniformly distributed number below `limit`, from the case's generator. */
 uint32_t check_random_below(struct check *check, uint32_t limit);
 
-/* Takes and gives back memory on the device for the arrays of all cases. */
+/* Takes and gives back memory on the device for the arrays of all cases; none where nothing runs. */
 void check_start(struct check *check, struct gpu_device *device);
 void check_finish(struct check *check);
 /* Gives back what a case took, and takes memory for one of its arrays. */
@@ -138,7 +140,7 @@ void check_demand(enum status status, const struct failure *failure);
 
 /* The operations, one file each: all cases of check->kernels, or the benchmark shapes. */
 /* Prints what the driver says of each pipeline of check->kernels (of the operation `only`, unless that is
- * NULL), which count as cases. */
+ * NULL), which count as cases: wrong are those that spill registers. */
 void check_compile(struct check *check, const char *only);
 
 void check_attention(struct check *check);

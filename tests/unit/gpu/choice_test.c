@@ -121,18 +121,19 @@ START_TEST(matrices_are_taken_from_devices_known_to_do_them_badly)
 {
     static const struct {
         uint32_t vendor_id, device_id, driver_id, subgroup_size_min;
-        bool kept;
+        bool kept, kept2, attention;
     } cases[] = {
-        {0x1002, 0x744c, VK_DRIVER_ID_AMD_PROPRIETARY, 32, false},
-        {0x1002, 0x744c, VK_DRIVER_ID_MESA_RADV, 32, true},  /* RDNA 3 */
-        {0x1002, 0x73bf, VK_DRIVER_ID_MESA_RADV, 32, false}, /* RDNA 2 */
-        {0x8086, 0x56a0, VK_DRIVER_ID_INTEL_OPEN_SOURCE_MESA, 8, false},
-        {0x8086, 0xe20b, VK_DRIVER_ID_INTEL_OPEN_SOURCE_MESA, 16, true}, /* Xe2 */
-        {0x10de, 0x1e04, VK_DRIVER_ID_NVIDIA_PROPRIETARY, 32, false},    /* Turing */
-        {0x10de, 0x2184, VK_DRIVER_ID_NVIDIA_PROPRIETARY, 32, false},    /* TU116 */
-        {0x10de, 0x2204, VK_DRIVER_ID_NVIDIA_PROPRIETARY, 32, true},     /* Ampere */
-        {0x10de, 0x2330, VK_DRIVER_ID_NVIDIA_PROPRIETARY, 32, true},     /* Hopper */
-        {0x10005, 0, VK_DRIVER_ID_MESA_LLVMPIPE, 8, true},
+        {0x1002, 0x744c, VK_DRIVER_ID_AMD_PROPRIETARY, 32, false, false, true},
+        {0x1002, 0x744c, VK_DRIVER_ID_AMD_OPEN_SOURCE, 32, false, false, true},
+        {0x1002, 0x744c, VK_DRIVER_ID_MESA_RADV, 32, true, true, true},   /* RDNA 3 */
+        {0x1002, 0x73bf, VK_DRIVER_ID_MESA_RADV, 32, false, false, true}, /* RDNA 2 */
+        {0x8086, 0x56a0, VK_DRIVER_ID_INTEL_OPEN_SOURCE_MESA, 8, false, false, true},
+        {0x8086, 0xe20b, VK_DRIVER_ID_INTEL_OPEN_SOURCE_MESA, 16, true, true, true}, /* Xe2 */
+        {0x10de, 0x1e04, VK_DRIVER_ID_NVIDIA_PROPRIETARY, 32, true, false, false},   /* Turing */
+        {0x10de, 0x2184, VK_DRIVER_ID_NVIDIA_PROPRIETARY, 32, true, false, false},   /* TU116 */
+        {0x10de, 0x2204, VK_DRIVER_ID_NVIDIA_PROPRIETARY, 32, true, true, true},     /* Ampere */
+        {0x10de, 0x2330, VK_DRIVER_ID_NVIDIA_PROPRIETARY, 32, true, true, true},     /* Hopper */
+        {0x10005, 0, VK_DRIVER_ID_MESA_LLVMPIPE, 8, true, true, true},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct gpu_physical made = {.vendor_id = cases[i].vendor_id,
@@ -143,9 +144,10 @@ START_TEST(matrices_are_taken_from_devices_known_to_do_them_badly)
                                              .cooperative_matrix2 = true}};
         gpu_workarounds_apply(&made);
         ck_assert_msg(made.info.cooperative_matrix == cases[i].kept, "case %zu", i);
-        ck_assert_msg(made.info.cooperative_matrix2 == cases[i].kept, "case %zu", i);
+        ck_assert_msg(made.info.cooperative_matrix2 == cases[i].kept2, "case %zu", i);
         ck_assert_msg((made.info.matrix_lack == NULL) == cases[i].kept, "case %zu", i);
-        ck_assert_msg((made.info.matrix2_lack == NULL) == cases[i].kept, "case %zu", i);
+        ck_assert_msg((made.info.matrix2_lack == NULL) == cases[i].kept2, "case %zu", i);
+        ck_assert_msg((made.info.matrix_attention_lack == NULL) == cases[i].attention, "case %zu", i);
     }
 }
 END_TEST

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "engine/gpu/pipeline.h"
-#include "engine/kernels/kernels.h"
+#include "engine/kernels/set.h"
 #include "tests/unit/suite.h"
 
 /* Mesa 26.1 on a CPU with 8 lanes: the only kind of device the cpu rung is for. */
@@ -116,14 +116,16 @@ START_TEST(matrix_rung_wants_shapes_and_room_for_its_tiles)
     device.matrix_shapes[0] = device.matrix_shapes[1] = (struct gpu_matrix_shape){32, 32, 32, 0};
     lacks(RUNG_MATRIX, &device, "shape");
     device = gpu;
-    device.shared_memory_bytes = 20479; /* 20 KiB is what a product takes of 16 x 16 x 16 */
+    device.shared_memory_bytes = 10239; /* 10 KiB is what the least tile of a product takes of 16 x 16 x 16 */
     lacks(RUNG_MATRIX, &device, "shared memory");
-    device.shared_memory_bytes = 20480;
+    device.shared_memory_bytes = 12287; /* and 12 KiB that of attention with conversions */
+    lacks(RUNG_MATRIX, &device, "attention");
+    device.shared_memory_bytes = 12288;
     ck_assert_int_eq(supported(RUNG_MATRIX, device), built("attention_matrix.f16_conversions"));
     device.cooperative_matrix2 = false;
-    device.shared_memory_bytes = 32767; /* and 32 KiB attention without conversions */
+    device.shared_memory_bytes = 27903; /* and 27,904 attention without conversions */
     lacks(RUNG_MATRIX, &device, "shared memory");
-    device.shared_memory_bytes = 32768;
+    device.shared_memory_bytes = 27904;
     ck_assert_int_eq(supported(RUNG_MATRIX, device), built("gemm_matrix.f16"));
     device = gpu;
     device.workgroup_invocations_max = 64;
@@ -155,6 +157,21 @@ START_TEST(matrix_rung_takes_what_other_makers_offer)
 }
 END_TEST
 
+START_TEST(matrix_rung_keeps_its_products_where_attention_does_without_matrices)
+{
+    struct gpu_device_info device = gpu;
+    struct tiles tiles = attention_tiles(&device, RUNG_MATRIX);
+    if (built("gemm_matrix.f16"))
+        ck_assert_ptr_nonnull(strstr(tiles.list[0].shader, "attention_matrix."));
+    device.matrix_attention_lack = "it is made up";
+    tiles = attention_tiles(&device, RUNG_MATRIX);
+    ck_assert_int_gt(tiles.count, 0);
+    for (uint32_t i = 0; i < tiles.count; i++)
+        ck_assert_str_eq(tiles.list[i].shader, "attention.f16");
+    ck_assert_int_eq(supported(RUNG_MATRIX, device), built("gemm_matrix.f16"));
+}
+END_TEST
+
 START_TEST(matrix2_rung_wants_steps_that_its_tiles_are_made_of)
 {
     struct gpu_device_info device = gpu;
@@ -163,17 +180,76 @@ START_TEST(matrix2_rung_wants_steps_that_its_tiles_are_made_of)
     device.matrix2_lack = "it is made up";
     lacks(RUNG_MATRIX2, &device, "it is made up");
     device = gpu;
-    device.matrix2_steps[1].invocations = 512;
+    device.matrix2_steps[0].invocations = device.matrix2_steps[1].invocations = 512;
     lacks(RUNG_MATRIX2, &device, "sizes");
     device = gpu;
-    device.matrix2_steps[0].k = 48;
+    device.matrix2_steps[0].k = device.matrix2_steps[1].k = 48;
     lacks(RUNG_MATRIX2, &device, "sizes");
     device = gpu;
-    device.matrix2_side_max = 128;
+    device.matrix2_side_max = 32;
     lacks(RUNG_MATRIX2, &device, "sizes");
     device = gpu;
-    device.matrix2_invocations_max = 128;
+    device.matrix2_invocations_max = 64;
     lacks(RUNG_MATRIX2, &device, "sizes");
+}
+END_TEST
+
+/* How many of the tiles give the bits of the first; all have names of their own. */
+static uint32_t choices(const struct tiles *tiles)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < tiles->count; i++) {
+        count += tiles->list[i].family == tiles->list[0].family;
+        for (uint32_t j = 0; j < i; j++)
+            ck_assert_str_ne(tiles->list[i].name, tiles->list[j].name);
+    }
+    return count;
+}
+
+START_TEST(every_rung_of_a_gpu_has_tiles_to_choose_from)
+{
+    static const struct gpu_matrix_shape intel = {8, 16, 16, 0};
+    const char *why_not;
+    for (uint32_t lanes = 16; lanes <= 64; lanes *= 2)
+        for (int conversions = 0; conversions < 2; conversions++) {
+            struct gpu_device_info device = gpu;
+            device.subgroup_size = device.subgroup_size_min = device.subgroup_size_max = lanes;
+            device.shared_memory_bytes = 65536;
+            device.cooperative_matrix2 = conversions;
+            if (lanes == 16)
+                device.matrix_shapes[1] = intel;
+            for (enum rung rung = 0; rung < RUNG_CPU; rung++) {
+                if (!rung_supported(rung, &device, &why_not))
+                    continue;
+                const struct tiles gemms = gemm_tiles(&device, rung, ELEMENT_F16),
+                                   attentions = attention_tiles(&device, rung);
+                ck_assert_msg(choices(&gemms) >= 6, "%s has %u", rung_name(rung), choices(&gemms));
+                ck_assert_msg(choices(&attentions) >= 3, "%s has %u", rung_name(rung), choices(&attentions));
+            }
+        }
+    const struct tiles one = gemm_tiles(&cpu, RUNG_CPU, ELEMENT_F32);
+    ck_assert_uint_eq(choices(&one), 1);
+}
+END_TEST
+
+START_TEST(tiles_fit_the_device)
+{
+    struct gpu_device_info device = gpu;
+    device.workgroup_invocations_max = 256;
+    device.shared_memory_bytes = 32768;
+    for (enum rung rung = RUNG_PORTABLE; rung < RUNG_MATRIX; rung++) {
+        const struct tiles gemms = gemm_tiles(&device, rung, ELEMENT_F16),
+                           attentions = attention_tiles(&device, rung);
+        for (uint32_t i = 0; i < gemms.count; i++)
+            ck_assert_uint_le(gemms.list[i].constants[3], 256);
+        for (uint32_t i = 0; i < attentions.count; i++)
+            ck_assert_uint_le(attentions.list[i].rows, 64); /* 128 take 56 KiB */
+    }
+    if (!built("gemm_matrix.f16"))
+        return;
+    const struct tiles gemms = gemm_tiles(&device, RUNG_MATRIX, ELEMENT_F16);
+    for (uint32_t i = 0; i < gemms.count; i++)
+        ck_assert_uint_le(gemms.list[i].constants[10], 256);
 }
 END_TEST
 
@@ -262,7 +338,10 @@ int main(void)
     tcase_add_test(cases, every_rung_wants_workgroups_that_fit);
     tcase_add_test(cases, matrix_rung_wants_shapes_and_room_for_its_tiles);
     tcase_add_test(cases, matrix_rung_takes_what_other_makers_offer);
+    tcase_add_test(cases, matrix_rung_keeps_its_products_where_attention_does_without_matrices);
     tcase_add_test(cases, matrix2_rung_wants_steps_that_its_tiles_are_made_of);
+    tcase_add_test(cases, every_rung_of_a_gpu_has_tiles_to_choose_from);
+    tcase_add_test(cases, tiles_fit_the_device);
     tcase_add_test(cases, matrices_are_preferred_on_a_gpu_and_never_tried_on_a_cpu_driver);
     tcase_add_test(cases, precision_decides_how_weights_are_held);
     tcase_add_test(cases, candidates_come_fastest_first);
