@@ -15,9 +15,11 @@ static const char help[] =
     "usage: cxrd devices [--format table|json] [--try-again] [--cache-folder DIR]\n\n"
     "Lists every Vulkan device in order of preference: how --device names it (index, UUID or PCI address), "
     "the\n"
-    "rung of kernels it would run, or why it cannot be used, which kernels failed when a model was started, and\n"
+    "rung of kernels it would run, or why it cannot be used, which kernels failed when a model was started, "
+    "and\n"
     "for how many shapes tiles were measured (cxrd tune).\n\n"
-    "  --try-again         forgets which kernels were chosen, which failed and what was measured: the next start\n"
+    "  --try-again         forgets which kernels were chosen, which failed and what was measured: the next "
+    "start\n"
     "                      tries them all\n"
     "  --cache-folder DIR  where that is kept; as of cxrd serve, else the user's cache folder\n";
 

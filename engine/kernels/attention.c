@@ -20,7 +20,8 @@ static void tiles_of(const struct gpu_device_info *device, const char *shader, s
 {
     for (size_t i = 0; i < sizeof queries_of_tiles / sizeof *queries_of_tiles; i++) {
         const uint32_t queries = queries_of_tiles[i], threads = queries / ROWS_A_THREAD * KEY_THREADS;
-        if (threads > device->workgroup_invocations_max || shared_bytes(queries) > device->shared_memory_bytes)
+        if (threads > device->workgroup_invocations_max ||
+            shared_bytes(queries) > device->shared_memory_bytes)
             continue;
         struct variant tile = {
             .shader = shader, .rows = queries, .constants = {queries, threads}, .constant_count = 2};

@@ -205,7 +205,8 @@ static enum status choose_rung(struct choice *choice)
     return status;
 }
 
-/* Each shape gets its tile: by what is on file of the network, or what is measured in the time that is left. */
+/* Each shape gets its tile: by what is on file of the network, or what is measured in the time that is left.
+ */
 static enum status choose_tiles(struct choice *choice)
 {
     struct kernels *kernels = *choice->best;

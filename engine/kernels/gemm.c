@@ -20,7 +20,7 @@ enum {
 static const struct {
     uint32_t rows, columns;
     bool cpu_first;
-} tiles[] = {{128, 64, false}, {32, 64, true},  {64, 64, false},  {128, 128, false},
+} tiles[] = {{128, 64, false}, {32, 64, true},   {64, 64, false}, {128, 128, false},
              {64, 128, false}, {256, 64, false}, {64, 32, false}, {32, 128, false}};
 
 /* As gemm.comp adds it up. */

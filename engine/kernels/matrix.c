@@ -52,8 +52,8 @@ static const struct gemm_matrix_tile {
 static const struct matrix2_tile {
     uint32_t invocations; /* 0: a subgroup */
     uint32_t rows, columns, step;
-} gemm_workgroup2[] = {{128, 64, 64, 64},   {256, 128, 256, 64}, {256, 128, 128, 64}, {256, 128, 256, 32},
-                       {128, 128, 64, 64},  {128, 128, 128, 32}, {256, 256, 128, 32}, {128, 32, 128, 64}},
+} gemm_workgroup2[] = {{128, 64, 64, 64},  {256, 128, 256, 64}, {256, 128, 128, 64}, {256, 128, 256, 32},
+                       {128, 128, 64, 64}, {128, 128, 128, 32}, {256, 256, 128, 32}, {128, 32, 128, 64}},
   /* Where matrices of any size are only a subgroup's, as on CPU drivers. */
     gemm_subgroup2[] = {{0, 16, 32, 16}, {0, 8, 32, 16}, {0, 16, 32, 32},
                         {0, 8, 32, 32},  {0, 8, 64, 16}, {0, 32, 32, 16}};
@@ -304,8 +304,7 @@ void matrix2_attention_tiles(const struct gpu_device_info *device, struct tiles 
     for (size_t i = 0; i < (workgroup ? COUNT(attention_workgroup2) : COUNT(attention_subgroup2)); i++) {
         /* Attention has two products, of which the second is queries x head x keys. */
         const struct matrix2_tile *scores = &table[i];
-        const struct matrix2_tile values = {scores->invocations, scores->rows, scores->step,
-                                            scores->columns};
+        const struct matrix2_tile values = {scores->invocations, scores->rows, scores->step, scores->columns};
         if (steps_fit(device, scores) && steps_fit(device, &values))
             add2(device, workgroup ? "attention_matrix2.f16" : "attention_matrix2.f16_subgroup", scores,
                  (struct variant){.constants = {scores->rows, scores->columns}, .constant_count = 2}, out);

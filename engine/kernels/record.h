@@ -31,8 +31,8 @@ void rung_record_try(struct rung_record *record, enum rung rung);
 void rung_record_fail(struct rung_record *record, enum rung rung, const char *sentence);
 /* The rung passed everything. */
 void rung_record_choose(struct rung_record *record, enum rung rung);
-/* The same of one tile of a rung's kernels, by its label (tune.h), which leaves the choice as it is; the record
- * may be NULL. */
+/* The same of one tile of a rung's kernels, by its label (tune.h), which leaves the choice as it is; the
+ * record may be NULL. */
 const char *rung_record_tile_failure(const struct rung_record *record, const char *tile);
 void rung_record_try_tile(struct rung_record *record, const char *tile);
 void rung_record_fail_tile(struct rung_record *record, const char *tile, const char *sentence);

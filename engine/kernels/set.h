@@ -21,7 +21,7 @@ struct kernels {
     const struct rung_row *row;
     enum element activations, weights;
     struct tiles gemm_tiles, attention_tiles;
-    uint32_t gemm_default, attention_default; /* taken where no choice says anything */
+    uint32_t gemm_default, attention_default;           /* taken where no choice says anything */
     struct gpu_pipeline *tiled[TILED_KINDS][TILES_MAX]; /* NULL: not made */
     struct tile_choice choices[TUNING_SHAPES_MAX];
     size_t choice_count;

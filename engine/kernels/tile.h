@@ -1,11 +1,11 @@
 /* Tiles: the ways in which a rung's GEMM and attention can be cut up, of which each device takes its own.
  *
- * A rung has a table of candidates for both. They differ in specialisation constants, and so in shared memory,
- * in workgroups and in the size of subgroups they ask for; never in a result. Each adds an element's products
- * up in the order of K and a row's keys in steps of one size, so that all give the same bits, and which is
- * taken is a matter of speed alone: it may depend on the batch, on what was measured, on a file that was copied.
- * That they do is checked on the device before one is used (trial.h). Nothing splits K, since then the number
- * of parts would decide the bits.
+ * A rung has a table of candidates for both. They differ in specialisation constants, and so in shared
+ * memory, in workgroups and in the size of subgroups they ask for; never in a result. Each adds an element's
+ * products up in the order of K and a row's keys in steps of one size, so that all give the same bits, and
+ * which is taken is a matter of speed alone: it may depend on the batch, on what was measured, on a file that
+ * was copied. That they do is checked on the device before one is used (trial.h). Nothing splits K, since
+ * then the number of parts would decide the bits.
  */
 #ifndef CXRD_ENGINE_KERNELS_TILE_H
 #define CXRD_ENGINE_KERNELS_TILE_H

@@ -7,8 +7,8 @@
 #include "engine/reference/attention.h"
 #include "engine/reference/gemm.h"
 
-/* The sizes of a trial of all kinds: images, tokens of each, heads. Products are of batch * tokens rows and of
- * Q, K and V's columns. */
+/* The sizes of a trial of all kinds: images, tokens of each, heads. Products are of batch * tokens rows and
+ * of Q, K and V's columns. */
 struct sizes {
     uint32_t batch, tokens, heads, k;
 };
@@ -108,17 +108,16 @@ static struct array attention_run(struct trial *trial, const struct array *qkv, 
     struct array out = {.element = kernels->activations,
                         .count = rows * columns,
                         .layout = kernels_layout(kernels, rows, columns)};
-    const size_t scratch_bytes =
-        attention_scratch_bytes(kernels, sizes->batch, sizes->heads, sizes->tokens);
+    const size_t scratch_bytes = attention_scratch_bytes(kernels, sizes->batch, sizes->heads, sizes->tokens);
     array_reserve(trial, &out);
-    *params = (struct attention_params){
-        .qkv = qkv->slice.address,
-        .out = out.slice.address,
-        .scratch = scratch_bytes ? trial_reserve(trial, scratch_bytes).address : 0,
-        .batch = sizes->batch,
-        .heads = sizes->heads,
-        .tokens = sizes->tokens,
-        .tokens_padded = padded(sizes)};
+    *params =
+        (struct attention_params){.qkv = qkv->slice.address,
+                                  .out = out.slice.address,
+                                  .scratch = scratch_bytes ? trial_reserve(trial, scratch_bytes).address : 0,
+                                  .batch = sizes->batch,
+                                  .heads = sizes->heads,
+                                  .tokens = sizes->tokens,
+                                  .tokens_padded = padded(sizes)};
     if (!trial->status)
         attention_record_tile(kernels, trial->recorder, "trial", tile, params);
     return out;
@@ -131,14 +130,13 @@ static void finish_and_run(struct trial *trial)
     trial_run(trial);
 }
 
-static const char *const kind_words[TILED_KINDS] = {
-    [GEMM_EXACT] = "a product",
-    [GEMM_ADD] = "a product added to another",
-    [GEMM_RELU] = "a product and ReLU",
-    [GEMM_GELU] = "a product and GELU",
-    [GEMM_SWIGLU] = "a product and SwiGLU",
-    [GEMM_HEADS] = "queries, keys and values",
-    [TILED_ATTENTION] = "attention"};
+static const char *const kind_words[TILED_KINDS] = {[GEMM_EXACT] = "a product",
+                                                    [GEMM_ADD] = "a product added to another",
+                                                    [GEMM_RELU] = "a product and ReLU",
+                                                    [GEMM_GELU] = "a product and GELU",
+                                                    [GEMM_SWIGLU] = "a product and SwiGLU",
+                                                    [GEMM_HEADS] = "queries, keys and values",
+                                                    [TILED_ATTENTION] = "attention"};
 
 /* Rounding of what is stored, and of what was summed up before. */
 static void demand(struct trial *trial, uint32_t kind, const struct array *out, const float *expected)

@@ -36,7 +36,8 @@ static void need_shape(const struct kernels *kernels, const struct tiled_shape *
     if (shape->kind == TILED_ATTENTION) { /* images, heads, tokens */
         const uint32_t width = shape->n * HEAD_SIZE;
         needs->a = larger(needs->a, heads_bytes(kernels, shape->m, shape->k, width));
-        needs->out = larger(needs->out, kernels_activation_bytes(kernels, (size_t)shape->m * shape->k, width));
+        needs->out =
+            larger(needs->out, kernels_activation_bytes(kernels, (size_t)shape->m * shape->k, width));
         needs->scratch =
             larger(needs->scratch, attention_scratch_bytes(kernels, shape->m, shape->n, shape->k));
         return;
@@ -111,15 +112,15 @@ static void record(const struct trial_timer *timer, const struct tiled_shape *sh
 {
     const uint32_t m = shape->m;
     if (shape->kind == TILED_ATTENTION) {
-        attention_record_tile(timer->kernels, recorder, "trial", tile,
-                              &(struct attention_params){.qkv = timer->a.address,
-                                                         .out = timer->out.address,
-                                                         .scratch = timer->scratch.address,
-                                                         .batch = m,
-                                                         .heads = shape->n,
-                                                         .tokens = shape->k,
-                                                         .tokens_padded =
-                                                             (uint32_t)round_up(shape->k, PANEL)});
+        attention_record_tile(
+            timer->kernels, recorder, "trial", tile,
+            &(struct attention_params){.qkv = timer->a.address,
+                                       .out = timer->out.address,
+                                       .scratch = timer->scratch.address,
+                                       .batch = m,
+                                       .heads = shape->n,
+                                       .tokens = shape->k,
+                                       .tokens_padded = (uint32_t)round_up(shape->k, PANEL)});
         return;
     }
     gemm_record_tile(timer->kernels, recorder, "trial", (enum gemm_epilogue)shape->kind, tile,

@@ -57,15 +57,14 @@ static enum status mix_tiles(struct golden *golden, uint32_t max_batch, struct f
 }
 
 /* The kernels that `tiles` says: NULL the first tiles, "mixed" all by turns, "last" the last of each. */
-static enum status open_kernels(struct golden *golden, enum rung rung, enum element weights, const char *tiles,
-                                uint32_t max_batch, struct failure *failure)
+static enum status open_kernels(struct golden *golden, enum rung rung, enum element weights,
+                                const char *tiles, uint32_t max_batch, struct failure *failure)
 {
     const struct gpu_device_info *device = gpu_device_info(golden->device);
     const bool last = tiles && !strcmp(tiles, "last");
-    enum status status = kernels_create_with(golden->device, rung, weights,
-                                             last ? gemm_tiles(device, rung, weights).count - 1 : 0,
-                                             last ? attention_tiles(device, rung).count - 1 : 0, failure,
-                                             &golden->kernels);
+    enum status status = kernels_create_with(
+        golden->device, rung, weights, last ? gemm_tiles(device, rung, weights).count - 1 : 0,
+        last ? attention_tiles(device, rung).count - 1 : 0, failure, &golden->kernels);
     return status || last || !tiles ? status : mix_tiles(golden, max_batch, failure);
 }
 

@@ -86,7 +86,8 @@ static void run(struct check *check, enum gemm_epilogue epilogue, struct gemm_pa
         out = check_output_activations(check, "out", params.out_rows, count / params.out_rows);
     params.addend = addend ? addend->address : 0;
     params.out = out->address;
-    gemm_record_tile(check->kernels, check->recorder, "gemm", epilogue, check->bench ? check->tile : 0, &params);
+    gemm_record_tile(check->kernels, check->recorder, "gemm", epilogue, check->bench ? check->tile : 0,
+                     &params);
 
     const struct check_work work = {.flops = 2.0 * params.m * params.n * params.k};
     if (check_run(check, &work))
@@ -145,8 +146,8 @@ static void heads_case(struct check *check, uint32_t batch, uint32_t heads, uint
 }
 
 /* Every tile of the rung gives the right values and the same bits: which one is taken depends on how many
- * images share a batch, and an image's answer must not. With a prefix each image's rows follow that many others,
- * and one addend is for all images. */
+ * images share a batch, and an image's answer must not. With a prefix each image's rows follow that many
+ * others, and one addend is for all images. */
 static void tiles_case(struct check *check, enum gemm_epilogue epilogue, uint32_t batch, uint32_t tokens,
                        uint32_t prefix, uint32_t heads, uint32_t k)
 {
@@ -155,8 +156,8 @@ static void tiles_case(struct check *check, enum gemm_epilogue epilogue, uint32_
     const uint32_t m = batch * tokens, n = 3 * heads * HEAD_SIZE;
     if (tiles->count == 1)
         return;
-    check_case_begin(check, "%s in all tiles, %u x %u of %u + %u x %u", gemm_epilogue_name(epilogue), batch, n,
-                     prefix, tokens, k);
+    check_case_begin(check, "%s in all tiles, %u x %u of %u + %u x %u", gemm_epilogue_name(epilogue), batch,
+                     n, prefix, tokens, k);
     struct gemm_params params = {.m = m,
                                  .n = n,
                                  .k = k,
@@ -173,8 +174,7 @@ static void tiles_case(struct check *check, enum gemm_epilogue epilogue, uint32_
                                  .tokens_padded = (uint32_t)round_up(tokens, PANEL)};
     const bool exact = epilogue == GEMM_EXACT || epilogue == GEMM_ADD;
     struct check_array *a = check_input_activations(check, m, k, 1);
-    struct check_array *b =
-        check_input(check, kernels_weights(kernels), (size_t)n * k, 1 / sqrtf((float)k));
+    struct check_array *b = check_input(check, kernels_weights(kernels), (size_t)n * k, 1 / sqrtf((float)k));
     struct check_array *bias = check_input(check, ELEMENT_F32, n, 1), *outs[TILES_MAX];
     struct check_array *addend = check_input(check, ELEMENT_F32, (size_t)params.addend_rows * n, 1);
     const size_t count = out_count(epilogue, &params);

@@ -69,7 +69,7 @@ struct check {
     bool bench;                    /* time the large shapes instead of comparing the small ones */
     bool compile;                  /* print what the driver makes of the pipelines, and run none */
 
-    bool apart; /* every array in a buffer of its own */
+    bool apart;    /* every array in a buffer of its own */
     uint32_t tile; /* of GEMM or attention, in a benchmark */
 
     /* Private. */
