@@ -167,7 +167,7 @@ static enum status try_all(struct choice *choice)
         if (timed)
             log_message(LOG_INFO, "A block takes %.3f ms with the %s kernels.", milliseconds,
                         rung_name(rung));
-        if (milliseconds < best_ms) {
+        if (milliseconds < best_ms || best == RUNG_COUNT) { /* it may have found no memory to be timed in */
             kernels_destroy(choice->best);
             *choice->best = kernels;
             *choice->tuning = *tuning;

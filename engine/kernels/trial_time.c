@@ -44,7 +44,8 @@ static void need_shape(const struct kernels *kernels, const struct tiled_shape *
     }
     const bool exact = shape->kind == GEMM_EXACT || shape->kind == GEMM_ADD;
     size_t out = exact ? (size_t)shape->m * shape->n * sizeof(float)
-                       : kernels_activation_bytes(kernels, shape->m, shape->n);
+                       : kernels_activation_bytes(kernels, shape->m,
+                                                  shape->kind == GEMM_SWIGLU ? shape->n / 2 : shape->n);
     if (shape->kind == GEMM_HEADS) /* one image of so many tokens: never less than several */
         out = heads_bytes(kernels, 1, shape->m, shape->n / 3);
     needs->a = larger(needs->a, kernels_activation_bytes(kernels, shape->m, shape->k));

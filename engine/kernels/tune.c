@@ -148,9 +148,9 @@ static enum status judge(struct tuner *tuner, uint32_t kind, uint32_t tile, enum
 {
     if (!status)
         return STATUS_OK;
-    if (tile != default_of(tuner->kernels, kind)) {
+    tuner->blamed = tile != default_of(tuner->kernels, kind);
+    if (tuner->blamed) {
         tuner->failed[family_of(kind)] |= 1u << tile;
-        tuner->blamed = true;
         log_message(LOG_WARNING, "The tile %s is not used: %s", tuner->tried, failure->sentence);
         if (status != STATUS_OUT_OF_MEMORY) /* which may be others' doing */
             rung_record_fail_tile(tuner->record, tuner->tried, failure->sentence);
