@@ -244,8 +244,14 @@ static enum status prove_chosen(struct tuner *tuner, const uint32_t used[FAMILIE
                            kinds = family == ATTENTION ? 1u << TILED_ATTENTION : GEMM_KINDS;
             if (!(used[family] >> tile & 1) || tile == default_of(tuner->kernels, kind))
                 continue;
-            note(tuner, kind, tile);
+            char text[TILE_LABEL_BYTES];
+            label(tuner->kernels, kind, tile, text);
+            if (!rung_record_tile_proved(tuner->record, text)) /* else the device has survived it */
+                note(tuner, kind, tile);
+            snprintf(tuner->tried, sizeof tuner->tried, "%s", text);
             enum status status = judge(tuner, kind, tile, prove(tuner, kinds, tile, failure), failure);
+            if (!status)
+                rung_record_prove_tile(tuner->record, text);
             if (is_gone(status))
                 return status;
             *again = *again || status;
