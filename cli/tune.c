@@ -118,7 +118,7 @@ static int read_options(struct tune *tune, int argc, char **argv)
             return EXIT_USAGE;
         const char *allowed = read_option(tune, option, optarg);
         if (allowed) {
-            fprintf(stderr, "cxrd tune: %s, not \"%s\".\n", allowed, optarg);
+            command_say("tune", "%s, not \"%s\".", allowed, optarg);
             return EXIT_USAGE;
         }
     }
@@ -127,12 +127,12 @@ static int read_options(struct tune *tune, int argc, char **argv)
         return -1;
     }
     if (optind < argc || !tune->architecture) {
-        fprintf(stderr, "cxrd tune: give either one MODEL or --arch NAME; see cxrd tune --help.\n");
+        command_say("tune", "give either one MODEL or --arch NAME; see cxrd tune --help.");
         return EXIT_USAGE;
     }
     if (!bench_architecture(tune->architecture, &tune->random_card)) {
-        fprintf(stderr, "cxrd tune: no architecture \"%s\"; there are %s.\n", tune->architecture,
-                bench_architecture_names());
+        command_say("tune", "no architecture \"%s\"; there are %s.", tune->architecture,
+                    bench_architecture_names());
         return EXIT_USAGE;
     }
     return -1;
