@@ -1,4 +1,5 @@
-/* cxrd tune: measures every tile of a model's products and attention on a device, and keeps which is fastest. */
+/* cxrd tune: measures every tile of a model's products and attention on a device, and keeps which is fastest.
+ */
 #include "cli/bench_model.h"
 #include "cli/command.h"
 #include "cli/table.h"
@@ -37,17 +38,23 @@ struct tune {
 
 static void print_help(void)
 {
-    printf("usage: cxrd tune (MODEL | --arch NAME) [--batch N] [--budget SECONDS] [--device auto|cpu|INDEX|UUID]\n"
-           "                 [--rung NAME] [--precision auto|fp16|fp32] [--cache-folder DIR] [--format table|json]\n\n"
-           "Times every tile of the kernels on the shapes of a model, for batches of 1 to N images, and keeps the\n"
-           "figures in the cache folder, where each start finds them. Without it the first start measures for %d s\n"
-           "on a GPU, and not at all on a CPU driver. No answer depends on it, only how soon it comes.\n\n"
-           "  MODEL               a model package\n"
-           "  --arch NAME         the shapes of %s\n"
-           "  --batch N           the largest batch that is served: 1 to %d, as of cxrd serve where not given\n"
-           "  --budget SECONDS    for measuring: 1 to %d (default %d); the largest batch comes first, then one image\n"
-           "  --cache-folder DIR  where the figures are kept; as of cxrd serve, else the user's cache folder\n",
-           5, bench_architecture_names(), BATCH_MAX, BUDGET_MAX_S, BUDGET_DEFAULT_S);
+    printf(
+        "usage: cxrd tune (MODEL | --arch NAME) [--batch N] [--budget SECONDS] [--device "
+        "auto|cpu|INDEX|UUID]\n"
+        "                 [--rung NAME] [--precision auto|fp16|fp32] [--cache-folder DIR] [--format "
+        "table|json]\n\n"
+        "Times every tile of the kernels on the shapes of a model, for batches of 1 to N images, and keeps "
+        "the\n"
+        "figures in the cache folder, where each start finds them. Without it the first start measures for "
+        "%d s\n"
+        "on a GPU, and not at all on a CPU driver. No answer depends on it, only how soon it comes.\n\n"
+        "  MODEL               a model package\n"
+        "  --arch NAME         the shapes of %s\n"
+        "  --batch N           the largest batch that is served: 1 to %d, as of cxrd serve where not given\n"
+        "  --budget SECONDS    for measuring: 1 to %d (default %d); the largest batch comes first, then one "
+        "image\n"
+        "  --cache-folder DIR  where the figures are kept; as of cxrd serve, else the user's cache folder\n",
+        5, bench_architecture_names(), BATCH_MAX, BUDGET_MAX_S, BUDGET_DEFAULT_S);
 }
 
 static bool read_number(const char *text, uint32_t maximum, uint32_t *out)
@@ -84,20 +91,23 @@ static const char *read_option(struct tune *tune, int option, const char *value)
                    ? NULL
                    : "--budget is a whole number of seconds from 1 to 3600";
     default:
-        return read_number(value, BATCH_MAX, &tune->batch) ? NULL
-                                                           : "--batch is a whole number from 1 to 64";
+        return read_number(value, BATCH_MAX, &tune->batch) ? NULL : "--batch is a whole number from 1 to 64";
     }
 }
 
 /* Fills the settings; -1 to go on, else the exit code. */
 static int read_options(struct tune *tune, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"arch", required_argument, NULL, 'a'},         {"batch", required_argument, NULL, 'b'},
-        {"budget", required_argument, NULL, 's'},       {"device", required_argument, NULL, 'd'},
-        {"rung", required_argument, NULL, 'r'},         {"precision", required_argument, NULL, 'p'},
-        {"cache-folder", required_argument, NULL, 'c'}, {"format", required_argument, NULL, 'f'},
-        {"help", no_argument, NULL, 'h'},               {0}};
+    static const struct option options[] = {{"arch", required_argument, NULL, 'a'},
+                                            {"batch", required_argument, NULL, 'b'},
+                                            {"budget", required_argument, NULL, 's'},
+                                            {"device", required_argument, NULL, 'd'},
+                                            {"rung", required_argument, NULL, 'r'},
+                                            {"precision", required_argument, NULL, 'p'},
+                                            {"cache-folder", required_argument, NULL, 'c'},
+                                            {"format", required_argument, NULL, 'f'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
     int option;
     while ((option = command_option(argc, argv, options)) != -1) {
         if (option == 'h') {
@@ -108,7 +118,7 @@ static int read_options(struct tune *tune, int argc, char **argv)
             return EXIT_USAGE;
         const char *allowed = read_option(tune, option, optarg);
         if (allowed) {
-            fprintf(stderr, "cxrd tune: %s, not \"%s\".\n", allowed, optarg);
+            command_say("tune", "%s, not \"%s\".", allowed, optarg);
             return EXIT_USAGE;
         }
     }
@@ -117,12 +127,12 @@ static int read_options(struct tune *tune, int argc, char **argv)
         return -1;
     }
     if (optind < argc || !tune->architecture) {
-        fprintf(stderr, "cxrd tune: give either one MODEL or --arch NAME; see cxrd tune --help.\n");
+        command_say("tune", "give either one MODEL or --arch NAME; see cxrd tune --help.");
         return EXIT_USAGE;
     }
     if (!bench_architecture(tune->architecture, &tune->random_card)) {
-        fprintf(stderr, "cxrd tune: no architecture \"%s\"; there are %s.\n", tune->architecture,
-                bench_architecture_names());
+        command_say("tune", "no architecture \"%s\"; there are %s.", tune->architecture,
+                    bench_architecture_names());
         return EXIT_USAGE;
     }
     return -1;
@@ -149,8 +159,7 @@ static enum status search(struct tune *tune, struct failure *failure)
 
 static enum status run(struct tune *tune, struct failure *failure)
 {
-    enum status status =
-        gpu_device_create(tune->device_choice, tune->cache_folder, failure, &tune->device);
+    enum status status = gpu_device_create(tune->device_choice, tune->cache_folder, failure, &tune->device);
     if (!status && tune->model)
         status = package_open(tune->model, failure, &tune->package);
     tune->card = tune->package ? package_card(tune->package) : &tune->random_card;
@@ -212,7 +221,8 @@ static void print_table(const struct tune *tune, const char *path)
     table_print(&table);
     const size_t left = missing_in_all(tune);
     if (left)
-        printf("\nNot measured: %zu of the candidates, which failed or for which the time was up; --budget gives "
+        printf("\nNot measured: %zu of the candidates, which failed or for which the time was up; --budget "
+               "gives "
                "more.\n",
                left);
     printf("\nKept in %s after %.1f s.\n", path ? path : "no file", tune->seconds);

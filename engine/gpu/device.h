@@ -70,7 +70,8 @@ void gpu_device_destroy(struct gpu_device **device); /* saves the pipelines too 
 void gpu_device_save_pipelines(struct gpu_device *device);
 
 /* Where a device's file of one kind lies in a cache folder: "FOLDER/KIND-UUID.cache", which the caller frees;
- * with a model for the UUID it is one of all devices of that model. NULL when a device keeps nothing on disk. */
+ * with a model for the UUID it is one of all devices of that model. NULL when a device keeps nothing on disk.
+ */
 char *gpu_cache_file(const char *folder, const char *kind, const char *uuid);
 char *gpu_device_cache_file(const struct gpu_device *device, const char *kind);
 const char *gpu_device_cache_folder(const struct gpu_device *device); /* NULL likewise */

@@ -25,6 +25,7 @@ struct choice {
     struct kernels **best; /* the fastest so far */
     struct tuning *tuning; /* of the best one */
     double left_ms;        /* to tune in */
+    bool spent;            /* some of the time was */
     bool tried;            /* something was, that may still be the end of the process */
     char network[NETWORK_NAME_BYTES];
 };
@@ -88,6 +89,7 @@ static enum status tune(struct choice *choice, size_t rounds, uint32_t tiles, do
         tuner_destroy(&tuner);
         if (isfinite(budget_ms)) { /* else it is no matter of tiles but of rungs */
             choice->left_ms -= clock_elapsed_ms(start_ns);
+            choice->spent = choice->spent || rounds;
             budget_ms = fmin(budget_ms, choice->left_ms);
         }
         if (status != STATUS_DEVICE_LOST || !blamed)
@@ -167,7 +169,7 @@ static enum status try_all(struct choice *choice)
         if (timed)
             log_message(LOG_INFO, "A block takes %.3f ms with the %s kernels.", milliseconds,
                         rung_name(rung));
-        if (milliseconds < best_ms) {
+        if (milliseconds < best_ms || best == RUNG_COUNT) { /* it may have found no memory to be timed in */
             kernels_destroy(choice->best);
             *choice->best = kernels;
             *choice->tuning = *tuning;
@@ -205,7 +207,8 @@ static enum status choose_rung(struct choice *choice)
     return status;
 }
 
-/* Each shape gets its tile: by what is on file of the network, or what is measured in the time that is left. */
+/* Each shape gets its tile: by what is on file of the network, or what is measured in the time that is left.
+ */
 static enum status choose_tiles(struct choice *choice)
 {
     struct kernels *kernels = *choice->best;
@@ -216,10 +219,11 @@ static enum status choose_tiles(struct choice *choice)
         tuning_plan(&choice->wish->shape, true, choice->tuning);
     else
         known = tuned_read(folder, kernels, choice->network, choice->tuning);
-    const bool searched = !known && choice->left_ms > 0;
+    /* Trying rungs may have taken all the time there is: then that was it. */
+    const bool searched = !known && (choice->left_ms > 0 || choice->spent);
     enum status status = STATUS_OK;
     choice->tried = choice->tried || searched;
-    if (searched)
+    if (searched && choice->left_ms > 0)
         status = tune(choice, WHOLE_ROUNDS, TILES_MAX, choice->left_ms, choice->tuning, &kernels);
     if (!status)
         status = tune(choice, 0, 0, 0, choice->tuning, &kernels);

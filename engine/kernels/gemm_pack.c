@@ -61,16 +61,16 @@ static float scale_of(const float *row, size_t count, float gain)
 }
 
 /* K_STEP columns of one row from `first` on, of which it has `given`, to their places in `out`. */
-static void pack_floats(const float *row, float factor, size_t first, size_t given, const struct weight_order *order,
-                        float *out)
+static void pack_floats(const float *row, float factor, size_t first, size_t given,
+                        const struct weight_order *order, float *out)
 {
     for (size_t i = 0; i < K_STEP; i++)
         out[i / PANEL * order->block + i % PANEL * order->step] =
             first + i < given ? row[first + i] * factor : 0;
 }
 
-static void pack_halves(const float *row, float factor, size_t first, size_t given, const struct weight_order *order,
-                        uint16_t *out)
+static void pack_halves(const float *row, float factor, size_t first, size_t given,
+                        const struct weight_order *order, uint16_t *out)
 {
     for (size_t i = 0; i < K_STEP; i++)
         out[i / PANEL * order->block + i % PANEL * order->step] =

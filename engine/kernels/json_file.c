@@ -15,9 +15,9 @@ struct json *json_file_read(const char *path, const char *what)
     if (!path)
         return json_object();
     enum status status = file_read(path, BYTES_MAX, NULL, &content);
-    if (!status && (json_parse(content, (struct json_limits){.depth = DEPTH_MAX, .values = VALUES_MAX}, NULL,
-                               &object) ||
-                    !json_is_object(object)))
+    if (!status &&
+        (json_parse(content, (struct json_limits){.depth = DEPTH_MAX, .values = VALUES_MAX}, NULL, &object) ||
+         !json_is_object(object)))
         json_destroy(&object);
     if (status != STATUS_NOT_FOUND && !object)
         log_message(LOG_WARNING, "The record of %s is damaged: it is made anew.", what);

@@ -75,12 +75,11 @@ static const struct attention_matrix_tile {
     bool conversions; /* with the reductions and conversions of VK_NV_cooperative_matrix2 */
     uint32_t queries, keys, row_fragments;
 } attention_tiles_of[] = {
-    {true, true, 16, 16, 1},   {true, true, 32, 16, 1},    {true, true, 32, 16, 2},
-    {true, false, 16, 16, 1},  {true, false, 32, 16, 1},   {true, false, 8, 16, 1},
-    {false, true, 64, 32, 1},  {false, true, 128, 32, 2},  {false, true, 128, 32, 1},
-    {false, true, 64, 32, 2},  {false, true, 32, 32, 1},   {false, true, 64, 64, 1},
-    {false, false, 64, 64, 1}, {false, false, 128, 64, 1}, {false, false, 128, 64, 2},
-    {false, false, 64, 64, 2},
+    {true, true, 16, 16, 1},    {true, true, 32, 16, 1},   {true, true, 32, 16, 2},
+    {true, false, 16, 16, 1},   {false, true, 64, 32, 1},  {false, true, 128, 32, 2},
+    {false, true, 128, 32, 1},  {false, true, 64, 32, 2},  {false, true, 32, 32, 1},
+    {false, true, 64, 64, 1},   {false, false, 64, 64, 1}, {false, false, 128, 64, 1},
+    {false, false, 128, 64, 2}, {false, false, 64, 64, 2},
 };
 
 static const char *attention_shader(const struct attention_matrix_tile *tile)

@@ -19,7 +19,8 @@ enum { KEY_BYTES = 160, NETWORKS_MAX = 64, TURN_MS = 60000, LOOK_NS = 20000000 }
 static const char what[] = "which kernels were chosen";
 static const char unfinished[] = "A start did not survive trying them.";
 
-/* The file is an object: from keys to {"rung": the one taken, "trying": a rung, "failed": {rung: why}}. */
+/* The file is an object: from keys to {"rung": the one taken, "trying": a rung, "failed": {rung: why},
+ * "proved": [tile]}; what is tried and fails may also be a tile. */
 struct rung_record {
     char *path; /* NULL: nothing is kept on disk */
     int lock;   /* a descriptor while it is this process's turn to try; else -1, and nothing is noted as tried
@@ -41,8 +42,8 @@ static const struct json *entry_of(const struct rung_record *record)
     return json_member(record->whole, record->key);
 }
 
-/* The entry as the program writes it, whatever the file held, with the failures it held and, where it stays,
- * the choice. */
+/* The entry as the program writes it, whatever the file held, with the failures and the proved tiles it held
+ * and, where it stays, the choice. */
 static struct json *entry_anew(struct rung_record *record, bool choice_stays)
 {
     struct json *entry = json_object();
@@ -54,6 +55,13 @@ static struct json *entry_anew(struct rung_record *record, bool choice_stays)
     for (const struct json *one = json_first(failed); one; one = json_next(one))
         if (json_name(one) && json_text(one))
             json_add_text(kept, json_name(one), json_text(one));
+    const struct json *proved = json_member(entry_of(record), "proved");
+    for (const struct json *one = json_first(proved); one; one = json_next(one))
+        if (json_text(one)) {
+            if (!json_member(entry, "proved"))
+                json_add(entry, "proved", json_array());
+            json_append_text((struct json *)json_member(entry, "proved"), json_text(one));
+        }
     if (!entry_of(record) && json_length(record->whole) >= NETWORKS_MAX) {
         json_destroy(&record->whole);
         record->whole = json_object();
@@ -200,6 +208,23 @@ void rung_record_fail_tile(struct rung_record *record, const char *tile, const c
 {
     if (record)
         note_failure(record, tile, sentence, true);
+}
+
+bool rung_record_tile_proved(const struct rung_record *record, const char *tile)
+{
+    const struct json *one = record ? json_first(json_member(entry_of(record), "proved")) : NULL;
+    while (one && (!json_text(one) || strcmp(json_text(one), tile)))
+        one = json_next(one);
+    return one != NULL;
+}
+
+void rung_record_prove_tile(struct rung_record *record, const char *tile)
+{
+    if (!record || rung_record_tile_proved(record, tile))
+        return;
+    struct json *entry = entry_anew(record, true), *proved = (struct json *)json_member(entry, "proved");
+    json_append_text(proved ? proved : json_add(entry, "proved", json_array()), tile);
+    json_file_write(record->path, record->whole, what);
 }
 
 void rung_record_choose(struct rung_record *record, enum rung rung)

@@ -31,11 +31,14 @@ void rung_record_try(struct rung_record *record, enum rung rung);
 void rung_record_fail(struct rung_record *record, enum rung rung, const char *sentence);
 /* The rung passed everything. */
 void rung_record_choose(struct rung_record *record, enum rung rung);
-/* The same of one tile of a rung's kernels, by its label (tune.h), which leaves the choice as it is; the record
- * may be NULL. */
+/* The same of one tile of a rung's kernels, by its label (tune.h), which leaves the choice as it is; the
+ * record may be NULL. */
 const char *rung_record_tile_failure(const struct rung_record *record, const char *tile);
 void rung_record_try_tile(struct rung_record *record, const char *tile);
 void rung_record_fail_tile(struct rung_record *record, const char *tile, const char *sentence);
+/* Whether the tile was held against the others on this device before, and that it was. */
+bool rung_record_tile_proved(const struct rung_record *record, const char *tile);
+void rung_record_prove_tile(struct rung_record *record, const char *tile);
 /* Forgets all failures, which may have been of the moment. False when there are none, or none from before. */
 bool rung_record_forgive(struct rung_record *record);
 /* No rung passes: the fault may not be theirs, and the next start tries them again. */

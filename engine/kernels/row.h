@@ -5,7 +5,8 @@
 #include "engine/kernels/rung.h"
 #include "engine/kernels/tile.h"
 
-/* How packed weights lie (gemm_pack.c): column c of a row at base(k, row) + c / 16 * block + c % 16 * step. */
+/* How packed weights lie (gemm_pack.c): column c of a row at base(k, row) + c / 16 * block + c % 16 * step.
+ */
 struct weight_order {
     size_t block, step;
     size_t (*base)(size_t k, size_t row);
@@ -26,12 +27,12 @@ struct rung_row {
     bool takes_f32, takes_f16; /* weights; activations are float16 where it does not take float32 */
     /* Where weights are float32 unless float16 are asked for; NULL: nowhere. */
     bool (*prefers_f32)(const struct gpu_device_info *device);
-    bool strips;               /* how activations lie; the one set of kernels that is built so */
+    bool strips; /* how activations lie; the one set of kernels that is built so */
     const struct weight_order *order;
     enum gemm_grid grid;
     void (*gemm_tiles)(const struct gpu_device_info *device, enum element weights, struct tiles *out);
     void (*attention_tiles)(const struct gpu_device_info *device, struct tiles *out);
-    uint32_t scratch_bytes; /* that attention takes for each of its workgroups */
+    uint32_t scratch_bytes;           /* that attention takes for each of its workgroups */
     uint32_t pool_rows, pool_columns; /* that a workgroup of pool makes */
 };
 const struct rung_row *rung_row(enum rung rung);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const char *const kind_names[TILED_KINDS] = {
-    [GEMM_EXACT] = "exact", [GEMM_ADD] = "add",       [GEMM_RELU] = "relu",   [GEMM_GELU] = "gelu",
+    [GEMM_EXACT] = "exact",   [GEMM_ADD] = "add",     [GEMM_RELU] = "relu",           [GEMM_GELU] = "gelu",
     [GEMM_SWIGLU] = "swiglu", [GEMM_HEADS] = "heads", [TILED_ATTENTION] = "attention"};
 
 const char *gemm_epilogue_name(enum gemm_epilogue epilogue)

@@ -36,14 +36,16 @@ static void need_shape(const struct kernels *kernels, const struct tiled_shape *
     if (shape->kind == TILED_ATTENTION) { /* images, heads, tokens */
         const uint32_t width = shape->n * HEAD_SIZE;
         needs->a = larger(needs->a, heads_bytes(kernels, shape->m, shape->k, width));
-        needs->out = larger(needs->out, kernels_activation_bytes(kernels, (size_t)shape->m * shape->k, width));
+        needs->out =
+            larger(needs->out, kernels_activation_bytes(kernels, (size_t)shape->m * shape->k, width));
         needs->scratch =
             larger(needs->scratch, attention_scratch_bytes(kernels, shape->m, shape->n, shape->k));
         return;
     }
     const bool exact = shape->kind == GEMM_EXACT || shape->kind == GEMM_ADD;
     size_t out = exact ? (size_t)shape->m * shape->n * sizeof(float)
-                       : kernels_activation_bytes(kernels, shape->m, shape->n);
+                       : kernels_activation_bytes(kernels, shape->m,
+                                                  shape->kind == GEMM_SWIGLU ? shape->n / 2 : shape->n);
     if (shape->kind == GEMM_HEADS) /* one image of so many tokens: never less than several */
         out = heads_bytes(kernels, 1, shape->m, shape->n / 3);
     needs->a = larger(needs->a, kernels_activation_bytes(kernels, shape->m, shape->k));
@@ -111,15 +113,15 @@ static void record(const struct trial_timer *timer, const struct tiled_shape *sh
 {
     const uint32_t m = shape->m;
     if (shape->kind == TILED_ATTENTION) {
-        attention_record_tile(timer->kernels, recorder, "trial", tile,
-                              &(struct attention_params){.qkv = timer->a.address,
-                                                         .out = timer->out.address,
-                                                         .scratch = timer->scratch.address,
-                                                         .batch = m,
-                                                         .heads = shape->n,
-                                                         .tokens = shape->k,
-                                                         .tokens_padded =
-                                                             (uint32_t)round_up(shape->k, PANEL)});
+        attention_record_tile(
+            timer->kernels, recorder, "trial", tile,
+            &(struct attention_params){.qkv = timer->a.address,
+                                       .out = timer->out.address,
+                                       .scratch = timer->scratch.address,
+                                       .batch = m,
+                                       .heads = shape->n,
+                                       .tokens = shape->k,
+                                       .tokens_padded = (uint32_t)round_up(shape->k, PANEL)});
         return;
     }
     gemm_record_tile(timer->kernels, recorder, "trial", (enum gemm_epilogue)shape->kind, tile,

@@ -148,9 +148,9 @@ static enum status judge(struct tuner *tuner, uint32_t kind, uint32_t tile, enum
 {
     if (!status)
         return STATUS_OK;
-    if (tile != default_of(tuner->kernels, kind)) {
+    tuner->blamed = tile != default_of(tuner->kernels, kind);
+    if (tuner->blamed) {
         tuner->failed[family_of(kind)] |= 1u << tile;
-        tuner->blamed = true;
         log_message(LOG_WARNING, "The tile %s is not used: %s", tuner->tried, failure->sentence);
         if (status != STATUS_OUT_OF_MEMORY) /* which may be others' doing */
             rung_record_fail_tile(tuner->record, tuner->tried, failure->sentence);
@@ -244,8 +244,14 @@ static enum status prove_chosen(struct tuner *tuner, const uint32_t used[FAMILIE
                            kinds = family == ATTENTION ? 1u << TILED_ATTENTION : GEMM_KINDS;
             if (!(used[family] >> tile & 1) || tile == default_of(tuner->kernels, kind))
                 continue;
-            note(tuner, kind, tile);
+            char text[TILE_LABEL_BYTES];
+            label(tuner->kernels, kind, tile, text);
+            if (!rung_record_tile_proved(tuner->record, text)) /* else the device has survived it */
+                note(tuner, kind, tile);
+            snprintf(tuner->tried, sizeof tuner->tried, "%s", text);
             enum status status = judge(tuner, kind, tile, prove(tuner, kinds, tile, failure), failure);
+            if (!status)
+                rung_record_prove_tile(tuner->record, text);
             if (is_gone(status))
                 return status;
             *again = *again || status;

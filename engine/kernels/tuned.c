@@ -15,13 +15,14 @@ enum { KEY_BYTES = 320, SHAPES_MAX = 1024 };
 
 static const char what[] = "the fastest tiles";
 
-/* The file is an object: from keys to objects from rungs to {"networks": [name], "ms": {shape: {tile: ms}}}. */
+/* The file is an object: from keys to objects from rungs to {"networks": [name], "ms": {shape: {tile: ms}}}.
+ */
 
 /* All that makes what was measured worthless when it changes. */
 static void write_key(const struct gpu_device_info *info, char key[KEY_BYTES])
 {
-    snprintf(key, KEY_BYTES, "%s, driver %08" PRIx32 ", shaders %016" PRIx64, info->name, info->driver_version,
-             gpu_shaders_hash());
+    snprintf(key, KEY_BYTES, "%s, driver %08" PRIx32 ", shaders %016" PRIx64, info->name,
+             info->driver_version, gpu_shaders_hash());
 }
 
 static void write_rung(enum rung rung, enum element weights, char name[32])
@@ -141,7 +142,8 @@ void tuned_write(const char *cache_folder, const struct kernels *kernels, const 
     struct json *whole = json_file_read(path, what);
     write_key(gpu_device_info(kernels->device), key);
     write_rung(kernels->rung, kernels->weights, rung);
-    for (const struct json *one = json_first(whole), *next; one; one = next) { /* another driver's or build's */
+    for (const struct json *one = json_first(whole), *next; one;
+         one = next) { /* another driver's or build's */
         next = json_next(one);
         if (json_name(one) && strcmp(json_name(one), key))
             json_remove(whole, json_name(one));

@@ -76,8 +76,8 @@ enum status tuning_search(struct tuning *tuning, const struct tuning_probe *prob
                 if (probe->now_ms(probe->context) + cost_ms >= end_ms)
                     return STATUS_OK;
                 double ms = 0;
-                enum status status = probe->measure(probe->context, shape, tile,
-                                                    enough * best_ms(tuning, i), failure, &ms);
+                enum status status =
+                    probe->measure(probe->context, shape, tile, enough * best_ms(tuning, i), failure, &ms);
                 if (status && status != STATUS_DEVICE)
                     return status;
                 if (!status)

@@ -9,7 +9,8 @@
 
 enum { TUNING_SHAPES_MAX = 384, TUNING_ROUNDS_MAX = 64 };
 
-/* What was measured: the shapes come in rounds, each the shapes of one batch, the most important round first. */
+/* What was measured: the shapes come in rounds, each the shapes of one batch, the most important round first.
+ */
 struct tuning {
     struct tiled_shape shapes[TUNING_SHAPES_MAX];
     size_t shape_count;

@@ -10,6 +10,12 @@
 /* The stages of a pass, for the lifetimes of its activations. The blocks repeat the middle two. */
 enum stage { STAGE_EMBED, STAGE_ATTENTION, STAGE_FFN, STAGE_HEADS };
 
+/* From one image's pixels to the next one's. */
+static size_t image_stride(const struct shape *shape)
+{
+    return round_up(shape_image_bytes(shape), 4);
+}
+
 static void plan_backbone(struct model *model, struct plan *plan)
 {
     const struct shape *s = &model->vit.shape;
@@ -17,6 +23,8 @@ static void plan_backbone(struct model *model, struct plan *plan)
     const struct kernels *kernels = model->kernels;
     size_t batch = model->options.max_batch, rows = batch * s->tokens, patch_rows = batch * s->patches;
     int last_head = STAGE_HEADS + (model->head_count ? (int)model->head_count - 1 : 0);
+    if (gpu_device_info(model->device)->kind == GPU_DISCRETE) /* patchify reads them once a channel */
+        plan_add(plan, &model->pixels, batch * image_stride(s), STAGE_EMBED, STAGE_EMBED);
     plan_add(plan, &state->columns, kernels_activation_bytes(kernels, patch_rows, s->pixels), STAGE_EMBED,
              STAGE_EMBED);
     plan_add(plan, &state->x, rows * s->width * sizeof(float), STAGE_EMBED, STAGE_FFN);
@@ -70,11 +78,12 @@ static enum status allocate_activations(struct model *model, struct failure *fai
     return status;
 }
 
-/* What the host writes before a pass and reads after it. Kernels read and write these in place. */
+/* What the host writes before a pass and reads after it. Kernels read and write these in place, but for the
+ * pixels of a device whose memory is its own. */
 static enum status allocate_slot(struct model *model, struct model_slot *slot, struct failure *failure)
 {
     size_t batch = model->options.max_batch;
-    model->state.image_stride = (uint32_t)round_up(shape_image_bytes(&model->vit.shape), 4);
+    model->state.image_stride = (uint32_t)image_stride(&model->vit.shape);
     slot->outputs = memory_allocate(model->head_count, sizeof *slot->outputs);
     slot->passes = memory_allocate(batch, sizeof(struct gpu_recorder *));
     enum status status =
@@ -160,6 +169,10 @@ enum status model_record(struct model *model, const struct model_slot *slot, con
     vit.shape = *shape;
     state.pixels = slot->pixels;
     state.normalisation = slot->normalisation;
+    if (model->pixels.size_bytes) {
+        gpu_record_copy(recorder, &slot->pixels, 0, &model->pixels, 0, (size_t)batch * state.image_stride);
+        state.pixels = model->pixels;
+    }
     vit_record(&vit, model->kernels, &state, batch, recorder, taps);
     record_embeddings(model, slot, &input, batch, recorder);
     for (size_t i = 0; i < model->head_count; i++) {

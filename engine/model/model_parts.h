@@ -33,7 +33,9 @@ struct model {
     struct profile profile;
     struct vit vit;
     struct vit_state state; /* its inputs are the slots' */
-    struct gpu_slice mean;  /* float32 [D/16][B][16]: of the last block's patch tokens */
+    struct gpu_slice
+        pixels; /* where a pass copies its own to before it reads them; empty: it reads them in place */
+    struct gpu_slice mean; /* float32 [D/16][B][16]: of the last block's patch tokens */
     struct model_head *heads;
     size_t head_count;
     struct model_slot slots[MODEL_IN_FLIGHT_MAX]; /* used in turn */

@@ -3,9 +3,9 @@
 
 Needs python3 and a build folder of this tree; with torch its figures stand beside cxrd's, with numpy the service runs the
 measured network instead of the demonstration model. In this order: devices; kernelcheck of every rung, without and with the
-validation layer; golden values; the network on every rung; PyTorch eager and compiled in turns with cxrd; power; the GEMMs and
-attention of PyTorch; the HTTP service. FOLDER/NAME.json and FOLDER/NAME.md, named after the device, are written after each
-part, so that a cut leaves what was done. Each part has a limit of its own; one that fails never stops the next.
+validation layer; golden values; the tiles of every rung, tuned; the network on every rung; PyTorch eager and compiled in turns
+with cxrd; power; the GEMMs and attention of PyTorch; the HTTP service. FOLDER/NAME.json and FOLDER/NAME.md, named after the
+device, are written after each part, so that a cut leaves what was done. Each part has a limit of its own; one that fails never stops the next.
 
 --rehearse does all of it on whatever device there is with a small network, PyTorch on the CPU; it takes one to two
 minutes of the four that it may.
@@ -63,6 +63,7 @@ class Setup:
         self.product_batch, self.runs = self.batches[len(self.batches) // 2], 2 if rehearse else 20
         self.hold_s, self.load_s, self.patience_s = (1, 1, 15) if rehearse else (4, 5, 90)
         self.rounds = 1 if rehearse else 3
+        self.tune_s = 2 if rehearse else 12
         self.contestants, self.ready, self.fastest, self.reports = [], [], None, []
         self.sampler = subprocess.Popen([sys.executable, gpu_power.__file__, str(self.power)], stderr=subprocess.DEVNULL)
         self.package = gpu_parts.Package(ROOT, self.scratch / "package", not rehearse)
@@ -115,6 +116,9 @@ def parts_of(setup, rungs):
         yield Part("validation", rung, lambda *with_, rung=rung: gpu_parts.kernelcheck(*with_, rung, layers=True), 5, 60)
     for rung in rungs:
         yield Part("golden", rung, lambda *with_, rung=rung: gpu_parts.golden(*with_, rung), 5, 40)
+    for rung in rungs:
+        yield Part("tune", rung, lambda *with_, rung=rung: gpu_parts.tune(*with_, rung), setup.tune_s + 5, 2 * setup.tune_s + 30,
+                   alone=True)
     for rung in rungs:
         yield Part("bench", rung, lambda *with_, rung=rung: gpu_parts.bench(*with_, rung), 10, 60, alone=True)
     for contestant in setup.contestants:

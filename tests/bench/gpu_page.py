@@ -74,6 +74,18 @@ def golden(records):
                   for r in of(records, "package")])
 
 
+def tune(records):
+    """Of each rung the shapes of its first two rounds, the largest batch and one image."""
+    rows, shown_of = [], {}
+    for record in of(records, "chosen"):
+        shown_of[record["rung"]] = shown_of.get(record["rung"], 0) + 1
+        if shown_of[record["rung"]] <= 12:
+            rows.append([record["rung"], record["shape"], record["chosen"], (record["gflops"] or 0) / 1e3, record["first"],
+                         record["first_gflops"] / 1e3, record["measured"]])
+    return (table(["rung", "shape", "fastest tile", "TFLOP/s", "first tile", "TFLOP/s there", "tiles measured"], rows) +
+            table(["rung", "not measured", "seconds"], [[r["rung"], r["missing"], r["seconds"]] for r in of(records, "missing")]))
+
+
 def bench(records):
     rows, ceilings = [], []
     for record in of(records, "report"):
@@ -168,6 +180,7 @@ STEPS = {
     "kernelcheck": ("Kernels against the CPU's reference", "", kernelcheck),
     "validation": ("Kernels under the validation layer", "", validation),
     "golden": ("Golden values", "The largest error of any tap, relative to the root mean square of what is expected.", golden),
+    "tune": ("Tiles", "The fastest tile of each shape, operation and rows x columns x depth, or images x heads x tokens.", tune),
     "bench": ("The network on every rung", "Random weights. Best and median are of the runs after warming up; ceilings are "
               "measured in the same process before.", bench),
     "ready": ("PyTorch, made ready", "Compiling began with the first step and stood still while cxrd was timed; torch.compile in "

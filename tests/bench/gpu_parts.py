@@ -110,6 +110,18 @@ def golden(setup, tell, rung):
         raise Failed("\n".join(bad))
 
 
+def tune(setup, tell, rung):
+    """Which tile each shape of the network gets; it stays in the user's cache folder, where the steps after this find it."""
+    report = cxrd_json(setup, tell, "tune", "--arch", setup.architecture, "--batch", setup.batches[-1], "--budget", setup.tune_s,
+                       "--rung", rung)
+    for shape in report["shapes"]:
+        if shape["tiles"]:
+            rates = {tile["tile"]: tile["gflops"] for tile in shape["tiles"]}
+            tell(rung=rung, shape=shape["shape"], chosen=shape["chosen"], gflops=rates.get(shape["chosen"]),
+                 first=shape["tiles"][0]["tile"], first_gflops=shape["tiles"][0]["gflops"], measured=len(rates))
+    tell(rung=rung, missing=report["missing"], seconds=report["seconds"])
+
+
 def bench(setup, tell, rung):
     slow = rung == "portable" # float32 without matrices
     batches = [batch for batch in setup.batches if not slow or batch <= 8]

@@ -1,9 +1,9 @@
 /* An image has one answer a rung, whatever company it is in.
  *
- * company_test PACKAGE RUNG WEIGHTS [mixed|last] runs the package's images and their negatives in random order, in batches
- * of random size, and fills all memory that a pass works in with something else before each. Logits,
- * attention, embeddings and patch tokens must be the same bits every time. Exit status 77: the device does
- * not have the rung.
+ * company_test PACKAGE RUNG WEIGHTS [mixed] runs the package's images and their negatives in random
+ * order, in batches of random size, and fills all memory that a pass works in with something else before
+ * each. Logits, attention, embeddings and patch tokens must be the same bits every time. Exit status 77: the
+ * device does not have the rung.
  */
 #include "tests/golden/golden.h"
 

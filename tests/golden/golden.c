@@ -49,28 +49,16 @@ static enum status mix_tiles(struct golden *golden, uint32_t max_batch, struct f
     tuning_plan(&trial, true, plan);
     for (size_t i = 0; !status && i < plan->shape_count; i++) {
         const bool attention = plan->shapes[i].kind == TILED_ATTENTION;
-        const uint32_t tile = (uint32_t)i % (attention ? family : count);
+        const uint32_t number = (uint32_t)(i + i / plan->round_ends[0]); /* the rounds are the batches */
+        const uint32_t tile = number % (attention ? family : count);
         kernels->choices[kernels->choice_count++] = (struct tile_choice){plan->shapes[i], tile};
     }
     free(plan);
     return status;
 }
 
-/* The kernels that `tiles` says: NULL the first tiles, "mixed" all by turns, "last" the last of each. */
-static enum status open_kernels(struct golden *golden, enum rung rung, enum element weights, const char *tiles,
-                                uint32_t max_batch, struct failure *failure)
-{
-    const struct gpu_device_info *device = gpu_device_info(golden->device);
-    const bool last = tiles && !strcmp(tiles, "last");
-    enum status status = kernels_create_with(golden->device, rung, weights,
-                                             last ? gemm_tiles(device, rung, weights).count - 1 : 0,
-                                             last ? attention_tiles(device, rung).count - 1 : 0, failure,
-                                             &golden->kernels);
-    return status || last || !tiles ? status : mix_tiles(golden, max_batch, failure);
-}
-
 static enum status open_model(struct golden *golden, const char *folder, enum rung rung, enum element weights,
-                              const char *tiles, uint32_t max_batch, struct failure *failure)
+                              bool mixed, uint32_t max_batch, struct failure *failure)
 {
     char *path = file_join(folder, "expected.safetensors");
     enum status status = safetensors_open(path, failure, &golden->expected);
@@ -87,7 +75,9 @@ static enum status open_model(struct golden *golden, const char *folder, enum ru
     for (size_t i = 0; i < golden->card->head_count; i++)
         heads[i] = package_head(golden->package, i);
     max_batch = max_batch ? max_batch : golden->image_count;
-    status = open_kernels(golden, rung, weights, tiles, max_batch, failure);
+    status = kernels_create(golden->device, rung, weights, failure, &golden->kernels);
+    if (!status && mixed)
+        status = mix_tiles(golden, max_batch, failure);
     if (!status)
         status = model_create(golden->device, golden->kernels, golden->card,
                               &(struct model_weights){package_backbone(golden->package), heads},
@@ -110,8 +100,8 @@ int golden_open(struct golden *golden, int argc, char **argv, uint32_t max_batch
     struct failure failure = {0};
     const char *why_not = "";
     enum rung rung = 0;
-    const char *tiles = argc == 5 ? argv[4] : NULL;
-    if ((argc != 4 && argc != 5) || (tiles && strcmp(tiles, "mixed") && strcmp(tiles, "last")))
+    const bool mixed = argc == 5 && !strcmp(argv[4], "mixed");
+    if (argc != (mixed ? 5 : 4))
         return 2;
     while (rung < RUNG_COUNT && strcmp(rung_name(rung), argv[2]))
         rung++;
@@ -126,7 +116,7 @@ int golden_open(struct golden *golden, int argc, char **argv, uint32_t max_batch
     if (!rung_supported(rung, gpu_device_info(golden->device), &why_not)) {
         printf("skipped: %s\n", why_not);
         exit_code = EXIT_SKIPPED;
-    } else if (open_model(golden, argv[1], rung, weights, tiles, max_batch, &failure)) {
+    } else if (open_model(golden, argv[1], rung, weights, mixed, max_batch, &failure)) {
         printf("FAIL %s\n", failure.sentence);
         exit_code = 1;
     }

@@ -19,10 +19,10 @@ struct golden {
     uint32_t image_count;
 };
 
-/* Opens what the arguments PACKAGE RUNG WEIGHTS [mixed|last] of a test name, for batches of `max_batch` images
- * (0: all the package has): with the kernels' first tiles, with all of them by turns, each shape of each size of
- * batch another, or with the last ones. Returns -1, or the code to exit with: 77 when the device does not have the rung. The caller
- * closes what is open. */
+/* Opens what the arguments PACKAGE RUNG WEIGHTS [mixed] of a test name, for batches of `max_batch`
+ * images (0: all the package has): with the kernels' first tiles, with all of them by turns, each shape of
+ * each size of batch another. Returns -1, or the code to exit with: 77 when the device
+ * does not have the rung. The caller closes what is open. */
 int golden_open(struct golden *golden, int argc, char **argv, uint32_t max_batch);
 void golden_close(struct golden *golden);
 

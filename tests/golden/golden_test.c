@@ -1,8 +1,8 @@
 /* The golden test: every tap of a small network against a float64 reference (make_reference.py).
  *
- * golden_test PACKAGE RUNG WEIGHTS [mixed|last] runs all images of the package's expected.safetensors as one batch,
- * alone and with two batches in flight, compares the taps in the order they are computed and names the first
- * one that diverges. Exit status 77: the device does not have the rung.
+ * golden_test PACKAGE RUNG WEIGHTS [mixed] runs all images of the package's expected.safetensors as one
+ * batch, alone and with two batches in flight, compares the taps in the order they are computed and names the
+ * first one that diverges. Exit status 77: the device does not have the rung.
  */
 #include "tests/golden/golden.h"
 

@@ -1,8 +1,8 @@
 /* Loaded before a program (LD_PRELOAD): the CPU driver calls itself a discrete GPU, so that every rung is
  * tried on it, and one submission goes wrong as BAD_DRIVER says: "die N" ends the process at the Nth, "hang
  * N" never begins it, "lose N" loses the device. With "pass" for N it is the first after commands were
- * recorded in many pieces, as a whole pass of a network is and a trial of kernels is not; with "tile" the first
- * after pipelines were made later than others were tried, as those of a further tile are. */
+ * recorded in many pieces, as a whole pass of a network is and a trial of kernels is not; with "tile" the
+ * first after pipelines were made later than others were tried, as those of a further tile are. */
 #include <dlfcn.h>
 #include <stdatomic.h>
 #include <stdbool.h>

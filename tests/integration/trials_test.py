@@ -131,6 +131,16 @@ class Trials(unittest.TestCase):
         self.good(done)
         self.assertEqual(self.passed_over(done), [failure["rung"]])
 
+    def test_a_discrete_gpu_copies_pixels_and_answers_alike(self):
+        """Through BAD_DRIVER without a fault this driver is a discrete GPU, which reads pixels from memory of its own."""
+        options = ("predict", "--model", MODEL, "--rung", "portable", "--precision", "fp32", "--format", "json", str(self.image))
+        copied = self.run_cxrd(*options)
+        wrapper = os.environ.get("CXRD_TEST_WRAPPER", "").split()
+        in_place = subprocess.run([*wrapper, BINARY, *options], capture_output=True, text=True, check=False,
+                                  env={**os.environ, "XDG_CACHE_HOME": str(self.cache), "MESA_SHADER_CACHE_DIR": COMPILED})
+        findings = [json.loads(done.stdout)["predictions"][0]["findings"] for done in (copied, in_place)]
+        self.assertEqual(findings[0], findings[1])
+
     def tiles_that_failed(self):
         return [failure["rung"] for failure in self.device()["failures"]]
 

@@ -116,7 +116,8 @@ static void check_kernels(struct check *check, enum rung rung, enum element weig
     struct kernels *kernels;
     check_demand(kernels_create(check->device, rung, weights, &failure, &kernels), &failure);
     /* With every tile there is, of which each operation's cases then look at all. */
-    check_demand(kernels_make_tiles(kernels, (1u << TILED_KINDS) - 1, (1u << TILES_MAX) - 1, &failure), &failure);
+    check_demand(kernels_make_tiles(kernels, (1u << TILED_KINDS) - 1, (1u << TILES_MAX) - 1, &failure),
+                 &failure);
     check->kernels = kernels;
     if (check->compile)
         check_compile(check, only_by_weights && !only ? "gemm" : only);

@@ -70,7 +70,7 @@ struct check {
     bool compile;                  /* print what the driver makes of the pipelines, and run none */
     bool code;                     /* and their machine code */
 
-    bool apart; /* every array in a buffer of its own */
+    bool apart;    /* every array in a buffer of its own */
     uint32_t tile; /* of GEMM or attention, in a benchmark */
 
     /* Private. */

@@ -69,8 +69,13 @@ static enum status search(struct device *device, size_t rounds, uint32_t tiles, 
 
 static struct device fresh(uint32_t batch)
 {
-    static const struct trial_shape network = {
-        .width = 1024, .heads = 16, .ffn_columns = 5504, .gated = true, .tokens = 1029, .patches = 1024, .pixels = 768};
+    static const struct trial_shape network = {.width = 1024,
+                                               .heads = 16,
+                                               .ffn_columns = 5504,
+                                               .gated = true,
+                                               .tokens = 1029,
+                                               .patches = 1024,
+                                               .pixels = 768};
     struct trial_shape shape = network;
     shape.batch = batch;
     tuning_plan(&shape, false, &tuning);
@@ -140,8 +145,13 @@ START_TEST(the_largest_batch_comes_first_and_then_one_image)
     ck_assert_uint_eq(tuning.round_count, 4);
     for (size_t round = 0, shape = 0; round < 4; shape = tuning.round_ends[round++])
         ck_assert_uint_eq(tuning.shapes[shape].m, batches[round] * 1029);
-    struct trial_shape every = {.width = 384, .heads = 6, .ffn_columns = 1536, .tokens = 261, .batch = 64,
-                                .patches = 256, .pixels = 768};
+    struct trial_shape every = {.width = 384,
+                                .heads = 6,
+                                .ffn_columns = 1536,
+                                .tokens = 261,
+                                .batch = 64,
+                                .patches = 256,
+                                .pixels = 768};
     tuning_plan(&every, true, &tuning);
     ck_assert_uint_eq(tuning.round_count, 64);
     ck_assert_uint_eq(tuning.shape_count, 64 * 6);
@@ -200,8 +210,14 @@ START_TEST(shapes_have_names_that_can_be_read)
         ck_assert(tiled_equal(&read, &tuning.shapes[i]));
     }
     ck_assert_str_eq((tiled_name(&tuning.shapes[0], name), name), "swiglu 8232x5504x1024");
-    static const char *const wrong[] = {"", "swiglu", "swiglu 1x2", "swiglu 0x2x3", "swiglu 1x2x3 ", "sw 1x2x3",
-                                        "swiglu 01x2x3", "swiglu 1x2x99999999999"};
+    static const char *const wrong[] = {"",
+                                        "swiglu",
+                                        "swiglu 1x2",
+                                        "swiglu 0x2x3",
+                                        "swiglu 1x2x3 ",
+                                        "sw 1x2x3",
+                                        "swiglu 01x2x3",
+                                        "swiglu 1x2x99999999999"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         ck_assert_msg(!tiled_read(wrong[i], &read), "\"%s\"", wrong[i]);
 }
