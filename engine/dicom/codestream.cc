@@ -1,6 +1,8 @@
 /* GDCM's decoders of compressed frames. No other file includes C++. */
 #include "engine/dicom/codestream.h"
 
+#include "engine/dicom/codec_watch.h"
+
 #include <cstring>
 #include <new>
 #include <string>
@@ -12,17 +14,8 @@
 #include <gdcmJPEGLSCodec.h>
 #include <gdcmPhotometricInterpretation.h>
 #include <gdcmPixelFormat.h>
-#include <gdcmRLECodec.h>
 #include <gdcmSequenceOfFragments.h>
 #include <gdcmTrace.h>
-
-/* In the place of OpenJPEG's own, which GDCM calls for each image: it opens a file, which a decoder may not,
- * and threads are none of its business. */
-extern "C" int opj_get_num_cpus(void);
-extern "C" int opj_get_num_cpus(void)
-{
-    return 1;
-}
 
 namespace
 {
@@ -65,12 +58,6 @@ bool decode_any(enum coding coding, const gdcm::DataElement &pixels, const struc
                 size_t size, gdcm::DataElement &out)
 {
     switch (coding) {
-    case CODING_RLE: {
-        gdcm::RLECodec codec;
-        codec.SetBufferLength(size);
-        codec.SetLength(size);
-        return decode(codec, pixels, form, out);
-    }
     case CODING_JPEG:
     case CODING_JPEG_LOSSLESS: {
         gdcm::JPEGCodec codec;
@@ -100,7 +87,10 @@ try {
     gdcm::Trace::WarningOff();
     gdcm::Trace::ErrorOff();
     gdcm::DataElement decoded;
+    codec_watch_begin(codestream, codestream_bytes);
     if (!decode_any(coding, fragment_of(codestream, codestream_bytes), *form, size, decoded))
+        return CODESTREAM_DAMAGED;
+    if (codec_watch_warned())
         return CODESTREAM_DAMAGED;
     const gdcm::ByteValue *value = decoded.GetByteValue();
     if (!value)

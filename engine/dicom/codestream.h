@@ -1,4 +1,4 @@
-/* Compressed frames, decoded by GDCM: the C face of the project's only C++ file. */
+/* JPEG, JPEG-LS and JPEG 2000 in frames, decoded by GDCM: the C face of the project's only C++ file. */
 #ifndef CXRD_ENGINE_DICOM_CODESTREAM_H
 #define CXRD_ENGINE_DICOM_CODESTREAM_H
 

@@ -1,4 +1,5 @@
 #include "engine/dicom/dicom.h"
+#include "engine/dicom/rle.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -72,9 +73,11 @@ static enum status decode_codestream(const struct dicom *dicom, struct failure *
                                        .is_signed = form->is_signed};
     size_t size = (size_t)form->rows * form->columns * form->channels * sample.bytes;
     uint8_t *samples = malloc(size);
-    enum codestream_result result =
-        samples ? codestream_decode(dicom->coding, dicom->frame.data, dicom->frame.size, form, samples, size)
-                : CODESTREAM_NO_MEMORY;
+    enum codestream_result result = CODESTREAM_NO_MEMORY;
+    if (samples && dicom->coding == CODING_RLE)
+        result = rle_decode(dicom->frame, form, samples) ? CODESTREAM_DONE : CODESTREAM_DAMAGED;
+    else if (samples)
+        result = codestream_decode(dicom->coding, dicom->frame.data, dicom->frame.size, form, samples, size);
     if (result == CODESTREAM_DONE)
         frame_read(dicom, samples, &sample, false, out);
     free(samples);

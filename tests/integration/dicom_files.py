@@ -18,7 +18,7 @@ SC_WORDS = "1.2.840.10008.5.1.4.1.1.7.3"
 EXPLICIT = "1.2.840.10008.1.2.1"
 # What nobody may find outside a file.
 PATIENT = {"PatientName": "Zwerchfell^Quirin", "PatientID": "MRN-7734921", "PatientBirthDate": "19470229",
-           "InstitutionName": "Klinik Nirgendwo", "ReferringPhysicianName": "Überweiser^Ada",
+           "InstitutionName": "Klinik Nirgendwo", "ReferringPhysicianName": "Überweiser^Adalberta",
            "AccessionNumber": "ACC5512907", "StudyDescription": "Verlauf Zwerchfell"}
 
 

@@ -326,7 +326,7 @@ class Said(Files):
             changed = files.dataset(files.stored(files.phantom(), 12))
             delattr(changed, name)
             self.refused("UNPROCESSABLE", files.save(changed, self.folder / "form.dcm"), "damaged")
-        self.refused("UNPROCESSABLE", files.save(files.dataset(files.stored(files.phantom(8, 8), 12)), self.folder / "small.dcm"),
+        self.refused("UNPROCESSABLE", files.save(files.dataset(files.stored(files.phantom()[:8, :8], 12)), self.folder / "small.dcm"),
                      "too small: 8 x 8")
         self.assertEqual(data.Rows, 64)
 
@@ -365,6 +365,21 @@ class Damage(Files):
             for line in self.look("mimic", list(self.beginnings(path, 25))):
                 self.assertIn(line[0], ("UNPROCESSABLE", "UNSUPPORTED_MEDIA"), (path.name, line))
                 self.assertTrue(line[4])
+
+    def test_damage_inside_compressed_pixels_is_noticed(self):
+        """Where the codec can: to JPEG 2000 and lossy JPEG most changed bits are others that might have been sent."""
+        native = files.save(files.dataset(files.stored(files.phantom(300, 260), 12)), self.folder / "native.dcm")
+        for end in ("4.57", "4.70", "4.80", "5"):
+            packed = files.pack(native, self.folder / "packed.dcm", *files.PACKED[f"1.2.840.10008.1.2.{end}"][0])
+            whole = packed.read_bytes()
+            for at in (len(whole) // 3, len(whole) // 2, len(whole) * 9 // 10):
+                for fill in (0, 0x55, 0x80):
+                    content = bytearray(whole)
+                    content[at:at + 300] = bytes([fill]) * 300
+                    packed.write_bytes(content)
+                    line = self.look("voi", [packed])[0]
+                    self.assertEqual(line[0], "UNPROCESSABLE", (end, at, fill))
+                    self.assertIn("compressed pixels", line[4])
 
     def test_changed_bytes_give_pixels_or_a_sentence(self):
         chance = random.Random(5)
