@@ -207,7 +207,7 @@ class CommandLine(Folder):
         rows = list(csv.DictReader(self.run_predict("--format", "csv", path).stdout.splitlines()))
         self.assertTrue(all(words[0] in row["warnings"] for row in rows))
 
-    def test_a_decoder_that_dies_takes_nothing_else_along(self):
+    def test_a_damaged_file_takes_nothing_else_along(self):
         good = self.file()
         packed = bytearray(files.pack(good, self.folder / "a.dcm", "gdcmconv", "--j2k").read_bytes())
         at = bytes(packed).index(b"\xff\x4f\xff\x51")
@@ -215,7 +215,7 @@ class CommandLine(Folder):
         (self.folder / "a.dcm").write_bytes(packed)
         done = self.run_predict("--format", "csv", self.folder / "a.dcm", good)
         self.assertEqual(done.returncode, 1)
-        self.assertIn("a.dcm: The image cannot be decoded", done.stderr)
+        self.assertIn("a.dcm: The DICOM file is damaged: its compressed pixels cannot be decoded.", done.stderr)
         self.assertIn("chest.dcm,findings,", done.stdout)
         self.assertEqual([name for name in os.listdir(self.folder) if "core" in name], [])
 
