@@ -219,10 +219,13 @@ static bool dataset_take(struct cursor *cursor, struct dataset *set)
     return elements_take(cursor, 0, set);
 }
 
+/* A look is taken by the process that serves, several times a request. */
 void dataset_look(struct bytes encoded, struct dataset *out)
 {
-    *out = (struct dataset){0};
     struct cursor cursor = {.bytes = encoded};
+    if (cursor.bytes.size > DATASET_LOOK_MAX)
+        cursor.bytes.size = DATASET_LOOK_MAX;
+    *out = (struct dataset){0};
     if (file_begin(&cursor, out) && !is_deflated(out))
         (void)dataset_take(&cursor, out);
 }

@@ -73,8 +73,9 @@ struct dataset {
     uint8_t *inflated;            /* of a deflated dataset; owned */
 };
 
-/* What bytes that begin as a DICOM file say, as far as they go; deflated attributes are not looked at. No
- * check of anything; owns nothing. */
+/* What the first DATASET_LOOK_MAX bytes of a file say, as far as they go; deflated attributes are not looked
+ * at. No check of anything; owns nothing. */
+enum { DATASET_LOOK_MAX = 1 << 20 };
 void dataset_look(struct bytes encoded, struct dataset *out);
 /* Whether the bytes begin as a DICOM file does: with a preamble, or as some programs write, with data
  * elements of group 2 or 8. */

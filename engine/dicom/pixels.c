@@ -98,6 +98,13 @@ static size_t frame_bytes(const struct frame_form *form)
     return (size_t)form->rows * form->columns * form->channels * (form->allocated / 8);
 }
 
+static double frames_of(const struct dicom *dicom)
+{
+    double frames = 1;
+    (void)dataset_decimal(&dicom->set, DICOM_FRAMES, 0, &frames);
+    return frames;
+}
+
 static enum status find_native(struct dicom *dicom, struct failure *failure)
 {
     const struct data_element *pixels = &dicom->set.elements[DICOM_PIXEL_DATA];
@@ -107,6 +114,8 @@ static enum status find_native(struct dicom *dicom, struct failure *failure)
                                 "syntax says that they are not");
     if (pixels->value.size < size)
         return truncated(failure);
+    if (frames_of(dicom) <= 1 && pixels->value.size >= 2 * size)
+        return damaged(failure, "it has more pixels than its Rows, Columns and Bits Allocated say");
     dicom->frame = (struct bytes){pixels->value.data, size};
     return STATUS_OK;
 }
@@ -125,11 +134,10 @@ static uint32_t second_offset(struct bytes table)
 static enum status walk_fragments(const struct dicom *dicom, uint8_t *joined, struct failure *failure,
                                   struct bytes *first, size_t *count, size_t *size)
 {
-    double frames = 1;
+    const double frames = frames_of(dicom);
     size_t at = 0;
     struct bytes fragment, table = {0};
     bool cut = false;
-    (void)dataset_decimal(&dicom->set, DICOM_FRAMES, 0, &frames);
     *count = *size = 0;
     if (!dataset_fragment(&dicom->set, &at, &table, &cut))
         return cut ? truncated(failure) : damaged(failure, "its compressed pixels have no fragments");

@@ -322,6 +322,8 @@ class Said(Files):
                                ({"BitsAllocated": 1, "BitsStored": 1, "HighBit": 0}, "Bits Allocated of 1,")):
             changed = files.dataset(files.stored(files.phantom(), 12), **changes)
             self.refused("UNSUPPORTED_MEDIA", files.save(changed, self.folder / "form.dcm"), words)
+        more = files.dataset(files.stored(files.phantom(), 12), Rows=32)
+        self.refused("UNPROCESSABLE", files.save(more, self.folder / "form.dcm"), "more pixels than its Rows")
         for name in ("Rows", "PixelData", "PhotometricInterpretation", "BitsAllocated"):
             changed = files.dataset(files.stored(files.phantom(), 12))
             delattr(changed, name)
