@@ -52,7 +52,7 @@ bool image_format_is_read(enum image_format format);
  * DICOM file that says it is a report or the like. */
 bool image_may_be_read(struct bytes begin);
 
-/* The formats that are read, as sentences have them: "PNG or JPEG". */
+/* The formats that are read, as sentences have them: "PNG, JPEG or DICOM". */
 struct image_format_list {
     char text[96];
 };
