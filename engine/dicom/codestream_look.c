@@ -59,12 +59,18 @@ bool codestream_look(enum coding coding, struct bytes codestream, struct codestr
            look_jpeg(codestream, out);
 }
 
+static bool ends(struct bytes codestream, size_t size)
+{
+    return size >= 2 && codestream.data[size - 2] == 0xFF && codestream.data[size - 1] == 0xD9;
+}
+
+/* A byte of any value may make the length even, as some programs do not write it. */
 bool codestream_is_whole(enum coding coding, struct bytes codestream)
 {
     size_t size = codestream.size;
-    if (coding == CODING_RLE)
+    if (coding == CODING_RLE || (size && ends(codestream, size - 1)))
         return true;
     while (size && (!codestream.data[size - 1] || codestream.data[size - 1] == 0xFF))
         size--;
-    return size >= 2 && codestream.data[size - 2] == 0xFF && codestream.data[size - 1] == 0xD9;
+    return ends(codestream, size);
 }

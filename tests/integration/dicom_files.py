@@ -1,6 +1,7 @@
 """Draws DICOM files: the phantoms of models/phantom in every form, packed by pydicom, GDCM and DCMTK."""
 
 import pathlib
+import struct
 import subprocess
 import sys
 

@@ -125,6 +125,23 @@ class Pixels(Files):
         data.save_as(self.folder / "parts.dcm")
         self.near(self.grey("mimic", self.folder / "parts.dcm"), mimic(values, False), "parts", 0)
 
+    def test_any_byte_may_make_a_codestream_even(self):
+        native = files.save(files.dataset(files.stored(files.phantom(), 12)), self.folder / "native.dcm")
+        shown = self.grey("voi", native)
+        for end in ("4.57", "4.70", "4.80", "4.90"):
+            packed = files.pack(native, self.folder / "packed.dcm", *files.PACKED[f"1.2.840.10008.1.2.{end}"][0])
+            content = packed.read_bytes()
+            at = content.rindex(b"\xff\xd9") + 2
+            length = files.struct.unpack_from("<I", content, content.rindex(b"\xfe\xff\x00\xe0", 0, at) + 4)[0]
+            for byte in (b"\x00", b"\xba", b"\xff"):
+                begin = content.rindex(b"\xfe\xff\x00\xe0", 0, at)
+                stream = content[begin + 8:at]
+                stream += byte * (1 if len(stream) % 2 else 0)
+                self.assertLessEqual(len(stream), length)
+                packed.write_bytes(content[:begin + 4] + files.struct.pack("<I", len(stream)) + stream +
+                                   b"\xfe\xff\xdd\xe0\0\0\0\0")
+                self.near(self.grey("voi", packed), shown, end, 0)
+
     def test_the_first_of_several_frames_is_read(self):
         values = files.stored(files.phantom(), 12)
         data = files.dataset(values, sop_class=files.SC_WORDS, NumberOfFrames=3)
