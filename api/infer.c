@@ -169,6 +169,23 @@ static enum status read_views(struct arena *arena, const struct json *root, stru
     return status ? status : views_count(arena, out->pairing, NULL, out->count, failure);
 }
 
+/* The parameter "dicom_profile", as the option of /predict. */
+static enum status read_dicom_profile(const struct json *root, struct failure *failure,
+                                      enum dicom_profile *out)
+{
+    const struct json *value = given(json_member(root, "parameters"), "dicom_profile");
+    const char *text = json_text(value);
+    if (!value)
+        return STATUS_OK;
+    for (enum dicom_profile profile = DICOM_PROFILE_MIMIC; text && profile <= DICOM_PROFILE_VOI; profile++)
+        if (!strcmp(text, dicom_profile_name(profile))) {
+            *out = profile;
+            return STATUS_OK;
+        }
+    return failure_set(failure, STATUS_BAD_REQUEST,
+                       "The parameter \"dicom_profile\" must be \"mimic\" or \"voi\".");
+}
+
 /* The parameter "classification" of the extension of that name: how many of the highest values are wanted. */
 static enum status read_classes(const struct json *object, struct failure *failure, size_t *out)
 {
@@ -236,6 +253,8 @@ enum status infer_read(const struct api_request *request, struct failure *failur
         status = read_flag(root, "flip", failure, &out->flip);
     if (!status)
         status = read_views(arena, root, failure, out);
+    if (!status)
+        status = read_dicom_profile(root, failure, &out->dicom_profile);
     return status ? status : read_outputs(arena, root, failure, out);
 }
 

@@ -23,10 +23,11 @@ struct infer_request {
     size_t count;
     struct wanted_output *outputs; /* NULL: none are named */
     size_t output_count;
-    bool binary;           /* of outputs that do not say so themselves */
-    bool flip;             /* the mean with each image's mirror (struct predict_options) */
-    enum pairing pairing;  /* the parameter "views"; count is of whole studies */
-    struct json *document; /* in whose texts all of the above are */
+    bool binary;                      /* of outputs that do not say so themselves */
+    bool flip;                        /* the mean with each image's mirror (struct predict_options) */
+    enum pairing pairing;             /* the parameter "views"; count is of whole studies */
+    enum dicom_profile dicom_profile; /* the parameter of that name */
+    struct json *document;            /* in whose texts all of the above are */
 };
 
 /* Whether the body of an inference request is of a kind that is read: JSON, or JSON with tensors behind it.

@@ -27,7 +27,7 @@ static enum status input_form(const struct api_request *request, struct failure 
         *out = BODY_JSON;
     else if (type && text_is_type(type, "application/octet-stream"))
         *out = BODY_IMAGE;
-    else if (format != IMAGE_UNKNOWN && !strncasecmp(type, "image/", 6))
+    else if (image_format_is_read(format) || (format != IMAGE_UNKNOWN && !strncasecmp(type, "image/", 6)))
         *out = BODY_IMAGE;
     else if (format != IMAGE_UNKNOWN)
         return image_format_refuse(format, failure);

@@ -10,11 +10,12 @@
 
 enum { QUOTE_BYTES = 60, LIST_BYTES = 150, TOP_MAX = 100000 };
 
-const char *const predict_option_names[] = {"heads", "attention", "attention_for", "size", "threshold",
-                                            "flip",  "views",     "model",         NULL};
+const char *const predict_option_names[] = {"heads", "attention", "attention_for", "size",        "threshold",
+                                            "flip",  "views",     "dicom_profile", "identifiers", "model",
+                                            NULL};
 static_assert(sizeof predict_option_names / sizeof *predict_option_names == OPTION_COUNT_MAX + 1,
               "option_list has room for all");
-const char *const embed_option_names[] = {"tokens", "model", NULL};
+const char *const embed_option_names[] = {"tokens", "dicom_profile", "identifiers", "model", NULL};
 static_assert(sizeof embed_option_names <= sizeof predict_option_names, "it is of the most there are");
 
 const struct given_option *option_find(const struct option_list *list, const char *name)
@@ -271,6 +272,27 @@ static enum status resolve_views(struct arena *arena, const struct model_card *c
                                 "leave the head out of those that 'heads' names", failure);
 }
 
+enum status options_image(struct arena *arena, const struct option_list *list, struct failure *failure,
+                          struct image_options *out)
+{
+    static const char *const profiles[] = {"mimic", "voi"}, *const kinds[] = {"uids"};
+    const char *profile = NULL, *identifiers = NULL;
+    enum status status = option_value(list, "dicom_profile", failure, &profile);
+    if (!status)
+        status = option_value(list, "identifiers", failure, &identifiers);
+    if (status)
+        return status;
+    if (profile && strcmp(profile, profiles[0]) && strcmp(profile, profiles[1]))
+        return option_refuse(arena, failure, "The option 'dicom_profile' cannot be", profile, profiles, 2);
+    if (identifiers && strcmp(identifiers, kinds[0]))
+        return option_refuse(arena, failure, "The option 'identifiers' cannot be", identifiers, kinds, 1);
+    out->dicom_profile = !profile                        ? DICOM_PROFILE_UNSAID
+                         : !strcmp(profile, profiles[0]) ? DICOM_PROFILE_MIMIC
+                                                         : DICOM_PROFILE_VOI;
+    out->uids = identifiers;
+    return STATUS_OK;
+}
+
 enum status options_resolve(struct arena *arena, const struct model_card *card,
                             const struct option_list *list, struct failure *failure, struct options *out)
 {
@@ -292,6 +314,8 @@ enum status options_resolve(struct arena *arena, const struct model_card *card,
         status = resolve_flip(arena, list, failure, &options.flip);
     if (!status)
         status = resolve_views(arena, card, list, failure, &options);
+    if (!status)
+        status = options_image(arena, list, failure, &options.image);
     if (!status)
         *out = options;
     return status;

@@ -13,7 +13,7 @@ struct given_option {
     struct text_list values;
 };
 
-enum { OPTION_COUNT_MAX = 8 };
+enum { OPTION_COUNT_MAX = 10 };
 
 /* The options there are, NULL after the last: of POST /predict and of POST /embed. */
 extern const char *const predict_option_names[];
@@ -55,6 +55,7 @@ struct options {
     double threshold; /* instead of the labels' own */
     bool flip;        /* the mean with the image's mirror (struct predict_options) */
     enum pairing pairing;
+    struct image_options image; /* of DICOM files */
 };
 
 /* NO_HEADS where a model only embeds; the sentence says how it gets a head. */
@@ -67,6 +68,11 @@ WARN_UNUSED enum status options_need_heads(struct arena *arena, const struct mod
 WARN_UNUSED enum status options_resolve(struct arena *arena, const struct model_card *card,
                                         const struct option_list *list, struct failure *failure,
                                         struct options *out);
+
+/* Reads the options `dicom_profile` and `identifiers`, which all routes with images have. Fails with
+ * BAD_REQUEST. */
+WARN_UNUSED enum status options_image(struct arena *arena, const struct option_list *list,
+                                      struct failure *failure, struct image_options *out);
 
 /* Whether maps are drawn. */
 bool options_draw(const struct options *options);

@@ -26,6 +26,41 @@ void result_add_timing(struct prediction_timing *sum, const struct prediction_ti
     sum->inference_ms = fmax(sum->inference_ms, one->inference_ms);
 }
 
+static void add_said(struct json *image, const char *name, const char *text)
+{
+    if (*text)
+        json_add_text(image, name, text);
+}
+
+/* What a DICOM file says of itself, and how its greys became the network's. */
+static void add_dicom(struct json *image, const struct dicom_facts *facts)
+{
+    static const char *const functions[] = {"LINEAR", "LINEAR_EXACT", "SIGMOID"};
+    json_add_text(image, "dicom_profile", dicom_profile_name(facts->profile));
+    add_said(image, "modality", facts->modality);
+    add_said(image, "view_position", facts->view_position);
+    add_said(image, "photometric_interpretation", facts->photometric_interpretation);
+    add_said(image, "transfer_syntax", facts->transfer_syntax);
+    add_said(image, "presentation_intent", facts->presentation_intent);
+    if (facts->pixel_spacing_mm[0] > 0) {
+        struct json *spacing = json_add(image, "pixel_spacing_mm", json_array());
+        json_append_number(spacing, facts->pixel_spacing_mm[0]);
+        json_append_number(spacing, facts->pixel_spacing_mm[1]);
+    }
+    if (facts->window.width > 0) {
+        struct json *window = json_add(image, "window", json_object());
+        json_add_number(window, "centre", facts->window.centre);
+        json_add_number(window, "width", facts->window.width);
+        json_add_text(window, "function", functions[facts->window.function]);
+    }
+    if (!*facts->study_uid && !*facts->series_uid && !*facts->instance_uid)
+        return;
+    struct json *uids = json_add(image, "uids", json_object());
+    add_said(uids, "study_instance_uid", facts->study_uid);
+    add_said(uids, "series_instance_uid", facts->series_uid);
+    add_said(uids, "sop_instance_uid", facts->instance_uid);
+}
+
 static struct json *image_json(const char *id, const char *profile, const char *view,
                                const struct image_info *info, const struct region *region, bool failed)
 {
@@ -39,6 +74,8 @@ static struct json *image_json(const char *id, const char *profile, const char *
     if (failed)
         return image;
     json_add_text(image, "profile", profile);
+    if (info->format == IMAGE_DICOM)
+        add_dicom(image, &info->dicom);
     struct json *warnings = json_add(image, "warnings", json_array());
     const char *sentence;
     for (uint32_t left = info->warnings; (sentence = image_warning_next(&left));)

@@ -176,14 +176,14 @@ static int embed(struct settings *settings, const struct inputs *inputs)
 {
     struct failure failure = {0};
     struct engine *engine = NULL;
-    if (engine_create(&settings->engine.options, &failure, &engine))
+    if (engine_choice_open(&settings->engine, &failure, &engine))
         return command_fail("embed", &failure, EXIT_FAILED);
     settings->run.card = engine_card(engine);
     settings->run.device = engine_device_name(engine);
     settings->run.rung = engine_rung_name(engine);
     settings->run.precision = precision_name(settings->engine.options.precision);
     int exit_code = embed_to_file(engine, settings, inputs);
-    engine_destroy(&engine);
+    engine_choice_close(&settings->engine, &engine);
     return exit_code;
 }
 

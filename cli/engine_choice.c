@@ -2,6 +2,7 @@
 
 #include "cli/command.h"
 #include "engine/kernels/kernels.h"
+#include "engine/sandbox/pool.h"
 
 #include <stdlib.h>
 
@@ -41,4 +42,28 @@ enum status engine_choice_read(struct engine_choice *choice, int option, const c
     if (allowed)
         return failure_set(failure, STATUS_BAD_REQUEST, "%s, not \"%.60s\".", allowed, value);
     return STATUS_OK;
+}
+
+/* Where the kernel has no filter of system calls, as in some containers, the decoder goes without: the files
+ * are those of who started the program. */
+enum status engine_choice_open(struct engine_choice *choice, struct failure *failure, struct engine **out)
+{
+    struct image_pool_options decoding = {.children = 1};
+    enum status status = image_pool_create(&decoding, failure, &choice->decoders);
+    if (status) {
+        decoding.unfiltered = true;
+        status = image_pool_create(&decoding, failure, &choice->decoders);
+    }
+    choice->options.decoders = choice->decoders;
+    if (!status)
+        status = engine_create(&choice->options, failure, out);
+    if (status)
+        image_pool_destroy(&choice->decoders);
+    return status;
+}
+
+void engine_choice_close(struct engine_choice *choice, struct engine **engine)
+{
+    engine_destroy(engine);
+    image_pool_destroy(&choice->decoders);
 }

@@ -9,6 +9,7 @@
 struct engine_choice {
     struct engine_options options;
     const char *device; /* which the options point at */
+    struct image_pool *decoders;
 };
 
 /* Of the table for getopt_long, and of the help. */
@@ -30,5 +31,12 @@ struct engine_choice {
  */
 WARN_UNUSED enum status engine_choice_read(struct engine_choice *choice, int option, const char *value,
                                            struct failure *failure);
+
+/* Opens the engine, with a process for its decoder, which may break down of a file without the others. To be
+ * called while there is one thread. Fails as engine_create and image_pool_create. Release with
+ * engine_choice_close. */
+WARN_UNUSED enum status engine_choice_open(struct engine_choice *choice, struct failure *failure,
+                                           struct engine **out);
+void engine_choice_close(struct engine_choice *choice, struct engine **engine);
 
 #endif

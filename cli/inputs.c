@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <fts.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,8 +22,19 @@ static bool is_image_name(const char *name)
 }
 
 /* Why something in a folder is not done. */
-enum skip { SKIP_NAME, SKIP_HIDDEN, SKIP_SPECIAL, SKIP_RESULTS, SKIP_REPEAT, SKIP_KINDS };
+enum skip {
+    SKIP_NAME,
+    SKIP_CONTENT,
+    SKIP_NO_PICTURE,
+    SKIP_HIDDEN,
+    SKIP_SPECIAL,
+    SKIP_RESULTS,
+    SKIP_REPEAT,
+    SKIP_KINDS
+};
 static const char *const skip_words[] = {[SKIP_NAME] = "without the name of an image",
+                                         [SKIP_CONTENT] = "without an ending and without an image in them",
+                                         [SKIP_NO_PICTURE] = "DICOM without a picture",
                                          [SKIP_HIDDEN] = "hidden",
                                          [SKIP_SPECIAL] = "neither file nor folder",
                                          [SKIP_RESULTS] = "in the folder for results",
@@ -48,6 +60,31 @@ static void add(struct search *search, const char *path, const char *place, cons
         (struct input){memory_copy_text(path), place_of(place), info->st_dev, info->st_ino, link};
 }
 
+/* Whether a file of a folder is done: by its name, without an ending by its content, and a DICOM file only
+ * where it does not say that it is a report, a list or the like. SKIP_KINDS: it is. One that cannot be opened
+ * is, and fails. */
+static enum skip judge_file(const FTSENT *at)
+{
+    enum { BEGIN_BYTES = 1 << 16 };
+    enum image_format named = image_format_by_ending(at->fts_name);
+    bool by_content = !*place_ending(at->fts_name), dicom = named == IMAGE_DICOM;
+    if (!by_content && !dicom)
+        return image_format_is_read(named) ? SKIP_KINDS : SKIP_NAME;
+    int file = open(at->fts_accpath, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return SKIP_KINDS;
+    uint8_t *begin = memory_allocate(BEGIN_BYTES, 1);
+    ssize_t size = read(file, begin, BEGIN_BYTES);
+    close(file);
+    const struct bytes bytes = {begin, size > 0 ? (size_t)size : 0};
+    enum image_format format = image_sniff(bytes);
+    bool done = image_may_be_read(bytes), is_dicom = format == IMAGE_DICOM || format == IMAGE_DICOMDIR;
+    free(begin);
+    if (done || (dicom && !is_dicom)) /* what is named as a picture and is none is told with its reason */
+        return SKIP_KINDS;
+    return is_dicom ? SKIP_NO_PICTURE : SKIP_CONTENT;
+}
+
 static int by_name(const FTSENT **a, const FTSENT **b)
 {
     return strcmp((*a)->fts_name, (*b)->fts_name);
@@ -71,6 +108,7 @@ static void complain(struct search *search, const FTSENT *at)
 static void visit(struct search *search, FTS *walk, FTSENT *at, size_t root_length)
 {
     bool below = at->fts_level > FTS_ROOTLEVEL, hidden = below && *at->fts_name == '.';
+    enum skip skip;
     switch (at->fts_info) {
     case FTS_D:
         if (!hidden && !is_results(search, at->fts_statp))
@@ -81,8 +119,9 @@ static void visit(struct search *search, FTS *walk, FTSENT *at, size_t root_leng
     case FTS_DP:
         return;
     case FTS_F:
-        if (hidden || !is_image_name(at->fts_name))
-            search->skipped[hidden ? SKIP_HIDDEN : SKIP_NAME]++;
+        skip = hidden ? SKIP_HIDDEN : judge_file(at);
+        if (skip != SKIP_KINDS)
+            search->skipped[skip]++;
         else
             add(search, at->fts_path, at->fts_path + root_length, at->fts_statp);
         return;
@@ -132,8 +171,10 @@ static enum status add_folder(struct search *search, const char *path, const str
     for (int kind = 0; kind < SKIP_KINDS; kind++)
         found[kind] = search->skipped[kind] - before[kind];
     describe(found, text);
-    return failure_set(failure, STATUS_BAD_REQUEST, "%s: this folder has no file named %s; it has %s.", path,
-                       image_endings_read().text, *text ? text : "nothing");
+    return failure_set(
+        failure, STATUS_BAD_REQUEST,
+        "%s: this folder has no file named %s, and none without an ending that is an image; it has %s.", path,
+        image_endings_read().text, *text ? text : "nothing");
 }
 
 static enum status add_path(struct search *search, const char *path, struct failure *failure)

@@ -77,6 +77,7 @@ static void show_architecture(const struct model_card *card)
     add_text(&table, "version", card->version);
     add_text(&table, "intended use", card->intended_use);
     add_text(&table, "preprocessing", card->profile.name);
+    add_text(&table, "dicom_profile", dicom_profile_name(card->dicom_profile));
     if (!profile_known(card->profile.name))
         add_profile(&table, &card->profile);
     add_text(&table, "ffn", backbone->ffn == FFN_SWIGLU ? "swiglu" : "gelu");

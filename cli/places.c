@@ -78,11 +78,18 @@ size_t places_drop_repeats(struct inputs *inputs)
     return count - kept;
 }
 
-/* The length of a place without its ending; a name that begins with its only dot has none. */
+const char *place_ending(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    bool number = dot && strspn(dot + 1, "0123456789") == strlen(dot + 1);
+    return dot && dot > name && !number ? dot : name + strlen(name);
+}
+
+/* The length of a place without its ending. */
 static size_t stem_length(const char *place)
 {
-    const char *slash = strrchr(place, '/'), *name = slash ? slash + 1 : place, *dot = strrchr(name, '.');
-    return dot && dot > name ? (size_t)(dot - place) : strlen(place);
+    const char *slash = strrchr(place, '/');
+    return (size_t)(place_ending(slash ? slash + 1 : place) - place);
 }
 
 static int by_stem(const void *a, const void *b)

@@ -8,6 +8,10 @@
  * The caller frees it. */
 char *place_of(const char *path);
 
+/* The ending of a file's name with its dot, "" where it has none: it begins with its only dot, or numbers
+ * stand behind the last, as in the UIDs that archives of DICOM name files by. Inside `name`. */
+const char *place_ending(const char *name);
+
 /* Keeps one of the inputs that are one file, the first that is no link to it, and returns how many that
  * drops. */
 size_t places_drop_repeats(struct inputs *inputs);

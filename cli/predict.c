@@ -24,6 +24,9 @@ static const char usage[] =
     "  --views V              for heads of two views: frontal,lateral takes files in pairs, each frontal\n"
     "                         followed by its lateral, with one answer a pair, at the frontal's place;\n"
     "                         frontal has such heads read each image as both\n"
+    "  --dicom-profile P      how the greys of DICOM files become the network's: mimic or voi; the\n"
+    "                         package's own by default\n"
+    "  --identifiers uids     DICOM's study, series and instance UIDs in json and jsonl\n"
     "  --quiet                shows no progress on standard error\n"
     "  --output DIR           a file an image there instead of standard output, its pictures beside it,\n"
     "                         at the image's own path below the folder given; older ones are replaced.\n"
@@ -73,6 +76,10 @@ static enum status read_option(void *context, int option, struct failure *failur
         return read_choice(settings, "size", optarg, failure);
     case 'F':
         return read_choice(settings, "flip", "true", failure);
+    case 'D':
+        return read_choice(settings, "dicom_profile", optarg, failure);
+    case 'I':
+        return read_choice(settings, "identifiers", optarg, failure);
     case 'V':
         return read_choice(settings, "views", optarg, failure);
     case 't':
@@ -100,6 +107,8 @@ static int read_options(struct settings *settings, int argc, char **argv)
                                             {"threshold", required_argument, NULL, 't'},
                                             {"flip", no_argument, NULL, 'F'},
                                             {"views", required_argument, NULL, 'V'},
+                                            {"dicom-profile", required_argument, NULL, 'D'},
+                                            {"identifiers", required_argument, NULL, 'I'},
                                             {"quiet", no_argument, NULL, 'q'},
                                             {"output", required_argument, NULL, 'o'},
                                             {"help", no_argument, NULL, 'h'},
@@ -142,7 +151,8 @@ static size_t predict_chunk(struct engine *engine, struct predict_output *output
     size_t failed = 0;
     struct predict_options options = {.keep_side = predict_output_keep_side(output),
                                       .flip = output->options.flip,
-                                      .pairing = output->options.pairing};
+                                      .pairing = output->options.pairing,
+                                      .image = output->options.image};
     const size_t views = pairing_images(options.pairing);
     (void)chunk_predict(engine, inputs, count, &options, NULL, &failure, predictions); /* each study has it */
     for (size_t i = 0; i < count / views; i++) {
@@ -157,7 +167,7 @@ static int predict(struct settings *settings, const struct inputs *inputs)
     struct failure failure = {0};
     struct engine *engine = NULL;
     size_t failed = inputs->failed;
-    if (engine_create(&settings->engine.options, &failure, &engine))
+    if (engine_choice_open(&settings->engine, &failure, &engine))
         return command_fail("predict", &failure, EXIT_FAILED);
     int exit_code = EXIT_DONE;
     if (predict_output_begin(&settings->output, settings->arena, engine_card(engine), &settings->choices,
@@ -179,7 +189,7 @@ static int predict(struct settings *settings, const struct inputs *inputs)
     if (failed)
         exit_code = EXIT_FAILED;
 destroy_engine:
-    engine_destroy(&engine);
+    engine_choice_close(&settings->engine, &engine);
     return exit_code;
 }
 

@@ -106,8 +106,9 @@ void predict_write_csv(FILE *out, const struct model_card *card, const struct op
 static void write_image(FILE *out, const char *id, const struct image_info *image, const char *view,
                         const char *remark)
 {
-    fprintf(out, "%s  %u x %u %s%s%s%s\n", id, image->width, image->height, image_format_name(image->format),
-            *view ? "  " : "", view, remark);
+    const char *profile = dicom_profile_name(image->dicom.profile);
+    fprintf(out, "%s  %u x %u %s%s%s%s%s%s\n", id, image->width, image->height,
+            image_format_name(image->format), *profile ? " " : "", profile, *view ? "  " : "", view, remark);
     const char *sentence;
     for (uint32_t left = image->warnings; (sentence = image_warning_next(&left));)
         fprintf(out, "  ! %s\n", sentence);

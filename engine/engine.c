@@ -193,12 +193,16 @@ static bool prepare(const struct engine *engine, struct bytes encoded, const str
     struct region *region = lateral ? &prediction->lateral_region : &prediction->region;
     struct image_loan loan = {0};
     struct frame frame = {0};
+    struct image_options wanted = options->image;
+    if (wanted.dicom_profile == DICOM_PROFILE_UNSAID)
+        wanted.dicom_profile = engine_card(engine)->dicom_profile;
     uint64_t start_ns = clock_now_ns();
     enum status status =
-        image_pool_decode(engine->decoders, encoded, &options->patience, failure, &loan, info);
+        image_pool_decode(engine->decoders, encoded, &wanted, &options->patience, failure, &loan, info);
     prediction->timing.decode_ms += clock_elapsed_ms(start_ns);
     if (status)
         return false;
+    info->warnings = study_warnings(options->pairing, lateral, info->warnings);
     info->warnings |= image_crop_warning(loan.image.width, loan.image.height, &engine->target);
     start_ns = clock_now_ns();
     status = image_prepare(&loan.image, &engine->target, failure, &frame, region);

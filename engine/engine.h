@@ -126,10 +126,11 @@ struct predict_options {
      */
     bool flip;
     enum pairing pairing;
+    struct image_options image; /* of DICOM files: UNSAID is the package's profile */
     struct patience patience;
 };
 
-/* Predicts `count` encoded images (PNG, JPEG), with PAIRING_VIEWS an even number, and fills out[0..studies).
+/* Predicts `count` encoded images, with PAIRING_VIEWS an even number, and fills out[0..studies).
  * A bad image fails its study alone, in its own out[i].failure, which then says what view it is; so does one
  * whose answer is not finite (NOT_FINITE): every number of the others is. Returns
  * not OK, with nothing in out, when the request as a whole could not be served: UNAVAILABLE (queue full,

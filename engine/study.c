@@ -39,6 +39,12 @@ void study_merge(const struct model_card *card, enum pairing pairing, struct ans
     answer_finish(lateral);
 }
 
+uint32_t study_warnings(enum pairing pairing, bool lateral, uint32_t warnings)
+{
+    const uint32_t view = IMAGE_WARNING_DICOM * (uint32_t)(DICOM_REMARK_LATERAL | DICOM_REMARK_VIEW_UNKNOWN);
+    return pairing == PAIRING_VIEWS && lateral ? warnings & ~view : warnings;
+}
+
 enum status study_blame(enum pairing pairing, bool lateral, struct failure *failure)
 {
     if (pairing != PAIRING_VIEWS)

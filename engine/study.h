@@ -18,6 +18,10 @@
 void study_merge(const struct model_card *card, enum pairing pairing, struct answer *frontal,
                  struct answer *lateral);
 
+/* The warnings that matter of a study's image: where a request calls it lateral, nobody is told that it is
+ * one, or that its file does not say which view it is. */
+uint32_t study_warnings(enum pairing pairing, bool lateral, uint32_t warnings);
+
 /* Says in the failure of a study's image which view that is. */
 enum status study_blame(enum pairing pairing, bool lateral, struct failure *failure);
 

@@ -8,11 +8,11 @@ cache=${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}
 cache=${cache:-$root/.cache}/cxrd
 
 # What the build needs. mesa-vulkan-drivers brings AMD, Intel and CPU drivers; NVIDIA's comes with its own package.
-build_packages=(gcc libc6-dev meson ninja-build pkg-config glslc check libvulkan-dev mesa-vulkan-drivers libcivetweb-dev
-    libcjson-dev libjpeg-dev libstb-dev libyaml-dev zlib1g-dev libssl-dev libseccomp-dev)
+build_packages=(gcc g++ libc6-dev meson ninja-build pkg-config glslc check libvulkan-dev mesa-vulkan-drivers libcivetweb-dev
+    libcjson-dev libjpeg-dev libstb-dev libyaml-dev zlib1g-dev libssl-dev libseccomp-dev libgdcm-dev)
 # What the tests need besides.
 test_packages=(clang libclang-rt-dev clang-format shellcheck valgrind vulkan-validationlayers curl jq git python3
-    python3-yaml python3-jsonschema)
+    python3-yaml python3-jsonschema python3-numpy python3-pil python3-pydicom libgdcm-tools dcmtk)
 
 say()
 {

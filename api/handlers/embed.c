@@ -24,6 +24,8 @@ void handle_embed(struct api *api, const struct api_request *request, const stru
                                    &failure, context.tokens);
     }
     if (!status)
+        status = options_image(request->arena, &job.input->options, &failure, &job.options.image);
+    if (!status)
         status = service_weigh(api, response, false, job.input->images, job.input->count, &failure);
     if (!status) {
         job.options.patches = context.tokens[TOKENS_PATCH];

@@ -161,6 +161,7 @@ static enum status predict(struct engine *engine, const struct api_request *requ
 {
     struct predict_options options = {.flip = asked->flip,
                                       .pairing = asked->pairing,
+                                      .image = {.dicom_profile = asked->dicom_profile},
                                       .patience = {request->deadline_ns, request->gone, request->client}};
     for (size_t i = 0; i < tensors->count; i++)
         options.patches = options.patches || tensors->items[i].kind == TENSOR_PATCH;
@@ -186,6 +187,17 @@ static void add_warnings(struct json *parameters, struct arena *arena, size_t nu
     free(text);
 }
 
+/* The profile of a request's DICOM files, which all have the same; "" where there is none. */
+static const char *profile_used(const struct infer_request *asked, const struct prediction *predictions)
+{
+    const char *name = "";
+    for (size_t i = 0; i < study_count(asked) && !*name; i++) {
+        name = dicom_profile_name(predictions[i].image.dicom.profile);
+        name = *name ? name : dicom_profile_name(predictions[i].lateral.dicom.profile);
+    }
+    return name;
+}
+
 /* What has no place in tensors: which package answered, whether mirrors count, how images paired, and what
  * each image's warnings are. */
 static void add_parameters(struct json *root, struct arena *arena, const struct model_card *card,
@@ -197,6 +209,9 @@ static void add_parameters(struct json *root, struct arena *arena, const struct 
         json_add_boolean(parameters, "flip", true);
     if (asked->pairing != PAIRING_NONE)
         json_add_text(parameters, "views", views_name(asked->pairing));
+    const char *profile = profile_used(asked, predictions);
+    if (*profile)
+        json_add_text(parameters, "dicom_profile", profile);
     const size_t views = pairing_images(asked->pairing);
     for (size_t i = 0; i < study_count(asked); i++) {
         add_warnings(parameters, arena, i * views, predictions[i].image.warnings);

@@ -45,6 +45,7 @@ static struct json *model_json(const struct engine *engine)
     const struct model_card *card = engine_card(engine);
     struct json *object = result_model(card);
     json_add_text(object, "profile", card->profile.name);
+    json_add_text(object, "dicom_profile", dicom_profile_name(card->dicom_profile));
     add_sizes(object, &card->backbone);
     json_add_number(object, "embedding_width", card->backbone.width);
     json_add_text(object, "device", engine_device_name(engine));

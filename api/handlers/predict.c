@@ -67,8 +67,10 @@ void handle_predict(struct api *api, const struct api_request *request, const st
     if (!status)
         status = service_weigh(api, response, options_draw(&options), job.input->images, job.input->count,
                                &failure);
-    if (!status)
+    if (!status) {
         job.options.pairing = options.pairing;
+        job.options.image = options.image;
+    }
     if (!status && options.flip) {
         job.options.flip = true;
         service_count_twice(api, response);

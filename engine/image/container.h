@@ -35,11 +35,30 @@ WARN_UNUSED enum status png_inspect(struct bytes encoded, struct failure *failur
 /* "The PNG file is damaged: WHAT. Export it again.": UNPROCESSABLE. */
 WARN_UNUSED enum status png_damaged(struct failure *failure, const char *what);
 
-/* Decodes one format as image_decode_into does; *pixels are RGB rows: room, or what the caller frees. */
-typedef enum status image_decoder(struct bytes encoded, uint8_t *room, struct failure *failure,
-                                  struct image_info *info, uint8_t **pixels);
+/* A decoded image as its file stores it: rows from the top, channels interleaved. Its size is in the
+ * image_info beside it. */
+struct samples {
+    unsigned channels; /* 1 grey or 3 RGB */
+    unsigned bits;     /* 8, or 16 in this machine's order */
+    void *values;      /* [height][width][channels]: in the room, or what samples_finish frees */
+    bool borrowed;     /* in the room */
+    /* What DICOM's stored values, of 1 channel and 16 bits, mean; owned. NULL: samples are grey levels. */
+    struct greyscale *greyscale;
+};
+void samples_finish(struct samples *samples);
+
+/* Decodes one format, and fails as image_decode_into does. `room` may take the samples, where 3 bytes a pixel
+ * are enough for them. */
+typedef enum status image_decoder(struct bytes encoded, uint8_t *room, const struct image_options *options,
+                                  struct failure *failure, struct image_info *info, struct samples *out);
 WARN_UNUSED image_decoder image_decode_png;
 WARN_UNUSED image_decoder image_decode_jpeg;
+WARN_UNUSED image_decoder image_decode_dicom;
+
+/* Makes the network's RGB of 8 bits out of samples, of which it takes the memory: *pixels are in `room`, or
+ * what the caller frees. Adds warnings to *info. Fails with OUT_OF_MEMORY, when `samples` stays whole. */
+WARN_UNUSED enum status image_present(struct samples *samples, uint8_t *room, struct failure *failure,
+                                      struct image_info *info, uint8_t **pixels);
 
 /* How a format is read. */
 struct image_reader {
@@ -51,6 +70,7 @@ struct image_reader {
 const struct image_reader *image_format_reader(enum image_format format);
 uint64_t image_peek_png(struct bytes encoded);
 uint64_t image_peek_jpeg(struct bytes encoded);
+uint64_t image_peek_dicom(struct bytes encoded);
 uint64_t image_work_jpeg(struct bytes encoded, uint64_t pixels);
 
 /* Whether a file is of the format by its content, where fixed bytes cannot tell. */
@@ -59,6 +79,7 @@ bool is_webp(struct bytes encoded);
 bool is_avif(struct bytes encoded);
 bool is_heif(struct bytes encoded);
 bool is_dicom(struct bytes encoded);
+bool is_dicomdir(struct bytes encoded);
 bool is_base64(struct bytes encoded);
 bool is_svg(struct bytes encoded);
 bool is_html(struct bytes encoded);

@@ -31,6 +31,7 @@ static const char *warning_sentence(enum image_warning bit)
                "the image was read.";
     case IMAGE_WARNING_CROPPED:
         return "Over a third of the image was cut off: the network saw only the part in its middle.";
+    case IMAGE_WARNING_DICOM:
     case IMAGE_WARNING_END:
         break;
     }
@@ -46,6 +47,8 @@ const char *image_warning_next(uint32_t *left)
 {
     uint32_t bit = *left & -*left & (IMAGE_WARNING_END - 1);
     *left &= *left - 1;
+    if (bit >= IMAGE_WARNING_DICOM)
+        return dicom_remark_sentence((unsigned)__builtin_ctz(bit / IMAGE_WARNING_DICOM));
     return bit ? warning_sentence((enum image_warning)bit) : NULL;
 }
 
@@ -94,12 +97,13 @@ enum status image_no_memory(struct failure *failure)
 enum status image_decode(struct bytes encoded, struct failure *failure, struct image *out,
                          struct image_info *info)
 {
-    return image_decode_into(encoded, NULL, failure, out, info);
+    return image_decode_into(encoded, NULL, NULL, failure, out, info);
 }
 
-enum status image_decode_into(struct bytes encoded, uint8_t *room, struct failure *failure, struct image *out,
-                              struct image_info *info)
+enum status image_decode_into(struct bytes encoded, uint8_t *room, const struct image_options *options,
+                              struct failure *failure, struct image *out, struct image_info *info)
 {
+    static const struct image_options none = {0};
     *info = (struct image_info){.format = image_sniff(encoded)};
     if (encoded.size == 0)
         return failure_set(failure, STATUS_UNPROCESSABLE, "The image is empty: it has 0 bytes.");
@@ -109,7 +113,11 @@ enum status image_decode_into(struct bytes encoded, uint8_t *room, struct failur
     if (!decode)
         return image_format_refuse(info->format, failure);
     uint8_t *pixels = NULL;
-    enum status status = decode(encoded, room, failure, info, &pixels);
+    struct samples samples = {0};
+    enum status status = decode(encoded, room, options ? options : &none, failure, info, &samples);
+    if (!status)
+        status = image_present(&samples, room, failure, info, &pixels);
+    samples_finish(&samples);
     if (status)
         return status;
     *out = (struct image){info->width, info->height, pixels};

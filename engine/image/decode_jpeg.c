@@ -235,9 +235,10 @@ static enum status file_decode_guarded(struct decoder *decoder)
     return file_decode(decoder);
 }
 
-enum status image_decode_jpeg(struct bytes encoded, uint8_t *room, struct failure *failure,
-                              struct image_info *info, uint8_t **pixels)
+enum status image_decode_jpeg(struct bytes encoded, uint8_t *room, const struct image_options *options,
+                              struct failure *failure, struct image_info *info, struct samples *out)
 {
+    (void)options;
     struct decoder decoder = {.progress.progress_monitor = on_progress,
                               .failure = failure,
                               .info = info,
@@ -250,7 +251,7 @@ enum status image_decode_jpeg(struct bytes encoded, uint8_t *room, struct failur
     enum status status = file_decode_guarded(&decoder);
     jpeg_destroy_decompress(&decoder.library);
     if (status == STATUS_OK)
-        *pixels = decoder.pixels;
+        *out = (struct samples){.channels = 3, .bits = 8, .values = decoder.pixels, .borrowed = room};
     else if (!room)
         free(decoder.pixels);
     return status;

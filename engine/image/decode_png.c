@@ -47,62 +47,12 @@ static size_t budget_of(const struct png *png)
            pixels * (2 * png_channels(png) * sample_bytes + 3) + (1 << 20);
 }
 
-/* Occurrences of each value among the colour samples. */
-struct histogram {
-    uint32_t counts[UINT16_MAX + 1];
-    unsigned minimum, maximum;
-};
-
-/* True when 99 of 100 samples lie within a quarter of the range, so that less than 64 of the 256 levels are
- * left for what is not extreme. Real films use more than half of it. */
-static bool is_squeezed(const struct histogram *histogram, size_t samples)
+/* Takes the alpha channel out of samples of so many bytes, in place. */
+static void alpha_drop(uint8_t *samples, size_t pixels, size_t channels, size_t sample_bytes)
 {
-    size_t dropped = samples / 200, below = 0, above = 0;
-    unsigned low = histogram->minimum, high = histogram->maximum;
-    while ((below += histogram->counts[low]) <= dropped && low < high)
-        low++;
-    while ((above += histogram->counts[high]) <= dropped && high > low)
-        high--;
-    return 4 * (high - low) < histogram->maximum - histogram->minimum;
-}
-
-/* 16-bit samples to RGB: stretched between the extremes of all colour samples. A constant image turns black;
- * image_prepare refuses it. Returns warnings. */
-static uint32_t rgb_from_16_bits(const uint16_t *samples, size_t pixels, size_t channels, uint8_t *out)
-{
-    size_t colours = channels >= 3 ? 3 : 1;
-    struct histogram *histogram = memory_allocate(1, sizeof *histogram);
-    uint8_t *table = memory_allocate(UINT16_MAX + 1, 1);
-    for (size_t i = 0; i < pixels; i++)
-        for (size_t c = 0; c < colours; c++)
-            histogram->counts[samples[i * channels + c]]++;
-    while (!histogram->counts[histogram->minimum])
-        histogram->minimum++;
-    for (histogram->maximum = UINT16_MAX; !histogram->counts[histogram->maximum];)
-        histogram->maximum--;
-    unsigned minimum = histogram->minimum, maximum = histogram->maximum;
-    for (unsigned v = minimum; minimum < maximum && v <= maximum; v++)
-        table[v] = (uint8_t)((double)(v - minimum) / (maximum - minimum) * 255.0);
-    for (size_t i = 0; i < pixels; i++)
-        for (size_t c = 0; c < 3; c++)
-            out[3 * i + c] = table[samples[i * channels + (colours == 3 ? c : 0)]];
-    uint32_t warnings = is_squeezed(histogram, pixels * colours) ? IMAGE_WARNING_OUTLIERS : 0;
-    free(table);
-    free(histogram);
-    return warnings;
-}
-
-/* 8-bit samples to RGB: grey three times, and no alpha. */
-static void rgb_from_8_bits(const uint8_t *samples, size_t pixels, size_t channels, uint8_t *out)
-{
-    if (channels == 3)
-        memcpy(out, samples, 3 * pixels);
-    else if (channels == 4)
-        for (size_t i = 0; i < pixels; i++)
-            memcpy(out + 3 * i, samples + 4 * i, 3);
-    else
-        for (size_t i = 0; i < pixels; i++, samples += channels)
-            out[3 * i] = out[3 * i + 1] = out[3 * i + 2] = *samples;
+    size_t kept = (channels - 1) * sample_bytes, stride = channels * sample_bytes;
+    for (size_t i = 1; i < pixels; i++)
+        memmove(samples + i * kept, samples + i * stride, kept);
 }
 
 static int source_read(void *source, char *out, int size)
@@ -110,9 +60,9 @@ static int source_read(void *source, char *out, int size)
     return (int)png_source_read(source, (uint8_t *)out, (size_t)size);
 }
 
-/* Samples of 16 bits, in this machine's order, or of 8, which the caller frees. */
+/* Samples of 16 bits, in this machine's order, or of 8. */
 static enum status samples_decode(const struct png *png, struct png_source *source, struct failure *failure,
-                                  size_t *channels, void **out)
+                                  struct samples *out)
 {
     /* Skipping and looking for the end are for chunks and formats that the source does not make. */
     static const stbi_io_callbacks reading = {.read = source_read};
@@ -130,33 +80,27 @@ static enum status samples_decode(const struct png *png, struct png_source *sour
     if (!samples)
         return png_damaged(failure, "its image data cannot be decoded");
     assert((uint32_t)width == png->width && (uint32_t)height == png->height);
-    *channels = (size_t)count;
-    *out = samples;
+    bool alpha = count == 2 || count == 4;
+    if (alpha)
+        alpha_drop(samples, (size_t)width * (size_t)height, (size_t)count, png->depth == 16 ? 2 : 1);
+    *out = (struct samples){
+        .channels = count >= 3 ? 3 : 1, .bits = png->depth == 16 ? 16 : 8, .values = samples};
     return STATUS_OK;
 }
 
-enum status image_decode_png(struct bytes encoded, uint8_t *room, struct failure *failure,
-                             struct image_info *info, uint8_t **pixels)
+enum status image_decode_png(struct bytes encoded, uint8_t *room, const struct image_options *options,
+                             struct failure *failure, struct image_info *info, struct samples *out)
 {
+    (void)room; /* the decoder takes memory of its own */
+    (void)options;
     struct png png;
     struct png_source source;
-    size_t channels = 0;
-    void *samples = NULL;
     enum status status = png_inspect(encoded, failure, info, &png);
     if (!status)
         status = png_source_init(encoded, &png, failure, &source);
     if (status)
         return status;
-    status = samples_decode(&png, &source, failure, &channels, &samples);
+    status = samples_decode(&png, &source, failure, out);
     png_source_finish(&source);
-    if (status)
-        return status;
-    size_t count = (size_t)png.width * png.height;
-    *pixels = room ? room : memory_allocate(count, 3);
-    if (png.depth == 16)
-        info->warnings |= rgb_from_16_bits(samples, count, channels, *pixels);
-    else
-        rgb_from_8_bits(samples, count, channels, *pixels);
-    free(samples);
-    return STATUS_OK;
+    return status;
 }

@@ -1,3 +1,4 @@
+#include "engine/dicom/dicom.h"
 #include "engine/image/container.h"
 
 #include <assert.h>
@@ -37,6 +38,16 @@ static const struct codec CODECS[IMAGE_FORMATS] = {
                     .endings = {".jpg", ".jpeg", ".jpe", ".jfif", ".jif"},
                     .signatures = {{0, 3, "\xFF\xD8\xFF"}},
                     .reader = {image_decode_jpeg, image_peek_jpeg, image_work_jpeg}},
+    [IMAGE_DICOMDIR] = {.name = "dicomdir",
+                        .noun = "a DICOMDIR (a list of DICOM files)",
+                        .advice = "send the files that it lists",
+                        .recognise = is_dicomdir},
+    [IMAGE_DICOM] = {.name = "dicom",
+                     .title = "DICOM",
+                     .media_types = {"application/dicom", "image/dicom", "application/dicom+octet-stream"},
+                     .endings = {".dcm", ".dicom", ".dic"},
+                     .recognise = is_dicom,
+                     .reader = {image_decode_dicom, image_peek_dicom}},
     [IMAGE_GIF] = {.name = "gif",
                    .noun = "a GIF image",
                    .media_types = {"image/gif"},
@@ -77,11 +88,6 @@ static const struct codec CODECS[IMAGE_FORMATS] = {
                        .media_types = {"image/jxl"},
                        .endings = {".jxl"},
                        .signatures = {{4, 8, "JXL \r\n\x87\n"}, {0, 2, "\xFF\x0A"}}},
-    [IMAGE_DICOM] = {.name = "dicom",
-                     .noun = "a DICOM file",
-                     .media_types = {"application/dicom"},
-                     .endings = {".dcm", ".dicom"},
-                     .recognise = is_dicom},
     [IMAGE_NIFTI] = {.name = "nifti",
                      .noun = "a NIfTI volume",
                      .endings = {".nii"},
@@ -193,6 +199,12 @@ const struct image_reader *image_format_reader(enum image_format format)
 bool image_format_is_read(enum image_format format)
 {
     return CODECS[format].reader.decode;
+}
+
+bool image_may_be_read(struct bytes begin)
+{
+    enum image_format format = image_sniff(begin);
+    return image_format_is_read(format) && (format != IMAGE_DICOM || dicom_kind(begin) != OBJECT_NO_PICTURE);
 }
 
 /* Adds a word to "A, B or C"; `left`: how many follow. */

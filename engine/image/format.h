@@ -12,6 +12,8 @@ enum image_format {
     IMAGE_UNKNOWN,
     IMAGE_PNG,
     IMAGE_JPEG,
+    IMAGE_DICOMDIR, /* whose preamble may be the head of a TIFF */
+    IMAGE_DICOM,
     IMAGE_GIF,
     IMAGE_BMP,
     IMAGE_TIFF,
@@ -20,7 +22,6 @@ enum image_format {
     IMAGE_HEIF,
     IMAGE_JPEG_2000,
     IMAGE_JPEG_XL,
-    IMAGE_DICOM,
     IMAGE_NIFTI,
     IMAGE_NUMPY,
     IMAGE_PDF,
@@ -47,10 +48,13 @@ enum image_format image_format_by_ending(const char *name);
 /* As answers have it: "png", "jpeg", "dicom", "unknown"; static storage. */
 const char *image_format_name(enum image_format format);
 bool image_format_is_read(enum image_format format);
+/* Whether a file that begins with these bytes may be a picture that is read: of a format that is, and no
+ * DICOM file that says it is a report or the like. */
+bool image_may_be_read(struct bytes begin);
 
-/* The formats that are read, as sentences have them: "PNG or JPEG". */
+/* The formats that are read, as sentences have them: "PNG, JPEG or DICOM". */
 struct image_format_list {
-    char text[64];
+    char text[96];
 };
 struct image_format_list image_formats_read(void);
 /* The endings of names of such files: ".png, .jpg or .jif". */

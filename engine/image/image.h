@@ -7,6 +7,7 @@
 #ifndef CXRD_ENGINE_IMAGE_IMAGE_H
 #define CXRD_ENGINE_IMAGE_IMAGE_H
 
+#include "engine/dicom/facts.h"
 #include "engine/image/format.h"
 #include "engine/package/profile.h"
 
@@ -27,7 +28,8 @@ enum image_warning {
     IMAGE_WARNING_INVERTED = 1 << 6,  /* bone looks dark and air bright; it was read as stored */
     IMAGE_WARNING_MORE = 1 << 7,      /* the file goes on after its image, and not with padding */
     IMAGE_WARNING_CROPPED = 1 << 8,   /* the network's input leaves out over a third of it */
-    IMAGE_WARNING_END = 1 << 9
+    IMAGE_WARNING_DICOM = 1 << 9,     /* and on: enum dicom_remark */
+    IMAGE_WARNING_END = IMAGE_WARNING_DICOM * DICOM_REMARK_END
 };
 
 /* RGB interleaved, 3 bytes a pixel, rows from the top; pixels is owned. */
@@ -40,9 +42,16 @@ struct image {
 struct image_info {
     enum image_format format;
     uint32_t width, height;
-    unsigned bits;     /* of a sample as stored: 1, 2, 4, 8 or 16 */
-    unsigned channels; /* as shown: 1 grey, 2 grey + alpha, 3 RGB (palettes too), 4 RGB + alpha */
-    uint32_t warnings; /* of enum image_warning */
+    unsigned bits;            /* of a sample as stored: 1, 2, 4, 8 or 16 */
+    unsigned channels;        /* as shown: 1 grey, 2 grey + alpha, 3 RGB (palettes too), 4 RGB + alpha */
+    uint32_t warnings;        /* of enum image_warning */
+    struct dicom_facts dicom; /* of a DICOM file; else zeros */
+};
+
+/* What a request wants of an image. */
+struct image_options {
+    enum dicom_profile dicom_profile; /* UNSAID: mimic */
+    bool uids;                        /* in the facts of a DICOM file */
 };
 
 /* A rectangle in the pixels of the original image; pixel (0, 0) covers [0, 1) x [0, 1). Fractional, because
@@ -83,10 +92,10 @@ uint64_t image_work(struct bytes encoded);
 /* True when that is more than any film is: it takes a second or more, and 0.6 GB. */
 bool image_is_large(struct bytes encoded);
 
-/* Decodes a PNG (every colour type, depth and interlacing) or a JPEG (8 bits, grey or colour, baseline or
- * progressive) to 8-bit RGB. Samples of 16 bits become (v - min) / (max - min) * 255 truncated, min and max
- * over the whole image and all its colour channels; alpha is dropped; EXIF orientation is not applied. Pixels
- * equal Pillow's to the bit.
+/* Decodes a PNG (every colour type, depth and interlacing), a JPEG (8 bits, grey or colour, baseline or
+ * progressive) or a DICOM radiograph (dicom.h) to 8-bit RGB. Samples of 16 bits become (v - min) / (max -
+ * min) * 255 truncated, min and max over the whole image and all its colour channels; alpha is dropped; EXIF
+ * orientation is not applied. Pixels equal Pillow's to the bit.
  *
  * Any damage to a PNG is noticed by its checksums, that of its zlib stream included. A JPEG has none: missing
  * data, markers out of place and bytes left over that are no padding are noticed; most changed bits are not,
@@ -97,12 +106,14 @@ bool image_is_large(struct bytes encoded);
  * *info is always written: as much as was known when decoding ended, zeros for the rest. Fails with
  * UNSUPPORTED_MEDIA (another format, which the sentence names, or a kind of JPEG not read), TOO_LARGE (a side
  * over IMAGE_SIDE_MAX or over IMAGE_PIXELS_MAX), UNPROCESSABLE (empty, truncated, damaged, a side under
- * IMAGE_SIDE_MIN). Release with image_finish. */
+ * IMAGE_SIDE_MIN; of DICOM also what dicom_open and dicom_decode say). Release with image_finish. Compressed
+ * DICOM belongs into a child (sandbox/pool.h): its decoders' assertions may end the process. */
 WARN_UNUSED enum status image_decode(struct bytes encoded, struct failure *failure, struct image *out,
                                      struct image_info *info);
-/* As image_decode, with the pixels in `room`: IMAGE_PIXEL_BYTES_MAX bytes that stay the caller's. A JPEG's
- * are never anywhere else. room NULL: image_decode itself. */
-WARN_UNUSED enum status image_decode_into(struct bytes encoded, uint8_t *room, struct failure *failure,
+/* As image_decode, as `options` say, with the pixels in `room`: IMAGE_PIXEL_BYTES_MAX bytes that stay the
+ * caller's. A JPEG's are never anywhere else. room NULL: in memory as of image_decode; options NULL: none. */
+WARN_UNUSED enum status image_decode_into(struct bytes encoded, uint8_t *room,
+                                          const struct image_options *options, struct failure *failure,
                                           struct image *out, struct image_info *info);
 void image_finish(struct image *image);
 

@@ -1,4 +1,5 @@
 /* What files of some formats look like, where a few fixed bytes cannot tell. */
+#include "engine/dicom/dicom.h"
 #include "engine/image/container.h"
 
 #include <string.h>
@@ -59,36 +60,14 @@ bool is_heif(struct bytes encoded)
     return has_brand(encoded, brands, 8);
 }
 
-/* The length of the data element (DICOM PS3.5, section 7.1) at `at` in little-endian order, with its head; 0
- * when it cannot be one. *tag is its group and number. */
-static uint64_t element_bytes(struct bytes encoded, uint64_t at, uint32_t *tag)
-{
-    static const char long_forms[] = "OB OD OF OL OV OW SQ SV UC UN UR UT UV";
-    if (at + 12 > encoded.size)
-        return 0;
-    const uint8_t *head = encoded.data + at;
-    *tag = read_little(head, 2) << 16 | read_little(head + 2, 2);
-    const char form[3] = {(char)head[4], (char)head[5], '\0'};
-    bool is_explicit = form[0] >= 'A' && form[0] <= 'Z' && form[1] >= 'A' && form[1] <= 'Z';
-    if (!is_explicit)
-        return 8 + (uint64_t)read_little(head + 4, 4);
-    return strstr(long_forms, form) ? 12 + (uint64_t)read_little(head + 8, 4) : 8 + read_little(head + 6, 2);
-}
-
-/* "DICM" behind 128 bytes of preamble; or, as some programs write, data elements from the first byte: two of
- * the groups that come first, small and in the order of their tags. */
 bool is_dicom(struct bytes encoded)
 {
-    enum { PREAMBLE_BYTES = 128, ELEMENT_BYTES_MAX = 1024 };
-    uint32_t first = 0, second = 0;
-    if (has(encoded, PREAMBLE_BYTES, "DICM", 4))
-        return true;
-    uint64_t size = element_bytes(encoded, 0, &first);
-    if (!size || size > ELEMENT_BYTES_MAX || !element_bytes(encoded, size, &second))
-        return false;
-    uint32_t group = first >> 16;
-    return (group == 0x0002 || group == 0x0008) && (first & 0xFFFF) <= 0x60 && second > first &&
-           second >> 16 <= 0x0010;
+    return dataset_recognise(encoded);
+}
+
+bool is_dicomdir(struct bytes encoded)
+{
+    return dataset_recognise(encoded) && dicom_kind(encoded) == OBJECT_DIRECTORY;
 }
 
 /* The text without what may stand before its first word: a byte order mark and white space. */

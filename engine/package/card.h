@@ -73,6 +73,7 @@ struct model_card {
     char package_sha256[65]; /* of SHA256SUMS: over everything that decides an answer; empty before it is read
                               */
     struct profile profile;
+    enum dicom_profile dicom_profile; /* never UNSAID */
     struct backbone_card backbone;
     const struct head_card *heads; /* none in a package that embeds only */
     size_t head_count;

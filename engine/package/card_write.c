@@ -112,7 +112,10 @@ struct json *card_json(const struct model_card *card)
     json_add_text(root, "version", card->version);
     json_add_text(root, "intended_use", card->intended_use);
     json_add(root, "backbone", backbone_json(&card->backbone));
-    json_add(json_add(root, "preprocessing", json_object()), "profile", profile_json(&card->profile));
+    struct json *preprocessing = json_add(root, "preprocessing", json_object());
+    json_add(preprocessing, "profile", profile_json(&card->profile));
+    if (card->dicom_profile == DICOM_PROFILE_VOI)
+        json_add_text(preprocessing, "dicom_profile", dicom_profile_name(card->dicom_profile));
     struct json *heads = json_add(root, "heads", json_array());
     struct json *hashes = json_object();
     json_set(hashes, card->backbone.weights, json_text_value(card->backbone.sha256));

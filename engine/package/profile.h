@@ -25,6 +25,13 @@ enum profile_rounding {
     PROFILE_ROUND_NEAREST, /* round(long / (short / edge)), halves to even: timm's ResizeKeepRatio */
 };
 
+/* How the greys of a DICOM file become the network's 8 bits (engine/dicom/greyscale.h). */
+enum dicom_profile {
+    DICOM_PROFILE_UNSAID, /* of a request: as the package says */
+    DICOM_PROFILE_MIMIC,  /* as the JPEGs of MIMIC-CXR were made: stretched and equalised */
+    DICOM_PROFILE_VOI     /* as displayed: through the file's own window or table */
+};
+
 /* What a profile may say. */
 #define PROFILE_RESCALE_MIN   1e-6
 #define PROFILE_RESCALE_MAX   1e3
@@ -46,6 +53,12 @@ struct profile {
     double rescale;
     double mean[3], deviation[3];
 };
+
+/* "mimic" or "voi"; "" for DICOM_PROFILE_UNSAID. */
+static inline const char *dicom_profile_name(enum dicom_profile profile)
+{
+    return profile == DICOM_PROFILE_MIMIC ? "mimic" : profile == DICOM_PROFILE_VOI ? "voi" : "";
+}
 
 /* The profile of that name, "chexfound" or "dinov2", in static storage; NULL: there is none. */
 const struct profile *profile_known(const char *name);

@@ -92,6 +92,10 @@ void card_read_profile(struct reader *reader, const struct json *root, struct mo
         else
             reader_refuse(reader, where, "profile", "\"chexfound\", \"dinov2\" or an object");
     }
+    card->dicom_profile = DICOM_PROFILE_MIMIC;
+    if (json_member(object, "dicom_profile") &&
+        reader_choice(reader, object, where, "dicom_profile", "mimic", "voi"))
+        card->dicom_profile = DICOM_PROFILE_VOI;
     if (!reader->status)
         check_edge(reader, card);
 }

@@ -63,7 +63,7 @@ void child_run(const struct plan *plan, size_t slot, int channel)
         struct image image = {0};
         outcome = (struct outcome){0};
         outcome.failure.status = plan->options.decode((struct bytes){area->input, job.size}, area->output,
-                                                      &outcome.failure, &image, &outcome.info);
+                                                      &job.options, &outcome.failure, &image, &outcome.info);
         outcome.retires = is_old(plan->options.cpu_s);
     }
     areas_finish(area, 1); /* or a memory checker looks through them, and brings every page into being */

@@ -27,9 +27,10 @@ struct delivery {
     pid_t child; /* the new one; 0: there is none */
 };
 
-/* To a child: decode that many bytes of the input. */
+/* To a child: decode that many bytes of the input, and how. */
 struct job {
     uint64_t size;
+    struct image_options options;
 };
 
 /* A child's answer; the pixels are in the output. The first one, of an empty image, says that the child is

@@ -155,7 +155,8 @@ static bool makes_sense(const struct outcome *outcome)
     for (const char *at = sentence; *at; at++)
         if (*at < ' ' || *at > '~')
             return false;
-    if (outcome->info.format >= IMAGE_FORMATS || outcome->info.warnings >= IMAGE_WARNING_END)
+    if (outcome->info.format >= IMAGE_FORMATS || outcome->info.warnings >= IMAGE_WARNING_END ||
+        !facts_make_sense(&outcome->info.dicom))
         return false;
     switch (outcome->failure.status) {
     case STATUS_OK:

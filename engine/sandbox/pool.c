@@ -208,11 +208,11 @@ static enum reply job_wait(const struct child *child, const struct term *term, s
 
 /* Has the slot's child decode its input. A child that died of something else before is replaced first, and so
  * is one that dies while it starts: neither has to do with the image. */
-static enum status child_decode(struct image_pool *pool, size_t slot, size_t size, const struct term *term,
-                                struct failure *failure, enum reply *reply, struct outcome *out)
+static enum status child_decode(struct image_pool *pool, size_t slot, const struct job *job,
+                                const struct term *term, struct failure *failure, enum reply *reply,
+                                struct outcome *out)
 {
     const struct child *child = &pool->slots[slot].child;
-    struct job job = {size};
     struct failure start = {0};
     struct delivery before;
     *reply = REPLY_UNREAD;
@@ -221,7 +221,7 @@ static enum status child_decode(struct image_pool *pool, size_t slot, size_t siz
         if (!channel_is_idle(child->channel) &&
             child_renew(pool, slot, REPLY_UNREAD, term->until_ns, &start, &before))
             continue;
-        if (send(child->channel, &job, sizeof job, MSG_NOSIGNAL) == sizeof job)
+        if (send(child->channel, job, sizeof *job, MSG_NOSIGNAL) == sizeof *job)
             *reply = job_wait(child, term, out);
     }
     if (start.status) {
@@ -250,18 +250,20 @@ static enum status child_decode(struct image_pool *pool, size_t slot, size_t siz
 
 /* Decodes in a slot that was taken. */
 static enum status slot_decode(struct image_pool *pool, size_t slot, struct bytes encoded,
-                               uint64_t deadline_ns, struct failure *failure, struct image_info *info)
+                               const struct image_options *options, uint64_t deadline_ns,
+                               struct failure *failure, struct image_info *info)
 {
-    const struct image_pool_options *options = &pool->plan.options;
-    struct term term = {options->work_ms * UINT64_C(1000000),
-                        clock_now_ns() + options->timeout_ms * UINT64_C(1000000)};
+    const struct image_pool_options *terms = &pool->plan.options;
+    struct job job = {encoded.size, options ? *options : (struct image_options){0}};
+    struct term term = {terms->work_ms * UINT64_C(1000000),
+                        clock_now_ns() + terms->timeout_ms * UINT64_C(1000000)};
     bool hurried = deadline_ns && deadline_ns < term.until_ns;
     term.until_ns = hurried ? deadline_ns : term.until_ns;
     enum reply reply;
     struct outcome outcome;
     if (encoded.size)
         memcpy(pool->plan.areas[slot].input, encoded.data, encoded.size);
-    enum status status = child_decode(pool, slot, encoded.size, &term, failure, &reply, &outcome);
+    enum status status = child_decode(pool, slot, &job, &term, failure, &reply, &outcome);
     area_shrink_input(&pool->plan.areas[slot], encoded.size);
     if (status)
         return status;
@@ -280,18 +282,19 @@ static enum status slot_decode(struct image_pool *pool, size_t slot, struct byte
     if (reply == REPLY_SPENT)
         return failure_set(failure, STATUS_UNPROCESSABLE,
                            "The image cannot be decoded within %g s; save it again, or smaller.",
-                           options->work_ms / 1000.0);
+                           terms->work_ms / 1000.0);
     return failure_set(failure, STATUS_UNPROCESSABLE,
                        "The image cannot be decoded: its decoder broke down. Save it again.");
 }
 
-enum status image_pool_decode(struct image_pool *pool, struct bytes encoded, const struct patience *patience,
+enum status image_pool_decode(struct image_pool *pool, struct bytes encoded,
+                              const struct image_options *options, const struct patience *patience,
                               struct failure *failure, struct image_loan *out, struct image_info *info)
 {
     struct image image;
     size_t slot = 0;
     if (!pool) {
-        enum status status = image_decode(encoded, failure, &image, info);
+        enum status status = image_decode_into(encoded, NULL, options, failure, &image, info);
         if (!status)
             *out = (struct image_loan){.image = image};
         return status;
@@ -303,7 +306,7 @@ enum status image_pool_decode(struct image_pool *pool, struct bytes encoded, con
     enum status status = slot_take(pool, image_is_large(encoded), patience, failure, &slot);
     if (status)
         return status;
-    status = slot_decode(pool, slot, encoded, patience ? patience->deadline_ns : 0, failure, info);
+    status = slot_decode(pool, slot, encoded, options, patience ? patience->deadline_ns : 0, failure, info);
     uint8_t *pixels = pool->plan.areas[slot].output;
     if (status) {
         area_shrink_output(&pool->plan.areas[slot], IMAGE_PIXEL_BYTES_MAX);

@@ -35,7 +35,8 @@ struct image_pool_options {
     uint32_t timeout_ms; /* on the clock, for one image; 0: IMAGE_POOL_TIMEOUT_MS */
     uint32_t cpu_s;      /* of one child, which is replaced after half of that; 0: IMAGE_POOL_CPU_S */
     bool unfiltered;     /* go without the filter of system calls, where a kernel has none; logs a warning */
-    enum status (*decode)(struct bytes encoded, uint8_t *room, struct failure *failure, struct image *out,
+    enum status (*decode)(struct bytes encoded, uint8_t *room, const struct image_options *options,
+                          struct failure *failure, struct image *out,
                           struct image_info *info); /* NULL: image_decode_into; others are for tests */
 };
 
@@ -58,15 +59,15 @@ struct image_loan {
     size_t slot;
 };
 
-/* Decodes as image_decode does, in the next child that is free. The child waits until the loan goes back with
- * image_loan_return, which should be soon. pool NULL: decodes in this process.
- * Thread-safe.
+/* Decodes as image_decode_into does, in the next child that is free. The child waits until the loan goes back
+ * with image_loan_return, which should be soon. pool NULL: decodes in this process. Thread-safe.
  *
  * Fails as image_decode does, and with UNPROCESSABLE (the decoder died of the image or worked too long),
  * TIMEOUT, CLIENT_GONE (seen while it waits for a child), TOO_LARGE (over IMAGE_FILE_BYTES_MAX),
- * UNAVAILABLE (no child can be had, or the machine left it no time). patience may be NULL. *info is always
- * written. */
+ * UNAVAILABLE (no child can be had, or the machine left it no time). options and patience may be NULL. *info
+ * is always written. */
 WARN_UNUSED enum status image_pool_decode(struct image_pool *pool, struct bytes encoded,
+                                          const struct image_options *options,
                                           const struct patience *patience, struct failure *failure,
                                           struct image_loan *out, struct image_info *info);
 void image_loan_return(struct image_loan *loan);

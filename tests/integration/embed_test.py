@@ -140,10 +140,10 @@ class Embed(unittest.TestCase):
         image = PNG.read_bytes()
         self.refused(400, "/embed?tokens=registers", "image/png", image, "registers", "class, mean, patch")
         self.refused(400, "/embed?tokens=", "image/png", image, "tokens", "no value")
-        self.refused(400, "/embed?attention=grid", "image/png", image, "attention", "tokens, model")
+        self.refused(400, "/embed?attention=grid", "image/png", image, "attention", "tokens, dicom_profile")
         self.refused(400, "/predict?tokens=class", "image/png", image, "tokens")
         self.refused(422, "/embed", "image/png", image[: len(image) // 2])
-        self.refused(415, "/embed", "application/dicom", image, "DICOM")
+        self.refused(415, "/embed", "application/pdf", image, "PDF")
 
     def test_embeddings_are_counted_as_any_request(self):
         count = "cxr_request_duration_seconds_count"

@@ -200,7 +200,7 @@ class BadInput(Predict):
             self.refused(400, "/predict?colour=red", "image/png", image, "colour", "attention_for"),
             self.refused(400, "/predict?heads=lungs", "image/png", image, "lungs", "there are"),
             self.refused(400, "/predict?attention_for=Gout", "image/png", image, "Gout", "there are"),
-            self.refused(415, "/predict", "application/dicom", image, "DICOM"),
+            self.refused(415, "/predict", "application/pdf", image, "PDF"),
         ]
         self.refused(422, "/predict", "image/jpeg", photo[: len(photo) // 2])
         self.assertEqual(len(set(sentences)), len(sentences), sentences)

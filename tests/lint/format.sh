@@ -1,5 +1,5 @@
 #!/bin/sh
-# Every C file is as clang-format 14 (Debian 12's, which CI runs) would write it. Other versions break lines
+# Every C and C++ file is as clang-format 14 (Debian 12's, which CI runs) would write it. Other versions break lines
 # elsewhere, so they are no judge: exit 77 (skipped).
 #
 #   format.sh ROOT
@@ -13,4 +13,4 @@ case $(clang-format --version 2>/dev/null) in
     ;;
 esac
 cd "$1"
-project_files . | grep -E '\.(c|h)$' | xargs clang-format --dry-run -Werror
+project_files . | grep -E '\.(c|cc|h)$' | xargs clang-format --dry-run -Werror

@@ -16,7 +16,8 @@ BEGIN {
     # itself. "shaders/params/" is what C and GLSL share, and
     # "engine/package/profile.h" what a package says and an image is made by; "shaders/catalogue" is generated.
     may["engine/base"]       = ""
-    may["engine/image"]      = "engine/base/ engine/package/profile.h"
+    may["engine/dicom"]      = "engine/base/ engine/package/profile.h"
+    may["engine/image"]      = "engine/base/ engine/package/profile.h engine/dicom/"
     may["engine/sandbox"]    = "engine/base/ engine/image/"
     may["engine/weights"]    = "engine/base/"
     may["engine/package"]    = "engine/base/ engine/weights/"
@@ -28,12 +29,13 @@ BEGIN {
     may["engine"]            = "engine/base/ engine/image/ engine/sandbox/ engine/weights/ engine/package/ engine/gpu/ engine/kernels/ engine/model/"
     may["api"]               = "engine/base/ engine/engine.h engine/image/overlay.h"
     may["server"]            = "engine/base/ engine/engine.h engine/sandbox/pool.h api/"
-    may["cli"]               = "engine/base/ engine/engine.h engine/checkpoint/ engine/weights/ engine/package/ engine/gpu/ engine/kernels/ engine/model/ api/ server/"
+    may["cli"]               = "engine/base/ engine/engine.h engine/sandbox/pool.h engine/checkpoint/ engine/weights/ engine/package/ engine/gpu/ engine/kernels/ engine/model/ api/ server/"
     may["shaders"]           = ""
 
     # Third-party headers -> the only places for them; "T" is the same place in tests/unit/.
     only["civetweb.h"]       = "server/listener.c"
     only["cJSON.h"]          = "engine/base/json.c engine/base/json_print.c"
+    only["gdcm"]             = "engine/dicom/codestream.cc"
     only["openssl"]          = "engine/base/sha256.c"
     only["jpeglib.h"]        = "engine/image/decode_jpeg.c"
     only["seccomp.h"]        = "engine/sandbox/confine.c tests/unit/sandbox/"
@@ -80,7 +82,7 @@ function at_home(file, places, list, count, i) {
 
 function third_party(header, at) {
     for (at in only)
-        if (header == at || starts(header, at "/") || starts(header, at "-") ||
+        if (header == at || starts(header, at "/") || starts(header, at "-") || (at == "gdcm" && starts(header, at)) ||
             substr(header, length(header) - length(at)) == "/" at)
             return at
     return ""

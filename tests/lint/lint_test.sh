@@ -21,7 +21,7 @@ fail()
 fresh()
 {
     rm -rf "${tree:?}"/*
-    for folder in engine/base engine/image engine/sandbox engine/weights engine/checkpoint engine/gpu engine/reference engine/kernels \
+    for folder in engine/base engine/dicom engine/image engine/sandbox engine/weights engine/checkpoint engine/gpu engine/reference engine/kernels \
         engine/model api server cli shaders/params tests/unit/image; do
         mkdir -p "$tree/$folder"
         guard=$(echo "$folder" | tr 'a-z/' 'A-Z_')
@@ -71,6 +71,8 @@ passes headers.sh "a tree in order"
 forbidden engine/base/part.c '#include "engine/image/part.h"' 'engine/base/ may not include engine/image/part.h'
 forbidden engine/image/part.c '#include "engine/weights/part.h"' 'engine/image/ may not include'
 forbidden engine/image/part.c '#include "engine/sandbox/part.h"' 'engine/image/ may not include'
+forbidden engine/dicom/part.c '#include "engine/image/part.h"' 'engine/dicom/ may not include'
+forbidden engine/dicom/part.c '#include <gdcmReader.h>' 'only in engine/dicom/codestream.cc'
 forbidden engine/sandbox/part.c '#include "engine/gpu/part.h"' 'engine/sandbox/ may not include'
 forbidden server/part.c '#include "engine/sandbox/part.h"' 'server/ may not include'
 forbidden engine/weights/part.c '#include "engine/checkpoint/part.h"' 'engine/weights/ may not include'

@@ -55,6 +55,24 @@ START_TEST(every_format_is_listed_and_no_other)
 }
 END_TEST
 
+/* The types that bodies may have, of both routes that take files as they are. */
+START_TEST(media_types_of_formats_that_are_read_are_listed)
+{
+    static const char *const routes[] = {"predict", "embed"};
+    const struct json *items = json_member(json_member(contract, "components"), "pathItems");
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        const struct json *post = json_member(json_member(items, routes[i]), "post");
+        const struct json *content = json_member(json_member(post, "requestBody"), "content");
+        bool listed[IMAGE_FORMATS] = {false};
+        for (const struct json *at = json_first(content); at; at = json_next(at))
+            listed[image_format_by_media_type(json_name(at))] = true;
+        for (enum image_format format = IMAGE_UNKNOWN + 1; format < IMAGE_FORMATS; format++)
+            ck_assert_msg(listed[format] == image_format_is_read(format), "%s: %s", routes[i],
+                          image_format_name(format));
+    }
+}
+END_TEST
+
 /* Wherever its sentences begin to list them. */
 START_TEST(sentences_name_all_formats_that_are_read)
 {
@@ -164,6 +182,7 @@ int main(void)
     TCase *cases = tcase_create("contract");
     tcase_add_checked_fixture(cases, read_contract, free_contract);
     tcase_add_test(cases, every_format_is_listed_and_no_other);
+    tcase_add_test(cases, media_types_of_formats_that_are_read_are_listed);
     tcase_add_test(cases, sentences_name_all_formats_that_are_read);
     tcase_add_test(cases, every_warning_is_described);
     tcase_add_test(cases, warnings_are_of_as_many_images_as_there_can_be);

@@ -130,7 +130,7 @@ START_TEST(bad_requests_name_what_is_wrong)
     refused("/embed?tokens=,", "image/png", png, 400, "'tokens' has no value");
     refused("/embed?tokens=class&tokens=mean", "image/png", png, 400, "given twice");
     refused("/embed?attention=grid", "image/png", png, 400,
-            "Unknown option 'attention'; there are: tokens, model.");
+            "Unknown option 'attention'; there are: tokens, dicom_profile, identifiers, model.");
     refused("/predict?tokens=class", "image/png", png, 400, "Unknown option 'tokens'; there are: heads");
     refused("/embed?model=x", "image/png", png, 400, "Unknown model 'x'");
     refused("/embed", "text/plain", png, 415, "multipart/form-data");

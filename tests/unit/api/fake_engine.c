@@ -100,6 +100,7 @@ enum status engine_create(const struct engine_options *options, struct failure *
         .version = "1.2.3",
         .intended_use = "Tests.",
         .profile = {.name = "chexfound", .min_max = true},
+        .dicom_profile = DICOM_PROFILE_MIMIC,
         .backbone = {.patch_size = FAKE_SIDE / FAKE_GRID,
                      .image_height = FAKE_SIDE,
                      .image_width = FAKE_SIDE,
@@ -265,7 +266,7 @@ static bool look_at(const struct engine *engine, struct bytes encoded, const str
     struct region *region = lateral ? &out->lateral_region : &out->region;
     struct frame frame = {0};
     struct failure failure = {0};
-    if (image_pool_decode(engine->decoders, encoded, NULL, &failure, &loan, info))
+    if (image_pool_decode(engine->decoders, encoded, &options->image, NULL, &failure, &loan, info))
         goto end;
     if (info->width == FAKE_FAULT_WIDTH)
         failure_set(&failure, STATUS_DEVICE, "The driver said no.");

@@ -82,7 +82,7 @@ START_TEST(what_is_no_boolean_is_refused_and_embeddings_have_no_flip)
     call_refused(&call, service.api, "/predict?flip=maybe", "image/png", png, 400,
                  "'flip' must be true or false, not 'maybe'.");
     call_refused(&call, service.api, "/embed?flip=true", "image/png", png, 400,
-                 "Unknown option 'flip'; there are: tokens, model.");
+                 "Unknown option 'flip'; there are: tokens, dicom_profile, identifiers, model.");
 }
 END_TEST
 

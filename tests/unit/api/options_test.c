@@ -75,7 +75,9 @@ START_TEST(what_is_wrong_is_named_with_what_there_is)
 {
     static const char *const wrong[][2] = {
         {"headz=x", "Unknown option 'headz'; there are: heads, attention, attention_for, size, threshold, "
-                    "flip, views, model."},
+                    "flip, views, dicom_profile, identifiers, model."},
+        {"dicom_profile=x", "The option 'dicom_profile' cannot be 'x'; there are: mimic, voi."},
+        {"identifiers=name", "The option 'identifiers' cannot be 'name'; there are: uids."},
         {"heads=findings,lungs", "Unknown head 'lungs'; there are: findings, cardiac, extra."},
         {"heads=", "The option 'heads' has no value."},
         {"attention=map", "cannot be 'map'; there are: none, grid, png, overlay."},

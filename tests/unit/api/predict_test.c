@@ -272,13 +272,9 @@ END_TEST
 /* Whatever the request calls it, the content decides. */
 START_TEST(media_types_of_images_are_taken)
 {
-    static const char *const types[] = {"image/png",
-                                        "image/x-png",
-                                        "image/jpg",
-                                        "image/pjpeg",
-                                        "IMAGE/JPEG; q=1",
-                                        "image/webp",
-                                        "application/octet-stream"};
+    static const char *const types[] = {
+        "image/png",       "image/x-png", "image/jpg",         "image/pjpeg",
+        "IMAGE/JPEG; q=1", "image/webp",  "application/dicom", "application/octet-stream"};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         run("/predict?attention=none", types[i], png);
         ck_assert_msg(call.response.code == 200, "%s: %s", types[i], call_detail(&call));
@@ -298,7 +294,7 @@ START_TEST(files_of_other_kinds_are_named_in_every_form)
     refused("/predict", FORM, form(&buffer, 1, webp, "attention", "none"), 415, sent);
     refused("/predict", "application/json", TEXT(json), 415, sent);
     refused("/predict", "application/pdf", png, 415, "a PDF document"); /* before it is sent */
-    refused("/predict", "image/other", png, 415, "a PNG or JPEG file under its own type");
+    refused("/predict", "image/other", png, 415, "a PNG, JPEG or DICOM file under its own type");
     buffer_finish(&buffer);
 }
 END_TEST
@@ -308,7 +304,7 @@ START_TEST(bad_requests_name_what_is_wrong)
     refused("/predict", NULL, png, 415, "without Content-Type");
     refused("/predict", "text/plain", png, 415,
             "The Content-Type 'text/plain' is not supported; send multipart/form-data");
-    refused("/predict", "application/dicom", png, 415, "DICOM");
+    refused("/predict", "application/pdf", png, 415, "PDF");
     refused("/predict?headz=1", "image/png", png, 400, "Unknown option 'headz'");
     refused("/predict?heads=lungs", "image/png", png, 400, "Unknown head 'lungs'; there are: findings");
     refused("/predict?attention_for=Gout", "image/png", png, 400, "no label 'Gout'; there are: Normal");

@@ -236,7 +236,8 @@ START_TEST(what_does_not_pair_is_refused_and_named)
         {QUIET "&views=frontal,frontal", "image=A", "not 'frontal, frontal'."},
         {QUIET "&views=", "image=A", "The option 'views' has no value."},
         {"/embed", "frontal=A", "The form field 'frontal' holds a file; send it as 'image'."},
-        {"/embed?views=frontal", "image=A", "Unknown option 'views'; there are: tokens, model."},
+        {"/embed?views=frontal", "image=A",
+         "Unknown option 'views'; there are: tokens, dicom_profile, identifiers, model."},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         refused_form(cases[i].target, cases[i].parts, cases[i].words);

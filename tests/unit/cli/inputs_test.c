@@ -165,6 +165,38 @@ START_TEST(what_is_skipped_is_said)
 }
 END_TEST
 
+/* A DICOM file that begins with its SOP class, as archives name them. */
+static void make_dicom(const char *path, const char *sop_class)
+{
+    uint8_t file[256] = {[128] = 'D', 'I', 'C', 'M', 8, 0, 0x16, 0, 'U', 'I'};
+    size_t length = strlen(sop_class);
+    make(path);
+    file[138] = (uint8_t)length;
+    memcpy(file + 140, sop_class, length);
+    ck_assert_int_eq(file_write(path, (struct bytes){file, 140 + length}, NULL), STATUS_OK);
+}
+
+START_TEST(files_without_an_ending_are_judged_by_their_content)
+{
+    make_dicom("a/IM000001", "1.2.840.10008.5.1.4.1.1.1.1");
+    make_dicom("a/1.2.840.113619.2.55", "1.2.840.10008.5.1.4.1.1.1");
+    make_dicom("a/ct", "1.2.840.10008.5.1.4.1.1.2"); /* a picture, of which its refusal tells */
+    make_dicom("a/x.dcm", "1.2.840.10008.5.1.4.1.1.7");
+    make_dicom("a/report.dcm", "1.2.840.10008.5.1.4.1.1.88.11");
+    make_dicom("a/SR000002", "1.2.840.10008.5.1.4.1.1.88.33");
+    make_dicom("a/DICOMDIR", "1.2.840.10008.1.3.10");
+    make_dicom("a/note.txt", "1.2.840.10008.5.1.4.1.1.7");
+    make("a/README");
+    make("a/words.dcm"); /* named as a picture: told too */
+    ck_assert_int_eq(LIST(NULL, "a"), STATUS_OK);
+    ck_assert_str_eq(listed(), "a/1.2.840.113619.2.55=1.2.840.113619.2.55 a/IM000001=IM000001 a/ct=ct "
+                               "a/words.dcm=words a/x.dcm=x");
+    ck_assert_str_eq(said,
+                     "cxrd test: skipped 1 without the name of an image, 1 without an ending and without "
+                     "an image in them, 3 DICOM without a picture.\n");
+}
+END_TEST
+
 START_TEST(what_cannot_be_looked_at_is_named)
 {
     make("a/x.png");
@@ -191,9 +223,10 @@ START_TEST(what_is_no_image_is_refused_before_work)
     make("texts/b/c.txt");
     mkdir("empty", 0777);
     ck_assert_int_eq(mkfifo("pipe.png", 0600), 0);
-    refused(LIST(NULL, "texts"), STATUS_BAD_REQUEST,
-            "texts: this folder has no file named .png, .jpg, .jpeg, .jpe, .jfif or .jif; it has 2 without "
-            "the name of an image.");
+    refused(
+        LIST(NULL, "texts"), STATUS_BAD_REQUEST,
+        "texts: this folder has no file named .png, .jpg, .jpeg, .jpe, .jfif, .jif, .dcm, .dicom or .dic, "
+        "and none without an ending that is an image; it has 2 without the name of an image.");
     refused(LIST(NULL, "empty"), STATUS_BAD_REQUEST, "; it has nothing.");
     refused(LIST(NULL, "pipe.png"), STATUS_BAD_REQUEST, "pipe.png: this is neither a file nor a folder");
     refused(LIST(NULL, "/dev/null"), STATUS_BAD_REQUEST, "neither a file nor a folder");
@@ -334,6 +367,7 @@ int main(void)
     tcase_add_test(cases, two_inputs_with_one_place_are_refused);
     tcase_add_test(cases, one_file_is_done_once);
     tcase_add_test(cases, what_is_skipped_is_said);
+    tcase_add_test(cases, files_without_an_ending_are_judged_by_their_content);
     tcase_add_test(cases, what_cannot_be_looked_at_is_named);
     tcase_add_test(cases, what_is_no_image_is_refused_before_work);
     tcase_add_test(cases, results_are_no_images);

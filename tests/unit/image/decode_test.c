@@ -117,9 +117,9 @@ START_TEST(what_is_no_image_is_refused)
     static const uint8_t noise[] = {0xFF, 3, 0x80, 0, 1, 2, 3, 4, 5, 6, 7, 8};
     decode_refused((struct bytes){NULL, 0}, STATUS_UNPROCESSABLE, "empty");
     decode_refused((struct bytes){(const uint8_t *)text, sizeof text - 1}, STATUS_UNSUPPORTED_MEDIA,
-                   "The file is plain text, which is not read here; send the picture as PNG or JPEG.");
+                   "The file is plain text, which is not read here; send the picture as PNG, JPEG or DICOM.");
     decode_refused((struct bytes){noise, sizeof noise}, STATUS_UNSUPPORTED_MEDIA,
-                   "The file is of no kind that is known here; send the picture as PNG or JPEG.");
+                   "The file is of no kind that is known here; send the picture as PNG, JPEG or DICOM.");
     struct bytes cmyk = sample_read("cmyk.jpg");
     decode_refused(cmyk, STATUS_UNSUPPORTED_MEDIA, "CMYK");
     sample_free(cmyk);

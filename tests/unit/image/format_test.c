@@ -6,6 +6,9 @@
 #define ZEROS_32       ZEROS_8 ZEROS_8 ZEROS_8 ZEROS_8
 #define ZEROS_8        "\0\0\0\0\0\0\0\0"
 
+#define ZEROS_124      ZEROS_32 ZEROS_32 ZEROS_32 ZEROS_8 ZEROS_8 ZEROS_8 "\0\0\0\0"
+#define TIFF_AND_DICOM "II*\0" ZEROS_124 "DICM\2\0\0\0UL\4\0"
+
 /* Beginnings of files, and what the refusal calls them and asks for. */
 static const struct {
     const char *content;
@@ -14,7 +17,7 @@ static const struct {
     const char *words;
 } KINDS[] = {
     {BYTES("GIF87a\1\0\1\0"), IMAGE_GIF,
-     "a GIF image, which is not read here; send the picture as PNG or JPEG."},
+     "a GIF image, which is not read here; send the picture as PNG, JPEG or DICOM."},
     {BYTES("GIF89a\1\0\1\0"), IMAGE_GIF, "a GIF image"},
     {BYTES("BM\x36\4\0\0\0\0\0\0\x36\4\0\0\x28\0\0\0"), IMAGE_BMP, "a BMP image"},
     {BYTES("II*\0\x8\0\0\0"), IMAGE_TIFF, "a TIFF image"},
@@ -37,14 +40,10 @@ static const struct {
     {BYTES("\xFF\x4F\xFF\x51\0\x29"), IMAGE_JPEG_2000, "a JPEG 2000 image"},
     {BYTES("\0\0\0\xCJXL \r\n\x87\n"), IMAGE_JPEG_XL, "a JPEG XL image"},
     {BYTES("\xFF\x0A\xFA\x7F"), IMAGE_JPEG_XL, "a JPEG XL image"},
-    {BYTES(ZEROS_128 "DICM\2\0\0\0UL\4\0"), IMAGE_DICOM, "a DICOM file, which is not read here; send"},
-    {BYTES("\2\0\0\0UL\4\0\x8C\0\0\0\2\0\1\0OB\0\0\2\0\0\0\0\1"), IMAGE_DICOM, "a DICOM file"},
-    {BYTES("\x8\0\5\0CS\xA\0ISO_IR 100\x8\0\x16\0UI\x1A\0"
-           "1.2.840"),
-     IMAGE_DICOM, "a DICOM file"},
-    {BYTES("\x8\0\5\0\xA\0\0\0ISO_IR 100\x8\0\x16\0\x1A\0\0\0"
-           "1.2.840"),
-     IMAGE_DICOM, "a DICOM file"},
+    {BYTES(ZEROS_128 "DICM\2\0\2\0UI\x14\0"
+                     "1.2.840.10008.1.3.10"),
+     IMAGE_DICOMDIR,
+     "a DICOMDIR (a list of DICOM files), which is not read here; send the files that it lists."},
     {BYTES("\x5C\1\0\0" ZEROS_128 ZEROS_128 ZEROS_32 ZEROS_32 ZEROS_8 ZEROS_8 "\0\0\0\0n+1\0"), IMAGE_NIFTI,
      "a NIfTI volume"},
     {BYTES("\x1C\2\0\0n+2\0\r\n\x1A\n"), IMAGE_NIFTI, "a NIfTI volume"},
@@ -90,6 +89,36 @@ START_TEST(kinds_are_named_by_their_content)
 }
 END_TEST
 
+/* With a preamble or without, explicit or implicit, little or big endian. */
+START_TEST(dicom_files_are_known_by_their_beginning)
+{
+    static const struct {
+        const char *content;
+        size_t size;
+        const char *words;
+    } files[] = {{BYTES(ZEROS_128 "DICM\2\0\0\0UL\4\0"), "ends within its file meta information"},
+                 {BYTES("\2\0\0\0UL\4\0\x8C\0\0\0\2\0\1\0OB\0\0\2\0\0\0\0\1"),
+                  "does not say what it holds (SOP Class UID)"},
+                 {BYTES("\x8\0\5\0CS\xA\0ISO_IR 100\x8\0\x16\0UI\x8\0"
+                        "1.2.840\0"),
+                  "SOP class is of no kind that is known here (1.2.840)"},
+                 {BYTES("\x8\0\5\0\xA\0\0\0ISO_IR 100\x8\0\x16\0\x8\0\0\0"
+                        "1.2.840\0"),
+                  "known here (1.2.840)"},
+                 {BYTES("\0\x8\0\5CS\0\xAISO_IR 100\0\x8\0\x16UI\0\x8"
+                        "1.2.840\0"),
+                  "known here (1.2.840)"}};
+    /* The preamble may be the head of a TIFF. */
+    ck_assert_int_eq(image_sniff((struct bytes){(const uint8_t *)TIFF_AND_DICOM, sizeof TIFF_AND_DICOM - 1}),
+                     IMAGE_DICOM);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        const struct bytes file = {(const uint8_t *)files[i].content, files[i].size};
+        ck_assert_msg(image_sniff(file) == IMAGE_DICOM, "%zu", i);
+        decode_refused(file, i ? STATUS_UNSUPPORTED_MEDIA : STATUS_UNPROCESSABLE, files[i].words);
+    }
+}
+END_TEST
+
 /* Whatever a file was going to be, its first bytes alone are read within bounds; a memory checker looks on.
  */
 START_TEST(every_beginning_has_a_format)
@@ -120,9 +149,10 @@ START_TEST(every_format_that_is_not_read_is_refused_by_its_name)
         for (enum image_format other = 0; other < format; other++)
             ck_assert_str_ne(image_format_name(format), image_format_name(other));
     }
-    ck_assert(image_format_is_read(IMAGE_PNG) && image_format_is_read(IMAGE_JPEG));
-    ck_assert_str_eq(image_formats_read().text, "PNG or JPEG");
-    ck_assert_str_eq(image_endings_read().text, ".png, .jpg, .jpeg, .jpe, .jfif or .jif");
+    ck_assert(image_format_is_read(IMAGE_PNG) && image_format_is_read(IMAGE_JPEG) &&
+              image_format_is_read(IMAGE_DICOM));
+    ck_assert_str_eq(image_formats_read().text, "PNG, JPEG or DICOM");
+    ck_assert_str_eq(image_endings_read().text, ".png, .jpg, .jpeg, .jpe, .jfif, .jif, .dcm, .dicom or .dic");
     ck_assert_str_eq(image_format_name(IMAGE_UNKNOWN), "unknown");
 }
 END_TEST
@@ -175,11 +205,12 @@ END_TEST
 int main(void)
 {
     const TTest *tests[] = {kinds_are_named_by_their_content,
+                            dicom_files_are_known_by_their_beginning,
                             every_beginning_has_a_format,
                             every_format_that_is_not_read_is_refused_by_its_name,
                             every_format_that_is_read_says_its_size,
                             media_types_have_formats,
                             endings_have_formats};
-    size_t loops[] = {KIND_COUNT, 1, 1, 1, 1, 1};
-    return run_cases("image/format", tests, loops, 6);
+    size_t loops[] = {KIND_COUNT, 1, 1, 1, 1, 1, 1};
+    return run_cases("image/format", tests, loops, 7);
 }

@@ -49,6 +49,7 @@ START_TEST(reads_every_member)
     ck_assert(backbone_rows(&card.backbone) == 4 && backbone_columns(&card.backbone) == 4);
     ck_assert(!card.backbone.interpolate_antialias && card.backbone.layer_norm_epsilon == 1e-6);
     ck_assert(profile_equal(&card.profile, profile_known("chexfound")));
+    ck_assert_int_eq(card.dicom_profile, DICOM_PROFILE_MIMIC);
     ck_assert_uint_eq(card.head_count, 1);
     ck_assert_uint_eq(card.heads[0].label_count, 2);
     const struct label *edema = &card.heads[0].labels[0];
@@ -142,6 +143,8 @@ static const struct {
     {"\"ffn\":\"swiglu\"", "\"ffn\":\"relu\"", "\"ffn\" of \"backbone\" must be \"swiglu\" or \"gelu\"."},
     {"\"ffn\":\"swiglu\"", "\"ffn\":\"gelu\"", "\"ffn_hidden\" of \"backbone\" must be a multiple of 64."},
     {"b.safetensors", "../b", "\"weights\" of \"backbone\" must be a file name without a folder."},
+    {"\"profile\":\"chexfound\"", "\"profile\":\"chexfound\",\"dicom_profile\":\"x\"",
+     "\"dicom_profile\" of \"preprocessing\" must be \"mimic\" or \"voi\"."},
     {"\"profile\":\"chexfound\"", "\"profile\":\"x\"",
      "\"profile\" of \"preprocessing\" must be \"chexfound\", \"dinov2\" or an object."},
     {"\"profile\":\"chexfound\"",

@@ -69,8 +69,8 @@ static void break_down(uint8_t how)
 }
 
 /* "!S" crashes, and so on; whatever else is decoded. */
-static enum status decode_badly(struct bytes encoded, uint8_t *room, struct failure *failure,
-                                struct image *out, struct image_info *info)
+static enum status decode_badly(struct bytes encoded, uint8_t *room, const struct image_options *options,
+                                struct failure *failure, struct image *out, struct image_info *info)
 {
     if (encoded.size == 2 && encoded.data[0] == '!') {
         break_down(encoded.data[1]);
@@ -78,7 +78,7 @@ static enum status decode_badly(struct bytes encoded, uint8_t *room, struct fail
         *info = (struct image_info){IMAGE_PNG, IMAGE_SIDE_MIN, IMAGE_SIDE_MIN, 8, 1, 0};
         return STATUS_OK;
     }
-    return image_decode_into(encoded, room, failure, out, info);
+    return image_decode_into(encoded, room, options, failure, out, info);
 }
 
 static struct bytes bad(char how)
@@ -112,7 +112,7 @@ static void every_child_decodes(void)
     struct failure failure = {0};
     struct image_info info;
     for (size_t i = 0; i < CHILDREN; i++)
-        ck_assert_msg(!image_pool_decode(pool, good, NULL, &failure, &loans[i], &info), "%s",
+        ck_assert_msg(!image_pool_decode(pool, good, NULL, NULL, &failure, &loans[i], &info), "%s",
                       failure.sentence);
     for (size_t i = 0; i < CHILDREN; i++)
         image_loan_return(&loans[i]);
@@ -299,7 +299,7 @@ START_TEST(waiting_for_a_child_ends_at_the_deadline)
     struct image_info info;
     begin();
     for (size_t i = 0; i < CHILDREN; i++)
-        ck_assert_int_eq(image_pool_decode(pool, good, NULL, &failure, &loans[i], &info), STATUS_OK);
+        ck_assert_int_eq(image_pool_decode(pool, good, NULL, NULL, &failure, &loans[i], &info), STATUS_OK);
     uint64_t start_ns = clock_now_ns();
     pool_refuses(pool, good, start_ns + 100000000, STATUS_TIMEOUT, "while its image waited");
     ck_assert_double_ge(clock_elapsed_ms(start_ns), 100);

@@ -39,7 +39,7 @@ static void same_as_in_process(struct bytes file)
     struct image_loan loan = {0};
     struct image_info expected_info, info;
     enum status expected_status = image_decode(file, &expected_failure, &expected, &expected_info);
-    ck_assert_int_eq(image_pool_decode(pool, file, NULL, &failure, &loan, &info), expected_status);
+    ck_assert_int_eq(image_pool_decode(pool, file, NULL, NULL, &failure, &loan, &info), expected_status);
     ck_assert_str_eq(failure.sentence, expected_failure.sentence);
     ck_assert_int_eq(info.format, expected_info.format);
     ck_assert_uint_eq(info.width, expected_info.width);
@@ -121,7 +121,7 @@ START_TEST(memory_is_given_back)
         struct image_loan loan = {0};
         struct image_info info;
         ck_assert_int_eq(
-            image_pool_decode(pool, (struct bytes){png.data, png.size}, NULL, &failure, &loan, &info),
+            image_pool_decode(pool, (struct bytes){png.data, png.size}, NULL, NULL, &failure, &loan, &info),
             STATUS_OK);
         ck_assert_int_ge(status_number(child, "RssShmem"), (long)SIDE * SIDE * 3 >> 10);
         image_loan_return(&loan);
@@ -296,10 +296,11 @@ START_TEST(a_refused_filter_is_said_and_may_be_done_without)
 END_TEST
 
 /* What a decoder that was taken over might say; of most files that they are a small picture. */
-static enum status lie(struct bytes encoded, uint8_t *room, struct failure *failure, struct image *out,
-                       struct image_info *info)
+static enum status lie(struct bytes encoded, uint8_t *room, const struct image_options *options,
+                       struct failure *failure, struct image *out, struct image_info *info)
 {
     (void)room;
+    (void)options;
     (void)out;
     *info = (struct image_info){IMAGE_PNG, 64, 64, 8, 1, 0};
     failure->sentence[0] = '\0';
@@ -365,9 +366,10 @@ START_TEST(large_images_do_not_take_every_child)
     struct image_info info;
     pool = pool_create((struct image_pool_options){.children = children[_i], .decode = lie});
     for (uint32_t i = 0; i < most[_i]; i++)
-        ck_assert_int_eq(image_pool_decode(pool, large, NULL, &failure, &loans[i], &info), STATUS_OK);
+        ck_assert_int_eq(image_pool_decode(pool, large, NULL, NULL, &failure, &loans[i], &info), STATUS_OK);
     pool_refuses(pool, large, clock_now_ns() + 100000000, STATUS_TIMEOUT, "while its image waited");
-    ck_assert_int_eq(image_pool_decode(pool, large, &leaving, &failure, &other, &info), STATUS_CLIENT_GONE);
+    ck_assert_int_eq(image_pool_decode(pool, large, NULL, &leaving, &failure, &other, &info),
+                     STATUS_CLIENT_GONE);
     pool_decodes(pool, small);
     image_loan_return(&loans[0]);
     pool_decodes(pool, large);

@@ -109,7 +109,7 @@ static inline void pool_decodes(struct image_pool *pool, struct bytes encoded)
     struct failure failure = {0};
     struct image_loan loan = {0};
     struct image_info info;
-    enum status status = image_pool_decode(pool, encoded, NULL, &failure, &loan, &info);
+    enum status status = image_pool_decode(pool, encoded, NULL, NULL, &failure, &loan, &info);
     ck_assert_msg(status == STATUS_OK, "%s", failure.sentence);
     ck_assert_uint_eq(loan.image.width, info.width);
     image_loan_return(&loan);
@@ -122,7 +122,7 @@ static inline void pool_refuses(struct image_pool *pool, struct bytes encoded, u
     struct image_loan loan = {0};
     struct image_info info;
     const struct patience patience = {.deadline_ns = deadline_ns};
-    enum status status = image_pool_decode(pool, encoded, &patience, &failure, &loan, &info);
+    enum status status = image_pool_decode(pool, encoded, NULL, &patience, &failure, &loan, &info);
     ck_assert_msg(status == expected, "%s instead of %s: %s", status_name(status), status_name(expected),
                   failure.sentence);
     ck_assert_ptr_null(loan.image.pixels);
