@@ -127,8 +127,9 @@ class Containers(unittest.TestCase):
         named = set(re.findall(r"\b(CXRD_[A-Z_]+)=", "\n".join(rest for word, rest in instructions(DOCKER / "Dockerfile") if word == "ENV")))
         self.assertIn("CXRD_MODEL", named)
         named |= set(yaml.safe_load((DOCKER / "compose.yaml").read_text())["services"]["cxrd"]["environment"])
-        for one in objects(DOCKER / "kubernetes").values():
-            named |= {name for name in re.findall(r"CXRD_[A-Z_]+", json.dumps(one))}
+        for (_, name), one in objects(DOCKER / "kubernetes").items():
+            if name != "cxrd-proxy":
+                named |= {name for name in re.findall(r"CXRD_[A-Z_]+", json.dumps(one))}
         self.assertLessEqual(named, known)
 
     def test_the_image_has_what_the_program_is_linked_with(self):
@@ -266,6 +267,18 @@ class Cluster(unittest.TestCase):
         for path in (DOCKER / "kubernetes/components").rglob("*.yaml"):
             for name in re.findall(r"\bcxr_[a-z_]+", path.read_text()):
                 self.assertIn(re.sub("_(bucket|sum|count)$", "", name), metrics, path)
+
+    def test_the_proxy_is_the_one_that_is_tested(self):
+        folder = DOCKER / "kubernetes/components/haproxy"
+        self.assertEqual((folder / "haproxy.cfg").read_text(), (DOCKER / "haproxy.cfg").read_text())
+        pod = objects(folder)["Deployment", "cxrd-proxy"]["spec"]["template"]
+        text = (DOCKER / "haproxy.cfg").read_text()
+        for port in pod["spec"]["containers"][0]["ports"]:
+            self.assertIn(f"bind :{port['containerPort']}\n", text)
+        variables = {variable["name"] for variable in pod["spec"]["containers"][0]["env"]}
+        self.assertLessEqual(set(re.findall(r"\$\{([A-Z_]+)-", text)), variables)
+        allowed = self.base["NetworkPolicy", "cxrd"]["spec"]["ingress"][0]["from"][0]["podSelector"]["matchLabels"]
+        self.assertLessEqual(allowed.items(), pod["metadata"]["labels"].items())
 
     def test_alerts_are_the_same_everywhere(self):
         rules = objects(DOCKER / "kubernetes/components")["PrometheusRule", "cxrd"]["spec"]["groups"]

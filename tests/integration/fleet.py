@@ -94,7 +94,7 @@ class Proxy:
         self.start_command = [program("haproxy"), "-db", "-f", str(self.file)]
         text = (CONFIGURATIONS / "haproxy.cfg").read_text()
         for old, new in ((":8080\n", f"127.0.0.1:{self.port}\n"), (":8443 ", f"127.0.0.1:{self.tls_port} "),
-                         (":8405\n", f"127.0.0.1:{self.counters_port}\n"), ("cxrd:8080", f"cxrd:{port}"), ("port 8081", f"port {probe_port}"),
+                         (":8405\n", f"127.0.0.1:{self.counters_port}\n"), ('-cxrd}:8080"', f'-cxrd}}:{port}"'), ("port 8081", f"port {probe_port}"),
                          ("parse-resolv-conf", f"nameserver test 127.0.0.1:{names.port}")):
             text = put(text, old, new)
         return text
