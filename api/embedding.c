@@ -9,7 +9,9 @@
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tokens are sent as they lie in memory");
 
-const char *const tokens_names[TOKENS_KINDS] = {"class", "mean", "patch"};
+const char *const tokens_names[] = {
+    [TOKENS_CLASS] = "class", [TOKENS_MEAN] = "mean", [TOKENS_PATCH] = "patch"};
+static_assert(sizeof tokens_names / sizeof *tokens_names == TOKENS_KINDS, "a name a kind");
 
 enum status tokens_read(struct arena *arena, const struct text_list *values, struct failure *failure,
                         bool tokens[TOKENS_KINDS])

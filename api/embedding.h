@@ -6,7 +6,7 @@
 #include "engine/base/json.h"
 
 enum tokens { TOKENS_CLASS, TOKENS_MEAN, TOKENS_PATCH, TOKENS_KINDS };
-extern const char *const tokens_names[TOKENS_KINDS]; /* "class", "mean", "patch" */
+extern const char *const tokens_names[]; /* [TOKENS_KINDS]: "class", "mean", "patch" */
 
 /* Marks those that are named. Fails with BAD_REQUEST, naming what is wrong and what there is. */
 WARN_UNUSED enum status tokens_read(struct arena *arena, const struct text_list *values,

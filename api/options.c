@@ -3,6 +3,7 @@
 #include "api/rank.h"
 #include "api/views.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,10 @@ enum { QUOTE_BYTES = 60, LIST_BYTES = 150, TOP_MAX = 100000 };
 
 const char *const predict_option_names[] = {"heads", "attention", "attention_for", "size", "threshold",
                                             "flip",  "views",     "model",         NULL};
+static_assert(sizeof predict_option_names / sizeof *predict_option_names == OPTION_COUNT_MAX + 1,
+              "option_list has room for all");
 const char *const embed_option_names[] = {"tokens", "model", NULL};
+static_assert(sizeof embed_option_names <= sizeof predict_option_names, "it is of the most there are");
 
 const struct given_option *option_find(const struct option_list *list, const char *name)
 {
@@ -192,16 +196,21 @@ static enum status resolve_choice(struct arena *arena, const struct model_card *
 static enum status resolve_attention(struct arena *arena, const struct option_list *list,
                                      struct failure *failure, enum attention_form *out)
 {
-    static const char *const forms[] = {"none", "grid", "png", "overlay"};
+    static const char *const forms[] = {[ATTENTION_NONE] = "none",
+                                        [ATTENTION_GRID] = "grid",
+                                        [ATTENTION_PNG] = "png",
+                                        [ATTENTION_OVERLAY] = "overlay"};
+    static_assert(sizeof forms / sizeof *forms == ATTENTION_FORMS, "a name a form");
     const char *value = NULL;
     enum status status = option_value(list, "attention", failure, &value);
     if (status)
         return status;
     size_t form = 0;
-    while (form < 4 && strcmp(forms[form], value ? value : "grid"))
+    while (form < ATTENTION_FORMS && strcmp(forms[form], value ? value : "grid"))
         form++;
-    if (form == 4)
-        return option_refuse(arena, failure, "The option 'attention' cannot be", value, forms, 4);
+    if (form == ATTENTION_FORMS)
+        return option_refuse(arena, failure, "The option 'attention' cannot be", value, forms,
+                             ATTENTION_FORMS);
     *out = (enum attention_form)form;
     return STATUS_OK;
 }

@@ -16,7 +16,7 @@ struct given_option {
 enum { OPTION_COUNT_MAX = 8 };
 
 /* The options there are, NULL after the last: of POST /predict and of POST /embed. */
-extern const char *const predict_option_names[OPTION_COUNT_MAX + 1];
+extern const char *const predict_option_names[];
 extern const char *const embed_option_names[];
 
 struct option_list {
@@ -37,7 +37,7 @@ enum status option_refuse(struct arena *arena, struct failure *failure, const ch
 WARN_UNUSED enum status option_value(const struct option_list *list, const char *name,
                                      struct failure *failure, const char **out);
 
-enum attention_form { ATTENTION_NONE, ATTENTION_GRID, ATTENTION_PNG, ATTENTION_OVERLAY };
+enum attention_form { ATTENTION_NONE, ATTENTION_GRID, ATTENTION_PNG, ATTENTION_OVERLAY, ATTENTION_FORMS };
 enum attention_choice { ATTENTION_POSITIVE, ATTENTION_ALL, ATTENTION_TOP, ATTENTION_LABELS };
 
 /* The longer side of a drawn map, in pixels. */

@@ -60,16 +60,9 @@ char *text_quote(struct arena *arena, const char *text, size_t maximum)
 
 char *text_escape(struct arena *arena, const char *text)
 {
-    size_t length = strlen(text), used = 0;
-    char *out = arena_allocate(arena, length * 4 + 1, 1);
-    for (size_t at = 0, step; at < length; at += step ? step : 1) {
-        step = utf8_character(text + at, length - at);
-        if (step)
-            memcpy(out + used, text + at, step);
-        else
-            snprintf(out + used, 5, "\\x%02x", (unsigned char)text[at]);
-        used += step ? step : 4;
-    }
+    size_t room = utf8_escape_room(strlen(text));
+    char *out = arena_allocate(arena, room, 1);
+    utf8_escape(text, out, room);
     return out;
 }
 

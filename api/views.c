@@ -1,5 +1,6 @@
 #include "api/views.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum { QUOTE_BYTES = 60 };
@@ -8,6 +9,7 @@ const char *views_name(enum pairing pairing)
 {
     static const char *const names[] = {
         [PAIRING_NONE] = NULL, [PAIRING_VIEWS] = "frontal,lateral", [PAIRING_FRONTAL] = "frontal"};
+    static_assert(sizeof names / sizeof *names == PAIRINGS, "a name a pairing");
     return names[pairing];
 }
 

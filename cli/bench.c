@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCHES_MAX = 16, LABELS_MAX = 64, RUNS_DEFAULT = 5, WARM_MS = 300, RUNS_MAX = 1000, BATCH_MAX = 64 };
+enum { BATCHES_MAX = 16, RUNS_DEFAULT = 5, WARM_MS = 300, RUNS_MAX = 1000, BATCH_MAX = 64 };
 
 static_assert(BATCHES_MAX == 16 && BATCH_MAX == 64 && RUNS_MAX == 1000, "as read_option says them");
 
@@ -119,18 +119,18 @@ static int read_options(struct bench *bench, int argc, char **argv)
             return EXIT_USAGE;
         const char *allowed = read_option(bench, option, optarg);
         if (allowed) {
-            fprintf(stderr, "cxrd bench: %s, not \"%s\".\n", allowed, optarg);
+            command_say("bench", "%s, not \"%s\".", allowed, optarg);
             return EXIT_USAGE;
         }
     }
     if (optind < argc || !bench->model == !bench->architecture) {
-        fprintf(stderr, "cxrd bench: give either --model DIR or --arch NAME; see cxrd bench --help.\n");
+        command_say("bench", "give either --model DIR or --arch NAME; see cxrd bench --help.");
         return EXIT_USAGE;
     }
     bench->card = &bench->random_card;
     if (bench->architecture && !bench_architecture(bench->architecture, &bench->random_card)) {
-        fprintf(stderr, "cxrd bench: no architecture \"%s\"; there are %s.\n", bench->architecture,
-                bench_architecture_names());
+        command_say("bench", "no architecture \"%s\"; there are %s.", bench->architecture,
+                    bench_architecture_names());
         return EXIT_USAGE;
     }
     return -1;
@@ -259,8 +259,10 @@ static enum status measure(struct bench *bench, uint32_t batch, struct failure *
     do /* an idle GPU clocks down to a fifth, and takes some 0.1 s to clock up */
         status = model_run(bench->network, images, batch, failure);
     while (!status && clock_elapsed_ms(warm_ns) < WARM_MS);
+    struct progress progress = {.command = "bench", .unit = "timed runs", .total = bench->runs};
+    progress_begin(&progress);
     for (uint32_t run = 0; !status && run < bench->runs; run++) {
-        progress_show(run, bench->runs, "timed runs");
+        progress_show(&progress, run, "");
         uint64_t start_ns = clock_now_ns();
         status = model_run(bench->network, images, batch, failure);
         times[run] = clock_elapsed_ms(start_ns);

@@ -1,7 +1,9 @@
 #include "cli/chunk.h"
 
+#include "cli/command.h"
 #include "cli/progress.h"
 #include "engine/base/file.h"
+#include "engine/base/utf8.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -12,21 +14,35 @@
 /* Why a file is not read begins with its path, which every form gives itself. */
 static void drop_path(const char *path, struct failure *failure)
 {
-    size_t length = strlen(path);
-    if (strncmp(failure->sentence, path, length) || strncmp(failure->sentence + length, ": ", 2))
+    char plain[FAILURE_SENTENCE_BYTES];
+    utf8_escape(path, plain, sizeof plain);
+    size_t length = strlen(plain);
+    if (strncmp(failure->sentence, plain, length) || strncmp(failure->sentence + length, ": ", 2))
         return;
     char *rest = failure->sentence + length + 2;
     *rest = (char)toupper((unsigned char)*rest);
     memmove(failure->sentence, rest, strlen(rest) + 1);
 }
 
+static enum status read_one(const char *path, struct failure *failure, struct bytes *image,
+                            struct chunk_file *file)
+{
+    struct chunk_file own = {0};
+    enum status status = file_read_stamped(path, IMAGE_FILE_BYTES_MAX, failure, image, &own.stamp);
+    if (!status && file)
+        sha256_hex(*image, own.sha256);
+    if (file)
+        *file = own;
+    return status;
+}
+
 /* Reads the files of a study; where one cannot be read, none is kept. */
 static bool read_study(const struct input *inputs, enum pairing pairing, struct failure *failure,
-                       struct bytes *images)
+                       struct bytes *images, struct chunk_file *files)
 {
     const size_t views = pairing_images(pairing);
     for (size_t i = 0; i < views; i++) {
-        if (!file_read(inputs[i].path, IMAGE_FILE_BYTES_MAX, failure, &images[i]))
+        if (!read_one(inputs[i].path, failure, &images[i], files ? &files[i] : NULL))
             continue;
         drop_path(inputs[i].path, failure);
         if (views > 1)
@@ -39,8 +55,8 @@ static bool read_study(const struct input *inputs, enum pairing pairing, struct 
 }
 
 enum status chunk_predict(struct engine *engine, const struct input *inputs, size_t count,
-                          const struct predict_options *options, struct failure *failure,
-                          struct prediction *out)
+                          const struct predict_options *options, struct chunk_file *files,
+                          struct failure *failure, struct prediction *out)
 {
     assert(count <= CHUNK_IMAGES);
     const size_t views = pairing_images(options->pairing);
@@ -49,7 +65,8 @@ enum status chunk_predict(struct engine *engine, const struct input *inputs, siz
     size_t read = 0, owners[CHUNK_IMAGES]; /* out[owners[i]] is of images[i * views] */
     for (size_t i = 0; i < count / views; i++) {
         out[i] = (struct prediction){0};
-        if (read_study(&inputs[i * views], options->pairing, &out[i].failure, &images[read * views]))
+        if (read_study(&inputs[i * views], options->pairing, &out[i].failure, &images[read * views],
+                       files ? &files[i * views] : NULL))
             owners[read++] = i;
     }
     enum status status =
@@ -67,5 +84,5 @@ enum status chunk_predict(struct engine *engine, const struct input *inputs, siz
 void chunk_complain(const char *name, const struct input *input, const struct failure *failure)
 {
     progress_clear();
-    fprintf(stderr, "cxrd %s: %s: %s\n", name, input->path, failure->sentence);
+    command_say(name, "%s: %s", input->path, failure->sentence);
 }

@@ -1,30 +1,85 @@
 #include "cli/command.h"
 
+#include "engine/base/memory.h"
+#include "engine/base/utf8.h"
+
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+/* A line as it may be shown. */
+static void put_line(FILE *out, const char *before, const char *format, va_list arguments)
+{
+    va_list again;
+    va_copy(again, arguments);
+    size_t size = (size_t)vsnprintf(NULL, 0, format, arguments) + 1, room = utf8_escape_room(size);
+    char *text = memory_allocate(size, 1), *plain = memory_allocate(room, 1);
+    vsnprintf(text, size, format, again);
+    va_end(again);
+    utf8_escape(text, plain, room);
+    fprintf(out, "%s%s\n", before, plain);
+    free(plain);
+    free(text);
+}
+
+void command_say(const char *name, const char *format, ...)
+{
+    char before[32];
+    va_list arguments;
+    snprintf(before, sizeof before, "cxrd %s: ", name);
+    va_start(arguments, format);
+    put_line(stderr, before, format, arguments);
+    va_end(arguments);
+}
+
+void command_print(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    put_line(stdout, "", format, arguments);
+    va_end(arguments);
+}
+
 int command_fail(const char *name, const struct failure *failure, int exit_code)
 {
-    fprintf(stderr, "cxrd %s: %s\n", name, failure->sentence);
+    command_say(name, "%s", failure->sentence);
     return exit_code;
 }
 
 int command_option(int argc, char **argv, const struct option *options)
 {
     opterr = 0;
-    int option = getopt_long(argc, argv, ":h", options, NULL);
+    int index = -1, option = getopt_long(argc, argv, ":h", options, &index);
     if (option == '?')
-        fprintf(stderr, "cxrd %s: unknown option %s; see cxrd %s --help.\n", argv[0], argv[optind - 1],
-                argv[0]);
-    if (option == ':') {
-        fprintf(stderr, "cxrd %s: option %s needs a value; see cxrd %s --help.\n", argv[0], argv[optind - 1],
-                argv[0]);
-        option = '?';
+        command_say(argv[0], "unknown option %s; see cxrd %s --help.", argv[optind - 1], argv[0]);
+    else if (option == ':')
+        command_say(argv[0], "option %s needs a value; see cxrd %s --help.", argv[optind - 1], argv[0]);
+    else if (option != -1 && index >= 0 && options[index].has_arg && !*optarg)
+        command_say(argv[0], "option --%s has an empty value; see cxrd %s --help.", options[index].name,
+                    argv[0]);
+    else
+        return option;
+    return '?';
+}
+
+int command_options(int argc, char **argv, const struct option *options, void (*help)(void),
+                    command_take *take, void *context)
+{
+    struct failure failure = {0};
+    for (int option; (option = command_option(argc, argv, options)) != -1;) {
+        if (option == '?')
+            return EXIT_USAGE;
+        if (option == 'h') {
+            help();
+            return EXIT_DONE;
+        }
+        if (take(context, option, &failure))
+            return command_fail(argv[0], &failure, EXIT_USAGE);
     }
-    return option;
+    return -1;
 }
 
 void command_prepare(void)

@@ -30,11 +30,23 @@ int command_serve(int argc, char **argv);
 int command_predict(int argc, char **argv);
 int command_version(int argc, char **argv);
 
+/* Prints "cxrd NAME: ..." and a line feed on standard error, and "..." and a line feed on standard output,
+ * fit for a terminal whatever names of files are in it (utf8_escape). */
+void command_say(const char *name, const char *format, ...) PRINTF_LIKE(2, 3);
+void command_print(const char *format, ...) PRINTF_LIKE(1, 2);
+
 /* Prints "cxrd NAME: sentence" on standard error and returns `exit_code`. */
 int command_fail(const char *name, const struct failure *failure, int exit_code);
 
-/* As getopt_long for options without short forms but -h; an unknown option or a missing value is reported in
- * one line with how to see the help. Returns the option's `val`, -1 at the end, '?' after an error. */
+/* As getopt_long for options without short forms but -h; an unknown option and a value that is missing or
+ * empty is reported in one line with how to see the help. Returns the option's `val`, -1 at the end, '?'
+ * after an error. */
 int command_option(int argc, char **argv, const struct option *options);
+
+/* Takes an option by its `val`, with its value in `optarg`. Fails with BAD_REQUEST. */
+typedef enum status command_take(void *context, int option, struct failure *failure);
+/* Reads all options with command_option, of which 'h' is --help. -1 to go on, else the exit code. */
+int command_options(int argc, char **argv, const struct option *options, void (*help)(void),
+                    command_take *take, void *context);
 
 #endif

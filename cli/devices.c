@@ -168,8 +168,8 @@ static bool forget(const struct gpu_device_info *infos, size_t count, const char
 {
     for (size_t i = 0; cache_folder && i < count; i++)
         if (!rung_record_remove(cache_folder, &infos[i])) {
-            fprintf(stderr, "cxrd devices: what is kept of %s cannot be removed: %s.\n", infos[i].name,
-                    strerror(errno));
+            command_say("devices", "what is kept of %s cannot be removed: %s.", infos[i].name,
+                        strerror(errno));
             return false;
         }
     return true;
@@ -199,12 +199,12 @@ int command_devices(int argc, char **argv)
             continue;
         json = strcmp(optarg, "json") == 0;
         if (!json && strcmp(optarg, "table") != 0) {
-            fprintf(stderr, "cxrd devices: --format is table or json, not \"%s\".\n", optarg);
+            command_say("devices", "--format is table or json, not \"%s\".", optarg);
             return EXIT_USAGE;
         }
     }
     if (optind < argc) {
-        fprintf(stderr, "cxrd devices: takes no argument \"%s\".\n", argv[optind]);
+        command_say("devices", "takes no argument \"%s\".", argv[optind]);
         return EXIT_USAGE;
     }
     struct failure failure = {0};

@@ -19,6 +19,7 @@ static const char usage[] =
     "  --shard I/N            only every N-th image, from number I of 1 to N on: N machines share a folder\n"
     "  --resume               goes on where a run of the same command ended early; begins where there is "
     "none\n"
+    "  --quiet                shows no progress on standard error\n"
     "  --output FILE          float32 [images][width], or [images][patches][width] of patch tokens; beside "
     "it\n"
     "                         FILE.jsonl, a line an image: its row, path, size, warnings, or why it failed.\n"
@@ -31,12 +32,13 @@ struct settings {
     struct engine_choice engine;
     struct embed_run run;
     struct option_list choices; /* that POST /embed takes too */
-    bool resume;
+    bool resume, quiet;
     struct arena *arena;
 };
 
-static enum status read_option(struct settings *settings, int option, struct failure *failure)
+static enum status read_option(void *context, int option, struct failure *failure)
 {
+    struct settings *settings = context;
     switch (option) {
     case 't':
         return option_add(&settings->choices, settings->arena, "tokens", text_split(settings->arena, optarg),
@@ -47,6 +49,9 @@ static enum status read_option(struct settings *settings, int option, struct fai
         return failure_set(failure, STATUS_BAD_REQUEST, SHARD_FORM ", not \"%.60s\".", optarg);
     case 'R':
         settings->resume = true;
+        return STATUS_OK;
+    case 'q':
+        settings->quiet = true;
         return STATUS_OK;
     case 'o':
         settings->run.path = optarg;
@@ -75,12 +80,18 @@ static enum status check_options(struct settings *settings, int inputs, struct f
         return failure->status;
     for (size_t kind = 0; kind < TOKENS_KINDS; kind++)
         kinds += settings->run.tokens[kind];
-    if (kinds > 1 && form == EMBED_NPY)
+    if (kinds > 1 && !embed_form_holds_several(form))
         return failure_set(
             failure, STATUS_BAD_REQUEST,
             "A .npy file holds one array: give one of class, mean and patch as --tokens, or an --output "
             "that ends in .safetensors.");
     return embed_output_check(settings->run.path, settings->resume, failure);
+}
+
+static void help(void)
+{
+    fputs(usage, stdout);
+    inputs_help();
 }
 
 /* -1 to go on, else the exit code. */
@@ -90,22 +101,14 @@ static int read_options(struct settings *settings, int argc, char **argv)
                                             {"tokens", required_argument, NULL, 't'},
                                             {"shard", required_argument, NULL, 's'},
                                             {"resume", no_argument, NULL, 'R'},
+                                            {"quiet", no_argument, NULL, 'q'},
                                             {"output", required_argument, NULL, 'o'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
     struct failure failure = {0};
-    int option;
-    while ((option = command_option(argc, argv, options)) != -1) {
-        if (option == 'h') {
-            fputs(usage, stdout);
-            printf("\nOf a folder the files are read whose names end in %s.\n", image_endings_read().text);
-            return EXIT_DONE;
-        }
-        if (option == '?')
-            return EXIT_USAGE;
-        if (read_option(settings, option, &failure))
-            return command_fail("embed", &failure, EXIT_USAGE);
-    }
+    int code = command_options(argc, argv, options, help, read_option, settings);
+    if (code >= 0)
+        return code;
     if (check_options(settings, argc - optind, &failure))
         return command_fail("embed", &failure, EXIT_USAGE);
     return -1;
@@ -113,18 +116,23 @@ static int read_options(struct settings *settings, int argc, char **argv)
 
 /* Embeds the inputs that are not yet done, a chunk at a time. A failure that is no image's ends it. */
 static enum status embed_all(struct engine *engine, const struct embed_run *run, const struct inputs *inputs,
-                             struct embed_output *output, struct failure *failure)
+                             bool quiet, struct embed_output *output, struct failure *failure)
 {
     const struct predict_options options = {.patches = run->tokens[TOKENS_PATCH]};
+    const size_t before = embed_output_progress(output)->images;
+    struct progress progress = {
+        .command = "embed", .unit = "images", .total = inputs->count, .before = before, .quiet = quiet};
     enum status status = STATUS_OK;
-    for (size_t at = embed_output_progress(output)->images; at < inputs->count && !status;) {
+    progress_begin(&progress);
+    for (size_t at = before; at < inputs->count && !status;) {
         struct prediction predictions[CHUNK_IMAGES];
+        struct chunk_file files[CHUNK_IMAGES];
         const struct input *items = inputs->items + at;
         size_t count = inputs->count - at < CHUNK_IMAGES ? inputs->count - at : CHUNK_IMAGES;
-        progress_show(at, inputs->count, items->path);
-        status = chunk_predict(engine, items, count, &options, failure, predictions);
+        progress_show(&progress, at, items->path);
+        status = chunk_predict(engine, items, count, &options, files, failure, predictions);
         if (!status)
-            status = embed_output_write(output, predictions, count, failure);
+            status = embed_output_write(output, predictions, files, count, failure);
         for (size_t i = 0; i < count; i++) {
             if (!status && predictions[i].failure.status)
                 chunk_complain("embed", &items[i], &predictions[i].failure);
@@ -137,28 +145,28 @@ static enum status embed_all(struct engine *engine, const struct embed_run *run,
 }
 
 /* Makes the file, or what is left of it to make. */
-static int embed_to_file(struct engine *engine, const struct embed_run *run, const struct inputs *inputs,
-                         bool resume)
+static int embed_to_file(struct engine *engine, const struct settings *settings, const struct inputs *inputs)
 {
+    const struct embed_run *run = &settings->run;
     struct failure failure = {0};
     struct embed_output *output = NULL;
-    if (embed_output_open(run, inputs, resume, &failure, &output))
+    if (embed_output_open(run, inputs, settings->resume, &failure, &output))
         return command_fail("embed", &failure,
                             failure.status == STATUS_BAD_REQUEST ? EXIT_USAGE : EXIT_FAILED);
     const struct embed_progress *progress = embed_output_progress(output);
     if (progress->images)
-        fprintf(stderr, "cxrd embed: %zu of %zu images were done before.\n", progress->images, inputs->count);
+        command_say("embed", "%zu of %zu images were done before.", progress->images, inputs->count);
     enum status status = STATUS_OK;
     if (!embed_output_complete(output)) {
-        status = embed_all(engine, run, inputs, output, &failure);
+        status = embed_all(engine, run, inputs, settings->quiet, output, &failure);
         if (!status)
             status = embed_output_finish(output, &failure);
     }
     int exit_code = progress->failed || inputs->failed ? EXIT_FAILED : EXIT_DONE;
     if (status) {
         exit_code = command_fail("embed", &failure, EXIT_FAILED);
-        fprintf(stderr, "cxrd embed: %zu of %zu images are done; the same command with --resume goes on.\n",
-                progress->images, inputs->count);
+        command_say("embed", "%zu of %zu images are done; the same command with --resume goes on.",
+                    progress->images, inputs->count);
     }
     embed_output_close(&output);
     return exit_code;
@@ -174,15 +182,16 @@ static int embed(struct settings *settings, const struct inputs *inputs)
     settings->run.device = engine_device_name(engine);
     settings->run.rung = engine_rung_name(engine);
     settings->run.precision = precision_name(settings->engine.options.precision);
-    int exit_code = embed_to_file(engine, &settings->run, inputs, settings->resume);
+    int exit_code = embed_to_file(engine, settings, inputs);
     engine_destroy(&engine);
     return exit_code;
 }
 
 int command_embed(int argc, char **argv)
 {
-    struct settings settings = {
-        .arena = arena_create(), .choices = {.known = embed_option_names}, .run.shard = {1, 1}};
+    struct settings settings = {.arena = arena_create(),
+                                .choices = {.known = embed_option_names},
+                                .run = {.shard = {.number = 1, .count = 1}, .version = CXRD_VERSION}};
     struct failure failure = {0};
     struct inputs inputs = {0};
     int exit_code = read_options(&settings, argc, argv);

@@ -13,21 +13,6 @@ enum { NPY_BYTES = 128, NPY_PREFIX_BYTES = 10, SAFETENSORS_BYTES = 1024 };
 
 const enum tokens embed_order[TOKENS_KINDS] = {TOKENS_PATCH, TOKENS_MEAN, TOKENS_CLASS};
 
-bool embed_form_read(const char *path, enum embed_form *out)
-{
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
-    bool npy = dot && dot > name && !strcmp(dot, ".npy");
-    if (!npy && (!dot || dot == name || strcmp(dot, ".safetensors")))
-        return false;
-    *out = npy ? EMBED_NPY : EMBED_SAFETENSORS;
-    return true;
-}
-
-size_t embed_header_bytes(enum embed_form form)
-{
-    return form == EMBED_NPY ? NPY_BYTES : SAFETENSORS_BYTES;
-}
-
 static uint8_t *npy_header(const struct embed_run *run, size_t rows)
 {
     const struct backbone_card *backbone = &run->card->backbone;
@@ -71,7 +56,37 @@ static uint8_t *safetensors_of(const struct embed_run *run, size_t rows)
     return out;
 }
 
+static const struct {
+    const char *ending; /* of the file's name */
+    size_t header_bytes;
+    uint8_t *(*header)(const struct embed_run *run, size_t rows);
+    bool holds_several;
+} forms[] = {[EMBED_NPY] = {".npy", NPY_BYTES, npy_header, false},
+             [EMBED_SAFETENSORS] = {".safetensors", SAFETENSORS_BYTES, safetensors_of, true}};
+static_assert(sizeof forms / sizeof *forms == EMBED_FORMS, "a row a form");
+
+bool embed_form_read(const char *path, enum embed_form *out)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+    for (size_t form = 0; form < EMBED_FORMS && dot && dot > name; form++)
+        if (!strcmp(dot, forms[form].ending)) {
+            *out = (enum embed_form)form;
+            return true;
+        }
+    return false;
+}
+
+bool embed_form_holds_several(enum embed_form form)
+{
+    return forms[form].holds_several;
+}
+
+size_t embed_header_bytes(enum embed_form form)
+{
+    return forms[form].header_bytes;
+}
+
 uint8_t *embed_header(const struct embed_run *run, enum embed_form form, size_t rows)
 {
-    return form == EMBED_NPY ? npy_header(run, rows) : safetensors_of(run, rows);
+    return forms[form].header(run, rows);
 }

@@ -6,13 +6,15 @@
 
 #include "cli/embed_run.h"
 
-enum embed_form { EMBED_NPY, EMBED_SAFETENSORS };
+enum embed_form { EMBED_NPY, EMBED_SAFETENSORS, EMBED_FORMS };
 /* By the ending of a path; false when it is neither. */
 bool embed_form_read(const char *path, enum embed_form *out);
 
 /* The order in which a file has its tensors: the largest first, since the others are moved behind it. */
 extern const enum tokens embed_order[TOKENS_KINDS];
 
+/* Whether a file has a place for several kinds of tokens. */
+bool embed_form_holds_several(enum embed_form form);
 size_t embed_header_bytes(enum embed_form form);
 /* That many bytes for so many rows; the caller frees them. .npy has one kind of tokens, float32 [rows][width]
  * or [rows][patches][width] (version 1.0 of NumPy's NEP 1); .safetensors a tensor for each kind, under its

@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { SAYS = 6 };
+enum { SAYS = 8, TIME_BYTES = 48 };
 static const struct json_limits line_limits = {.depth = 4, .values = 64};
 
 char *embed_journal_path(const char *path)
@@ -38,15 +39,40 @@ static void run_says(struct arena *arena, const struct embed_run *run, struct sa
     const struct says says[SAYS] = {
         {"tokens", tokens},
         {"package_sha256", run->card->package_sha256},
+        {"cxrd", run->version},
         {"device", run->device},
         {"rung", run->rung},
         {"precision", run->precision},
-        {"shard", shard->count > 1 ? arena_format(arena, "%u/%u", shard->number, shard->count) : NULL}};
+        {"shard", shard->count > 1 ? arena_format(arena, "%u/%u", shard->number, shard->count) : NULL},
+        {"inputs_sha256", shard->count > 1 ? shard->inputs_sha256 : NULL}};
     memcpy(out, says, sizeof says);
 }
 
+/* RFC 3339, to the nanosecond. */
+static void print_time(int64_t time_ns, char text[TIME_BYTES])
+{
+    const int64_t second_ns = 1000000000;
+    int64_t rest = time_ns % second_ns < 0 ? time_ns % second_ns + second_ns : time_ns % second_ns;
+    time_t seconds = (time_t)((time_ns - rest) / second_ns);
+    struct tm utc;
+    size_t used = strftime(text, TIME_BYTES, "%Y-%m-%dT%H:%M:%S", gmtime_r(&seconds, &utc));
+    snprintf(text + used, TIME_BYTES - used, ".%09dZ", (int)rest);
+}
+
+/* Which file the row is of. */
+static void add_file(struct json *line, const struct chunk_file *file)
+{
+    char time[TIME_BYTES];
+    if (!*file->sha256)
+        return;
+    print_time(file->stamp.modified_ns, time);
+    json_add_number(line, "bytes", (double)file->stamp.size_bytes);
+    json_add_text(line, "modified", time);
+    json_add_text(line, "sha256", file->sha256);
+}
+
 char *embed_journal_line(const struct embed_run *run, const struct input *input,
-                         const struct prediction *prediction, size_t row)
+                         const struct chunk_file *file, const struct prediction *prediction, size_t row)
 {
     struct arena *arena = arena_create();
     const struct backbone_card *backbone = &run->card->backbone;
@@ -57,6 +83,7 @@ char *embed_journal_line(const struct embed_run *run, const struct input *input,
     json_add_text(line, "image", text_escape(arena, input->path));
     json_add_number(line, "width", prediction->image.width);
     json_add_number(line, "height", prediction->image.height);
+    add_file(line, file);
     if (failed)
         json_add_text(line, "error", prediction->failure.sentence);
     struct json *warnings = json_add(line, "warnings", json_array());
@@ -104,12 +131,20 @@ static enum status check_run(const struct reading *reading, const struct json *l
 {
     for (size_t i = 0; i < SAYS; i++) {
         const char *was = json_text(json_member(line, reading->says[i].name)), *is = reading->says[i].text;
-        if (was != is && (!was || !is || strcmp(was, is)))
+        if (was == is || (was && is && !strcmp(was, is)))
+            continue;
+        if (was && is && !strcmp(reading->says[i].name, "inputs_sha256"))
             return failure_set(
                 failure, STATUS_BAD_REQUEST,
-                "%.70s was begun with %s %.70s, and this run has %.70s; go on as it was begun, or give "
-                "another --output.",
-                reading->path, reading->says[i].name, was ? was : "none", is ? is : "none");
+                "%.70s is a shard of another list of inputs: files were added or removed since, and with "
+                "this one images would be in two shards or in none. Go on with the files it was begun "
+                "with, or begin all shards anew.",
+                reading->path);
+        return failure_set(
+            failure, STATUS_BAD_REQUEST,
+            "%.70s was begun with %s %.70s, and this run has %.70s; go on as it was begun, or give another "
+            "--output.",
+            reading->path, reading->says[i].name, was ? was : "none", is ? is : "none");
     }
     return STATUS_OK;
 }
@@ -133,6 +168,38 @@ static enum status check_image(const struct reading *reading, const char *image,
     return STATUS_OK;
 }
 
+/* Whether the image is still the file that its line is of. One whose time alone is another is read for it. */
+static enum status check_file(const struct reading *reading, const struct json *line, bool failed,
+                              struct failure *failure)
+{
+    const char *path = reading->inputs->items[reading->progress.images].path;
+    const char *sha256 = json_text(json_member(line, "sha256"));
+    const char *modified = json_text(json_member(line, "modified"));
+    char time[TIME_BYTES], found[SHA256_HEX_BYTES] = "";
+    struct file_stamp now;
+    int64_t bytes;
+    if (failed && !sha256)
+        return STATUS_OK; /* it could not be read */
+    if (!sha256 || strlen(sha256) != SHA256_HEX_BYTES - 1 || !modified ||
+        !json_integer(json_member(line, "bytes"), 0, INT64_C(1) << 53, &bytes))
+        return damaged(reading, failure);
+    enum status status = file_stamp_read(path, failure, &now);
+    if (status)
+        return status;
+    print_time(now.modified_ns, time);
+    if (now.size_bytes == (size_t)bytes && !strcmp(time, modified))
+        return STATUS_OK;
+    if (now.size_bytes == (size_t)bytes)
+        status = sha256_file(path, failure, found);
+    if (status || !strcmp(found, sha256))
+        return status;
+    return failure_set(
+        failure, STATUS_BAD_REQUEST,
+        "%.90s: this image was changed since its line %zu of %.60s was written; put the file back "
+        "as it was, or delete the lines and the rows beside them to begin anew.",
+        path, reading->progress.images + 1, reading->path);
+}
+
 /* Takes a line in; *more is false when its row is not held. */
 static enum status take_line(struct reading *reading, struct bytes text, size_t rows_held,
                              struct failure *failure, bool *more)
@@ -152,8 +219,10 @@ static enum status take_line(struct reading *reading, struct bytes text, size_t 
         status = check_run(reading, line, failure);
     if (!status)
         status = check_image(reading, image, failure);
-    json_destroy(&line);
     *more = failed || reading->progress.rows < rows_held;
+    if (!status && *more)
+        status = check_file(reading, line, failed, failure);
+    json_destroy(&line);
     if (status || !*more)
         return status;
     reading->progress.images++;

@@ -4,6 +4,7 @@
 #ifndef CXRD_CLI_EMBED_JOURNAL_H
 #define CXRD_CLI_EMBED_JOURNAL_H
 
+#include "cli/chunk.h"
 #include "cli/embed_run.h"
 #include "engine/engine.h"
 
@@ -14,19 +15,21 @@ enum {
 /* "FILE.jsonl" of FILE.npy; the caller frees it. */
 char *embed_journal_path(const char *path);
 
-/* An image's line, with its line feed; the caller frees it. `row` is what becomes of an image that did not
- * fail. */
+/* An image's line, with its line feed; the caller frees it. `file` is what it was read from; `row` is what
+ * becomes of an image that did not fail. */
 char *embed_journal_line(const struct embed_run *run, const struct input *input,
-                         const struct prediction *prediction, size_t row);
+                         const struct chunk_file *file, const struct prediction *prediction, size_t row);
 
 struct embed_progress {
     size_t images, rows, failed; /* images = rows + failed */
     size_t bytes;                /* of the journal */
 };
 
-/* Reads what there is of a journal, line by line, and holds it against the run: up to the first line that is
- * not whole, or whose row is not among the first `rows_held`. Fails with BAD_REQUEST when it is of another
- * run, naming what differs and what to do, and as file_map. */
+/* Reads what there is of a journal, line by line, and holds it against the run and the inputs' files: up to
+ * the first line that is not whole, or whose row is not among the first `rows_held`. A file is the one that
+ * its line is of when size and time of writing are the same, else when it has the same SHA-256; one that
+ * could not be read then is not looked at again. Fails with BAD_REQUEST when it is of another run or of other
+ * images, naming what differs and what to do, and as file_map and sha256_file. */
 WARN_UNUSED enum status embed_journal_read(const char *path, const struct embed_run *run,
                                            const struct inputs *inputs, size_t rows_held,
                                            struct failure *failure, struct embed_progress *out);

@@ -262,15 +262,15 @@ static enum status write_row(struct embed_output *output, const struct embedding
 
 /* Rows first, and on the disk, then the lines that vouch for them. */
 enum status embed_output_write(struct embed_output *output, const struct prediction *predictions,
-                               size_t count, struct failure *failure)
+                               const struct chunk_file *files, size_t count, struct failure *failure)
 {
     struct embed_progress progress = output->progress;
     struct buffer lines = {.maximum = (size_t)CHUNK_IMAGES * EMBED_LINE_BYTES_MAX};
     enum status status = STATUS_OK;
     for (size_t i = 0; i < count && !status; i++) {
         bool failed = predictions[i].failure.status;
-        char *line = embed_journal_line(output->run, &output->inputs->items[progress.images], &predictions[i],
-                                        progress.rows);
+        char *line = embed_journal_line(output->run, &output->inputs->items[progress.images], &files[i],
+                                        &predictions[i], progress.rows);
         if (!failed)
             status = write_row(output, &predictions[i].embedding, failure);
         bool fits = buffer_append(&lines, line, strlen(line));

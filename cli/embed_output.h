@@ -27,10 +27,11 @@ const struct embed_progress *embed_output_progress(const struct embed_output *ou
 /* Whether an earlier run had ended already: there is nothing to do. */
 bool embed_output_complete(const struct embed_output *output);
 
-/* Writes the answers of the next `count` inputs. Fails with INVALID_FILE, after which nothing more is
- * written. */
+/* Writes the answers of the next `count` inputs, which are of these files. Fails with INVALID_FILE, after
+ * which nothing more is written. */
 WARN_UNUSED enum status embed_output_write(struct embed_output *output, const struct prediction *predictions,
-                                           size_t count, struct failure *failure);
+                                           const struct chunk_file *files, size_t count,
+                                           struct failure *failure);
 /* Gives the file its header and its name, after the last input. Fails with INVALID_FILE. */
 WARN_UNUSED enum status embed_output_finish(struct embed_output *output, struct failure *failure);
 

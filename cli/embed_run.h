@@ -10,6 +10,7 @@ struct embed_run {
     bool tokens[TOKENS_KINDS];
     struct shard shard;
     const struct model_card *card;
+    const char *version;                   /* of this program */
     const char *device, *rung, *precision; /* numbers of other ones differ within rounding */
 };
 

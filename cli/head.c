@@ -11,6 +11,7 @@
 #include "engine/package/edit.h"
 #include "engine/package/sums.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,8 +55,9 @@ static enum status read_name(const char *text, struct failure *failure, const ch
     return STATUS_OK;
 }
 
-static enum status read_option(struct request *request, int option, struct failure *failure)
+static enum status read_option(void *context, int option, struct failure *failure)
 {
+    struct request *request = context;
     switch (option) {
     case 'm':
         request->model = optarg;
@@ -76,6 +78,11 @@ static enum status read_option(struct request *request, int option, struct failu
                                             : head_option_parse(optarg, failure, head);
 }
 
+static void help(void)
+{
+    printf("%s%s", usage, head_option_help);
+}
+
 /* Each action has the options it can use. -1 to go on, else the exit code. */
 static int read_options(struct request *request, int argc, char **argv)
 {
@@ -91,16 +98,9 @@ static int read_options(struct request *request, int argc, char **argv)
                          {"format", required_argument, NULL, 'f'},
                          {"help", no_argument, NULL, 'h'}}};
     struct failure failure = {0};
-    for (int option; (option = command_option(argc, argv, known[request->action])) != -1;) {
-        if (option == 'h') {
-            printf("%s%s", usage, head_option_help);
-            return EXIT_DONE;
-        }
-        if (option == '?')
-            return EXIT_USAGE;
-        if (read_option(request, option, &failure))
-            return command_fail(request->command, &failure, EXIT_USAGE);
-    }
+    int code = command_options(argc, argv, known[request->action], help, read_option, request);
+    if (code >= 0)
+        return code;
     if (optind < argc)
         failure_set(&failure, STATUS_BAD_REQUEST, "'%.80s' belongs to no option; see cxrd head --help.",
                     argv[optind]);
@@ -110,22 +110,20 @@ static int read_options(struct request *request, int argc, char **argv)
     return failure.status ? command_fail(request->command, &failure, EXIT_USAGE) : -1;
 }
 
-static void draw(void *context, size_t done_bytes, size_t total_bytes)
-{
-    (void)context;
-    progress_show(done_bytes >> 20, total_bytes >> 20, "MiB");
-}
-
 static enum status add(const struct request *request, struct failure *failure)
 {
-    char sha256[SHA256_HEX_BYTES];
+    char sha256[SHA256_HEX_BYTES], note[IMPORT_NOTE_BYTES];
+    struct progress progress = {.command = request->command, .unit = "MiB"};
+    progress_begin(&progress);
     enum status status = checkpoint_add_heads(request->model, request->heads, request->head_count,
-                                              request->has_precision ? &request->precision : NULL, draw, NULL,
-                                              failure, sha256);
+                                              request->has_precision ? &request->precision : NULL,
+                                              progress_bytes, &progress, failure, note, sha256);
     progress_clear();
+    if (!status && *note)
+        command_say(request->command, "note: %s", note);
     if (!status)
-        printf("%s: %zu head%s added. package_sha256 %s\n", request->model, request->head_count,
-               request->head_count == 1 ? "" : "s", sha256);
+        command_print("%s: %zu head%s added. package_sha256 %s", request->model, request->head_count,
+                      request->head_count == 1 ? "" : "s", sha256);
     return status;
 }
 
@@ -140,8 +138,8 @@ static enum status remove_heads(const struct request *request, struct failure *f
         status = package_edit_commit(edit, failure, sha256);
     package_edit_end(&edit);
     if (!status)
-        printf("%s: %zu head%s removed. package_sha256 %s\n", request->model, request->head_count,
-               request->head_count == 1 ? "" : "s", sha256);
+        command_print("%s: %zu head%s removed. package_sha256 %s", request->model, request->head_count,
+                      request->head_count == 1 ? "" : "s", sha256);
     return status;
 }
 
@@ -155,8 +153,11 @@ static void print_table(const struct model_card *card)
         table_add(&table, "%s", head_kind_name(head->kind));
         table_add(&table, "%s", head_type_name(head->type));
         table_add(&table, "%zu", head->label_count);
-        table_add(&table, "last %u block%s%s%s", head->blocks, head->blocks == 1 ? "" : "s",
-                  head->average_pool ? " and mean patch" : "", head->two_views ? ", two views" : "");
+        if (head->blocks)
+            table_add(&table, "last %u block%s%s%s", head->blocks, head->blocks == 1 ? "" : "s",
+                      head->average_pool ? " and mean patch" : "", head->two_views ? ", two views" : "");
+        else
+            table_add(&table, "mean patch%s", head->two_views ? ", two views" : "");
         table_add(&table, "%s", head->weights);
     }
     table_print(&table);
@@ -201,12 +202,19 @@ static enum status list(const struct request *request, struct failure *failure)
     return status;
 }
 
+static const struct {
+    const char *word;
+    char command[16]; /* for sentences about options */
+    enum status (*run)(const struct request *request, struct failure *failure);
+} actions[] = {[ACTION_ADD] = {"add", "head add", add},
+               [ACTION_REMOVE] = {"remove", "head remove", remove_heads},
+               [ACTION_LIST] = {"list", "head list", list}};
+static_assert(sizeof actions / sizeof *actions == ACTION_COUNT, "a row an action");
+
 static int run(const struct request *request)
 {
-    static enum status (*const actions[])(const struct request *, struct failure *) = {
-        [ACTION_ADD] = add, [ACTION_REMOVE] = remove_heads, [ACTION_LIST] = list};
     struct failure failure;
-    enum status status = actions[request->action](request, &failure);
+    enum status status = actions[request->action].run(request, &failure);
     if (!status)
         return EXIT_DONE;
     return command_fail(request->command, &failure, status == STATUS_BAD_REQUEST ? EXIT_USAGE : EXIT_FAILED);
@@ -214,22 +222,19 @@ static int run(const struct request *request)
 
 int command_head(int argc, char **argv)
 {
-    static const char *const words[] = {"add", "remove", "list"};
-    static char commands[][12] = {"head add", "head remove", "head list"};
     struct request request = {0};
     const char *word = argc > 1 ? argv[1] : "";
     if (!strcmp(word, "--help") || !strcmp(word, "-h")) {
-        printf("%s%s", usage, head_option_help);
+        help();
         return EXIT_DONE;
     }
-    while (request.action < ACTION_COUNT && strcmp(word, words[request.action]))
+    while (request.action < ACTION_COUNT && strcmp(word, actions[request.action].word))
         request.action++;
     if (request.action == ACTION_COUNT) {
-        fprintf(stderr, "cxrd head: say what to do: add, remove or list; see cxrd head --help.\n");
+        command_say("head", "say what to do: add, remove or list; see cxrd head --help.");
         return EXIT_USAGE;
     }
-    argv[1] = commands[request.action]; /* for sentences about options */
-    request.command = argv[1];
+    request.command = argv[1] = (char *)actions[request.action].command;
     request.heads = memory_allocate((size_t)argc, sizeof *request.heads);
     int code = read_options(&request, argc - 1, argv + 1);
     if (code < 0)

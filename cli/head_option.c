@@ -16,10 +16,11 @@ const char head_option_help[] =
     "                              or the name of a head with one output)\n"
     "        results=FILE          results_eval_linear.json, which names the best candidate\n"
     "        candidate=KEY         chooses the candidate instead\n"
-    "        features=class|class+mean, blocks=N\n"
+    "        features=class|class+mean|mean, blocks=N\n"
     "                              what a linear head reads, where its weights can be read in several ways: "
     "the\n"
-    "                              class tokens of the last N blocks, and the last one's mean patch token\n"
+    "                              class tokens of the last N blocks, the last one's mean patch token, or "
+    "both\n"
     "        views=1|2             whether it reads all that of one image, or of a frontal and a lateral\n";
 
 struct keys {
@@ -77,10 +78,13 @@ static enum status read_features(const char *text, struct failure *failure, enum
     *out = IMPORT_ANY;
     if (!text)
         return STATUS_OK;
-    if (strcmp(text, "class") && strcmp(text, "class+mean"))
-        return refuse(failure, "A head's features are class or class+mean, not '%.80s'.", text);
-    *out = strcmp(text, "class") ? IMPORT_CLASS_MEAN : IMPORT_CLASS;
-    return STATUS_OK;
+    *out = !strcmp(text, "class")        ? IMPORT_CLASS
+           : !strcmp(text, "class+mean") ? IMPORT_CLASS_MEAN
+           : !strcmp(text, "mean")       ? IMPORT_MEAN
+                                         : IMPORT_ANY;
+    return *out == IMPORT_ANY
+               ? refuse(failure, "A head's features are class, class+mean or mean, not '%.80s'.", text)
+               : STATUS_OK;
 }
 
 static enum status read_blocks(const char *text, struct failure *failure, uint32_t *out)

@@ -14,7 +14,8 @@ enum { IMAGE_SIDE_MAX = 65536 };
 
 static const char usage[] =
     "Usage: cxrd import --backbone FILE|FOLDER --output DIR [--image-size N|HxW] [--config FILE]\n"
-    "                   [--precision fp16|fp32] [--head KEY=VALUE,... ...]\n"
+    "                   [--preprocessor FILE | --profile NAME] [--layout NAME] [--precision fp16|fp32] "
+    "[--head KEY=VALUE,... ...]\n"
     "\n"
     "  --backbone PATH       the vision transformer: a .pth, .bin or .safetensors file, the index of "
     "several,\n"
@@ -23,7 +24,17 @@ static const char usage[] =
     "weights\n"
     "  --image-size N|HxW    sides of the input in pixels, multiples of the patch size (default: as the\n"
     "                        configuration says, or else as the weights were trained)\n"
+    "  --preprocessor FILE   how images are prepared: preprocessor_config.json, processor_config.json, or "
+    "timm's\n"
+    "                        config.json (default: the folder's)\n"
     "  --profile NAME        how images are prepared: chexfound or dinov2 (default: as the files say)\n"
+    "  --layout NAME         where the weights are from, which decides how positions are resized and, "
+    "without "
+    "a\n"
+    "                        word on it, how images are prepared: chexfound, dinov2 or timm (default: as "
+    "their "
+    "names,\n"
+    "                        a head in the same file or the configuration show)\n"
     "  --lora-alpha A        of a LoRA adapter whose adapter_config.json is missing\n"
     "  --output DIR          the model package to make; must not be there yet\n"
     "  --precision P         fp16 (default) or fp32: how matrices are stored\n"
@@ -77,7 +88,9 @@ enum {
     OPTION_BACKBONE = 1,
     OPTION_CONFIG,
     OPTION_IMAGE_SIZE,
+    OPTION_PREPROCESSOR,
     OPTION_PROFILE,
+    OPTION_LAYOUT,
     OPTION_LORA_ALPHA,
     OPTION_OUTPUT,
     OPTION_PRECISION,
@@ -95,7 +108,9 @@ static enum status read_option(int option, struct import_head *heads, struct fai
         const char **text;
     } texts[] = {{OPTION_BACKBONE, &options->backbone},
                  {OPTION_CONFIG, &options->config},
+                 {OPTION_PREPROCESSOR, &options->preprocessor},
                  {OPTION_PROFILE, &options->profile},
+                 {OPTION_LAYOUT, &options->layout},
                  {OPTION_OUTPUT, &options->output},
                  {OPTION_NAME, &options->name},
                  {OPTION_VERSION, &options->version},
@@ -121,7 +136,9 @@ static int read_options(int argc, char **argv, struct import_head *heads, struct
         {"backbone", required_argument, NULL, OPTION_BACKBONE},
         {"config", required_argument, NULL, OPTION_CONFIG},
         {"image-size", required_argument, NULL, OPTION_IMAGE_SIZE},
+        {"preprocessor", required_argument, NULL, OPTION_PREPROCESSOR},
         {"profile", required_argument, NULL, OPTION_PROFILE},
+        {"layout", required_argument, NULL, OPTION_LAYOUT},
         {"lora-alpha", required_argument, NULL, OPTION_LORA_ALPHA},
         {"output", required_argument, NULL, OPTION_OUTPUT},
         {"precision", required_argument, NULL, OPTION_PRECISION},
@@ -152,28 +169,24 @@ static int read_options(int argc, char **argv, struct import_head *heads, struct
     return failure.status ? command_fail("import", &failure, EXIT_USAGE) : -1;
 }
 
-static void draw(void *context, size_t done_bytes, size_t total_bytes)
-{
-    (void)context;
-    progress_show(done_bytes >> 20, total_bytes >> 20, "MiB");
-}
-
 static int run(const struct import_options *options)
 {
     struct failure failure;
     char note[IMPORT_NOTE_BYTES];
-    enum status status = checkpoint_import(options, draw, NULL, &failure, note);
+    struct progress progress = {.command = "import", .unit = "MiB"};
+    progress_begin(&progress);
+    enum status status = checkpoint_import(options, progress_bytes, &progress, &failure, note);
     progress_clear();
     if (status)
         return command_fail("import", &failure, status == STATUS_BAD_REQUEST ? EXIT_USAGE : EXIT_FAILED);
     if (*note)
-        fprintf(stderr, "cxrd import: note: %s\n", note);
+        command_say("import", "note: %s", note);
     if (options->head_count)
-        printf("%s: made with %zu head%s. Show it with: cxrd inspect %s\n", options->output,
-               options->head_count, options->head_count == 1 ? "" : "s", options->output);
+        command_print("%s: made with %zu head%s. Show it with: cxrd inspect %s", options->output,
+                      options->head_count, options->head_count == 1 ? "" : "s", options->output);
     else
-        printf(
-            "%s: made without heads, so it only embeds. Add one with: cxrd head add --model %s --head ...\n",
+        command_print(
+            "%s: made without heads, so it only embeds. Add one with: cxrd head add --model %s --head ...",
             options->output, options->output);
     return EXIT_DONE;
 }

@@ -1,10 +1,12 @@
 #include "cli/inputs.h"
 
+#include "cli/command.h"
 #include "cli/places.h"
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "engine/engine.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fts.h>
 #include <stdio.h>
@@ -20,9 +22,12 @@ static bool is_image_name(const char *name)
 
 /* Why something in a folder is not done. */
 enum skip { SKIP_NAME, SKIP_HIDDEN, SKIP_SPECIAL, SKIP_RESULTS, SKIP_REPEAT, SKIP_KINDS };
-static const char *const skip_words[SKIP_KINDS] = {"without the name of an image", "hidden",
-                                                   "neither file nor folder", "in the folder for results",
-                                                   "the same file as another"};
+static const char *const skip_words[] = {[SKIP_NAME] = "without the name of an image",
+                                         [SKIP_HIDDEN] = "hidden",
+                                         [SKIP_SPECIAL] = "neither file nor folder",
+                                         [SKIP_RESULTS] = "in the folder for results",
+                                         [SKIP_REPEAT] = "the same file as another"};
+static_assert(sizeof skip_words / sizeof *skip_words == SKIP_KINDS, "words a kind");
 
 /* A search through what a command was given. */
 struct search {
@@ -58,7 +63,7 @@ static void complain(struct search *search, const FTSENT *at)
 {
     const char *reason = at->fts_info == FTS_DC ? "The folder is a link to one it lies in"
                                                 : strerror(at->fts_errno ? at->fts_errno : ENOENT);
-    fprintf(stderr, "cxrd %s: %s: %s.\n", search->command, at->fts_path, reason);
+    command_say(search->command, "%s: %s.", at->fts_path, reason);
     search->inputs.failed++;
 }
 
@@ -163,7 +168,7 @@ enum status inputs_find(const char *name, char *const *paths, size_t count, cons
     if (!status)
         search.skipped[SKIP_REPEAT] = places_drop_repeats(&search.inputs);
     if (!status && *describe(search.skipped, text))
-        fprintf(stderr, "cxrd %s: skipped %s.\n", name, text);
+        command_say(name, "skipped %s.", text);
     if (!status && !search.inputs.count)
         status = failure_set(failure, STATUS_BAD_REQUEST, "No %s file was given or found.",
                              image_formats_read().text);
@@ -226,6 +231,11 @@ enum status inputs_pair(char *const *paths, size_t count, struct failure *failur
     else
         *out = search.inputs;
     return status;
+}
+
+void inputs_help(void)
+{
+    printf("\nOf a folder the files are read whose names end in %s.\n", image_endings_read().text);
 }
 
 void inputs_finish(struct inputs *inputs)

@@ -41,4 +41,7 @@ WARN_UNUSED enum status inputs_pair(char *const *paths, size_t count, struct fai
                                     struct inputs *out);
 void inputs_finish(struct inputs *inputs);
 
+/* Of --help: which files of a folder are inputs. */
+void inputs_help(void);
+
 #endif

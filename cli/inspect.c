@@ -52,12 +52,15 @@ static void add_profile(struct table *table, const struct profile *profile)
     const char *filter = profile->filter == PROFILE_BILINEAR ? "bilinear" : "bicubic";
     const char *centre = profile->centre == PROFILE_CENTRE_DOWN ? "down" : "even";
     table_add(table, "resize");
-    if (profile->resize == PROFILE_EXACT)
-        table_add(table, "exact, %s", filter);
-    else if (profile->edge)
-        table_add(table, "shortest_edge %u, %s, centre %s", profile->edge, filter, centre);
+    const char *resize = profile->resize == PROFILE_EXACT ? "exact" : "shortest_edge";
+    const char *rounding = profile->rounding == PROFILE_ROUND_NEAREST ? ", rounding nearest" : "";
+    if (!profile->edge_height)
+        table_add(table, "%s, %s, centre %s%s", resize, filter, centre, rounding);
+    else if (profile->edge_height == profile->edge_width)
+        table_add(table, "%s %u, %s, centre %s%s", resize, profile->edge_height, filter, centre, rounding);
     else
-        table_add(table, "shortest_edge, %s, centre %s", filter, centre);
+        table_add(table, "%s %ux%u, %s, centre %s%s", resize, profile->edge_height, profile->edge_width,
+                  filter, centre, rounding);
     if (profile->min_max)
         add_text(table, "min_max", "true");
     else
@@ -94,9 +97,12 @@ static void show_architecture(const struct model_card *card)
 
 static void show_head(const struct head_card *head)
 {
-    printf("\nhead %s: %s, %s, last %u blocks%s%s\n", head->name, head_kind_name(head->kind),
-           head_type_name(head->type), head->blocks, head->average_pool ? " and their mean patch token" : "",
-           head->two_views ? ", of a frontal and a lateral view" : "");
+    printf("\nhead %s: %s, %s, ", head->name, head_kind_name(head->kind), head_type_name(head->type));
+    if (head->blocks)
+        printf("last %u blocks%s", head->blocks, head->average_pool ? " and their mean patch token" : "");
+    else
+        printf("mean patch token");
+    printf("%s\n", head->two_views ? ", of a frontal and a lateral view" : "");
     if (head->definition)
         printf("%s\n", head->definition);
     struct table table;
@@ -209,14 +215,14 @@ int command_inspect(int argc, char **argv)
         seal = true;
     }
     if (optind == argc) {
-        fprintf(stderr, "cxrd inspect: what to show is missing; see cxrd inspect --help.\n");
+        command_say("inspect", "what to show is missing; see cxrd inspect --help.");
         return EXIT_USAGE;
     }
     int code = EXIT_DONE, several = argc - optind > 1;
     for (int i = optind; i < argc; i++) {
         struct failure failure;
         if (several)
-            printf("%s:\n", argv[i]);
+            command_print("%s:", argv[i]);
         if (inspect(argv[i], seal, &failure))
             code = command_fail("inspect", &failure, EXIT_FAILED);
         if (several && i + 1 < argc)

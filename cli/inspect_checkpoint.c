@@ -1,11 +1,12 @@
 #include "cli/inspect_checkpoint.h"
 
+#include "cli/command.h"
 #include "cli/table.h"
 
 #include "engine/base/utf8.h"
 #include "engine/checkpoint/candidates.h"
-#include "engine/checkpoint/head_form.h"
 #include "engine/checkpoint/import_backbone.h"
+#include "engine/checkpoint/import_head.h"
 #include "engine/package/create.h"
 #include "engine/package/tensors.h"
 
@@ -58,6 +59,20 @@ static enum status check_backbone(const struct backbone_import *backbone, struct
     return status ? status : card_check(&card, failure);
 }
 
+/* How many of the file's tensors make the network: query, key and value are one of it. */
+static size_t count_used(const struct selection *selection)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < selection->count; i++) {
+        const struct selected *item = &selection->items[i];
+        count += !item->piece_count;
+        for (size_t k = 0; k < item->piece_count; k++)
+            count += (item->pieces[k].tensor != NULL) + (item->pieces[k].down != NULL) +
+                     (item->pieces[k].up != NULL);
+    }
+    return count;
+}
+
 static void show_backbone(const struct backbone_import *backbone, size_t tensors)
 {
     const struct backbone_card *card = &backbone->card;
@@ -72,103 +87,128 @@ static void show_backbone(const struct backbone_import *backbone, size_t tensors
     table_add(&table, "input");
     table_add(&table, "%ux%u", card->image_height, card->image_width);
     table_add(&table, "positions");
-    table_add(&table, "%ux%u, resized with offset %g, %s", card->position_grid, card->position_grid,
-              card->interpolate_offset, card->interpolate_antialias ? "antialiased" : "not antialiased");
+    const bool assumed = backbone->layout->guessed && backbone->config.interpolate_offset <= CONFIG_NOT_SAID;
+    table_add(&table, "%ux%u, resized with offset %g, %s%s", card->position_grid, card->position_grid,
+              card->interpolate_offset, card->interpolate_antialias ? "antialiased" : "not antialiased",
+              assumed ? ", as nothing says otherwise (--layout)" : "");
     table_add(&table, "layer_norm_epsilon");
     table_add(&table, "%g", card->layer_norm_epsilon);
     table_add(&table, "preprocessing");
     table_add(&table, "%s%s", backbone->profile.name,
-              profile_known(backbone->profile.name) ? ", as nothing says otherwise (--profile)" : "");
+              backbone->profile_assumed ? ", as nothing says otherwise (--profile)" : "");
     table_add(&table, "tensors");
-    table_add(&table, "%zu, of the %zu above", backbone->selection.count, tensors);
+    table_add(&table, "%zu, of the %zu above", count_used(&backbone->selection), tensors);
     table_print(&table);
     if (*backbone->note)
-        printf("note: %s\n", backbone->note);
+        command_print("note: %s", backbone->note);
 }
 
-/* The heads that a checkpoint holds beside a backbone, or alone. */
-static size_t show_heads(const struct value *state)
+/* What of a checkpoint can be imported, and what its line must say. */
+struct offer {
+    bool backbone;
+    size_t heads;     /* that can be, */
+    bool must_choose; /* one of several candidates */
+    bool must_say;    /* what they read */
+};
+
+/* The heads that a checkpoint holds beside a backbone, or alone, as import would take each. */
+static enum status show_heads(struct checkpoint *checkpoint, const struct value *state,
+                              const struct backbone_import *backbone, struct failure *failure,
+                              struct offer *offer)
 {
     struct candidates *candidates = memory_allocate(1, sizeof *candidates);
-    enum head_form found = FORM_AUTHORS;
-    for (size_t i = 0; i < state->sequence.count; i += 2) {
-        enum head_form form;
-        char candidate[NAME_BYTES], name[NAME_BYTES];
-        const struct value *key = state->sequence.items[i];
-        if (key->kind != VALUE_TEXT || head_form_of(key->text.data, &form, candidate, name) != NAME_KNOWN)
-            continue;
-        found = form;
-        candidates_note(candidates, candidate);
-    }
-    const size_t count = candidates->count;
-    if (count)
-        printf("head: %s\n", head_form_name(found));
+    enum status status = candidates_find(state, failure, candidates);
+    const size_t count = status ? 0 : candidates->count;
+    offer->must_choose = count > 1;
     for (size_t i = 0; i < count; i++) {
-        utf8_make_plain(candidates->names[i]); /* it comes from the file: nothing that moves the cursor */
-        if (*candidates->names[i])
-            printf("  candidate=%s\n", candidates->names[i]);
+        const char *name = candidates->names[i];
+        struct failure why = {0};
+        enum status found = import_head_examine(checkpoint, name, backbone ? &backbone->card : NULL,
+                                                backbone ? &backbone->config : NULL, &why);
+        offer->heads += !found || found == STATUS_BAD_REQUEST;
+        offer->must_say |= found == STATUS_BAD_REQUEST;
+        if (i == 0)
+            printf("head: %s\n", head_form_name(candidate_form(name, candidates->form)));
+        if (*name)
+            command_print("  candidate=%s", name);
+        if (found)
+            command_print("  %s: %s", found == STATUS_BAD_REQUEST ? "to be said" : "in the way of its import",
+                          why.sentence);
     }
     free(candidates);
-    return count;
+    return status;
 }
 
-/* Import asks the same: a head was trained with the backbone that lies beside it, and goes with no other. */
-static bool holds_backbone(const struct value *state)
-{
-    for (size_t i = 0; i < state->sequence.count; i += 2) {
-        struct backbone_name name;
-        const struct value *key = state->sequence.items[i];
-        if (key->kind == VALUE_TEXT && name_of_backbone(key->text.data, &name) == NAME_KNOWN)
-            return true;
-    }
-    return false;
-}
-
-/* The path as a shell takes it for one word. */
+/* The path as a shell takes it for one word: between quotes, or, where it has what a terminal should not get,
+ * in the form $'...' of POSIX's and most shells. */
 static void print_word(const char *path)
 {
-    putchar('\'');
-    for (; *path; path++)
-        if (*path == '\'')
-            printf("'\\''");
+    const bool plain = utf8_is_plain(path, strlen(path));
+    fputs(plain ? "'" : "$'", stdout);
+    for (size_t left = strlen(path), bytes; left; path += bytes, left -= bytes) {
+        bytes = utf8_character(path, left);
+        if (!bytes)
+            printf("\\%03o", (unsigned char)*path);
+        else if (*path == '\'')
+            fputs(plain ? "'\\''" : "\\'", stdout);
         else
-            putchar(*path);
+            printf("%s%.*s", !plain && *path == '\\' ? "\\" : "", (int)bytes, path);
+        bytes = bytes ? bytes : 1;
+    }
     putchar('\'');
 }
 
-static void show_lines(const char *path, bool backbone, size_t heads)
+static void show_lines(const char *path, const struct offer *offer)
 {
-    if (!backbone && !heads)
+    if (!offer->backbone && !offer->heads)
         return;
     printf("\nTo import it:\n  ");
-    if (backbone) {
+    if (offer->backbone) {
         printf("cxrd import --backbone ");
         print_word(path);
-        printf(" --output DIR%s", heads ? " \\\n    " : "");
+        printf(" --output DIR%s", offer->heads ? " \\\n    " : "");
     }
-    if (heads) {
-        printf("%s--head name=NAME,kind=findings,labels=FILE,%sweights=",
-               backbone ? "" : "cxrd head add --model DIR ", heads > 1 ? "candidate=KEY," : "");
+    if (offer->heads) {
+        printf("%s--head name=NAME,kind=findings,labels=FILE,%s%sweights=",
+               offer->backbone ? "" : "cxrd head add --model DIR ",
+               offer->must_choose ? "candidate=KEY," : "", offer->must_say ? "features=FEATURES," : "");
         print_word(path);
     }
     printf("\n");
 }
 
-/* Shows the backbone or says what is in the way of one. */
-static bool try_backbone(const char *path, size_t tensors)
+/* Shows the backbone or says what is in the way of one. Where it can be imported the caller finishes *out. */
+static bool try_backbone(const char *path, size_t tensors, struct backbone_import *out)
 {
     struct failure failure;
-    struct backbone_import backbone;
     const struct backbone_options options = {.path = path};
-    enum status status = import_backbone_open(&options, &failure, &backbone);
+    enum status status = import_backbone_open(&options, &failure, out);
     if (!status) {
-        show_backbone(&backbone, tensors);
-        status = check_backbone(&backbone, &failure);
-        import_backbone_finish(&backbone);
+        show_backbone(out, tensors);
+        status = check_backbone(out, &failure);
+        if (status)
+            import_backbone_finish(out);
     }
     if (status)
         printf("in the way of a backbone's import: %s\n", failure.sentence);
     return !status;
+}
+
+static enum status show(const char *path, struct checkpoint *checkpoint, const struct value *state,
+                        struct failure *failure)
+{
+    struct backbone_import backbone = {0};
+    size_t tensors =
+        list_tensors(checkpoint_folder(checkpoint)->adapter ? state : checkpoint_root(checkpoint));
+    printf("\n");
+    struct offer offer = {.backbone = try_backbone(path, tensors, &backbone)};
+    enum status status = show_heads(checkpoint, state, offer.backbone ? &backbone : NULL, failure, &offer);
+    /* import asks the same: a head was trained with the backbone beside it, and goes with no other */
+    if (!status && (offer.backbone || !import_holds_backbone(state)))
+        show_lines(path, &offer);
+    if (offer.backbone)
+        import_backbone_finish(&backbone);
+    return status;
 }
 
 enum status inspect_checkpoint(const char *path, struct failure *failure)
@@ -179,17 +219,10 @@ enum status inspect_checkpoint(const char *path, struct failure *failure)
     if (status)
         return status;
     status = checkpoint_state(checkpoint, failure, &state);
-    if (status) {
+    if (!status)
+        status = show(path, checkpoint, state, failure);
+    if (status)
         failure_prefix(failure, "%s", path);
-    } else {
-        size_t tensors =
-            list_tensors(checkpoint_folder(checkpoint)->adapter ? state : checkpoint_root(checkpoint));
-        printf("\n");
-        bool backbone = try_backbone(path, tensors);
-        const size_t heads = show_heads(state);
-        if (backbone || !holds_backbone(state))
-            show_lines(path, backbone, heads);
-    }
     checkpoint_close(&checkpoint);
     return status;
 }

@@ -59,6 +59,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++)
         if (!strcmp(argv[1], COMMANDS[i].name))
             return finish(COMMANDS[i].run(argc - 1, argv + 1));
-    fprintf(stderr, "cxrd: there is no command \"%s\"; see cxrd --help.\n", argv[1]);
+    struct failure failure;
+    failure_set(&failure, STATUS_BAD_REQUEST, "there is no command \"%s\"; see cxrd --help.", argv[1]);
+    fprintf(stderr, "cxrd: %s\n", failure.sentence);
     return EXIT_USAGE;
 }

@@ -1,9 +1,11 @@
 #include "cli/places.h"
 
+#include "engine/base/file.h"
 #include "engine/base/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 char *place_of(const char *path)
 {
@@ -116,4 +118,81 @@ enum status places_shorten(struct inputs *inputs, struct failure *failure)
     }
     free(list);
     return check_places(inputs, failure);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The folders that places lie in, "a" and "a/b" of "a/b/c", sorted, each once, in the arena. */
+static const char **list_folders(struct arena *arena, const struct inputs *inputs, size_t step, size_t *count)
+{
+    size_t used = 0, kept = 0, room = 0;
+    for (size_t i = 0; i < inputs->count; i += step)
+        for (const char *at = inputs->items[i].place; (at = strchr(at, '/')); at++)
+            room++;
+    const char **folders = arena_allocate(arena, room + 1, sizeof *folders);
+    for (size_t i = 0; i < inputs->count; i += step)
+        for (const char *place = inputs->items[i].place, *at = place; (at = strchr(at, '/')); at++)
+            folders[used++] = arena_copy_text(arena, place, (size_t)(at - place));
+    qsort(folders, used, sizeof *folders, by_text);
+    for (size_t i = 0; i < used; i++)
+        if (!kept || strcmp(folders[i], folders[kept - 1]))
+            folders[kept++] = folders[i];
+    *count = kept;
+    return folders;
+}
+
+/* Whether a folder, or with `file` something else than one, is at "FOLDER/NAME" already. */
+static bool is_taken(const char *folder, const char *name, bool file)
+{
+    struct stat info;
+    char *path = file_join(folder, name);
+    bool taken = !stat(path, &info) && S_ISDIR(info.st_mode) != file;
+    free(path);
+    return taken;
+}
+
+static enum status check_result(const struct input *input, const char *name, const struct results *results,
+                                const char *const *folders, size_t count, struct failure *failure)
+{
+    if (bsearch(&name, folders, count, sizeof *folders, by_text))
+        return failure_set(
+            failure, STATUS_BAD_REQUEST,
+            "%.110s would have its results in the file %.60s, which is also the folder of others' "
+            "results; do them one after the other, with an --output each.",
+            input->path, name);
+    if (is_taken(results->folder, name, false))
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "%.90s: there is a folder %.60s where the results of %.90s belong; give another "
+                           "--output.",
+                           results->folder, name, input->path);
+    return STATUS_OK;
+}
+
+enum status places_check_results(const struct inputs *inputs, const struct results *results,
+                                 struct failure *failure)
+{
+    struct arena *arena = arena_create();
+    size_t count;
+    const char **folders = list_folders(arena, inputs, results->step, &count);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && !status; i++)
+        if (is_taken(results->folder, folders[i], true))
+            status =
+                failure_set(failure, STATUS_BAD_REQUEST,
+                            "%.110s: there is a file %.60s where a folder for results belongs; give another "
+                            "--output.",
+                            results->folder, folders[i]);
+    for (size_t i = 0; i < inputs->count && !status; i += results->step) {
+        struct arena *names = arena_create();
+        for (size_t k = 0; k < results->ending_count && !status; k++)
+            status = check_result(&inputs->items[i],
+                                  arena_format(names, "%s.%s", inputs->items[i].place, results->endings[k]),
+                                  results, folders, count, failure);
+        arena_destroy(&names);
+    }
+    arena_destroy(&arena);
+    return status;
 }

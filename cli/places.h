@@ -16,4 +16,18 @@ size_t places_drop_repeats(struct inputs *inputs);
  * BAD_REQUEST, naming both, when two inputs still share one. */
 WARN_UNUSED enum status places_shorten(struct inputs *inputs, struct failure *failure);
 
+/* The files that a command writes: "FOLDER/PLACE.ENDING" for every `step`-th input and each of its endings.
+ */
+struct results {
+    const char *folder;
+    const char *const *endings;
+    size_t ending_count, step;
+};
+
+/* BAD_REQUEST, naming both, where a file would have the name of a folder that another file belongs in, as
+ * "x.json" of x.png beside x.json/y.png, or where something else lies already where a file or a folder
+ * belongs. */
+WARN_UNUSED enum status places_check_results(const struct inputs *inputs, const struct results *results,
+                                             struct failure *failure);
+
 #endif

@@ -24,6 +24,7 @@ static const char usage[] =
     "  --views V              for heads of two views: frontal,lateral takes files in pairs, each frontal\n"
     "                         followed by its lateral, with one answer a pair, at the frontal's place;\n"
     "                         frontal has such heads read each image as both\n"
+    "  --quiet                shows no progress on standard error\n"
     "  --output DIR           a file an image there instead of standard output, its pictures beside it,\n"
     "                         at the image's own path below the folder given; older ones are replaced.\n"
     "                         json and jsonl both write .json, laid out on lines; csv .csv, table .txt\n"
@@ -36,6 +37,7 @@ struct settings {
     struct predict_output output;
     struct option_list choices; /* those that POST /predict takes too */
     enum pairing pairing;       /* what they say of it */
+    bool quiet;
     struct arena *arena;
 };
 
@@ -46,15 +48,13 @@ static enum status read_choice(struct settings *settings, const char *name, cons
     return option_add(&settings->choices, settings->arena, name, text_split(settings->arena, value), failure);
 }
 
-static enum status read_option(struct settings *settings, int option, struct failure *failure)
+static enum status read_option(void *context, int option, struct failure *failure)
 {
+    struct settings *settings = context;
     switch (option) {
-    case 'm':
-    case 'd':
-    case 'r':
-    case 'p':
-    case 'b':
-        return engine_choice_read(&settings->engine, option, optarg, failure);
+    case 'q':
+        settings->quiet = true;
+        return STATUS_OK;
     case 'o':
         settings->output.folder = optarg;
         return STATUS_OK;
@@ -75,9 +75,17 @@ static enum status read_option(struct settings *settings, int option, struct fai
         return read_choice(settings, "flip", "true", failure);
     case 'V':
         return read_choice(settings, "views", optarg, failure);
-    default:
+    case 't':
         return read_choice(settings, "threshold", optarg, failure);
+    default:
+        return engine_choice_read(&settings->engine, option, optarg, failure);
     }
+}
+
+static void help(void)
+{
+    fputs(usage, stdout);
+    inputs_help();
 }
 
 /* -1 to go on, else the exit code. */
@@ -92,24 +100,16 @@ static int read_options(struct settings *settings, int argc, char **argv)
                                             {"threshold", required_argument, NULL, 't'},
                                             {"flip", no_argument, NULL, 'F'},
                                             {"views", required_argument, NULL, 'V'},
+                                            {"quiet", no_argument, NULL, 'q'},
                                             {"output", required_argument, NULL, 'o'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
     struct failure failure = {0};
-    int option;
-    while ((option = command_option(argc, argv, options)) != -1) {
-        if (option == 'h') {
-            fputs(usage, stdout);
-            printf("\nOf a folder the files are read whose names end in %s.\n", image_endings_read().text);
-            return EXIT_DONE;
-        }
-        if (option == '?')
-            return EXIT_USAGE;
-        if (read_option(settings, option, &failure))
-            return command_fail("predict", &failure, EXIT_USAGE);
-    }
+    int code = command_options(argc, argv, options, help, read_option, settings);
+    if (code >= 0)
+        return code;
     if (!settings->engine.options.model || optind == argc) {
-        fprintf(stderr, "cxrd predict: give --model DIR and at least one image; see cxrd predict --help.\n");
+        command_say("predict", "give --model DIR and at least one image; see cxrd predict --help.");
         return EXIT_USAGE;
     }
     const struct given_option *views = option_find(&settings->choices, "views");
@@ -144,7 +144,7 @@ static size_t predict_chunk(struct engine *engine, struct predict_output *output
                                       .flip = output->options.flip,
                                       .pairing = output->options.pairing};
     const size_t views = pairing_images(options.pairing);
-    (void)chunk_predict(engine, inputs, count, &options, &failure, predictions); /* each study has it */
+    (void)chunk_predict(engine, inputs, count, &options, NULL, &failure, predictions); /* each study has it */
     for (size_t i = 0; i < count / views; i++) {
         failed += !write_answer(output, &inputs[i * views], &predictions[i]);
         prediction_finish(&predictions[i]);
@@ -161,14 +161,17 @@ static int predict(struct settings *settings, const struct inputs *inputs)
         return command_fail("predict", &failure, EXIT_FAILED);
     int exit_code = EXIT_DONE;
     if (predict_output_begin(&settings->output, settings->arena, engine_card(engine), &settings->choices,
-                             &failure)) {
+                             inputs, &failure)) {
         exit_code =
             command_fail("predict", &failure, failure.status == STATUS_NO_HEADS ? EXIT_FAILED : EXIT_USAGE);
         goto destroy_engine;
     }
+    struct progress progress = {
+        .command = "predict", .unit = "images", .total = inputs->count, .quiet = settings->quiet};
+    progress_begin(&progress);
     for (size_t i = 0; i < inputs->count; i += CHUNK_IMAGES) {
         size_t count = inputs->count - i < CHUNK_IMAGES ? inputs->count - i : CHUNK_IMAGES;
-        progress_show(i, inputs->count, inputs->items[i].path);
+        progress_show(&progress, i, inputs->items[i].path);
         failed += predict_chunk(engine, &settings->output, inputs->items + i, count);
     }
     progress_clear();

@@ -3,21 +3,25 @@
 #include "api/base64.h"
 #include "api/result.h"
 #include "cli/label_names.h"
+#include "cli/places.h"
 #include "cli/predict_text.h"
 #include "engine/base/file.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *const FORMATS[] = {"table", "json", "jsonl", "csv"};
+static const char *const format_names[] = {
+    [PREDICT_TABLE] = "table", [PREDICT_JSON] = "json", [PREDICT_JSONL] = "jsonl", [PREDICT_CSV] = "csv"};
+static_assert(sizeof format_names / sizeof *format_names == PREDICT_FORMATS, "a name a format");
 static const size_t PICTURE_BYTES_MAX = (size_t)1 << 30;
 
 bool predict_format_read(const char *name, enum predict_format *out)
 {
-    for (size_t i = 0; i < sizeof FORMATS / sizeof *FORMATS; i++)
-        if (!strcmp(name, FORMATS[i])) {
+    for (size_t i = 0; i < PREDICT_FORMATS; i++)
+        if (!strcmp(name, format_names[i])) {
             *out = (enum predict_format)i;
             return true;
         }
@@ -52,19 +56,45 @@ static void write_opening(struct predict_output *output)
 
 static enum status make_folder(const char *path, struct failure *failure)
 {
-    if (mkdir(path, 0777) && errno != EEXIST)
+    struct stat info;
+    int made = mkdir(path, 0777);
+    if (made && errno == EEXIST && !stat(path, &info) && !S_ISDIR(info.st_mode))
+        errno = ENOTDIR;
+    if (made && errno != EEXIST)
         return failure_set(failure, STATUS_INVALID_FILE, "%s: the folder cannot be made: %s.", path,
                            strerror(errno));
     return STATUS_OK;
 }
 
+/* What a result's name ends with, behind its place and a dot. */
+static const char *text_ending(const struct predict_output *output)
+{
+    return is_json(output) ? "json" : output->format == PREDICT_CSV ? "csv" : "txt";
+}
+
+/* Before any work: that each file will find its place. */
+static enum status check_places(const struct predict_output *output, struct arena *arena,
+                                const struct inputs *inputs, struct failure *failure)
+{
+    const size_t labels = options_draw(&output->options) ? options_label_count(output->card) : 0;
+    const char **endings = arena_allocate(arena, labels + 1, sizeof *endings);
+    endings[0] = text_ending(output);
+    for (size_t i = 0; i < labels; i++)
+        endings[i + 1] = arena_format(arena, "%s.png", output->label_names[i]);
+    const struct results results = {output->folder, endings, labels + 1,
+                                    pairing_images(output->options.pairing)};
+    return places_check_results(inputs, &results, failure);
+}
+
 enum status predict_output_begin(struct predict_output *output, struct arena *arena,
                                  const struct model_card *card, const struct option_list *choices,
-                                 struct failure *failure)
+                                 const struct inputs *inputs, struct failure *failure)
 {
     output->card = card;
     output->label_names = label_names(arena, card);
     enum status status = options_resolve(arena, card, choices, failure, &output->options);
+    if (!status && output->folder)
+        status = check_places(output, arena, inputs, failure);
     if (!status && output->folder)
         status = make_folder(output->folder, failure);
     if (status)
@@ -138,7 +168,8 @@ static enum status write_json(struct predict_output *output, const struct input 
         json_add(object, "model", result_model(output->card));
     char *text = json_print(object, output->folder != NULL);
     if (output->folder)
-        status = write_file(output, input, "json", (struct bytes){(uint8_t *)text, strlen(text)}, failure);
+        status = write_file(output, input, text_ending(output), (struct bytes){(uint8_t *)text, strlen(text)},
+                            failure);
     else if (output->format == PREDICT_JSONL)
         puts(text);
     else
@@ -167,7 +198,7 @@ static enum status write_text(struct predict_output *output, const struct input 
         return STATUS_OK;
     fclose(out);
     enum status status =
-        write_file(output, input, csv ? "csv" : "txt", (struct bytes){(uint8_t *)text, size}, failure);
+        write_file(output, input, text_ending(output), (struct bytes){(uint8_t *)text, size}, failure);
     free(text);
     return status;
 }

@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-enum predict_format { PREDICT_TABLE, PREDICT_JSON, PREDICT_JSONL, PREDICT_CSV };
+enum predict_format { PREDICT_TABLE, PREDICT_JSON, PREDICT_JSONL, PREDICT_CSV, PREDICT_FORMATS };
 /* False when there is no such format. */
 bool predict_format_read(const char *name, enum predict_format *out);
 
@@ -23,11 +23,12 @@ struct predict_output {
     size_t written;
 };
 
-/* Checks the choices against the model and writes what comes first. Fails with BAD_REQUEST, or INVALID_FILE
- * when the folder cannot be made. */
+/* Checks the choices against the model and the inputs' places against each other and against what is in the
+ * folder, makes that and writes what comes first. Fails with BAD_REQUEST, or INVALID_FILE when the folder
+ * cannot be made. */
 WARN_UNUSED enum status predict_output_begin(struct predict_output *output, struct arena *arena,
                                              const struct model_card *card, const struct option_list *choices,
-                                             struct failure *failure);
+                                             const struct inputs *inputs, struct failure *failure);
 /* What struct predict_options asks for. */
 uint32_t predict_output_keep_side(const struct predict_output *output);
 /* Writes one study's answer, or in its place that it failed; its images start at `input`, and the first has

@@ -3,6 +3,7 @@
 #include "api/views.h"
 #include "engine/base/file.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,6 +116,7 @@ static void write_image(FILE *out, const char *id, const struct image_info *imag
 /* What a table says of an image that is a study's frontal. */
 static const char *const frontal_words[] = {
     [PAIRING_NONE] = "", [PAIRING_VIEWS] = "frontal", [PAIRING_FRONTAL] = "frontal, read as lateral too"};
+static_assert(sizeof frontal_words / sizeof *frontal_words == PAIRINGS, "words a pairing");
 
 void predict_write_table(FILE *out, const struct options *options, const char *const *ids,
                          const struct prediction *prediction)

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <ctype.h>
 #include <stdlib.h>
+#include <string.h>
 
 static_assert(SHARD_COUNT_MAX == 100000, "as SHARD_FORM says it");
 
@@ -20,7 +21,7 @@ static bool read_number(const char *text, const char **end, uint32_t *out)
 
 bool shard_read(const char *text, struct shard *out)
 {
-    struct shard shard;
+    struct shard shard = {0};
     if (!read_number(text, &text, &shard.number) || *text != '/' ||
         !read_number(text + 1, &text, &shard.count) || *text || shard.number > shard.count)
         return false;
@@ -28,9 +29,19 @@ bool shard_read(const char *text, struct shard *out)
     return true;
 }
 
-void shard_keep(const struct shard *shard, struct inputs *inputs)
+static void hash_list(const struct inputs *inputs, char out[SHA256_HEX_BYTES])
+{
+    struct buffer list = {.maximum = SIZE_MAX};
+    for (size_t i = 0; i < inputs->count; i++)
+        buffer_append(&list, inputs->items[i].path, strlen(inputs->items[i].path) + 1);
+    sha256_hex((struct bytes){list.data, list.size}, out);
+    buffer_finish(&list);
+}
+
+void shard_keep(struct shard *shard, struct inputs *inputs)
 {
     size_t kept = 0;
+    hash_list(inputs, shard->inputs_sha256);
     for (size_t i = 0; i < inputs->count; i++)
         if (i % shard->count == shard->number - 1) {
             inputs->items[kept++] = inputs->items[i];

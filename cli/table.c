@@ -1,20 +1,20 @@
 #include "cli/table.h"
 
 #include "engine/base/memory.h"
+#include "engine/base/utf8.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void add_cell(struct table *table, char *text)
+static void add_cell(struct table *table, const char *text)
 {
-    for (char *c = text; *c; c++) { /* names come from files: nothing that moves the cursor */
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';
-    }
+    size_t room = utf8_escape_room(strlen(text));
+    char *cell = memory_allocate(room, 1);
+    utf8_escape(text, cell, room); /* names come from files: nothing that moves the cursor */
     table->cells = memory_resize(table->cells, table->count + 1, sizeof *table->cells);
-    table->cells[table->count++] = text;
+    table->cells[table->count++] = cell;
 }
 
 void table_init(struct table *table, const char *alignment, ...)
@@ -24,7 +24,7 @@ void table_init(struct table *table, const char *alignment, ...)
     va_list headings;
     va_start(headings, alignment);
     for (size_t i = 0; i < table->columns; i++)
-        add_cell(table, memory_copy_text(va_arg(headings, const char *)));
+        add_cell(table, va_arg(headings, const char *));
     va_end(headings);
 }
 
@@ -39,6 +39,7 @@ void table_add(struct table *table, const char *format, ...)
     va_end(again);
     va_end(arguments);
     add_cell(table, text);
+    free(text);
 }
 
 /* Characters of UTF-8 text, each taken as one column wide. */

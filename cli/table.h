@@ -16,7 +16,7 @@ struct table {
 
 /* `alignment` has a letter a column and outlives the table; the headings follow, a text a column. */
 void table_init(struct table *table, const char *alignment, ...);
-/* Adds a cell, left to right and row by row; the text is copied, with control characters as '?'. */
+/* Adds a cell, left to right and row by row; the text is copied, escaped for a terminal. */
 void table_add(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Prints and frees all cells. The last row is whole. */
 void table_print(struct table *table);

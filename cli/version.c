@@ -7,7 +7,7 @@
 int command_version(int argc, char **argv)
 {
     if (argc > 1) {
-        fprintf(stderr, "cxrd %s: takes no arguments.\n", argv[0]);
+        command_say(argv[0], "takes no arguments.");
         return EXIT_USAGE;
     }
     printf("cxrd %s, %zu shaders, compiled with %s\n", CXRD_VERSION, gpu_shader_count(), __VERSION__);

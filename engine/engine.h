@@ -92,9 +92,10 @@ struct prediction_timing {
 
 /* How images make studies, of which each has one prediction. What reads one view reads the frontal. */
 enum pairing {
-    PAIRING_NONE,   /* each image is a study, of which heads of two views say nothing */
-    PAIRING_VIEWS,  /* two images are a study, first the frontal, then the lateral */
-    PAIRING_FRONTAL /* each image is a study, which heads of two views read as both */
+    PAIRING_NONE,    /* each image is a study, of which heads of two views say nothing */
+    PAIRING_VIEWS,   /* two images are a study, first the frontal, then the lateral */
+    PAIRING_FRONTAL, /* each image is a study, which heads of two views read as both */
+    PAIRINGS
 };
 
 /* Images a study. */

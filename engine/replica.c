@@ -85,26 +85,21 @@ static enum status self_test(struct replica *replica, struct failure *failure)
     return status;
 }
 
-/* The files are the ones that were verified, before and after they are read: that may be long ago, when a
- * lost device is made again. */
+/* The files are the ones that were verified, which may be long ago when a lost device is made again. */
 static enum status load_model(struct replica *replica, const struct model_options *options,
                               struct failure *failure)
 {
-    enum status status = package_unchanged(replica->package, failure);
-    if (status)
-        return status;
+    const uint64_t before = package_stamp(replica->package);
     const struct model_card *card = package_card(replica->package);
     const struct safetensors **heads = memory_allocate(card->head_count, sizeof(struct safetensors *));
     for (size_t i = 0; i < card->head_count; i++)
         heads[i] = package_head(replica->package, i);
     struct model_weights weights = {.backbone = package_backbone(replica->package), .heads = heads};
-    status =
+    enum status status =
         model_create(replica->device, replica->kernels, card, &weights, options, failure, &replica->model);
     free(heads);
-    if (status)
-        return status;
-    return replica->restoring ? package_verify_again(replica->package, failure)
-                              : package_unchanged(replica->package, failure);
+    /* At first package_verify says so, once the files are hashed. */
+    return status || !replica->restoring ? status : package_verify_again(replica->package, before, failure);
 }
 
 /* Says how long a stage of making took and starts the next one's clock. */

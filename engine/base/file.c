@@ -8,11 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { TEMPORARY_LETTERS = 6, TEMPORARY_TRIES = 100 };
 
 static const char *kind_name(mode_t mode)
 {
@@ -52,19 +49,41 @@ static enum status open_regular(const char *path, struct failure *failure, int *
     return status;
 }
 
-static int64_t modified_ns(const struct stat *info)
+static int64_t in_ns(struct timespec time)
 {
-    return info->st_mtim.tv_sec * INT64_C(1000000000) + info->st_mtim.tv_nsec;
+    return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
 }
 
-/* Whether an open file still has the size and the time of change it had; its name may be gone. */
-static bool is_as_before(int fd, size_t size, int64_t then_ns)
+static struct file_stamp stamp_of(const struct stat *info)
 {
-    struct stat now;
-    return !fstat(fd, &now) && (size_t)now.st_size == size && modified_ns(&now) == then_ns;
+    return (struct file_stamp){(size_t)info->st_size, in_ns(info->st_mtim), in_ns(info->st_ctim),
+                               info->st_nlink};
 }
 
-enum status file_read(const char *path, size_t maximum, struct failure *failure, struct bytes *out)
+bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b)
+{
+    return a->size_bytes == b->size_bytes && a->modified_ns == b->modified_ns &&
+           (a->changed_ns == b->changed_ns || a->names != b->names);
+}
+
+enum status file_stamp_read(const char *path, struct failure *failure, struct file_stamp *out)
+{
+    struct stat info;
+    if (stat(path, &info))
+        return system_refused(path, failure);
+    *out = stamp_of(&info);
+    return STATUS_OK;
+}
+
+/* Of an open file, whose name may be gone; of zeros where the system does not say. */
+static struct file_stamp stamp_now(int fd)
+{
+    struct stat now = {0};
+    return fstat(fd, &now) ? (struct file_stamp){0} : stamp_of(&now);
+}
+
+enum status file_read_stamped(const char *path, size_t maximum, struct failure *failure, struct bytes *out,
+                              struct file_stamp *stamp)
 {
     int fd = -1;
     struct stat info;
@@ -90,7 +109,9 @@ enum status file_read(const char *path, size_t maximum, struct failure *failure,
         status = system_refused(path, failure);
     else if (done < size)
         status = failure_set(failure, STATUS_INVALID_FILE, "%s: it was cut short while it was read.", path);
-    else if (!is_as_before(fd, size, modified_ns(&info)))
+    *stamp = stamp_of(&info);
+    const struct file_stamp now = stamp_now(fd);
+    if (!status && !file_stamp_equal(&now, stamp))
         status = failure_set(failure, STATUS_INVALID_FILE, "%s: it was changed while it was read.", path);
     close(fd);
     if (status)
@@ -98,6 +119,12 @@ enum status file_read(const char *path, size_t maximum, struct failure *failure,
     else
         *out = (struct bytes){data, size};
     return status;
+}
+
+enum status file_read(const char *path, size_t maximum, struct failure *failure, struct bytes *out)
+{
+    struct file_stamp stamp;
+    return file_read_stamped(path, maximum, failure, out, &stamp);
 }
 
 enum status file_read_text(const char *path, size_t maximum, struct failure *failure, struct bytes *out)
@@ -140,7 +167,7 @@ enum status file_map(const char *path, struct failure *failure, struct file_mapp
         return failure_set(failure, STATUS_INVALID_FILE,
                            "%s: %d files are mapped already, as many as may be.", path, CUT_RANGES_MAX);
     }
-    *out = (struct file_mapping){{data, size}, fd, modified_ns(&info)};
+    *out = (struct file_mapping){{data, size}, fd, stamp_of(&info)};
     return STATUS_OK;
 }
 
@@ -154,9 +181,15 @@ void file_unmap(struct file_mapping *mapping)
     *mapping = (struct file_mapping){.descriptor = -1};
 }
 
+struct file_stamp file_stamp_now(const struct file_mapping *mapping)
+{
+    return stamp_now(mapping->descriptor);
+}
+
 enum status file_unchanged(const struct file_mapping *mapping, struct failure *failure)
 {
-    if (is_as_before(mapping->descriptor, mapping->content.size, mapping->modified_ns))
+    const struct file_stamp now = file_stamp_now(mapping);
+    if (file_stamp_equal(&now, &mapping->stamp))
         return STATUS_OK;
     return failure_set(failure, STATUS_INVALID_FILE, "It was changed while it was in use.");
 }
@@ -165,18 +198,6 @@ void file_rest(const struct file_mapping *mapping)
 {
     if (mapping->content.size)
         madvise((void *)mapping->content.data, mapping->content.size, MADV_DONTNEED); /* only a hint */
-}
-
-/* Puts other letters for the Xs at the end of a name. */
-static void name_randomly(char *name)
-{
-    static const char letters[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    unsigned char random[TEMPORARY_LETTERS];
-    char *end = name + strlen(name) - sizeof random;
-    if (getrandom(random, sizeof random, 0) != sizeof random)
-        memset(random, getpid() & 0xff, sizeof random); /* no system call of that name */
-    for (size_t i = 0; i < sizeof random; i++)
-        end[i] = letters[random[i] % (sizeof letters - 1)];
 }
 
 void file_sync_folder(const char *folder)
@@ -188,32 +209,10 @@ void file_sync_folder(const char *folder)
     close(descriptor);
 }
 
-int file_make_temporary(char *name)
-{
-    int fd = -1;
-    for (int i = 0; i < TEMPORARY_TRIES && fd < 0 && (!i || errno == EEXIST); i++) {
-        name_randomly(name);
-        fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    }
-    return fd;
-}
-
-bool folder_make_temporary(char *name)
-{
-    bool made = false;
-    for (int i = 0; i < TEMPORARY_TRIES && !made && (!i || errno == EEXIST); i++) {
-        name_randomly(name);
-        made = !mkdir(name, 0777);
-    }
-    return made;
-}
-
 enum status file_write(const char *path, struct bytes content, struct failure *failure)
 {
-    size_t length = strlen(path) + 8;
-    char *temporary = memory_allocate(length, 1);
-    snprintf(temporary, length, "%s.XXXXXX", path);
-    int fd = file_make_temporary(temporary);
+    char *temporary;
+    int fd = file_make_temporary(path, &temporary);
     enum status status = STATUS_OK;
     size_t done = 0;
     if (fd < 0) {

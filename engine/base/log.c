@@ -3,6 +3,7 @@
 #include "engine/base/log_writer.h"
 #include "engine/base/utf8.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -11,7 +12,9 @@
 
 static _Atomic enum log_level threshold = LOG_WARNING;
 static _Atomic enum log_format shape = LOG_TEXT;
-static const char *const level_names[] = {"error", "warning", "info", "debug"};
+static const char *const level_names[] = {
+    [LOG_ERROR] = "error", [LOG_WARNING] = "warning", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"};
+static_assert(sizeof level_names / sizeof *level_names == LOG_LEVELS, "a name a level");
 
 enum { LOG_LINE_BYTES = 4096 };
 
@@ -67,15 +70,16 @@ void log_message(enum log_level level, const char *format, ...)
 {
     if (!log_enabled(level))
         return;
-    char text[LOG_LINE_BYTES / 2], escaped[LOG_LINE_BYTES], members[LOG_LINE_BYTES + 16];
+    char text[LOG_LINE_BYTES / 2], plain[LOG_LINE_BYTES], escaped[LOG_LINE_BYTES],
+        members[LOG_LINE_BYTES + 16];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     escape(text, escaped, sizeof escaped);
-    utf8_make_plain(text); /* one message is one line, whatever it quotes */
+    utf8_escape(text, plain, sizeof plain); /* one message is one line, whatever it quotes */
     snprintf(members, sizeof members, "\"message\":\"%s\"", escaped);
-    emit(level, text, members);
+    emit(level, plain, members);
 }
 
 void log_event(enum log_level level, const char *event, const char *members)

@@ -10,11 +10,12 @@ enum status failure_set(struct failure *failure, enum status status, const char 
     if (!failure)
         return status;
     failure->status = status;
+    char text[2 * FAILURE_SENTENCE_BYTES]; /* what is cut off here would not fit anyway */
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(failure->sentence, sizeof failure->sentence, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    utf8_make_plain(failure->sentence); /* whatever went into it, and wherever it was cut */
+    utf8_escape(text, failure->sentence, sizeof failure->sentence);
     return status;
 }
 
@@ -28,9 +29,7 @@ enum status failure_prefix(struct failure *failure, const char *format, ...)
     vsnprintf(prefix, sizeof prefix, format, arguments);
     va_end(arguments);
     snprintf(joined, sizeof joined, "%s: %s", prefix, failure->sentence);
-    joined[sizeof failure->sentence - 1] = '\0';
-    memcpy(failure->sentence, joined, strlen(joined) + 1);
-    utf8_make_plain(failure->sentence); /* whatever went into it, and wherever it was cut */
+    utf8_escape(joined, failure->sentence, sizeof failure->sentence);
     return failure->status;
 }
 

@@ -9,16 +9,8 @@
 #include <string.h>
 
 enum { RANK_MAX = 1024 }; /* ranks are 4 to 256: the work of merging grows with it */
-#define ALPHA_MAX 1e6
-
-/* Whether a member is there and says something: true, or an object or array that is not empty. */
-static bool is_set(const struct json *document, const char *key)
-{
-    const struct json *value = json_member(document, key);
-    bool boolean = false;
-    (void)!json_boolean(value, &boolean);
-    return boolean || json_length(value) > 0;
-}
+#define ALPHA_MAX     1e6
+#define MERGE_IN_PEFT "merge the adapter in PEFT (merge_and_unload) and save the model."
 
 /* PEFT's other ways to begin ("pissa", "corda", "olora", "loftq", ...) change the base weights first, and
  * what is trained adapts those. */
@@ -45,32 +37,112 @@ enum status adapter_check_published(const struct adapter_config *config, struct 
         return STATUS_OK;
     return failure_set(
         failure, STATUS_INVALID_FILE,
-        "Its \"init_lora_weights\" is '%s', which changes the weights that it adapts: merge the "
-        "adapter in PEFT (merge_and_unload) and save the model.",
+        "Its \"init_lora_weights\" is '%s', which changes the weights that it adapts: " MERGE_IN_PEFT,
         config->beginning);
+}
+
+/* The members of PEFT's LoraConfig and of what it extends (peft/tuners/lora/config.py, peft/config.py, 0.18).
+ */
+enum rule {
+    RULE_ANY,    /* says nothing of what is added to the weights, or another member or the tensors say it */
+    RULE_SWITCH, /* true or false */
+    RULE_OFF,    /* the same, and true is not supported */
+    RULE_EMPTY   /* null or empty, and anything else is not supported */
+};
+static const struct {
+    const char *key;
+    enum rule rule;
+} members[] = {
+    {"r", RULE_ANY},
+    {"lora_alpha", RULE_ANY},
+    {"peft_type", RULE_ANY},
+    {"bias", RULE_ANY},
+    {"init_lora_weights", RULE_ANY},
+    {"task_type", RULE_ANY},
+    {"auto_mapping", RULE_ANY},
+    {"peft_version", RULE_ANY},
+    {"base_model_name_or_path", RULE_ANY},
+    {"revision", RULE_ANY},
+    {"inference_mode", RULE_ANY},
+    {"target_modules", RULE_ANY},
+    {"exclude_modules", RULE_ANY},
+    {"layers_to_transform", RULE_ANY},
+    {"layers_pattern", RULE_ANY},
+    {"modules_to_save", RULE_ANY},
+    {"lora_dropout", RULE_ANY},
+    {"loftq_config", RULE_ANY}, /* this and the next two: of ways to begin */
+    {"eva_config", RULE_ANY},
+    {"corda_config", RULE_ANY},
+    {"megatron_core", RULE_ANY},     /* counts with megatron_config */
+    {"qalora_group_size", RULE_ANY}, /* counts with use_qalora */
+    {"runtime_config", RULE_ANY},
+    {"ensure_weight_tying", RULE_ANY}, /* of embeddings of words */
+    {"use_rslora", RULE_SWITCH},
+    {"use_dora", RULE_OFF},
+    {"use_qalora", RULE_OFF},
+    {"fan_in_fan_out", RULE_OFF},
+    {"lora_bias", RULE_OFF},
+    {"rank_pattern", RULE_EMPTY},
+    {"alpha_pattern", RULE_EMPTY},
+    {"layer_replication", RULE_EMPTY},
+    {"megatron_config", RULE_EMPTY},
+    {"trainable_token_indices", RULE_EMPTY},
+    {"alora_invocation_tokens", RULE_EMPTY},
+    {"target_parameters", RULE_EMPTY},
+    {"arrow_config", RULE_EMPTY},
+};
+static bool is_empty(const struct json *value)
+{
+    return json_is_null(value) ||
+           ((json_is_object(value) || json_is_array(value)) && json_length(value) == 0);
+}
+
+static enum status check_member(const struct json *member, struct failure *failure)
+{
+    const char *key = json_name(member);
+    bool on = false;
+    const bool is_switch = json_boolean(member, &on) || json_is_null(member);
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        const enum rule rule = members[i].rule;
+        if (strcmp(key, members[i].key))
+            continue;
+        if ((rule == RULE_SWITCH || rule == RULE_OFF) && !is_switch)
+            return failure_set(failure, STATUS_INVALID_FILE, "Its \"%s\" is neither true nor false.", key);
+        if ((rule == RULE_OFF && on) || (rule == RULE_EMPTY && !is_empty(member)))
+            return failure_set(failure, STATUS_INVALID_FILE,
+                               "It has \"%s\", which is not supported: " MERGE_IN_PEFT, key);
+        return STATUS_OK;
+    }
+    if (is_empty(member) || (is_switch && !on)) /* what is off adds nothing, whatever it is */
+        return STATUS_OK;
+    return failure_set(failure, STATUS_INVALID_FILE,
+                       "It has \"%.60s\", which this program does not know, and which may change what the "
+                       "adapter adds: " MERGE_IN_PEFT,
+                       key);
+}
+
+/* A text that may be absent, and else is the only one that is supported. */
+static enum status check_text(const struct json *document, const char *key, const char *supported,
+                              const char *otherwise, struct failure *failure)
+{
+    const struct json *value = json_member(document, key);
+    const char *text = json_text(value);
+    if (!value || json_is_null(value) || (text && !strcmp(text, supported)))
+        return STATUS_OK;
+    return text ? failure_set(failure, STATUS_INVALID_FILE, "Its \"%s\" is '%.40s', and only %s is %s", key,
+                              text, supported, otherwise)
+                : failure_set(failure, STATUS_INVALID_FILE, "Its \"%s\" is no text.", key);
 }
 
 static enum status check_features(const struct json *document, struct failure *failure)
 {
-    static const char *const not_merged[] = {"rank_pattern",   "alpha_pattern", "use_dora",
-                                             "fan_in_fan_out", "lora_bias",     "layer_replication"};
-    const char *type = json_text(json_member(document, "peft_type"));
-    const char *bias = json_text(json_member(document, "bias"));
-    if (type && strcmp(type, "LORA"))
-        return failure_set(failure, STATUS_INVALID_FILE, "Its peft_type is '%.40s', and only LORA is merged.",
-                           type);
-    for (size_t i = 0; i < sizeof not_merged / sizeof *not_merged; i++)
-        if (is_set(document, not_merged[i]))
-            return failure_set(failure, STATUS_INVALID_FILE,
-                               "It has \"%s\", which is not supported: merge the adapter in PEFT "
-                               "(merge_and_unload) and save the model.",
-                               not_merged[i]);
-    if (bias && strcmp(bias, "none"))
-        return failure_set(failure, STATUS_INVALID_FILE,
-                           "Its \"bias\" is '%.40s', and only none is supported: merge the adapter in PEFT "
-                           "(merge_and_unload) and save the model.",
-                           bias);
-    return STATUS_OK;
+    enum status status = check_text(document, "peft_type", "LORA", "merged.", failure);
+    if (!status)
+        status = check_text(document, "bias", "none", "supported: " MERGE_IN_PEFT, failure);
+    const struct json *member = json_is_object(document) ? json_first(document) : NULL;
+    for (; member && !status; member = json_next(member))
+        status = check_member(member, failure);
+    return status;
 }
 
 enum status adapter_parse(struct bytes text, struct failure *failure, struct adapter_config *out)
@@ -89,7 +161,7 @@ enum status adapter_parse(struct bytes text, struct failure *failure, struct ada
         status = failure_set(failure, STATUS_INVALID_FILE,
                              "It has no \"r\" and \"lora_alpha\" that are numbers over 0, so it is no LoRA "
                              "adapter's.");
-    config.root_of_rank = is_set(document, "use_rslora");
+    (void)!json_boolean(json_member(document, "use_rslora"), &config.root_of_rank);
     json_destroy(&document);
     if (!status)
         *out = config;

@@ -20,7 +20,8 @@ struct adapter_config {
 };
 
 /* Reads adapter_config.json. Fails with INVALID_FILE when it is no such file, or asks for what is not merged
- * here (ranks or alphas of their own for some modules, DoRA, biases, layers that repeat), by name. */
+ * here (ranks or alphas of their own for some modules, DoRA, biases, layers that repeat, whatever is not
+ * known to leave alone what is added), by name. */
 WARN_UNUSED enum status adapter_parse(struct bytes text, struct failure *failure, struct adapter_config *out);
 /* The same of a file; sentences name the path. Fails also with NOT_FOUND and TOO_LARGE. */
 WARN_UNUSED enum status adapter_read(const char *path, struct failure *failure, struct adapter_config *out);

@@ -18,8 +18,13 @@ struct work {
 
 static enum import_precision stored_precision(const struct package *package)
 {
-    const struct tensor *matrix = safetensors_find(package_backbone(package), "blocks.0.attn.qkv.weight");
-    return matrix->type == TENSOR_F32 || matrix->type == TENSOR_F64 ? IMPORT_FP32 : IMPORT_FP16;
+    const struct safetensors *backbone = package_backbone(package);
+    for (size_t i = 0; i < safetensors_count(backbone); i++) {
+        const enum tensor_type type = safetensors_at(backbone, i)->type;
+        if (type == TENSOR_F16 || type == TENSOR_BF16)
+            return IMPORT_FP16;
+    }
+    return IMPORT_FP32;
 }
 
 static enum status load_head(struct work *work, const struct import_head *asked, size_t index,
@@ -46,7 +51,7 @@ static enum status check(struct work *work, const struct import_head *asked, str
     if (!status)
         status = package_edit_check(work->edit, failure);
     for (size_t i = 0; i < work->count && !status; i++)
-        work->meter.total_bytes += import_weights_work(&work->heads[i].selection, work->precision);
+        work->meter.total_bytes += import_weights_work(&work->heads[i].selection);
     for (size_t i = 0; i < work->count && !status; i++) {
         struct head_import *head = &work->heads[i];
         status =
@@ -72,7 +77,8 @@ static enum status write_heads(struct work *work, struct failure *failure)
 
 enum status checkpoint_add_heads(const char *folder, const struct import_head *heads, size_t count,
                                  const enum import_precision *precision, import_progress *progress,
-                                 void *context, struct failure *failure, char out[SHA256_HEX_BYTES])
+                                 void *context, struct failure *failure, char note[IMPORT_NOTE_BYTES],
+                                 char out[SHA256_HEX_BYTES])
 {
     struct work work = {.count = count, .meter = {.progress = progress, .context = context}};
     enum status status = import_heads_check(heads, count, failure);
@@ -89,9 +95,12 @@ enum status checkpoint_add_heads(const char *folder, const struct import_head *h
         status = write_heads(&work, failure);
     if (!status)
         status = package_edit_commit(work.edit, failure, out);
+    *note = '\0';
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        import_head_note(&work.heads[i], note);
         import_head_finish(&work.heads[i]);
+    }
     free(work.paths);
     free(work.heads);
     arena_destroy(&work.arena);

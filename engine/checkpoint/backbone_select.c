@@ -62,38 +62,179 @@ static enum status add_piece(struct selection *selection, const struct backbone_
     return STATUS_OK;
 }
 
+/* What is being gathered from a state dict. */
+struct gathering {
+    const struct checkpoint *checkpoint;
+    struct backbone_selection *out;
+    size_t replacing;     /* tensors of the adapter's file that stand for the weights' own */
+    size_t halves;        /* of adapters, in the adapter's file */
+    const char *first;    /* the key of the first tensor that was taken from the weights, */
+    uint64_t place;       /* and where it lies */
+    unsigned depth;       /* blocks of the weights that are taken, */
+    unsigned other_depth; /* and of others beside them */
+    char deepest[NAME_BYTES];
+};
+
 /* Not a student's, or an average's, beside the weights that are taken. */
 static bool is_taken(const struct backbone_name *name, const struct backbone_selection *selection)
 {
     return name->owner == OWNER_NONE || name->owner == selection->owner;
 }
 
-static enum status add_all(const struct value *state, struct failure *failure, struct backbone_selection *out)
+static bool is_adapters(const struct gathering *gathering, const struct value *value)
 {
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < state->sequence.count && !status; i += 2) {
-        struct backbone_name name;
-        const struct value *key = state->sequence.items[i], *value = state->sequence.items[i + 1];
-        if (key->kind != VALUE_TEXT)
-            continue;
-        enum name_kind kind = name_of_backbone(key->text.data, &name);
-        if (!is_taken(&name, out))
-            continue;
-        if (kind == NAME_UNKNOWN && value->kind == VALUE_TENSOR)
-            status = foreign_tensor(key->text.data, true, failure);
-        if (kind != NAME_KNOWN) {
-            out->features |= name.features & (FEATURE_MASK_TOKEN | FEATURE_HEAD);
-            continue;
-        }
-        if (name.adapter) {
-            out->adapters++;
-            continue;
-        }
-        out->features |= name.features;
-        status = name.pieces > 1 ? add_piece(&out->selection, &name, value, failure)
-                                 : selection_add(&out->selection, name.name, value, failure);
+    return value->kind == VALUE_TENSOR && checkpoint_is_adapters(gathering->checkpoint, value->tensor);
+}
+
+/* One past the block that the name is of; 0 outside of the blocks. */
+static unsigned depth_of(const struct backbone_name *name)
+{
+    unsigned block;
+    return sscanf(name->name, "blocks.%u.", &block) == 1 ? block + 1 : 0;
+}
+
+/* Whether the adapter's file has this tensor, trained, in the place of the weights' (modules_to_save). */
+static bool is_replaced(const struct gathering *gathering, const struct backbone_name *name)
+{
+    const struct selected *item =
+        gathering->replacing ? selection_item(&gathering->out->selection, name->name) : NULL;
+    const struct stored_tensor *tensor = !item                   ? NULL
+                                         : item->piece_count > 1 ? item->pieces[name->piece].tensor
+                                                                 : item->source;
+    return tensor && checkpoint_is_adapters(gathering->checkpoint, tensor);
+}
+
+/* Parts of one network lie behind the same wrappers: halves of two would be a third that nobody trained. */
+static enum status check_place(struct gathering *gathering, const char *key, const struct backbone_name *name,
+                               struct failure *failure)
+{
+    if (!gathering->first) {
+        gathering->first = key;
+        gathering->place = name->place;
     }
-    return status;
+    if (gathering->place == name->place)
+        return STATUS_OK;
+    return failure_set(failure, STATUS_INVALID_FILE,
+                       "'%.80s' and '%.80s' lie behind different prefixes, as parts of two networks do: save "
+                       "those of the one that is meant alone.",
+                       gathering->first, key);
+}
+
+static enum status add_known(struct gathering *gathering, const char *key, const struct backbone_name *name,
+                             const struct value *value, struct failure *failure)
+{
+    struct backbone_selection *out = gathering->out;
+    const bool of_adapter = is_adapters(gathering, value);
+    if (name->adapter) {
+        out->adapters++;
+        gathering->halves += of_adapter;
+        return selection_check(name->name, value, failure);
+    }
+    if (!of_adapter && is_replaced(gathering, name)) {
+        out->replaced++;
+        return STATUS_OK;
+    }
+    out->features |= name->features;
+    gathering->depth = depth_of(name) > gathering->depth ? depth_of(name) : gathering->depth;
+    gathering->replacing += of_adapter;
+    enum status status = name->pieces > 1 ? add_piece(&out->selection, name, value, failure)
+                                          : selection_add(&out->selection, name->name, value, failure);
+    return status || of_adapter ? status : check_place(gathering, key, name, failure);
+}
+
+static void note_other(struct gathering *gathering, const char *key, const struct backbone_name *name)
+{
+    if (name->adapter || depth_of(name) <= gathering->other_depth)
+        return;
+    gathering->other_depth = depth_of(name);
+    snprintf(gathering->deepest, sizeof gathering->deepest, "%s", key);
+}
+
+static enum status add(struct gathering *gathering, const struct value *key, const struct value *value,
+                       struct failure *failure)
+{
+    struct backbone_selection *out = gathering->out;
+    struct backbone_name name;
+    if (!value_is_name(key))
+        return foreign_value(key, NULL, value, true, failure);
+    const enum name_kind kind = name_of_backbone(key->text.data, &name);
+    if (!is_taken(&name, out)) {
+        if (kind == NAME_KNOWN)
+            note_other(gathering, key->text.data, &name);
+        return STATUS_OK;
+    }
+    if (kind == NAME_KNOWN)
+        return add_known(gathering, key->text.data, &name, value, failure);
+    if (kind == NAME_UNKNOWN)
+        return foreign_value(key, key->text.data, value, true, failure);
+    out->features |= name.features & (FEATURE_MASK_TOKEN | FEATURE_HEAD);
+    if (name.features & FEATURE_LOSS && !out->losses++)
+        snprintf(out->loss, sizeof out->loss, "%s", key->text.data);
+    return STATUS_OK;
+}
+
+/* Of an adapter's file that lies beside the weights, and of its settings, something is taken: it would be
+ * thought merged. */
+static enum status check_adapter(const struct gathering *gathering, struct failure *failure)
+{
+    const struct folder *folder = checkpoint_folder(gathering->checkpoint);
+    if (folder->adapter && !gathering->halves)
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "No tensor of %s is a LoRA adapter's of this network "
+                           "('blocks.0.attn.qkv.lora_A.weight', ...): to import the weights without it, take "
+                           "it out of the folder.",
+                           strrchr(folder->adapter, '/') + 1);
+    if (folder->adapter_config && !gathering->out->adapters)
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "It has the adapter_config.json of a LoRA adapter, of which no weights are there "
+                           "(adapter_model.safetensors): fetch them, or remove it.");
+    return STATUS_OK;
+}
+
+/* A student's or an average's, in a dict of its own beside the weights that are taken. */
+static void look_beside(struct gathering *gathering)
+{
+    static const char *const others[] = {"student", "ema", "model_ema", "ema_model"};
+    for (size_t k = 0; k < sizeof others / sizeof *others; k++) {
+        const bool taken = !strcmp(checkpoint_state_name(gathering->checkpoint), others[k]);
+        const struct value *other = value_member(checkpoint_root(gathering->checkpoint), others[k]);
+        for (size_t i = 0; !taken && other && other->kind == VALUE_DICT && i < other->sequence.count;
+             i += 2) {
+            struct backbone_name name;
+            const struct value *key = other->sequence.items[i];
+            if (key->kind == VALUE_TEXT && name_of_backbone(key->text.data, &name) == NAME_KNOWN)
+                note_other(gathering, key->text.data, &name);
+        }
+    }
+}
+
+/* Weights that end before those beside them were cut: a network of fewer blocks would answer, and wrongly. */
+static enum status check_depth(struct gathering *gathering, struct failure *failure)
+{
+    look_beside(gathering);
+    if (gathering->other_depth <= gathering->depth)
+        return STATUS_OK;
+    return failure_set(failure, STATUS_INVALID_FILE,
+                       "The weights that answer have %u blocks, and those beside them %u ('%.100s'): a part "
+                       "is missing.",
+                       gathering->depth, gathering->other_depth, gathering->deepest);
+}
+
+/* What is the adapter's own goes before what it stands for. */
+static enum status add_all(const struct checkpoint *checkpoint, const struct value *state,
+                           struct failure *failure, struct backbone_selection *out)
+{
+    struct gathering gathering = {.checkpoint = checkpoint, .out = out};
+    enum status status = STATUS_OK;
+    for (int pass = checkpoint_folder(checkpoint)->adapter ? 0 : 1; pass < 2; pass++)
+        for (size_t i = 0; i < state->sequence.count && !status; i += 2)
+            if (is_adapters(&gathering, state->sequence.items[i + 1]) == (pass == 0))
+                status = add(&gathering, state->sequence.items[i], state->sequence.items[i + 1], failure);
+    if (!status && out->selection.count == 0 && !out->adapters)
+        status = nothing_found(failure);
+    if (!status)
+        status = check_adapter(&gathering, failure);
+    return status ? status : check_depth(&gathering, failure);
 }
 
 /* Adapters come after all that they adapt. */
@@ -109,30 +250,6 @@ static enum status add_adapters(const struct value *state, const struct adapter_
             status = adapter_attach(&out->selection, &name, state->sequence.items[i + 1], failure);
     }
     return status ? status : adapter_finish(&out->selection, config, failure);
-}
-
-/* Of an adapter's file that lies beside the weights something is taken: it would be thought merged. */
-static enum status check_adapter_file(const struct checkpoint *checkpoint, const struct value *state,
-                                      const struct backbone_selection *selection, struct failure *failure)
-{
-    const char *path = checkpoint_folder(checkpoint)->adapter;
-    for (size_t i = 0; path && i < state->sequence.count; i += 2) {
-        struct backbone_name name;
-        const struct value *key = state->sequence.items[i], *value = state->sequence.items[i + 1];
-        if (key->kind == VALUE_TEXT && value->kind == VALUE_TENSOR &&
-            checkpoint_is_adapters(checkpoint, value->tensor) &&
-            name_of_backbone(key->text.data, &name) == NAME_KNOWN && name.adapter &&
-            is_taken(&name, selection))
-            return STATUS_OK;
-    }
-    if (!path)
-        return STATUS_OK;
-    const char *slash = strrchr(path, '/');
-    return failure_set(failure, STATUS_INVALID_FILE,
-                       "No tensor of %s is a LoRA adapter's of this network "
-                       "('blocks.0.attn.qkv.lora_A.weight', ...): to import the weights without it, take it "
-                       "out of the folder.",
-                       slash ? slash + 1 : path);
 }
 
 /* The shape that the rows of its pieces have together. */
@@ -243,11 +360,7 @@ enum status backbone_select(const struct checkpoint *checkpoint, const struct ad
     if (!status)
         status = choose_owner(state, failure, &found.owner);
     if (!status)
-        status = add_all(state, failure, &found);
-    if (!status && found.selection.count == 0 && !found.adapters)
-        status = nothing_found(failure);
-    if (!status)
-        status = check_adapter_file(checkpoint, state, &found, failure);
+        status = add_all(checkpoint, state, failure, &found);
     if (!status)
         status = add_adapters(state, adapter, failure, &found);
     if (!status)

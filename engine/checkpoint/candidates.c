@@ -13,15 +13,47 @@ static bool same_candidate(const char *a, const char *b)
     return *a == *b;
 }
 
-void candidates_note(struct candidates *candidates, const char *name)
+/* Notes one that has not been; false when there is no room. */
+static bool note(struct candidates *candidates, const char *name)
 {
     for (size_t i = 0; i < candidates->count; i++) {
         if (!strcmp(candidates->names[i], name))
-            return;
+            return true;
     }
-    if (candidates->count < CANDIDATES_MAX)
-        snprintf(candidates->names[candidates->count++], NAME_BYTES, "%s", name);
+    if (candidates->count == CANDIDATES_MAX)
+        return false;
+    snprintf(candidates->names[candidates->count++], NAME_BYTES, "%s", name);
+    return true;
 }
+
+/* Notes those that have a name or are of the authors' form, or all others. */
+static bool note_all(const struct value *state, bool first, struct candidates *candidates)
+{
+    bool fits = true;
+    for (size_t i = 0; i < state->sequence.count && fits; i += 2) {
+        enum head_form form;
+        char of[NAME_BYTES], name[NAME_BYTES];
+        const struct value *key = state->sequence.items[i];
+        if (key->kind != VALUE_TEXT || head_form_of(key->text.data, &form, of, name) != NAME_KNOWN ||
+            (*of || form == FORM_AUTHORS) != first)
+            continue;
+        candidates->form = form;
+        fits = note(candidates, of);
+    }
+    return fits;
+}
+
+enum status candidates_find(const struct value *state, struct failure *failure, struct candidates *out)
+{
+    *out = (struct candidates){.form = FORM_AUTHORS};
+    bool fits = note_all(state, true, out);
+    if (fits && !out->count)
+        fits = note_all(state, false, out);
+    return fits ? STATUS_OK
+                : failure_set(failure, STATUS_INVALID_FILE, "It holds over %d candidates.", CANDIDATES_MAX);
+}
+
+enum { REST_BYTES = 48 }; /* for the end of a list that is cut */
 
 /* "start{end, end, ...}": what all names start with is written once, so that the list fits a sentence. */
 static void list_candidates(const struct candidates *candidates, char *text, size_t size)
@@ -36,9 +68,13 @@ static void list_candidates(const struct candidates *candidates, char *text, siz
     if (candidates->count == 1)
         common = 0;
     size_t used = (size_t)snprintf(text, size, "%.*s{", (int)common, candidates->names[0]);
-    for (size_t i = 0; i < candidates->count && used < size; i++)
+    size_t i = 0;
+    for (; i < candidates->count && used + strlen(candidates->names[i] + common) + REST_BYTES < size; i++)
         used +=
             (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", candidates->names[i] + common);
+    if (i < candidates->count && used < size)
+        used += (size_t)snprintf(text + used, size - used, ", and %zu more (cxrd inspect)",
+                                 candidates->count - i);
     if (used < size)
         snprintf(text + used, size - used, "}");
 }
@@ -67,4 +103,9 @@ enum status candidates_choose(const struct candidates *candidates, const char *w
         return failure_set(failure, STATUS_INVALID_FILE, "No candidate '%.80s'; there are %s.", wanted, list);
     return failure_set(failure, STATUS_INVALID_FILE, "Choose one with results=FILE or candidate=KEY of %s.",
                        list);
+}
+
+enum head_form candidate_form(const char *candidate, enum head_form other)
+{
+    return !*candidate ? other : name_behind(candidate, "classifier_") ? FORM_DINOV2 : FORM_AUTHORS;
 }

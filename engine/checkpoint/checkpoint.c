@@ -31,13 +31,22 @@ static enum status open_source(struct checkpoint *checkpoint, const char *path, 
     return status;
 }
 
-/* Adds the tensors of a source's dict to another; they say from now on whose they are. */
+/* The tensor as one of the source. */
+static struct value *tensor_of(struct checkpoint *checkpoint, const struct value *value, size_t source)
+{
+    struct stored_tensor *tensor = arena_allocate(checkpoint->arena, 1, sizeof *tensor);
+    struct value *owned = arena_allocate(checkpoint->arena, 1, sizeof *owned);
+    *tensor = *value->tensor;
+    tensor->source = source;
+    *owned = (struct value){.kind = VALUE_TENSOR, .tensor = tensor};
+    return owned;
+}
+
+/* Adds the members of a source's dict to another; tensors say from now on whose they are. */
 static void merge(struct checkpoint *checkpoint, const struct value *from, size_t source, struct value *into)
 {
     for (size_t i = 0; i < from->sequence.count; i += 2) {
         struct value *key = from->sequence.items[i], *value = from->sequence.items[i + 1];
-        if (key->kind != VALUE_TEXT || value->kind != VALUE_TENSOR)
-            continue;
         if (into->sequence.count + 2 > into->sequence.capacity) {
             const size_t capacity = 2 * (into->sequence.count + 2);
             struct value **grown = arena_allocate(checkpoint->arena, capacity, sizeof *grown);
@@ -46,17 +55,14 @@ static void merge(struct checkpoint *checkpoint, const struct value *from, size_
             into->sequence.items = grown;
             into->sequence.capacity = capacity;
         }
-        struct stored_tensor *tensor = arena_allocate(checkpoint->arena, 1, sizeof *tensor);
-        *tensor = *value->tensor;
-        tensor->source = source;
-        value = arena_allocate(checkpoint->arena, 1, sizeof *value);
-        *value = (struct value){.kind = VALUE_TENSOR, .tensor = tensor};
         into->sequence.items[into->sequence.count++] = key;
-        into->sequence.items[into->sequence.count++] = value;
+        into->sequence.items[into->sequence.count++] =
+            value->kind == VALUE_TENSOR ? tensor_of(checkpoint, value, source) : value;
     }
 }
 
-/* Every tensor of a file is one that the index has there. */
+/* Every tensor of a file is one that the index has there. What lies elsewhere than under a name is merged as
+ * it is, for state_check_rest to find. */
 static enum status check_shard(const struct source *source, const struct shards *shards, size_t file,
                                size_t *found, struct failure *failure)
 {
@@ -65,7 +71,7 @@ static enum status check_shard(const struct source *source, const struct shards 
         return failure_set(failure, STATUS_INVALID_FILE, "It is no file of weights.");
     for (size_t i = 0; i < root->sequence.count; i += 2) {
         const struct value *key = root->sequence.items[i];
-        if (key->kind != VALUE_TEXT || root->sequence.items[i + 1]->kind != VALUE_TENSOR)
+        if (key->kind != VALUE_TEXT || !value_is_tensor(root->sequence.items[i + 1]))
             continue;
         const struct shard_entry *entry = shards_find(shards, key->text.data);
         if (!entry || entry->file != file)

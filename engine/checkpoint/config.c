@@ -2,6 +2,8 @@
 
 #include "engine/base/file.h"
 #include "engine/base/yaml_json.h"
+#include "engine/checkpoint/document.h"
+#include "engine/checkpoint/format.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -21,9 +23,11 @@ void config_init(struct config *config)
                               .heads = -1,
                               .image_height = -1,
                               .image_width = -1,
+                              .classes = -1,
                               .interpolate_offset = CONFIG_NOT_SAID,
                               .interpolate_antialias = -1,
                               .layer_norm_epsilon = -1};
+    config_parts_init(&config->parts);
 }
 
 /* Where a number may stand: a member of the document, or of a member of it. */
@@ -41,16 +45,62 @@ static const struct place {
     {NULL, "depth", offsetof(struct config, depth)},
     {NULL, "num_attention_heads", offsetof(struct config, heads)},
     {NULL, "num_heads", offsetof(struct config, heads)},
+    {NULL, "num_features", offsetof(struct config, width)},
+    {"model_args", "patch_size", offsetof(struct config, patch_size)},
+    {"model_args", "reg_tokens", offsetof(struct config, registers)},
+    {"model_args", "embed_dim", offsetof(struct config, width)},
+    {"model_args", "depth", offsetof(struct config, depth)},
+    {"model_args", "num_heads", offsetof(struct config, heads)},
 };
 static const struct place sizes[] = {{"crops", "global_crops_size", 0},
                                      {NULL, "image_size", 0},
                                      {NULL, "img_size", 0},
                                      {"model_args", "img_size", 0}};
+/* What else is read: of a file that has none of all these nothing would be. */
+static const struct place others[] = {{"student", "ffn_layer", 0},
+                                      {"student", "interpolate_offset", 0},
+                                      {"student", "interpolate_antialias", 0},
+                                      {"student", "arch", 0},
+                                      {"student", "layerscale", 0},
+                                      {"student", "qkv_bias", 0},
+                                      {"student", "proj_bias", 0},
+                                      {"student", "ffn_bias", 0},
+                                      {NULL, "arch", 0},
+                                      {NULL, "layerscale_value", 0},
+                                      {NULL, "init_values", 0},
+                                      {NULL, "qkv_bias", 0},
+                                      {NULL, "proj_bias", 0},
+                                      {NULL, "ffn_bias", 0},
+                                      {NULL, "mlp_ratio", 0},
+                                      {NULL, "ffn_layer", 0},
+                                      {NULL, "interpolate_offset", 0},
+                                      {NULL, "interpolate_antialias", 0},
+                                      {NULL, "use_swiglu_ffn", 0},
+                                      {NULL, "hidden_act", 0},
+                                      {NULL, "layer_norm_eps", 0},
+                                      {NULL, "num_channels", 0},
+                                      {NULL, "in_chans", 0},
+                                      {NULL, "model_type", 0}};
 
 static const struct json *look_up(const struct json *document, const char *section, const char *key)
 {
     const struct json *value = json_member(section ? json_member(document, section) : document, key);
     return value && !json_is_null(value) ? value : NULL;
+}
+
+static bool has_any(const struct json *document, const struct place *places, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (look_up(document, places[i].section, places[i].key))
+            return true;
+    return false;
+}
+
+static bool says_anything(const struct json *document)
+{
+    return has_any(document, numbers, sizeof numbers / sizeof *numbers) ||
+           has_any(document, sizes, sizeof sizes / sizeof *sizes) ||
+           has_any(document, others, sizeof others / sizeof *others) || document_is_timm(document);
 }
 
 static enum status wrong(struct failure *failure, const char *section, const char *key, const char *kind)
@@ -63,9 +113,12 @@ static enum status read_numbers(const struct json *document, struct failure *fai
 {
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         const struct json *value = look_up(document, numbers[i].section, numbers[i].key);
-        int64_t *out = (int64_t *)((char *)config + numbers[i].offset);
-        if (value && !json_integer(value, 0, NUMBER_MAX, out))
+        int64_t *out = (int64_t *)((char *)config + numbers[i].offset), number = *out;
+        if (value && !json_integer(value, 0, NUMBER_MAX, &number))
             return wrong(failure, numbers[i].section, numbers[i].key, "a whole number from 0 to 1000000");
+        if (*out >= 0 && *out != number)
+            return wrong(failure, numbers[i].section, numbers[i].key, "what the file says of it elsewhere");
+        *out = number;
     }
     return STATUS_OK;
 }
@@ -89,7 +142,7 @@ static enum status read_sizes(const struct json *document, struct failure *failu
     return STATUS_OK;
 }
 
-static enum status read_boolean(const struct json *value, const char *section, const char *key,
+enum status config_read_boolean(const struct json *value, const char *section, const char *key,
                                 struct failure *failure, int *out)
 {
     const char *text = json_text(value); /* Python writes True */
@@ -116,8 +169,8 @@ static enum status read_interpolation(const struct json *document, struct failur
             return wrong(failure, sections[i], "interpolate_offset", "a number from -1 to 1");
         if (offset)
             config->interpolate_offset = number;
-        status = read_boolean(look_up(document, sections[i], "interpolate_antialias"), sections[i],
-                              "interpolate_antialias", failure, &config->interpolate_antialias);
+        status = config_read_boolean(look_up(document, sections[i], "interpolate_antialias"), sections[i],
+                                     "interpolate_antialias", failure, &config->interpolate_antialias);
     }
     return status;
 }
@@ -128,11 +181,15 @@ static enum status read_ffn(const struct json *document, struct failure *failure
     const char *training = json_text(look_up(document, "student", "ffn_layer"));
     const char *argument = json_text(look_up(document, NULL, "ffn_layer"));
     const char *activation = json_text(look_up(document, NULL, "hidden_act"));
-    enum status status =
-        read_boolean(look_up(document, NULL, "use_swiglu_ffn"), NULL, "use_swiglu_ffn", failure, &gated);
+    enum status status = config_read_boolean(look_up(document, NULL, "use_swiglu_ffn"), NULL,
+                                             "use_swiglu_ffn", failure, &gated);
     if (status)
         return status;
     const char *ffn = training ? training : argument ? argument : gated < 0 ? "" : gated ? "swiglu" : "mlp";
+    if (*ffn && strcmp(ffn, "mlp") && strcmp(ffn, "swiglu") && strcmp(ffn, "swiglufused"))
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "ffn_layer is '%.40s', which is not supported: mlp, swiglu and swiglufused are.",
+                           ffn);
     snprintf(config->ffn_layer, sizeof config->ffn_layer, "%s", ffn);
     if (activation && gated != 1 && strcmp(activation, "gelu"))
         return failure_set(
@@ -142,53 +199,64 @@ static enum status read_ffn(const struct json *document, struct failure *failure
     return STATUS_OK;
 }
 
-static bool is_timm(const struct json *document)
-{
-    return json_text(look_up(document, NULL, "architecture")) &&
-           json_is_object(look_up(document, NULL, "pretrained_cfg"));
-}
+/* Heads of a Dinov2Config that does not say how many (transformers/models/dinov2/configuration_dinov2.py). */
+enum { HEADS_OF_DINOV2 = 12 };
 
 /* Refuses by name what describes a network of another kind. */
 static enum status check_kind(const struct json *document, struct failure *failure)
 {
-    int64_t channels;
-    const char *type = json_text(look_up(document, NULL, "model_type"));
-    const char *architecture = json_text(look_up(document, NULL, "architecture"));
+    const struct json *kind = look_up(document, NULL, "model_type"),
+                      *argument = look_up(document, NULL, "in_chans"),
+                      *channels = argument ? argument : look_up(document, NULL, "num_channels");
+    const char *type = kind && !json_text(kind) ? "?" : json_text(kind);
+    int64_t count;
     if (type && strcmp(type, "dinov2") && strcmp(type, "dinov2_with_registers") &&
         strcmp(type, "dinov2-with-registers"))
         return failure_set(
             failure, STATUS_INVALID_FILE,
             "It describes a network of the kind '%.60s'; dinov2 and dinov2_with_registers are supported.",
             type);
-    if (is_timm(document) && strncmp(architecture, "vit_", 4))
-        return failure_set(failure, STATUS_INVALID_FILE,
-                           "It describes timm's '%.60s'; of timm's networks vit_*_dinov2 are supported.",
-                           architecture);
-    if (json_integer(look_up(document, NULL, "num_channels"), 0, NUMBER_MAX, &channels) && channels != 3)
-        return failure_set(failure, STATUS_INVALID_FILE, "num_channels is %lld, and only 3 are supported.",
-                           (long long)channels);
+    if (channels && !json_integer(channels, 0, NUMBER_MAX, &count))
+        return wrong(failure, NULL, argument ? "in_chans" : "num_channels",
+                     "a whole number from 0 to 1000000");
+    if (channels && count != 3)
+        return failure_set(failure, STATUS_INVALID_FILE, "%s is %lld, and only 3 are supported.",
+                           argument ? "in_chans" : "num_channels", (long long)count);
     return STATUS_OK;
 }
 
 static enum status read_document(const struct json *document, struct failure *failure, struct config *config)
 {
     const struct json *epsilon = look_up(document, NULL, "layer_norm_eps");
-    config->timm = is_timm(document);
+    if (!says_anything(document))
+        return document_refuse(document, DOCUMENT_NETWORK, failure);
+    config->timm = document_is_timm(document);
     if (epsilon && (!json_number(epsilon, &config->layer_norm_epsilon) || !(config->layer_norm_epsilon > 0)))
         return wrong(failure, NULL, "layer_norm_eps", "a number over 0");
     enum status status = check_kind(document, failure);
+    if (!status)
+        status = config_parts_read(document, failure, &config->parts);
     if (!status)
         status = read_numbers(document, failure, config);
     if (!status)
         status = read_sizes(document, failure, config);
     if (!status)
         status = read_interpolation(document, failure, config);
-    return status ? status : read_ffn(document, failure, config);
+    if (!status)
+        status = read_ffn(document, failure, config);
+    if (!status && config->heads < 0 && look_up(document, NULL, "model_type"))
+        config->heads = HEADS_OF_DINOV2;
+    return status || !config->timm ? status : config_read_timm(document, failure, config);
 }
 
 enum status config_document(struct bytes text, struct failure *failure, struct json **out)
 {
     struct failure why;
+    const enum format format = format_of(text);
+    if (format == FORMAT_ZIP || format == FORMAT_SAFETENSORS)
+        return failure_set(failure, STATUS_INVALID_FILE, "It is a file of weights, and no configuration.");
+    if (format == FORMAT_OTHER && format_is_foreign(text))
+        return format_refuse(text, failure);
     if (!json_parse(text, limits, NULL, out)) { /* YAML takes no tabs, which JSON may have */
         const char *twice = json_duplicate_name(*out);
         enum status status =
@@ -219,6 +287,67 @@ enum status config_parse(struct bytes text, struct failure *failure, struct conf
     return status;
 }
 
+static enum status differ(const char *path, const char *other_path, const char *key, struct failure *failure)
+{
+    const char *slash = strrchr(path, '/'), *other_slash = strrchr(other_path, '/');
+    return failure_set(failure, STATUS_INVALID_FILE,
+                       "%.80s and %.80s differ in %s: give the one that is right as --config, or remove the "
+                       "other.",
+                       slash ? slash + 1 : path, other_slash ? other_slash + 1 : other_path, key);
+}
+
+enum status config_merge(const char *path, const struct config *other, const char *other_path,
+                         struct failure *failure, struct config *config)
+{
+    const struct {
+        const char *key;
+        size_t offset;
+    } keys[] = {{"patch_size", offsetof(struct config, patch_size)},
+                {"num_register_tokens", offsetof(struct config, registers)},
+                {"hidden_size", offsetof(struct config, width)},
+                {"num_hidden_layers", offsetof(struct config, depth)},
+                {"num_attention_heads", offsetof(struct config, heads)},
+                {"the image's height", offsetof(struct config, image_height)},
+                {"the image's width", offsetof(struct config, image_width)},
+                {"num_classes", offsetof(struct config, classes)}};
+    struct config both = *config;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        int64_t *mine = (int64_t *)((char *)&both + keys[i].offset);
+        const int64_t theirs = *(const int64_t *)((const char *)other + keys[i].offset);
+        if (*mine >= 0 && theirs >= 0 && *mine != theirs)
+            return differ(path, other_path, keys[i].key, failure);
+        *mine = *mine < 0 ? theirs : *mine;
+    }
+    const bool offset = other->interpolate_offset > CONFIG_NOT_SAID, epsilon = other->layer_norm_epsilon > 0;
+    if (offset && both.interpolate_offset > CONFIG_NOT_SAID &&
+        both.interpolate_offset != other->interpolate_offset)
+        return differ(path, other_path, "interpolate_offset", failure);
+    if (other->interpolate_antialias >= 0 && both.interpolate_antialias >= 0 &&
+        both.interpolate_antialias != other->interpolate_antialias)
+        return differ(path, other_path, "interpolate_antialias", failure);
+    if (epsilon && both.layer_norm_epsilon > 0 && both.layer_norm_epsilon != other->layer_norm_epsilon)
+        return differ(path, other_path, "layer_norm_eps", failure);
+    if (*other->ffn_layer && *both.ffn_layer &&
+        !strncmp(other->ffn_layer, "swiglu", 6) != !strncmp(both.ffn_layer, "swiglu", 6))
+        return differ(path, other_path, "ffn_layer", failure);
+    both.interpolate_offset = offset ? other->interpolate_offset : both.interpolate_offset;
+    both.interpolate_antialias =
+        other->interpolate_antialias >= 0 ? other->interpolate_antialias : both.interpolate_antialias;
+    both.layer_norm_epsilon = epsilon ? other->layer_norm_epsilon : both.layer_norm_epsilon;
+    if (!*both.ffn_layer)
+        memcpy(both.ffn_layer, other->ffn_layer, sizeof both.ffn_layer);
+    const char *part = config_parts_merge(&other->parts, &both.parts);
+    if (part)
+        return differ(path, other_path, part, failure);
+    if (other->timm) { /* which one of two files is, at most */
+        both.timm = true;
+        both.pooling = other->pooling;
+        memcpy(both.activation, other->activation, sizeof both.activation);
+    }
+    *config = both;
+    return STATUS_OK;
+}
+
 enum status config_read(const char *path, struct failure *failure, struct config *out)
 {
     struct bytes text;
@@ -229,5 +358,20 @@ enum status config_read(const char *path, struct failure *failure, struct config
     if (status)
         failure_prefix(failure, "%s", path);
     free((void *)text.data);
+    return status;
+}
+
+enum status config_read_folder(const struct folder *folder, struct failure *failure, struct config *out)
+{
+    struct config config, other;
+    config_init(&config);
+    enum status status = folder->config ? config_read(folder->config, failure, &config) : STATUS_OK;
+    if (!status && folder->config_json && strcmp(folder->config, folder->config_json)) {
+        status = config_read(folder->config_json, failure, &other);
+        if (!status)
+            status = config_merge(folder->config, &other, folder->config_json, failure, &config);
+    }
+    if (!status)
+        *out = config;
     return status;
 }

@@ -10,16 +10,30 @@
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "engine/base/status.h"
+#include "engine/checkpoint/config_parts.h"
+#include "engine/checkpoint/folder.h"
 
-/* A number is -1 (interpolate_offset: CONFIG_NOT_SAID) and the text empty when the file does not say. */
+/* What a classifier of timm's reads: "global_pool", "fc_norm". */
+enum config_pooling {
+    POOLING_NOT_SAID,
+    POOLING_CLASS, /* the class token */
+    POOLING_MEAN,  /* the mean patch token, normed before */
+    POOLING_OTHER  /* what is not computed here */
+};
+
+/* A number is -1 (interpolate_offset: CONFIG_NOT_SAID) and a text empty when the file does not say. */
 struct config {
     int64_t patch_size, registers, width, depth, heads;
     int64_t image_height, image_width;
-    char ffn_layer[32]; /* "mlp", "swiglu", "swiglufused" */
+    int64_t classes;     /* of timm's classifier */
+    char ffn_layer[32];  /* "mlp", "swiglu", "swiglufused" */
+    char activation[32]; /* of the feed-forward, as timm names it */
+    enum config_pooling pooling;
     double interpolate_offset;
     int interpolate_antialias; /* 0 or 1 */
     double layer_norm_epsilon;
     bool timm; /* it is one of timm's */
+    struct config_parts parts;
 };
 #define CONFIG_NOT_SAID (-2.0)
 
@@ -28,15 +42,36 @@ enum { CONFIG_BYTES_MAX = 1 << 20 };
 /* What an absent file says. */
 void config_init(struct config *config);
 
-/* Reads the keys above under each of their names, ignoring all others. Fails with INVALID_FILE when the text
- * is neither JSON nor YAML, a key's value is not of its kind, or it describes a network of another kind or
- * with an activation that is not supported. */
+/* Reads the keys above under each of their names. Fails with INVALID_FILE when the text is neither JSON nor
+ * YAML, says nothing of a network, a key's value is not of its kind, or it describes a network of another
+ * kind or with an activation or a part that is not supported. */
 WARN_UNUSED enum status config_parse(struct bytes text, struct failure *failure, struct config *out);
 
 /* The same of a file; sentences name the path. Fails also with NOT_FOUND and TOO_LARGE. */
 WARN_UNUSED enum status config_read(const char *path, struct failure *failure, struct config *out);
 
-/* The document of a JSON or YAML text; the caller owns *out. Fails with INVALID_FILE. */
+/* A switch: true or false, or Python's texts for them. *out is left alone where `value` is NULL. Fails with
+ * INVALID_FILE and a sentence that names section.key. */
+WARN_UNUSED enum status config_read_boolean(const struct json *value, const char *section, const char *key,
+                                            struct failure *failure, int *out);
+
+/* What the folder's config.yaml and config.json say; nothing where there is neither. Fails as config_read and
+ * config_merge. */
+WARN_UNUSED enum status config_read_folder(const struct folder *folder, struct failure *failure,
+                                           struct config *out);
+
+/* Adds what another file says of the same network. Fails with INVALID_FILE when both say of one thing what
+ * differs; the sentence names it and the files. */
+WARN_UNUSED enum status config_merge(const char *path, const struct config *other, const char *other_path,
+                                     struct failure *failure, struct config *config);
+
+/* The document of a JSON or YAML text; the caller owns *out. Fails with INVALID_FILE, which says of a page, a
+ * pointer or an empty file what it is. */
 WARN_UNUSED enum status config_document(struct bytes text, struct failure *failure, struct json **out);
+
+/* The members of timm's config.json that neither names nor shapes show, and refusals of those that are not
+ * supported (config_timm.c). */
+WARN_UNUSED enum status config_read_timm(const struct json *document, struct failure *failure,
+                                         struct config *config);
 
 #endif

@@ -3,12 +3,13 @@
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/utf8.h"
+#include "engine/package/card.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LABELS_BYTES_MAX = 1 << 20, LABELS_MAX = 4096 };
+enum { LABELS_BYTES_MAX = 1 << 20 };
 /* Of a config.json, which names each label twice. */
 static const struct json_limits config_limits = {.depth = 16, .values = 1 << 15};
 
@@ -106,13 +107,38 @@ static enum status check_line(const struct label_list *labels, const char *line,
     if (!utf8_is_plain(line, length))
         return failure_set(failure, STATUS_INVALID_FILE,
                            "Line %zu holds a control character or is not UTF-8.", number);
-    if (labels->count == LABELS_MAX)
-        return failure_set(failure, STATUS_INVALID_FILE, "It holds over %d labels.", LABELS_MAX);
-    for (size_t i = 0; i < labels->count; i++)
-        if (strlen(labels->names[i]) == length && !memcmp(labels->names[i], line, length))
+    if (labels->count == HEAD_LABELS_MAX)
+        return failure_set(failure, STATUS_INVALID_FILE, "It holds over %d labels.", HEAD_LABELS_MAX);
+    return STATUS_OK;
+}
+
+/* A reader takes labels for one that differ in what is hardly seen. */
+static enum status check_repeat(const struct label_list *labels, const char *name, struct failure *failure)
+{
+    const size_t number = labels->count + 1;
+    char folded[LABEL_BYTES_MAX + 1], other[LABEL_BYTES_MAX + 1];
+    if (utf8_has_mark(name))
+        return failure_set(
+            failure, STATUS_INVALID_FILE,
+            "Line %zu, '%.80s', has a mark that joins the letter before it, with which one label can "
+            "be written in two ways: save the file with composed letters (Unicode's NFC).",
+            number, name);
+    utf8_fold(name, folded);
+    if (!*folded)
+        return failure_set(failure, STATUS_INVALID_FILE, "Line %zu has no letter: which label is missing?",
+                           number);
+    for (size_t i = 0; i < labels->count; i++) {
+        if (!strcmp(labels->names[i], name))
             return failure_set(failure, STATUS_INVALID_FILE,
-                               "The label '%s' stands on line %zu and again on line %zu.", labels->names[i],
-                               i + 1, number);
+                               "The label '%s' stands on line %zu and again on line %zu.", name, i + 1,
+                               number);
+        utf8_fold(labels->names[i], other);
+        if (!strcmp(folded, other))
+            return failure_set(failure, STATUS_INVALID_FILE,
+                               "The labels of lines %zu and %zu, '%.60s' and '%.60s', differ in nothing but "
+                               "spaces or capital letters: give each output a label of its own.",
+                               i + 1, number, labels->names[i], name);
+    }
     return STATUS_OK;
 }
 
@@ -124,6 +150,11 @@ static enum status add_label(struct label_list *labels, const uint8_t *line, siz
         return status;
     char *name = memory_allocate(length + 1, 1);
     memcpy(name, line, length);
+    status = check_repeat(labels, name, failure);
+    if (status) {
+        free(name);
+        return status;
+    }
     labels->names = memory_resize(labels->names, labels->count + 1, sizeof *labels->names);
     labels->names[labels->count++] = name;
     return STATUS_OK;

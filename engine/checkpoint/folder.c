@@ -30,7 +30,8 @@ static char *find(const char *folder, const char *name)
  * off, is not as if nothing were there. */
 static enum status check_files(const char *path, const struct folder *folder, struct failure *failure)
 {
-    const char *const paths[] = {folder->weights, folder->config, folder->preprocessor, folder->adapter,
+    const char *const paths[] = {folder->weights,       folder->config,    folder->config_json,
+                                 folder->preprocessor,  folder->processor, folder->adapter,
                                  folder->adapter_config};
     char *package = find(path, "model.json");
     if (package) { /* it has the names and not what was said beside them */
@@ -107,7 +108,9 @@ static enum status find_only(const char *path, struct folder *folder, struct fai
 enum status folder_read(const char *path, struct failure *failure, struct folder *out)
 {
     struct folder folder = {.config = find_either(path, "config.yaml", "config.json"),
+                            .config_json = find(path, "config.json"),
                             .preprocessor = find(path, "preprocessor_config.json"),
+                            .processor = find(path, "processor_config.json"),
                             .adapter = find_either(path, "adapter_model.safetensors", "adapter_model.bin"),
                             .adapter_config = find(path, "adapter_config.json")};
     for (size_t i = 0; !folder.weights && i < sizeof weights_names / sizeof *weights_names; i++)
@@ -128,7 +131,9 @@ void folder_finish(struct folder *folder)
 {
     free(folder->weights);
     free(folder->config);
+    free(folder->config_json);
     free(folder->preprocessor);
+    free(folder->processor);
     free(folder->adapter);
     free(folder->adapter_config);
     *folder = (struct folder){0};

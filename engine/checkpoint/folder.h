@@ -9,7 +9,9 @@ struct folder {
     char *weights; /* model.safetensors, its index, pytorch_model.bin, its index, teacher_checkpoint.pth, or
                       the only file that ends as weights do */
     char *config;  /* config.yaml, or else config.json */
+    char *config_json;    /* config.json */
     char *preprocessor;   /* preprocessor_config.json */
+    char *processor;      /* processor_config.json */
     char *adapter;        /* adapter_model.safetensors or .bin: a LoRA adapter */
     char *adapter_config; /* adapter_config.json */
 };

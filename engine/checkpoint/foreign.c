@@ -58,7 +58,7 @@ static const struct {
     {"layer1.0.", "this is a convolutional network (ResNet), " NOT_SUPPORTED},
 };
 
-enum status foreign_tensor(const char *key, bool of_backbone, struct failure *failure)
+static enum status refuse_tensor(const char *key, bool of_backbone, struct failure *failure)
 {
     char nearest[NAME_BYTES];
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
@@ -73,4 +73,20 @@ enum status foreign_tensor(const char *key, bool of_backbone, struct failure *fa
             key, network, nearest);
     return failure_set(failure, STATUS_INVALID_FILE,
                        "Tensor '%.100s' is no part of a %s that this program knows.", key, network);
+}
+
+enum status foreign_value(const struct value *key, const char *name, const struct value *value,
+                          bool of_backbone, struct failure *failure)
+{
+    char text[128], found[128];
+    if (!value_is_tensor(value) && value->kind != VALUE_INERT)
+        return STATUS_OK;
+    if (value->kind == VALUE_TENSOR && value_is_name(key))
+        return refuse_tensor(name, of_backbone, failure);
+    return failure_set(
+        failure, STATUS_INVALID_FILE,
+        "'%.100s' is %s, and no part of a %s that this program knows: save the weights alone, as tensors "
+        "of floats under their names.",
+        value_is_name(key) ? name : value_key(key, text, sizeof text),
+        value_describe(value, found, sizeof found), of_backbone ? "backbone" : "head");
 }

@@ -79,7 +79,8 @@ enum format format_of(struct bytes content)
     return text.size && *text.data == '{' ? FORMAT_JSON : FORMAT_OTHER;
 }
 
-enum status format_refuse(struct bytes content, struct failure *failure)
+/* NULL: it is of no kind that is known. */
+static const char *sentence_of(struct bytes content)
 {
     const char *sentence = NULL;
     for (size_t i = 0; !sentence && i < sizeof kinds / sizeof *kinds; i++)
@@ -100,6 +101,17 @@ enum status format_refuse(struct bytes content, struct failure *failure)
     else if (!sentence && content.size > 1 && content.data[0] == 0x80 && content.data[1] >= 2 &&
              content.data[1] <= 5)
         sentence = "It is a pickle that torch.save did not write. " READS;
+    return sentence;
+}
+
+bool format_is_foreign(struct bytes content)
+{
+    return sentence_of(content) != NULL;
+}
+
+enum status format_refuse(struct bytes content, struct failure *failure)
+{
+    const char *sentence = sentence_of(content);
     return failure_set(failure, STATUS_INVALID_FILE, "%s",
                        sentence ? sentence : "It is of no kind that this program knows. " READS);
 }

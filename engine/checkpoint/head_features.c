@@ -4,6 +4,12 @@
 
 enum { READINGS_MAX = 4, READING_BYTES = 64 };
 
+static bool is_pooling(enum config_pooling pooling, const struct head_features *reading)
+{
+    return (pooling == POOLING_CLASS && reading->blocks == 1 && !reading->average_pool) ||
+           (pooling == POOLING_MEAN && !reading->blocks);
+}
+
 struct readings {
     struct head_features items[READINGS_MAX];
     size_t count;
@@ -12,24 +18,30 @@ struct readings {
 /* In the form of --head. */
 static const char *reading_text(const struct head_features *reading, char text[READING_BYTES])
 {
-    snprintf(text, READING_BYTES, "features=%s,blocks=%u%s", reading->average_pool ? "class+mean" : "class",
-             reading->blocks, reading->two_views ? ",views=2" : "");
+    const char *views = reading->two_views ? ",views=2" : "";
+    if (!reading->blocks)
+        snprintf(text, READING_BYTES, "features=mean%s", views);
+    else
+        snprintf(text, READING_BYTES, "features=%s,blocks=%u%s",
+                 reading->average_pool ? "class+mean" : "class", reading->blocks, views);
     return text;
 }
 
 static bool is_asked(const struct import_head *asked, const struct head_features *reading)
 {
-    bool pooled = asked->features == IMPORT_CLASS_MEAN;
+    const enum import_features features = !reading->blocks        ? IMPORT_MEAN
+                                          : reading->average_pool ? IMPORT_CLASS_MEAN
+                                                                  : IMPORT_CLASS;
     return (!asked->blocks || asked->blocks == reading->blocks) &&
            (!asked->views || (asked->views == 2) == reading->two_views) &&
-           (asked->features == IMPORT_ANY || pooled == reading->average_pool);
+           (asked->features == IMPORT_ANY || asked->features == features);
 }
 
 /* Adds every reading of `units` tokens of each image that a backbone of this depth can give. */
 static void add_readings(struct readings *readings, size_t units, uint32_t depth, bool two_views)
 {
     for (size_t pooled = 0; pooled < 2; pooled++)
-        if (units > pooled && units - pooled <= depth)
+        if (units >= 1 && units - pooled <= depth)
             readings->items[readings->count++] =
                 (struct head_features){(uint32_t)(units - pooled), pooled, two_views};
 }
@@ -45,21 +57,43 @@ static struct readings readings_of(size_t units, uint32_t depth, size_t *two_vie
     return readings;
 }
 
-/* Whether heads of the form are published with this reading. */
-static bool is_published(enum head_form form, const struct head_features *reading)
+/* Whether heads of the form are published with this reading: a candidate whose name does not say it has none,
+ * nor has timm's, which pools in several ways of one width, without its configuration. */
+static bool is_published(const struct head_source *source, const struct head_features *reading)
 {
     const bool one = reading->blocks == 1, four = reading->blocks == 4, pooled = reading->average_pool;
-    switch (form) {
+    if (*source->candidate)
+        return false;
+    switch (source->form) {
     case FORM_AUTHORS:
-        return one || four;
+        return four || (pooled && one);
     case FORM_DINOV2:
         return pooled && (one || four);
     case FORM_TRANSFORMERS:
         return pooled && one;
     case FORM_TIMM:
-        return !pooled && one;
+        return is_pooling(source->pooling, reading);
     }
     return false;
+}
+
+/* What timm's configuration says of it, against what is asked for. */
+static enum status check_pooling(const struct head_source *source, const struct import_head *asked,
+                                 struct failure *failure)
+{
+    if (source->form != FORM_TIMM || source->pooling == POOLING_NOT_SAID)
+        return STATUS_OK;
+    if (source->pooling == POOLING_OTHER)
+        return failure_set(
+            failure, STATUS_INVALID_FILE,
+            "Its configuration pools by other than the class token (global_pool token) or the mean "
+            "of the patch tokens (avg, with fc_norm false), which is not supported.");
+    const enum import_features said = source->pooling == POOLING_MEAN ? IMPORT_MEAN : IMPORT_CLASS;
+    if (asked->features != IMPORT_ANY && asked->features != said)
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "Its configuration says features=%s, and --head something else: leave it out.",
+                           said == IMPORT_MEAN ? "mean" : "class");
+    return STATUS_OK;
 }
 
 static enum status ask(size_t inputs, size_t units, const struct readings *all, bool chosen,
@@ -107,14 +141,17 @@ static enum status check_named(size_t inputs, uint32_t width, struct head_featur
     return STATUS_OK;
 }
 
-enum status head_features_choose(size_t inputs, const struct backbone_card *backbone, enum head_form form,
-                                 const char *candidate, const struct import_head *asked,
+enum status head_features_choose(size_t inputs, const struct backbone_card *backbone,
+                                 const struct head_source *source, const struct import_head *asked,
                                  struct failure *failure, struct head_features *out)
 {
     struct head_features named = {0};
-    if (candidate_blocks(candidate, &named.blocks) &&
-        candidate_average_pool(candidate, &named.average_pool)) {
-        enum status status = check_named(inputs, backbone->width, &named, asked, failure);
+    enum status status = check_pooling(source, asked, failure);
+    if (status)
+        return status;
+    if (candidate_blocks(source->candidate, &named.blocks) &&
+        candidate_average_pool(source->candidate, &named.average_pool)) {
+        status = check_named(inputs, backbone->width, &named, asked, failure);
         if (!status)
             *out = named;
         return status;
@@ -134,7 +171,7 @@ enum status head_features_choose(size_t inputs, const struct backbone_card *back
     size_t found = 0, count = 0;
     for (size_t i = first; i < end; i++)
         if (is_asked(asked, &all.items[i]) &&
-            (chosen || end - first == 1 || is_published(form, &all.items[i]))) {
+            (chosen || end - first == 1 || is_published(source, &all.items[i]))) {
             found = i;
             count++;
         }

@@ -27,7 +27,9 @@ enum name_kind head_form_of(const char *key, enum head_form *form, char candidat
                             char out[NAME_BYTES])
 {
     enum name_kind kind = name_of_head(key, candidate, out);
-    *form = FORM_AUTHORS;
+    *form = kind == NAME_KNOWN && name_behind(candidate, "classifier_") && name_behind(out, "linear.")
+                ? FORM_DINOV2
+                : FORM_AUTHORS;
     if (kind == NAME_KNOWN || *candidate)
         return kind;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

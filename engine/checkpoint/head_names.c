@@ -1,18 +1,8 @@
 #include "engine/checkpoint/head_names.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static bool is_listed(const char *name, const char *const *list)
-{
-    for (; *list; list++) {
-        if (!strcmp(name, *list))
-            return true;
-    }
-    return false;
-}
 
 static bool copy(char out[NAME_BYTES], const char *text, size_t length)
 {
@@ -64,7 +54,7 @@ enum name_kind name_of_head(const char *key, char candidate[NAME_BYTES], char ou
     if (decoder && !strcmp(name, "query_embed.weight"))
         name = "query_embed";
     copy(out, name, strnlen(name, NAME_BYTES - 1));
-    return is_listed(name, decoder ? glori_parts : linear_parts) ? NAME_KNOWN : NAME_UNKNOWN;
+    return name_is_listed(decoder ? glori_parts : linear_parts, name) ? NAME_KNOWN : NAME_UNKNOWN;
 }
 
 bool name_nearest_of_head(const char *name, char out[NAME_BYTES])
@@ -80,22 +70,39 @@ bool name_nearest_of_head(const char *name, char out[NAME_BYTES])
     return nearest != SIZE_MAX;
 }
 
-/* What follows "<word>=" at the start of one of the parts that colons separate, or NULL. */
-static const char *candidate_value(const char *candidate, const char *word)
+/* What a candidate's name says of the authors' form, "linear:blocks=4:avgpool=False:lr=0_0005" (their
+ * setup_linear_classifiers and setup_glori): what follows "<word>=" at the start of one of the parts that
+ * colons separate, *length bytes of it, or NULL. */
+static const char *part_of(const char *candidate, const char *word, size_t *length)
 {
-    size_t length = strlen(word);
+    size_t behind = strlen(word);
     for (const char *part = candidate; part; part = strchr(part, ':')) {
         part += *part == ':';
-        if (!strncmp(part, word, length) && part[length] == '=')
-            return part + length + 1;
+        if (!strncmp(part, word, behind) && part[behind] == '=') {
+            *length = strcspn(part + behind + 1, ":");
+            return part + behind + 1;
+        }
     }
     return NULL;
 }
 
+/* The same of DINOv2's form, "classifier_4_blocks_avgpool_False_lr_0_00050" (dinov2/eval/linear.py,
+ * setup_linear_classifiers). */
+static const char *number_of(const char *candidate, size_t *length)
+{
+    const char *number = name_behind(candidate, "classifier_");
+    if (!number)
+        return NULL;
+    *length = strspn(number, "0123456789");
+    return name_behind(number + *length, "_blocks_avgpool_") ? number : NULL;
+}
+
 bool candidate_blocks(const char *candidate, uint32_t *out)
 {
-    const char *value = candidate_value(candidate, "blocks");
-    if (!value || !isdigit((unsigned char)*value))
+    size_t length = 0;
+    const char *value = part_of(candidate, "blocks", &length);
+    value = value ? value : number_of(candidate, &length);
+    if (!value || length == 0 || length > 4 || strspn(value, "0123456789") < length)
         return false;
     unsigned long blocks = strtoul(value, NULL, 10);
     if (blocks < 1 || blocks > 1000)
@@ -106,9 +113,15 @@ bool candidate_blocks(const char *candidate, uint32_t *out)
 
 bool candidate_average_pool(const char *candidate, bool *out)
 {
-    const char *value = candidate_value(candidate, "avgpool");
-    if (!value || (!name_behind(value, "True") && !name_behind(value, "False")))
-        return false;
-    *out = *value == 'T';
-    return true;
+    size_t length = 0;
+    const char *value = part_of(candidate, "avgpool", &length);
+    if (!value && (value = number_of(candidate, &length))) {
+        value = name_behind(value + length, "_blocks_avgpool_");
+        length = strcspn(value, "_");
+    }
+    const bool is_true = value && length == 4 && !strncmp(value, "True", length),
+               is_false = value && length == 5 && !strncmp(value, "False", length);
+    if (is_true || is_false)
+        *out = is_true;
+    return is_true || is_false;
 }

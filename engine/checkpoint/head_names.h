@@ -15,7 +15,8 @@ enum name_kind name_of_head(const char *key, char candidate[NAME_BYTES], char ou
 /* The package's name of a head's tensor that is nearest to an unknown one: false when none is near. */
 bool name_nearest_of_head(const char *name, char out[NAME_BYTES]);
 
-/* What a candidate's name says: "...:blocks=4:avgpool=False:..."; each is false when it does not say. */
+/* What a candidate's name says: "...:blocks=4:avgpool=False:...", or "classifier_4_blocks_avgpool_False_...";
+ * each is false when it does not say. */
 bool candidate_blocks(const char *candidate, uint32_t *out);
 bool candidate_average_pool(const char *candidate, bool *out);
 

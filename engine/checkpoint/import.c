@@ -9,7 +9,6 @@
 #include "engine/package/create.h"
 #include "engine/package/tensors.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +30,9 @@ static enum status load_backbone(struct work *work, struct failure *failure)
     const struct import_options *options = work->options;
     const struct backbone_options asked = {.path = options->backbone,
                                            .config = options->config,
+                                           .preprocessor = options->preprocessor,
+                                           .profile = options->profile,
+                                           .layout = options->layout,
                                            .image_height = options->image_height,
                                            .image_width = options->image_width,
                                            .lora_alpha = options->lora_alpha};
@@ -55,7 +57,7 @@ static enum status load_backbone(struct work *work, struct failure *failure)
 static enum status load_head(struct work *work, size_t index, struct failure *failure)
 {
     struct head_import *head = &work->heads[index];
-    const struct backbone_origin origin = {work->source_sha256, work->adapter_sha256};
+    const struct backbone_origin origin = {work->source_sha256, work->adapter_sha256, &work->backbone.config};
     enum status status = import_head_open(&work->options->heads[index], &work->card.backbone, &origin,
                                           work->arena, failure, head);
     if (status)
@@ -71,9 +73,9 @@ static enum status check_values(struct work *work, struct failure *failure)
 {
     const enum import_precision precision = work->options->precision;
     struct import_meter *meter = &work->meter;
-    meter->total_bytes = import_weights_work(&work->backbone.selection, precision);
+    meter->total_bytes = import_weights_work(&work->backbone.selection);
     for (size_t i = 0; i < work->card.head_count; i++)
-        meter->total_bytes += import_weights_work(&work->heads[i].selection, precision);
+        meter->total_bytes += import_weights_work(&work->heads[i].selection);
     enum status status =
         import_weights_check(work->backbone.checkpoint, &work->backbone.selection, precision, meter, failure);
     if (status)
@@ -150,16 +152,21 @@ static enum status check(struct work *work, struct failure *failure)
 static void take_note(const struct work *work, char note[IMPORT_NOTE_BYTES])
 {
     const struct backbone_import *backbone = &work->backbone;
-    char guess[160] = "";
+    memcpy(note, backbone->note, IMPORT_NOTE_BYTES);
     if (backbone->profile_assumed && !work->options->profile)
-        snprintf(guess, sizeof guess,
-                 "Nothing says how its pictures are prepared: %s is assumed; --profile takes another.",
+        note_add(note, "Nothing says how its pictures are prepared: %s is assumed; --profile takes another.",
                  backbone->profile.name);
-    const char *head = backbone->has_head && !work->card.head_count
-                           ? "It holds a head as well, which is left out: --head takes it from the same file."
-                           : "";
-    snprintf(note, IMPORT_NOTE_BYTES, "%s%s%s%s%s", backbone->note, *backbone->note && *guess ? " " : "",
-             guess, (*backbone->note || *guess) && *head ? " " : "", head);
+    if (backbone->positions_assumed)
+        note_add(note,
+                 "Nothing says how its positions are resized: %s, with an offset of %g, is assumed; --layout "
+                 "takes another origin.",
+                 backbone->card.interpolate_antialias ? "antialiased" : "without antialiasing",
+                 backbone->card.interpolate_offset);
+    if (backbone->has_head && !work->card.head_count)
+        note_add(note, "It holds a head as well, which is left out: --head takes it from the same file.");
+    import_weights_note(&backbone->selection, note);
+    for (size_t i = 0; i < work->card.head_count; i++)
+        import_head_note(&work->heads[i], note);
 }
 
 enum status checkpoint_import(const struct import_options *options, import_progress *progress, void *context,

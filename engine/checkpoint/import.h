@@ -7,13 +7,14 @@
 #define CXRD_ENGINE_CHECKPOINT_IMPORT_H
 
 #include "engine/base/status.h"
+#include "engine/checkpoint/note.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 enum import_precision { IMPORT_FP16, IMPORT_FP32 };
 enum import_kind { IMPORT_FINDINGS, IMPORT_RISK };
-enum import_features { IMPORT_ANY, IMPORT_CLASS, IMPORT_CLASS_MEAN };
+enum import_features { IMPORT_ANY, IMPORT_CLASS, IMPORT_CLASS_MEAN, IMPORT_MEAN };
 
 struct import_head {
     const char *name; /* letters, digits, '-' and '_' */
@@ -30,6 +31,8 @@ struct import_head {
 struct import_options {
     const char *backbone;               /* a file, an index or a folder (checkpoint.h) */
     const char *config;                 /* config.yaml or config.json; NULL: the folder's */
+    const char *preprocessor;           /* preprocessor_config.json or the like; NULL: the folder's */
+    const char *layout;                 /* of layout_option; NULL: as names, heads and configuration show */
     uint32_t image_height, image_width; /* 0: what the configuration says, or else the position grid */
     double lora_alpha;                  /* 0: what adapter_config.json says */
     const char *profile;                /* of profile_known; NULL: as the files say */
@@ -43,8 +46,6 @@ struct import_options {
 
 /* Told the bytes worked through of all there are; never called when NULL. */
 typedef void import_progress(void *context, size_t done_bytes, size_t total_bytes);
-
-enum { IMPORT_NOTE_BYTES = 640 };
 
 /* `note`: what whoever imports it should know, or empty. Fails with BAD_REQUEST (an option), NOT_FOUND or
  * INVALID_FILE (a file; the sentence names it); then no package and no temporary folder is left. */

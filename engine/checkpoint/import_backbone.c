@@ -1,8 +1,9 @@
 #include "engine/checkpoint/import_backbone.h"
 
+#include "engine/checkpoint/agreement.h"
 #include "engine/checkpoint/backbone_select.h"
-#include "engine/checkpoint/config.h"
-#include "engine/checkpoint/preprocessor.h"
+#include "engine/checkpoint/import_beside.h"
+#include "engine/checkpoint/origin.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,42 +99,22 @@ static enum status read_blocks(const struct selection *selection, struct failure
                   : narrow("feed-forward's width", tensor->shape[1], HIDDEN_MAX, failure, &card->ffn_hidden);
 }
 
-static enum status disagree(struct failure *failure, const char *key, int64_t said, uint32_t found)
+/* timm makes as many positions as an input of that size has patches, and knows their rows and columns: taken
+ * for a square grid they would lie in other places. */
+static enum status check_positions(const struct config *config, const struct preprocessor *preprocessor,
+                                   const struct backbone_card *card, struct failure *failure)
 {
-    return failure_set(
-        failure, STATUS_INVALID_FILE,
-        "The configuration says %s: %lld but the weights have %u: they do not belong together.", key,
-        (long long)said, found);
-}
-
-static enum status check_config(const struct config *config, const struct backbone_card *card,
-                                struct failure *failure)
-{
-    const struct {
-        const char *key;
-        int64_t said;
-        uint32_t found;
-    } checks[] = {{"patch_size", config->patch_size, card->patch_size},
-                  {"num_register_tokens", config->registers, card->registers},
-                  {"hidden_size", config->width, card->width},
-                  {"num_hidden_layers", config->depth, card->depth}};
-    bool gated = card->ffn == FFN_SWIGLU;
-    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
-        if (checks[i].said >= 0 && checks[i].said != checks[i].found)
-            return disagree(failure, checks[i].key, checks[i].said, checks[i].found);
-    if (config->heads >= 0 && config->heads != card->heads)
-        return failure_set(
-            failure, STATUS_INVALID_FILE,
-            "The configuration says %lld attention heads for a width of %u; only heads of size %d are "
-            "supported, %u here.",
-            (long long)config->heads, card->width, HEAD_SIZE, card->heads);
-    if (*config->ffn_layer && (strncmp(config->ffn_layer, "swiglu", 6) == 0) != gated)
-        return failure_set(
-            failure, STATUS_INVALID_FILE,
-            "The configuration says ffn_layer: %s but the weights are of %s: they do not belong "
-            "together.",
-            config->ffn_layer, gated ? "swiglu" : "mlp");
-    return STATUS_OK;
+    const bool said = config->image_height > 0;
+    const uint64_t height = said ? (uint64_t)config->image_height : preprocessor->height,
+                   width = said ? (uint64_t)config->image_width : preprocessor->width;
+    const uint64_t rows = height / card->patch_size, columns = width / card->patch_size;
+    if (!config->timm || rows == columns ||
+        rows * columns != (uint64_t)card->position_grid * card->position_grid)
+        return STATUS_OK;
+    return failure_set(failure, STATUS_INVALID_FILE,
+                       "Its positions are those of an image of %llu x %llu: position embeddings that are no "
+                       "square grid are not supported.",
+                       (unsigned long long)height, (unsigned long long)width);
 }
 
 /* The size that is asked for; or the preprocessing's, whose crop is what the network was given; or the
@@ -172,7 +153,9 @@ static enum status describe(const struct backbone_options *options, const struct
     if (!status)
         status = read_blocks(&out->selection, failure, card);
     if (!status)
-        status = check_config(config, card, failure);
+        status = agreement_check(config, card, &out->selection, failure);
+    if (!status)
+        status = check_positions(config, preprocessor, card, failure);
     if (!status)
         status = choose_size(options, config, preprocessor, failure, card);
     if (status)
@@ -189,22 +172,18 @@ static enum status describe(const struct backbone_options *options, const struct
                        ? preprocessor_profile(preprocessor, card->image_height, card->image_width)
                        : *profile_known(layout->profile);
     out->profile_assumed = !preprocessor->given && !layout->needs;
+    out->positions_assumed =
+        config->interpolate_offset <= CONFIG_NOT_SAID && layout->guessed &&
+        (backbone_rows(card) != card->position_grid || backbone_columns(card) != card->position_grid);
+    out->config = *config;
     return STATUS_OK;
 }
 
-/* What lies beside the weights, or was given. */
-static enum status read_beside(const struct backbone_options *options, const struct folder *folder,
-                               struct failure *failure, struct config *config,
-                               struct preprocessor *preprocessor, struct adapter_config *adapter)
+static enum status read_adapter(const struct backbone_options *options, const struct folder *folder,
+                                struct failure *failure, struct adapter_config *adapter)
 {
-    const char *path = options->config ? options->config : folder->config;
-    enum status status = path ? config_read(path, failure, config) : STATUS_OK;
-    if (!status && folder->preprocessor)
-        status = preprocessor_read(folder->preprocessor, false, failure, preprocessor);
-    else if (!status && path && config->timm)
-        status = preprocessor_read(path, true, failure, preprocessor);
-    if (!status && folder->adapter_config)
-        status = adapter_read(folder->adapter_config, failure, adapter);
+    enum status status =
+        folder->adapter_config ? adapter_read(folder->adapter_config, failure, adapter) : STATUS_OK;
     if (!status && folder->adapter && (status = adapter_check_published(adapter, failure)))
         failure_prefix(failure, "%s", folder->adapter_config);
     if (options->lora_alpha > 0)
@@ -212,26 +191,41 @@ static enum status read_beside(const struct backbone_options *options, const str
     return status;
 }
 
-static void take_note(const struct backbone_selection *found, bool configured, bool has_code,
-                      struct backbone_import *out)
+/* A word of whoever imports it goes before what heads beside the network show. */
+static enum status choose_layout(const struct backbone_options *options, unsigned features,
+                                 struct failure *failure, struct backbone_import *out)
 {
+    const struct value *state = NULL;
+    enum status status = checkpoint_state(out->checkpoint, failure, &state);
+    if (!status && !options->layout)
+        features = origin_with_heads(state, features);
+    if (!status)
+        status = origin_with_option(options->layout, failure, &features);
+    if (!status)
+        out->layout = layout_find(features);
+    return status;
+}
+
+static void take_note(const struct backbone_selection *found, bool configured, bool has_code,
+                      char note[IMPORT_NOTE_BYTES])
+{
+    if (found->adapters)
+        note_add(note, "A LoRA adapter is merged into the weights.");
+    if (found->replaced)
+        note_add(note, "Of %zu tensors the adapter's are taken, which were trained in the weights' place.",
+                 found->replaced);
+    if (found->owner == OWNER_STUDENT)
+        note_add(note,
+                 "These are a student's weights: a teacher's, which training publishes, answer better.");
+    if (found->owner == OWNER_AVERAGE)
+        note_add(note, "These are the running average of the weights.");
     /* The other layouts' networks have one epsilon and one activation. */
-    const char *assumed =
-        !configured && found->features & FEATURE_HUGGING_FACE
-            ? "Without its config.json LayerNorm's epsilon is taken to be 1e-06, and its activation gelu. "
-            : "";
-    const char *adapters = found->adapters ? "A LoRA adapter is merged into the weights. " : "";
-    const char *owner =
-        found->owner == OWNER_STUDENT
-            ? "These are a student's weights: a teacher's, which training publishes, answer better. "
-        : found->owner == OWNER_AVERAGE ? "These are the running average of the weights. "
-                                        : "";
-    const char *code =
-        has_code ? "Its preprocessor_config.json names code of its own, which is not run. " : "";
-    snprintf(out->note, sizeof out->note, "%s%s%s%s", adapters, owner, assumed, code);
-    size_t length = strlen(out->note);
-    if (length)
-        out->note[length - 1] = '\0';
+    if (!configured && found->features & FEATURE_HUGGING_FACE)
+        note_add(note, "Without its config.json LayerNorm's epsilon is taken to be 1e-06, and its "
+                       "activation gelu.");
+    if (has_code)
+        note_add(note, "Its preprocessor_config.json names code of its own, which is not run.");
+    note_add_losses(note, found->losses, found->loss);
 }
 
 enum status import_backbone_open(const struct backbone_options *options, struct failure *failure,
@@ -245,25 +239,22 @@ enum status import_backbone_open(const struct backbone_options *options, struct 
     config_init(&config);
     enum status status = checkpoint_open(options->path, failure, &backbone.checkpoint);
     if (!status)
-        status = read_beside(options, checkpoint_folder(backbone.checkpoint), failure, &config, &preprocessor,
-                             &adapter);
+        status = import_beside_read(options, checkpoint_folder(backbone.checkpoint), failure, &config,
+                                    &preprocessor);
+    if (!status)
+        status = read_adapter(options, checkpoint_folder(backbone.checkpoint), failure, &adapter);
     if (status)
         goto finish;
     status = backbone_select(backbone.checkpoint, &adapter, failure, &found);
-    if (!status && checkpoint_folder(backbone.checkpoint)->adapter_config && !found.adapters) {
-        selection_finish(&found.selection);
-        status =
-            failure_set(failure, STATUS_INVALID_FILE,
-                        "It has the adapter_config.json of a LoRA adapter, of which no weights are there "
-                        "(adapter_model.safetensors): fetch them, or remove it.");
-    }
     if (!status) {
         backbone.selection = found.selection;
         backbone.has_head = found.features & FEATURE_HEAD;
-        backbone.layout = layout_find(found.features | (config.timm ? FEATURE_TIMM : 0));
+        status =
+            choose_layout(options, found.features | (config.timm ? FEATURE_TIMM : 0), failure, &backbone);
         take_note(&found, options->config || checkpoint_folder(backbone.checkpoint)->config,
-                  preprocessor.has_code, &backbone);
-        status = describe(options, &config, &preprocessor, failure, &backbone);
+                  preprocessor.has_code, backbone.note);
+        if (!status)
+            status = describe(options, &config, &preprocessor, failure, &backbone);
     }
     if (status && status != STATUS_BAD_REQUEST)
         failure_prefix(failure, "%s", options->path);

@@ -41,6 +41,9 @@ enum status import_card_begin(const struct import_options *options, struct arena
                               struct failure *failure, struct model_card *card)
 {
     const struct profile *profile = options->profile ? profile_known(options->profile) : NULL;
+    if (options->profile && options->preprocessor)
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "--profile and --preprocessor both say how pictures are prepared: give one.");
     if (options->profile && !profile)
         return failure_set(failure, STATUS_BAD_REQUEST, "The profile is chexfound or dinov2, not '%.40s'.",
                            options->profile);

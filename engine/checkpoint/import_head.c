@@ -1,13 +1,13 @@
 #include "engine/checkpoint/import_head.h"
 
 #include "engine/checkpoint/candidates.h"
-#include "engine/checkpoint/foreign.h"
 #include "engine/checkpoint/head_features.h"
+#include "engine/checkpoint/head_select.h"
 #include "engine/checkpoint/import_card.h"
-#include "engine/checkpoint/results.h"
 #include "engine/package/binding.h"
 #include "engine/package/tensors.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,81 +32,8 @@ enum status import_heads_check(const struct import_head *asked, size_t count, st
     return STATUS_OK;
 }
 
-/* Notes the candidates of the authors' form, or else of the others: where both lie in one file, the latter
- * were not what its candidates name. Says which form that is. */
-static void find_candidates(const struct value *state, struct candidates *candidates, enum head_form *out)
+bool import_holds_backbone(const struct value *state)
 {
-    struct candidates *others = memory_allocate(1, sizeof *others);
-    enum head_form other = FORM_AUTHORS;
-    for (size_t i = 0; i < state->sequence.count; i += 2) {
-        enum head_form form;
-        char of[NAME_BYTES], name[NAME_BYTES];
-        const struct value *key = state->sequence.items[i];
-        if (key->kind != VALUE_TEXT || head_form_of(key->text.data, &form, of, name) != NAME_KNOWN)
-            continue;
-        if (form != FORM_AUTHORS)
-            other = form;
-        candidates_note(form == FORM_AUTHORS ? candidates : others, of);
-    }
-    *out = candidates->count ? FORM_AUTHORS : other;
-    if (!candidates->count)
-        *candidates = *others;
-    free(others);
-}
-
-static enum status select_tensors(const struct value *state, enum head_form wanted, const char *candidate,
-                                  struct failure *failure, struct selection *selection)
-{
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < state->sequence.count && !status; i += 2) {
-        enum head_form form;
-        char of[NAME_BYTES], name[NAME_BYTES];
-        const struct value *key = state->sequence.items[i], *value = state->sequence.items[i + 1];
-        if (key->kind != VALUE_TEXT)
-            continue;
-        enum name_kind kind = head_form_of(key->text.data, &form, of, name);
-        bool of_wanted = !strcmp(of, candidate);
-        if (kind == NAME_KNOWN && of_wanted && (form == FORM_AUTHORS) == (wanted == FORM_AUTHORS))
-            status = selection_add(selection, name, value, failure);
-        else if ((kind == NAME_UNKNOWN || (kind == NAME_HARMLESS && head_form_owns(wanted, name))) &&
-                 value->kind == VALUE_TENSOR && (!*of || of_wanted))
-            status = foreign_tensor(*of ? name : key->text.data, false, failure);
-    }
-    return status;
-}
-
-/* Selects the tensors of the candidate that is asked for, or was the best, or is the only one. */
-static enum status select_head(struct head_import *head, struct failure *failure)
-{
-    const struct import_head *asked = head->asked;
-    const struct value *state = NULL;
-    char *best = NULL;
-    enum status status = STATUS_OK;
-    if (!asked->candidate && asked->results)
-        status = results_read(asked->results, failure, &best);
-    if (!status)
-        status = checkpoint_state(head->checkpoint, failure, &state);
-    if (!status)
-        status = checkpoint_check_rest(head->checkpoint, failure);
-    if (!status) {
-        struct candidates *candidates = memory_allocate(1, sizeof *candidates);
-        find_candidates(state, candidates, &head->form);
-        status = candidates_choose(candidates, asked->candidate ? asked->candidate : best, failure,
-                                   head->candidate);
-        free(candidates);
-    }
-    if (!status)
-        status = select_tensors(state, head->form, head->candidate, failure, &head->selection);
-    free(best);
-    return status;
-}
-
-/* Whether it holds a part of a backbone: its own tensors, or an adapter's. */
-static bool has_backbone(const struct checkpoint *checkpoint)
-{
-    const struct value *state;
-    if (checkpoint_state(checkpoint, NULL, &state))
-        return false;
     for (size_t i = 0; i < state->sequence.count; i += 2) {
         struct backbone_name name;
         const struct value *key = state->sequence.items[i];
@@ -116,15 +43,27 @@ static bool has_backbone(const struct checkpoint *checkpoint)
     return false;
 }
 
+static bool has_backbone(const struct checkpoint *checkpoint)
+{
+    const struct value *state;
+    return !checkpoint_state(checkpoint, NULL, &state) && import_holds_backbone(state);
+}
+
+/* Whether the head lies in the file that the backbone was imported from. */
+static bool is_own(const struct head_import *head, const struct backbone_origin *origin)
+{
+    const char *const files[] = {origin->weights, origin->adapter};
+    bool own = false;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        own = own || (files[i] && !strcmp(files[i], head->source_sha256));
+    return own;
+}
+
 /* A head that was trained together with a backbone gives other answers on any other. */
 static enum status check_own_backbone(const struct head_import *head, const struct backbone_origin *origin,
                                       struct failure *failure)
 {
-    const char *const files[] = {origin->weights, origin->adapter};
-    bool own = !has_backbone(head->checkpoint);
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        own = own || (files[i] && !strcmp(files[i], head->source_sha256));
-    if (own)
+    if (!has_backbone(head->checkpoint) || is_own(head, origin))
         return STATUS_OK;
     return failure_set(failure, STATUS_INVALID_FILE,
                        "It holds a backbone, too, which the head was trained with: give this file as "
@@ -159,16 +98,41 @@ static enum status describe_glori(const struct head_import *head, size_t width, 
     return STATUS_OK;
 }
 
+/* What was said of a head of timm's: beside its own weights, or of the backbone in the same file. */
+static enum status read_config(const struct head_import *head, const struct config *beside,
+                               struct failure *failure, struct config *out)
+{
+    const struct folder *folder = checkpoint_folder(head->checkpoint);
+    config_init(out);
+    if (head->form != FORM_TIMM)
+        return STATUS_OK;
+    if (folder->config)
+        return config_read_folder(folder, failure, out);
+    *out = beside ? *beside : *out;
+    return STATUS_OK;
+}
+
 static enum status describe_linear(const struct head_import *head, const struct backbone_card *backbone,
-                                   struct failure *failure, struct head_card *card)
+                                   const struct config *beside, struct failure *failure,
+                                   struct head_card *card)
 {
     const struct stored_tensor *weight = NULL;
     struct head_features features;
+    struct config config;
     enum status status =
         selection_require(&head->selection, 2, (size_t[]){0, 0}, failure, &weight, "linear.weight");
     if (!status)
-        status = head_features_choose(weight->shape[1], backbone, head->form, head->candidate, head->asked,
-                                      failure, &features);
+        status = read_config(head, beside, failure, &config);
+    if (status)
+        return status;
+    if (config.classes >= 0 && (size_t)config.classes != weight->shape[0])
+        return failure_set(
+            failure, STATUS_INVALID_FILE,
+            "The configuration says num_classes: %lld but the head has %zu: they do not belong "
+            "together.",
+            (long long)config.classes, weight->shape[0]);
+    const struct head_source source = {head->form, head->candidate, config.pooling};
+    status = head_features_choose(weight->shape[1], backbone, &source, head->asked, failure, &features);
     if (status)
         return status;
     card->label_count = weight->shape[0];
@@ -180,13 +144,13 @@ static enum status describe_linear(const struct head_import *head, const struct 
 
 /* Reads type, blocks, pooling and the number of labels off the candidate's name and the shapes. */
 static enum status describe(struct head_import *head, const struct backbone_card *backbone,
-                            struct failure *failure)
+                            const struct config *beside, struct failure *failure)
 {
     uint32_t named;
     struct head_card *card = &head->card;
     card->type = selection_find(&head->selection, "linear.weight") ? HEAD_LINEAR : HEAD_GLORI;
     enum status status = card->type == HEAD_GLORI ? describe_glori(head, backbone->width, failure, card)
-                                                  : describe_linear(head, backbone, failure, card);
+                                                  : describe_linear(head, backbone, beside, failure, card);
     if (status)
         return status;
     if (candidate_blocks(head->candidate, &named) && named != card->blocks)
@@ -194,7 +158,7 @@ static enum status describe(struct head_import *head, const struct backbone_card
                            "The candidate's name says %u blocks, but its weights take %u of width %u: it was "
                            "trained on another backbone.",
                            named, card->blocks, backbone->width);
-    if (card->blocks < 1 || card->blocks > backbone->depth)
+    if ((card->blocks < 1 && !card->average_pool) || card->blocks > backbone->depth)
         return failure_set(failure, STATUS_INVALID_FILE,
                            "The head takes the last %u blocks of a backbone that has %u.", card->blocks,
                            backbone->depth);
@@ -213,15 +177,50 @@ enum status import_head_open(const struct import_head *asked, const struct backb
     if (status)
         return status;
     checkpoint_sha256(out->checkpoint, out->source_sha256);
-    status = select_head(out, failure);
+    status = head_select(out, failure);
     if (!status)
         status = check_own_backbone(out, origin, failure);
     if (!status)
-        status = describe(out, backbone, failure);
+        status = describe(out, backbone, is_own(out, origin) ? origin->config : NULL, failure);
     if (status)
         return failure_prefix(failure, "%s", asked->weights);
-    const char *config = checkpoint_folder(out->checkpoint)->config;
+    const char *config = checkpoint_folder(out->checkpoint)->config_json;
     return import_card_head(asked, out->form, config, arena, failure, &out->card);
+}
+
+/* On a backbone that is as wide as the head's inputs: all of its shapes must fit one another. */
+static enum status check_shapes(struct head_import *head, struct failure *failure)
+{
+    const bool linear = selection_find(&head->selection, "linear.weight") != NULL;
+    const struct stored_tensor *inputs = NULL, *outputs = NULL;
+    enum status status = selection_require(&head->selection, 2, (size_t[]){0, 0}, failure, &inputs,
+                                           linear ? "linear.weight" : "embed_standart.weight");
+    if (!status)
+        status = selection_require(&head->selection, 2, (size_t[]){0, 0}, failure, &outputs,
+                                   linear ? "linear.weight" : "query_embed");
+    if (status)
+        return status;
+    struct tensor *tensors = selection_tensors(&head->selection);
+    const struct head_card card = {
+        .type = linear ? HEAD_LINEAR : HEAD_GLORI, .blocks = 1, .label_count = outputs->shape[0]};
+    status = inputs->shape[1] > UINT32_MAX
+                 ? failure_set(failure, STATUS_INVALID_FILE, "It takes %zu features.", inputs->shape[1])
+                 : head_check(&card, (uint32_t)inputs->shape[1], tensors, head->selection.count, failure);
+    free(tensors);
+    return status;
+}
+
+enum status import_head_examine(struct checkpoint *checkpoint, const char *candidate,
+                                const struct backbone_card *backbone, const struct config *config,
+                                struct failure *failure)
+{
+    const struct import_head asked = {.name = "head", .candidate = candidate};
+    struct head_import head = {.asked = &asked, .checkpoint = checkpoint};
+    enum status status = head_select(&head, failure);
+    if (!status)
+        status = backbone ? describe(&head, backbone, config, failure) : check_shapes(&head, failure);
+    selection_finish(&head.selection);
+    return status;
 }
 
 void import_head_finish(struct head_import *head)
@@ -239,6 +238,17 @@ enum status import_head_write(const struct head_import *head, const char *path,
                                               meter, failure, sha256);
     json_destroy(&metadata);
     return status ? failure_prefix(failure, "%s", head->asked->weights) : STATUS_OK;
+}
+
+void import_head_note(const struct head_import *head, char note[IMPORT_NOTE_BYTES])
+{
+    if (head->replaces)
+        note_add(
+            note,
+            "Head '%s' is the adapter's, which was trained in the place of the one that the weights have.",
+            head->asked->name);
+    note_add_losses(note, head->losses, head->loss);
+    import_weights_note(&head->selection, note);
 }
 
 struct json *import_head_source(const struct head_import *head)

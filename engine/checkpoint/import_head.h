@@ -3,6 +3,7 @@
 #ifndef CXRD_ENGINE_CHECKPOINT_IMPORT_HEAD_H
 #define CXRD_ENGINE_CHECKPOINT_IMPORT_HEAD_H
 
+#include "engine/checkpoint/config.h"
 #include "engine/checkpoint/head_form.h"
 #include "engine/checkpoint/import_weights.h"
 #include "engine/package/card.h"
@@ -15,6 +16,9 @@ struct head_import {
     char candidate[NAME_BYTES]; /* empty when the file names none */
     char source_sha256[SHA256_HEX_BYTES];
     struct head_card card; /* but for the weights' file and hash */
+    bool replaces;         /* it was saved with a LoRA adapter, and the weights beside have another one */
+    size_t losses;         /* tensors of losses and metrics, which are left out, */
+    char loss[NAME_BYTES]; /* and the first of them */
 };
 
 /* BAD_REQUEST when there are too many, a name is none for a head, or stands twice. */
@@ -24,12 +28,24 @@ WARN_UNUSED enum status import_heads_check(const struct import_head *asked, size
 /* The hashes of the files that a backbone was imported from; NULL: there is none, or nobody knows. */
 struct backbone_origin {
     const char *weights,
-        *adapter; /* checkpoint_sha256 of what was opened; of a LoRA adapter merged into it */
+        *adapter;                /* checkpoint_sha256 of what was opened; of a LoRA adapter merged into it */
+    const struct config *config; /* what was said of the backbone, and of a head in its file */
 };
+
+/* Whether a state dict holds a part of a backbone: its own tensors, or an adapter's. */
+bool import_holds_backbone(const struct value *state);
+
+/* What import_head_open would say of one candidate of an open checkpoint, but for its labels and for whose
+ * backbone it needs: on a backbone, or on any of a fitting width where that is NULL. `config` as in struct
+ * backbone_origin. */
+WARN_UNUSED enum status import_head_examine(struct checkpoint *checkpoint, const char *candidate,
+                                            const struct backbone_card *backbone, const struct config *config,
+                                            struct failure *failure);
 
 /* Opens the file, selects the candidate's tensors and describes the head on a backbone: type, blocks, pooling
  * and labels; all of its tensors fit. A head that was trained together with a backbone, or with an adapter of
- * one, is refused beside any other. Texts live in `arena`, or are those of `asked`, which must live as long.
+ * one, is refused beside any other. Of an adapter's head and one of the weights that it adapts the adapter's
+ * is taken. Texts live in `arena`, or are those of `asked`, which must live as long.
  * Fails with NOT_FOUND, INVALID_FILE or BAD_REQUEST, the sentence names the file. The caller finishes *out in
  * every case. */
 WARN_UNUSED enum status import_head_open(const struct import_head *asked,
@@ -43,6 +59,9 @@ void import_head_finish(struct head_import *head);
 WARN_UNUSED enum status import_head_write(const struct head_import *head, const char *path,
                                           enum import_precision precision, struct import_meter *meter,
                                           struct failure *failure, char sha256[SHA256_HEX_BYTES]);
+
+/* Adds what whoever imports it should know. */
+void import_head_note(const struct head_import *head, char note[IMPORT_NOTE_BYTES]);
 
 /* Where it came from, for people. The caller owns it. */
 struct json *import_head_source(const struct head_import *head);

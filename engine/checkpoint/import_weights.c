@@ -9,6 +9,9 @@
 #include <unistd.h>
 
 static const float HALF_OVERFLOW = 65520; /* rounds to infinity; what is below rounds to at most 65504 */
+/* Of a row, in root mean squares: twice what rounding takes of values that float16 holds with all its digits.
+ * The engine scales each row before it rounds, so only what is stored can lose more. */
+static const double HALF_LOSS_MAX = 0x1p-10;
 
 static bool ends_with(const char *text, const char *end)
 {
@@ -19,7 +22,7 @@ static bool ends_with(const char *text, const char *end)
 static enum tensor_type written_type(const struct selected *item, enum import_precision precision)
 {
     bool is_matrix = item->source->rank >= 2 && ends_with(item->name, "weight");
-    return precision == IMPORT_FP16 && is_matrix ? TENSOR_F16 : TENSOR_F32;
+    return precision == IMPORT_FP16 && is_matrix && !item->stays_float ? TENSOR_F16 : TENSOR_F32;
 }
 
 static size_t written_bytes(const struct selected *item, enum import_precision precision)
@@ -27,17 +30,22 @@ static size_t written_bytes(const struct selected *item, enum import_precision p
     return item->source->elements * tensor_type_bytes(written_type(item, precision));
 }
 
-size_t import_weights_work(const struct selection *selection, enum import_precision precision)
+static size_t read_bytes(const struct selected *item)
+{
+    return item->source->elements * sizeof(float);
+}
+
+size_t import_weights_work(const struct selection *selection)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < selection->count; i++)
-        bytes += 2 * written_bytes(&selection->items[i], precision);
+        bytes += 2 * read_bytes(&selection->items[i]);
     return bytes;
 }
 
-static void count_work(struct import_meter *meter, size_t bytes)
+static void count_work(struct import_meter *meter, const struct selected *item)
 {
-    meter->done_bytes += bytes;
+    meter->done_bytes += read_bytes(item);
     if (meter->progress)
         meter->progress(meter->context, meter->done_bytes, meter->total_bytes);
 }
@@ -70,21 +78,69 @@ static enum status check_values(const struct selected *item, enum tensor_type ty
     return STATUS_OK;
 }
 
-enum status import_weights_check(struct checkpoint *checkpoint, const struct selection *selection,
+/* How a use of the files ended: where they were changed meanwhile, that explains whatever else went wrong. */
+static enum status finish_reading(const struct checkpoint *checkpoint, enum status status,
+                                  struct failure *failure)
+{
+    enum status changed = checkpoint_unchanged(checkpoint, failure);
+    return changed ? changed : status;
+}
+
+/* Whether a row is among the smallest numbers of float16, or below all of them, so that most of it is lost.
+ */
+static bool loses_a_row(const struct selected *item, const float *values)
+{
+    const size_t rows = item->source->shape[0], columns = rows ? item->source->elements / rows : 0;
+    for (size_t row = 0; row < rows; row++, values += columns) {
+        double lost = 0, whole = 0;
+        for (size_t i = 0; i < columns; i++) {
+            const double value = (double)values[i],
+                         left = value - (double)half_to_float(half_from_float(values[i]));
+            lost += left * left;
+            whole += value * value;
+        }
+        if (lost > HALF_LOSS_MAX * HALF_LOSS_MAX * whole)
+            return true;
+    }
+    return false;
+}
+
+enum status import_weights_check(struct checkpoint *checkpoint, struct selection *selection,
                                  enum import_precision precision, struct import_meter *meter,
                                  struct failure *failure)
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; i < selection->count && !status; i++) {
-        const struct selected *item = &selection->items[i];
+        struct selected *item = &selection->items[i];
         float *floats = NULL;
         status = read_floats(checkpoint, item, failure, &floats);
         if (!status)
             status = check_values(item, written_type(item, precision), floats, failure);
+        if (!status)
+            item->stays_float = written_type(item, precision) == TENSOR_F16 && loses_a_row(item, floats);
         free(floats);
-        count_work(meter, written_bytes(item, precision));
+        count_work(meter, item);
     }
-    return status;
+    return finish_reading(checkpoint, status, failure);
+}
+
+void import_weights_note(const struct selection *selection, char note[IMPORT_NOTE_BYTES])
+{
+    const struct selected *first = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < selection->count; i++) {
+        const struct selected *item = &selection->items[i];
+        first = first || !item->stays_float ? first : item;
+        count += item->stays_float;
+    }
+    if (count == 1)
+        note_add(note, "'%s' is stored in fp32, as fp16 has no room for the small values of its rows.",
+                 first->name);
+    else if (count)
+        note_add(note,
+                 "%zu matrices ('%s', ...) are stored in fp32, as fp16 has no room for the small values of "
+                 "their rows.",
+                 count, first->name);
 }
 
 struct conversion {
@@ -115,7 +171,7 @@ static enum status convert(void *context, const struct tensor *tensor, struct fa
         conversion->converted = halves;
     }
     *out = conversion->converted;
-    count_work(conversion->meter, tensor->size_bytes);
+    count_work(conversion->meter, item);
     return STATUS_OK;
 }
 
@@ -132,13 +188,12 @@ enum status import_weights_write(const char *path, struct checkpoint *checkpoint
     struct conversion conversion = {checkpoint, selection, tensors, NULL, meter};
     enum status status =
         safetensors_write(path, tensors, selection->count, metadata, convert, &conversion, failure);
-    if (!status) {
-        status = checkpoint_unchanged(checkpoint, failure);
-        if (!status)
-            status = sha256_file(path, failure, sha256);
-        if (status)
-            unlink(path);
-    }
+    bool written = !status;
+    status = finish_reading(checkpoint, status, failure);
+    if (!status)
+        status = sha256_file(path, failure, sha256);
+    if (status && written)
+        unlink(path);
     free(conversion.converted);
     free(tensors);
     return status;

@@ -14,15 +14,18 @@ struct import_meter {
     size_t done_bytes, total_bytes;
 };
 
-/* What writing all of these tensors tells the meter: each is read twice. */
-size_t import_weights_work(const struct selection *selection, enum import_precision precision);
+/* What writing all of these tensors tells the meter: each is read twice, as floats. */
+size_t import_weights_work(const struct selection *selection);
 
 /* Fails with INVALID_FILE when a value is not finite, or too large for its type: at IMPORT_FP16 the matrices
  * that meet activations are F16, and the rest (norms, biases, scales, tokens, queries: little data, and where
- * small values count) stays F32. Fails also as selection_read. */
-WARN_UNUSED enum status import_weights_check(struct checkpoint *checkpoint, const struct selection *selection,
+ * small values count) stays F32. So does a matrix of which F16 would lose a row, whose values are too small
+ * for it: this is noted in the selection. Fails also as selection_read. */
+WARN_UNUSED enum status import_weights_check(struct checkpoint *checkpoint, struct selection *selection,
                                              enum import_precision precision, struct import_meter *meter,
                                              struct failure *failure);
+/* Adds the sentence on what is stored in F32 although F16 was asked for, if anything is. */
+void import_weights_note(const struct selection *selection, char note[IMPORT_NOTE_BYTES]);
 
 /* Writes `path`, one tensor at a time, of a selection that import_weights_check has passed; `metadata` is an
  * object of texts or NULL. `sha256`: of what was written. Fails as selection_read, safetensors_write and

@@ -2,6 +2,8 @@
 
 #include "engine/checkpoint/names.h"
 
+#include <string.h>
+
 /* How the originals resize positions: bicubic, align_corners false, and
  *   DINOv2 (dinov2/models/vision_transformer.py)     scale (size + 0.1) / grid: offset 0.1
  *   its hub's models with registers (hubconf.py)     interpolate_antialias=True, interpolate_offset=0.0
@@ -18,15 +20,35 @@ static const struct layout layouts[] = {
     {"that of transformers' Dinov2, since version 5", "dinov2", FEATURE_HUGGING_FACE | FEATURE_NEWER, false,
      0, false},
     {"that of transformers' Dinov2", "dinov2", FEATURE_HUGGING_FACE, false, 0, false},
+    {"that of DINOv2's hub, with registers", "dinov2", FEATURE_HUB | FEATURE_REGISTERS, false, 0, true},
+    {"that of DINOv2's hub", "dinov2", FEATURE_HUB, false, 0.1, false},
+    {"CheXFound's and DINOv2's, of training", "chexfound", FEATURE_TRAINING, false, 0.1, false},
     {"CheXFound's and DINOv2's, of training in chunks", "chexfound", FEATURE_CHUNKS | FEATURE_REGISTERS,
      false, 0.1, false},
     {"that of XRay-DINO's hub", "dinov2", FEATURE_CHUNKS, true, 0.1, false},
     {"CheXFound's and DINOv2's, of training in chunks", "chexfound", FEATURE_CHUNKS, false, 0.1, false},
     {"that of DINOv2's hub, with registers", "dinov2", FEATURE_REGISTERS | FEATURE_PATCH_14, true, 0, true},
     {"that of DINOv2's hub", "dinov2", FEATURE_PATCH_14 | FEATURE_MASK_TOKEN, true, 0.1, false},
-    {"timm's, of a file alone", "dinov2", FEATURE_PATCH_14, true, 0, true}, /* without that token */
-    {"DINOv2's, of training", "chexfound", 0, false, 0.1, false},
+    {"timm's, of a file alone", "dinov2", FEATURE_PATCH_14, true, 0, true, true}, /* without that token */
+    {"DINOv2's, of training", "chexfound", 0, false, 0.1, false, true},
 };
+
+const struct layout *layout_at(size_t i)
+{
+    return i < sizeof layouts / sizeof *layouts ? &layouts[i] : NULL;
+}
+
+unsigned layout_option(const char *name)
+{
+    static const struct {
+        const char *name;
+        unsigned feature;
+    } options[] = {{"chexfound", FEATURE_TRAINING}, {"dinov2", FEATURE_HUB}, {"timm", FEATURE_TIMM}};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (!strcmp(options[i].name, name))
+            return options[i].feature;
+    return 0;
+}
 
 const struct layout *layout_find(unsigned features)
 {

@@ -35,8 +35,12 @@ static const struct {
 };
 
 /* What is put before a part of a model, in the middle of a name. */
-static const char *const inner_wrappers[] = {"_fsdp_wrapped_module.", "_checkpoint_wrapped_module.",
-                                             "_orig_mod.", "module.", "base_layer."};
+static const char *const inner_wrappers[] = {"_fsdp_wrapped_module.",
+                                             "_checkpoint_wrapped_module.",
+                                             "_orig_mod.",
+                                             "_forward_module.",
+                                             "module.",
+                                             "base_layer."};
 
 /* One that ends in a dot is a module: its weight and its bias. */
 struct rename {
@@ -105,24 +109,42 @@ const char *name_behind(const char *text, const char *prefix)
     return strncmp(text, prefix, length) ? NULL : text + length;
 }
 
-/* Strips all wrappers before a name. Teacher, student and average never lie within one another, so the first
- * is the one that counts. */
-static const char *strip(const char *key, enum name_owner *owner)
+/* FNV-1a. What may be put before a part alone says nothing of where the whole lies. */
+static uint64_t place_within(uint64_t place, const char *wrapper)
 {
+    for (size_t i = 0; i < sizeof inner_wrappers / sizeof *inner_wrappers; i++)
+        if (!strcmp(wrapper, inner_wrappers[i]))
+            return place;
+    for (; *wrapper; wrapper++)
+        place = (place ^ (unsigned char)*wrapper) * 0x100000001b3u;
+    return place;
+}
+
+/* Strips all wrappers before a name. Teacher, student and average never lie within one another, so the first
+ * is the one that counts. transformers has "encoder." before its layers only. */
+static const char *strip(const char *key, struct backbone_name *out)
+{
+    uint64_t outside = out->place;
     for (size_t i = 0; i < sizeof wrappers / sizeof *wrappers;) {
         const char *rest = name_behind(key, wrappers[i].prefix);
-        if (rest && *owner == OWNER_NONE)
-            *owner = wrappers[i].owner;
+        if (rest && out->owner == OWNER_NONE)
+            out->owner = wrappers[i].owner;
+        const uint64_t place = rest ? place_within(out->place, wrappers[i].prefix) : out->place;
+        if (place != out->place)
+            outside = strcmp(wrappers[i].prefix, "encoder.") ? place : out->place;
+        out->place = place;
         key = rest ? rest : key;
         i = rest ? 0 : i + 1;
     }
+    if (name_behind(key, "layer."))
+        out->place = outside;
     return key;
 }
 
 const char *name_strip(const char *key)
 {
-    enum name_owner owner = OWNER_NONE;
-    return strip(key, &owner);
+    struct backbone_name ignored = {0};
+    return strip(key, &ignored);
 }
 
 /* Copies the name without the wrappers in its middle; false when it is too long to be one. */
@@ -213,7 +235,7 @@ static bool look_up_all(const char *text, struct backbone_name *out)
     return look_up(block_names, part, out);
 }
 
-static bool is_listed(const char *const *list, const char *name)
+bool name_is_listed(const char *const *list, const char *name)
 {
     for (const char *const *at = list; *at; at++) {
         bool module = (*at)[strlen(*at) - 1] == '.';
@@ -223,11 +245,28 @@ static bool is_listed(const char *const *list, const char *name)
     return false;
 }
 
+/* Whether the name's first part is a loss's or a metric's, as Lightning saves them with a model. */
+static bool is_of_loss(const char *name)
+{
+    static const char *const starts[] = {"loss.",      "loss_",     "losses.", "criterion.",
+                                         "criterion_", "criteria.", "metric"};
+    static const char *const ends[] = {"_loss", "_loss_fn", "_criterion", "_metric", "_metrics"};
+    const size_t length = strcspn(name, ".");
+    bool is_loss = false;
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+        is_loss = is_loss || name_behind(name, starts[i]);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        const size_t tail = strlen(ends[i]);
+        is_loss = is_loss || (length > tail && !strncmp(name + length - tail, ends[i], tail));
+    }
+    return is_loss && name[length] == '.';
+}
+
 enum name_kind name_of_backbone(const char *key, struct backbone_name *out)
 {
     char text[KEY_BYTES_MAX];
     *out = (struct backbone_name){.pieces = 1};
-    const char *stripped = strip(key, &out->owner);
+    const char *stripped = strip(key, out);
     bool fits = unwrap(stripped, text);
     if (fits) {
         out->features = stripped != key || strlen(text) != strlen(stripped) ? FEATURE_WRAPPED : 0;
@@ -237,9 +276,10 @@ enum name_kind name_of_backbone(const char *key, struct backbone_name *out)
     }
     snprintf(out->name, NAME_BYTES, "%s", fits ? text : stripped);
     out->features |= fits && !strcmp(text, "mask_token") ? FEATURE_MASK_TOKEN : 0;
-    bool is_head = fits && is_listed(heads, text);
-    out->features |= is_head ? FEATURE_HEAD : 0;
-    return is_head || (fits && is_listed(harmless, text)) ? NAME_HARMLESS : NAME_UNKNOWN;
+    bool is_head = fits && name_is_listed(heads, text);
+    bool is_known = is_head || (fits && name_is_listed(harmless, text)), is_loss = fits && is_of_loss(text);
+    out->features |= (is_head ? FEATURE_HEAD : 0) | (is_loss && !is_known ? FEATURE_LOSS : 0);
+    return is_known || is_loss ? NAME_HARMLESS : NAME_UNKNOWN;
 }
 
 /* Levenshtein: how many letters are to be put in, taken out or changed. */

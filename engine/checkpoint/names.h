@@ -7,11 +7,16 @@
 #ifndef CXRD_ENGINE_CHECKPOINT_NAMES_H
 #define CXRD_ENGINE_CHECKPOINT_NAMES_H
 
+#include "engine/weights/tensor.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { NAME_BYTES = 160, KEY_BYTES_MAX = 512 }; /* of a package's name; of a file's, behind its wrappers */
+enum {
+    NAME_BYTES = TENSOR_NAME_BYTES,
+    KEY_BYTES_MAX = 512
+}; /* of a package's name; of a file's, behind its wrappers */
 
 enum name_kind {
     NAME_KNOWN,    /* name is its one name */
@@ -37,7 +42,10 @@ enum name_feature {
     FEATURE_TIMM = 128,          /* no name shows it: packed SwiGLU, or a config.json, do */
     FEATURE_PATCH_14 = 256,      /* shown by the patches' weights */
     FEATURE_MASK_TOKEN = 512,    /* which only its training uses, and timm leaves out */
-    FEATURE_HEAD = 1024          /* of a head that reads the backbone */
+    FEATURE_HEAD = 1024,         /* of a head that reads the backbone */
+    FEATURE_HUB = 2048,          /* DINOv2's hub, as a head of its own beside it or whoever imports it says */
+    FEATURE_TRAINING = 4096,     /* CheXFound's or DINOv2's training, as whoever imports it says */
+    FEATURE_LOSS = 8192          /* of a loss or a metric that was saved with the network */
 };
 
 struct backbone_name {
@@ -47,14 +55,18 @@ struct backbone_name {
     enum name_owner owner;
     enum name_adapter adapter;
     unsigned features;
+    uint64_t place; /* the same for all parts of one network: of what was stripped */
 };
 
-/* "teacher.backbone.blocks.1.5.norm1.weight" -> "blocks.5.norm1.weight". Heads, losses and mask tokens are
- * harmless to a backbone. *out is filled for every kind. */
+/* "teacher.backbone.blocks.1.5.norm1.weight" -> "blocks.5.norm1.weight". Heads, losses, metrics and mask
+ * tokens are harmless to a backbone. *out is filled for every kind. */
 enum name_kind name_of_backbone(const char *key, struct backbone_name *out);
 
 /* The text behind `prefix`, or NULL. */
 const char *name_behind(const char *text, const char *prefix);
+
+/* Whether a list, NULL after its last, has the name, or what it begins with as one that ends in a dot. */
+bool name_is_listed(const char *const *list, const char *name);
 
 /* The text behind all wrappers of a name: heads lie behind the same ones. */
 const char *name_strip(const char *key);

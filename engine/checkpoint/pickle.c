@@ -9,11 +9,18 @@
 
 enum { MODULE_ATTRIBUTES = 32 };
 
+static bool is_object(const struct value *value)
+{
+    return value->kind == VALUE_INERT || value->kind == VALUE_MODULE || value->kind == VALUE_UNREAD;
+}
+
 /* Appends to a list or dict, in place: others may hold it through the memo. An inert node swallows them. */
 static enum status extend(struct machine *machine, struct value *container, enum value_kind kind,
                           struct value **items, size_t count)
 {
-    if (container->kind == VALUE_INERT || container->kind == VALUE_MODULE)
+    for (size_t i = 0; i < count; i++)
+        container->keeps_tensors |= value_is_tensor(items[i]) || items[i]->keeps_tensors;
+    if (is_object(container))
         return STATUS_OK;
     if (container->kind != kind)
         return machine_invalid(machine, "it adds items to something that is not a container");
@@ -151,7 +158,11 @@ static enum status call_with_keywords(struct machine *machine)
 {
     struct value *keywords;
     enum status status = machine_pop(machine, &keywords);
-    return status ? status : call(machine);
+    if (!status)
+        status = call(machine);
+    if (!status)
+        machine->stack[machine->height - 1]->keeps_tensors |= keywords->keeps_tensors;
+    return status;
 }
 
 /* Whether these are the attributes of a module, which come first among those of its class. */
@@ -178,8 +189,9 @@ static enum status build(struct machine *machine)
         return status;
     if (object->kind == VALUE_INERT && is_of_module(state))
         object->kind = VALUE_MODULE;
-    if (object->kind != VALUE_INERT && object->kind != VALUE_MODULE && object->kind != VALUE_DICT &&
-        object->kind != VALUE_TENSOR)
+    if (object->kind == VALUE_INERT)
+        object->keeps_tensors |= state->keeps_tensors;
+    if (!is_object(object) && object->kind != VALUE_DICT && object->kind != VALUE_TENSOR)
         return machine_invalid(machine, "it sets the state of something that has none");
     return STATUS_OK;
 }

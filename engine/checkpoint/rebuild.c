@@ -36,6 +36,11 @@ static struct value inert(const char *name)
     return (struct value){.kind = VALUE_INERT, .name = name};
 }
 
+static struct value unread(const char *name)
+{
+    return (struct value){.kind = VALUE_UNREAD, .name = name};
+}
+
 enum status rebuild_storage(const struct value *id, struct failure *failure, struct value *out)
 {
     struct value **items = id->kind == VALUE_TUPLE ? id->sequence.items : NULL;
@@ -88,7 +93,7 @@ static enum status rebuild_tensor(const struct value *arguments, struct arena *a
     if (arguments->sequence.count < 4)
         return invalid(failure, "A tensor is rebuilt from too few values");
     if (items[0]->kind == VALUE_INERT) {
-        *out = inert(items[0]->name);
+        *out = unread(items[0]->name);
         return STATUS_OK;
     }
     /* The conjugate and negative bits: what is stored is not what the tensor holds. */
@@ -125,7 +130,7 @@ static enum status rebuild_parameter(const struct value *arguments, struct arena
 {
     (void)arena;
     const struct value *data = arguments->sequence.count ? arguments->sequence.items[0] : NULL;
-    if (!data || (data->kind != VALUE_TENSOR && data->kind != VALUE_INERT))
+    if (!data || (data->kind != VALUE_TENSOR && data->kind != VALUE_UNREAD && data->kind != VALUE_INERT))
         return invalid(failure, "A parameter is not rebuilt from a tensor");
     *out = *data;
     return STATUS_OK;
@@ -153,6 +158,41 @@ static const struct {
     {"collections.OrderedDict", rebuild_dict},
 };
 
+/* What makes tensors that are not read begins so; of some the name says little. */
+static const char *const makers[] = {"torch._utils._rebuild_", "torch._tensor._rebuild_",
+                                     "torch.nn.parameter.", "torch.storage._load_from_bytes"};
+static const struct {
+    const char *name, *of;
+    size_t named_by; /* the argument that names what it is of, plus one; 0: none does */
+} unread_kinds[] = {
+    {"torch._utils._rebuild_tensor_v3", "a type that is not known", 7},
+    {"torch._utils._rebuild_wrapper_subclass", "a class that is not known", 1},
+    {"torch._tensor._rebuild_from_type_v2", "a class that is not known", 2},
+    {"torch._utils._rebuild_sparse_tensor", "sparse values", 0},
+    {"torch._utils._rebuild_sparse_csr_tensor", "sparse values", 0},
+    {"torch._utils._rebuild_nested_tensor", "nested tensors", 0},
+    {"torch._utils._rebuild_qtensor", "quantised values", 0},
+    {"torch._utils._rebuild_meta_tensor_no_storage", "no values (the meta device's)", 0},
+};
+
+/* What it is of, when calling `name` makes a tensor that is not read; NULL for anything else. */
+static const char *find_unread(const char *name, const struct value *arguments)
+{
+    bool is_maker = false;
+    for (size_t i = 0; i < sizeof makers / sizeof *makers; i++)
+        is_maker = is_maker || !strncmp(name, makers[i], strlen(makers[i]));
+    for (size_t i = 0; is_maker && i < sizeof unread_kinds / sizeof *unread_kinds; i++) {
+        const size_t named_by = unread_kinds[i].named_by;
+        if (strcmp(name, unread_kinds[i].name))
+            continue;
+        if (!named_by || arguments->sequence.count < named_by ||
+            arguments->sequence.items[named_by - 1]->kind != VALUE_GLOBAL)
+            return unread_kinds[i].of;
+        return arguments->sequence.items[named_by - 1]->name;
+    }
+    return is_maker ? name : NULL;
+}
+
 enum status rebuild_call(const struct value *callable, const struct value *arguments, struct arena *arena,
                          struct failure *failure, struct value *out)
 {
@@ -164,6 +204,8 @@ enum status rebuild_call(const struct value *callable, const struct value *argum
         if (!strcmp(callable->name, callables[i].name))
             return callables[i].rebuild(arguments, arena, failure, out);
     }
-    *out = inert(callable->name);
+    const char *of = find_unread(callable->name, arguments);
+    *out = of ? unread(of) : inert(callable->name);
+    out->keeps_tensors = arguments->keeps_tensors || callable->keeps_tensors;
     return STATUS_OK;
 }

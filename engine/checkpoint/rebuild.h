@@ -7,9 +7,9 @@
 #include "engine/checkpoint/value.h"
 
 /* What calling `callable` with the tuple `arguments` gives: a tensor for torch's rebuild functions, a dict
- * for collections.OrderedDict, an inert node for any other name. Filled into *out, whose memory is the
- * caller's; a tensor's description is taken from `arena`, and nothing else. Fails with INVALID_FILE when a
- * tensor's arguments are not a tensor's. */
+ * for collections.OrderedDict, a tensor that is not read for torch's other ways to make one, an inert node
+ * for any other name. Filled into *out, whose memory is the caller's; a tensor's description is taken from
+ * `arena`, and nothing else. Fails with INVALID_FILE when a tensor's arguments are not a tensor's. */
 WARN_UNUSED enum status rebuild_call(const struct value *callable, const struct value *arguments,
                                      struct arena *arena, struct failure *failure, struct value *out);
 

@@ -16,9 +16,9 @@ enum status selection_check(const char *name, const struct value *value, struct 
                            "'%s' is %s, which this program neither knows nor runs, where a tensor is needed.",
                            name, value_describe(value, found, sizeof found));
     if (value->kind != VALUE_TENSOR || !tensor_type_is_float(value->tensor->type))
-        return failure_set(failure, STATUS_INVALID_FILE, "'%s' is %s%s, where a tensor of floats is needed.",
-                           name, value_describe(value, found, sizeof found),
-                           value->kind == VALUE_TENSOR ? " of whole numbers" : "");
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "'%s' is %s, where a tensor of " TENSOR_FLOATS " is needed.", name,
+                           value_describe(value, found, sizeof found));
     return STATUS_OK;
 }
 
@@ -51,15 +51,19 @@ void selection_finish(struct selection *selection)
     *selection = (struct selection){0};
 }
 
+/* Without its data. */
+static struct tensor tensor_of(const struct selected *item)
+{
+    struct tensor tensor = {.name = item->name, .type = item->source->type, .rank = item->source->rank};
+    memcpy(tensor.shape, item->source->shape, sizeof tensor.shape);
+    return tensor;
+}
+
 struct tensor *selection_tensors(const struct selection *selection)
 {
     struct tensor *tensors = memory_allocate(selection->count, sizeof *tensors);
-    for (size_t i = 0; i < selection->count; i++) {
-        const struct selected *item = &selection->items[i];
-        tensors[i] =
-            (struct tensor){.name = item->name, .type = item->source->type, .rank = item->source->rank};
-        memcpy(tensors[i].shape, item->source->shape, sizeof tensors[i].shape);
-    }
+    for (size_t i = 0; i < selection->count; i++)
+        tensors[i] = tensor_of(&selection->items[i]);
     return tensors;
 }
 
@@ -90,36 +94,22 @@ void selection_compose(struct selection *selection, struct selected *item, size_
     item->source = whole;
 }
 
-static enum status check_shape(const struct stored_tensor *tensor, const char *name, size_t rank,
-                               const size_t *shape, struct failure *failure)
-{
-    bool fits = tensor->rank == rank;
-    for (size_t i = 0; fits && i < rank; i++)
-        fits = shape[i] ? tensor->shape[i] == shape[i] : tensor->shape[i] > 0;
-    if (fits)
-        return STATUS_OK;
-    char wanted[TENSOR_SHAPE_TEXT_BYTES], found[TENSOR_SHAPE_TEXT_BYTES];
-    return failure_set(failure, STATUS_INVALID_FILE, "Tensor '%s' has shape %s where %s is needed.", name,
-                       tensor_shape_text(tensor->rank, tensor->shape, found),
-                       tensor_pattern_text(rank, shape, wanted));
-}
-
 enum status selection_require(const struct selection *selection, size_t rank, const size_t *shape,
                               struct failure *failure, const struct stored_tensor **out, const char *format,
                               ...)
 {
-    char name[NAME_BYTES], wanted[TENSOR_SHAPE_TEXT_BYTES];
+    char name[NAME_BYTES];
+    struct tensor tensor;
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(name, sizeof name, format, arguments);
     va_end(arguments);
-    const struct stored_tensor *tensor = selection_find(selection, name);
-    if (!tensor)
-        return failure_set(failure, STATUS_INVALID_FILE, "Tensor '%s' of shape %s is missing.", name,
-                           tensor_pattern_text(rank, shape, wanted));
-    enum status status = check_shape(tensor, name, rank, shape, failure);
+    const struct selected *item = selection_item(selection, name);
+    if (item)
+        tensor = tensor_of(item);
+    enum status status = tensor_check(item ? &tensor : NULL, name, rank, shape, failure);
     if (!status && out)
-        *out = tensor;
+        *out = item->source;
     return status;
 }
 

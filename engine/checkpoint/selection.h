@@ -26,6 +26,7 @@ struct selected {
     const struct stored_tensor *source; /* its type, rank, shape and elements, as a whole */
     struct piece pieces[SELECTION_PIECES_MAX];
     size_t piece_count; /* 0: the source as it is */
+    bool stays_float;   /* its small values are too small for float16 (import_weights.h) */
 };
 
 struct selection {

@@ -1,5 +1,7 @@
 #include "engine/checkpoint/state.h"
 
+#include "engine/checkpoint/names.h"
+
 #include <string.h>
 
 enum { SEARCH_DEPTH_MAX = 16, SEARCH_VALUES_MAX = 1000 * 1000 };
@@ -34,13 +36,6 @@ static const char *const of_training[] = {"student",
                                           "koleo_loss",
                                           NULL};
 
-static bool is_listed(const char *name, const char *const *list)
-{
-    while (*list && strcmp(name, *list))
-        list++;
-    return *list;
-}
-
 static bool is_object(const struct value *value)
 {
     return value->kind == VALUE_INERT || value->kind == VALUE_MODULE || value->kind == VALUE_GLOBAL;
@@ -50,7 +45,7 @@ static bool is_object(const struct value *value)
  * may be. */
 static bool holds_tensor(const struct value *value, int depth, size_t *left)
 {
-    if (value->kind == VALUE_TENSOR || !*left || depth > SEARCH_DEPTH_MAX)
+    if (value_is_tensor(value) || !*left || depth > SEARCH_DEPTH_MAX)
         return true;
     --*left;
     if (value->kind != VALUE_DICT && value->kind != VALUE_LIST && value->kind != VALUE_TUPLE)
@@ -120,36 +115,39 @@ enum status state_check(const struct state *state, struct failure *failure)
                        found);
 }
 
-static enum status refuse_member(const struct state *state, const char *name, struct failure *failure)
+static enum status refuse_member(const struct state *state, const char *name, const struct value *value,
+                                 struct failure *failure)
 {
-    if (is_listed(name, averages))
+    char found[128] = "tensors";
+    if (name_is_listed(averages, name))
         return failure_set(
             failure, STATUS_INVALID_FILE,
             "The file holds weights under '%s' and their running average under '%s', and does not say "
             "which answer. Save those that are meant alone, as a state dict.",
             state->name, name);
+    if (is_object(value) || value->kind == VALUE_UNREAD)
+        value_describe(value, found, sizeof found);
     return failure_set(
         failure, STATUS_INVALID_FILE,
-        "The file holds tensors under '%.100s', beside the state dict, which this program does "
-        "not know.",
+        "The file holds %s under '%.100s', beside the state dict, which this program does not know.", found,
         name);
 }
 
-/* Looks at the members of a dict that are no tensors themselves, but for the state dict or what it lies in.
- */
+/* Looks at the members of a dict, but for the state dict or what it lies in. Tensors of the state dict itself
+ * are for whoever knows their names. */
 static enum status check_members(const struct state *state, const struct value *dict,
                                  const struct value *except, size_t *left, struct failure *failure)
 {
     for (size_t i = 0; dict->kind == VALUE_DICT && i < dict->sequence.count; i += 2) {
         const struct value *key = dict->sequence.items[i], *value = dict->sequence.items[i + 1];
-        const char *name = key->kind == VALUE_TEXT ? key->text.data : "?";
-        bool loose = value->kind == VALUE_TENSOR && except; /* beside a state dict */
-        bool average = !strcmp(state->name, "teacher") && is_listed(name, averages);
-        if (value == except || average || is_listed(name, of_training) ||
-            (value->kind == VALUE_TENSOR && !loose))
+        char text[128];
+        const char *name = key->kind == VALUE_TEXT ? key->text.data : value_key(key, text, sizeof text);
+        bool average = !strcmp(state->name, "teacher") && name_is_listed(averages, name);
+        if (value == except || average || name_is_listed(of_training, name) ||
+            (value_is_tensor(value) && !except))
             continue;
         if (holds_tensor(value, 0, left))
-            return refuse_member(state, name, failure);
+            return refuse_member(state, name, value, failure);
     }
     return STATUS_OK;
 }

@@ -18,6 +18,33 @@ const struct value *value_member(const struct value *dict, const char *key)
     return NULL;
 }
 
+bool value_is_tensor(const struct value *value)
+{
+    switch (value->kind) {
+    case VALUE_TENSOR:
+    case VALUE_STORAGE:
+    case VALUE_MODULE:
+    case VALUE_UNREAD:
+        return true;
+    default:
+        return value->kind == VALUE_INERT && value->keeps_tensors;
+    }
+}
+
+bool value_is_name(const struct value *key)
+{
+    return key->kind == VALUE_TEXT && strlen(key->text.data) == key->text.length;
+}
+
+/* Names come from the file: nothing that moves a terminal's cursor. */
+static const char *make_plain(char *text)
+{
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
+    return text;
+}
+
 const char *value_describe(const struct value *value, char *text, size_t size)
 {
     static const char *const kinds[] = {
@@ -32,13 +59,24 @@ const char *value_describe(const struct value *value, char *text, size_t size)
         snprintf(text, size, "a module of the class '%.80s'", value->name);
     else if (value->kind == VALUE_INERT)
         snprintf(text, size, "an object made by '%.80s'", value->name);
+    else if (value->kind == VALUE_UNREAD)
+        snprintf(text, size, "a tensor of %.80s", value->name);
+    else if (value->kind == VALUE_TENSOR && !tensor_type_is_float(value->tensor->type))
+        snprintf(text, size, "a tensor of %s", tensor_type_name(value->tensor->type));
     else
         snprintf(text, size, "%s", kinds[value->kind]);
-    for (char *c = text; *c; c++) { /* names come from the file: nothing that moves a terminal's cursor */
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';
-    }
-    return text;
+    return make_plain(text);
+}
+
+const char *value_key(const struct value *key, char *text, size_t size)
+{
+    if (key->kind == VALUE_TEXT)
+        snprintf(text, size, "%s", key->text.data);
+    else if (key->kind == VALUE_INTEGER)
+        snprintf(text, size, "%lld", (long long)key->integer);
+    else
+        return value_describe(key, text, size);
+    return make_plain(text);
 }
 
 struct walk {

@@ -8,6 +8,7 @@
 
 #include "engine/weights/tensor.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum value_kind {
@@ -22,8 +23,9 @@ enum value_kind {
     VALUE_GLOBAL,  /* a name, not yet called; nothing is ever looked up */
     VALUE_STORAGE, /* the elements of tensors, in an entry of the archive */
     VALUE_TENSOR,
-    VALUE_INERT, /* stands for an object this program does not build */
-    VALUE_MODULE /* the same, of a class of torch.nn.Module */
+    VALUE_INERT,  /* stands for an object this program does not build */
+    VALUE_MODULE, /* the same, of a class of torch.nn.Module */
+    VALUE_UNREAD  /* a tensor that this program does not read: sparse, quantised, float8, ... */
 };
 
 /* A view of a storage. Strides and offset count elements; the view was checked to lie in the storage. */
@@ -41,6 +43,7 @@ struct stored_tensor {
 
 struct value {
     enum value_kind kind;
+    bool keeps_tensors; /* one was given to this object, or put into this container, and is not looked for */
     union {
         bool boolean;
         int64_t integer;
@@ -53,8 +56,8 @@ struct value {
             struct value **items; /* of a dict: key, value, key, value... */
             size_t count, capacity;
         } sequence;
-        const char
-            *name; /* VALUE_GLOBAL: "module.name"; VALUE_INERT, VALUE_MODULE: the global it came from */
+        const char *name; /* VALUE_GLOBAL: "module.name"; VALUE_INERT, VALUE_MODULE: the global it came
+                             from; VALUE_UNREAD: what it is of */
         struct {
             enum tensor_type type;
             const char *key;
@@ -67,8 +70,17 @@ struct value {
 /* The dict's value under a text key (the last one, as in Python), or NULL; NULL too when it is no dict. */
 const struct value *value_member(const struct value *dict, const char *key);
 
+/* Whether the value itself is a tensor, read or not, or an object that may have some inside. Containers are
+ * for whoever walks them. */
+bool value_is_tensor(const struct value *value);
+
+/* Whether a dict's key is a text that C's functions take whole. */
+bool value_is_name(const struct value *key);
+
 /* "a dict", "the result of os.system", ...: for sentences. Writes into `text`, which it also returns. */
 const char *value_describe(const struct value *value, char *text, size_t size);
+/* A dict's key, as text: what it says, or what it is. The same. */
+const char *value_key(const struct value *key, char *text, size_t size);
 
 /* Calls `visit` for every tensor of the tree with its path ("model.norm.weight"), in order. The walk is
  * bounded in depth and in the number of values, as the tree may hold circles: false when it was cut. */

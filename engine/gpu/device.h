@@ -11,7 +11,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/status.h"
 
-enum gpu_kind { GPU_DISCRETE, GPU_INTEGRATED, GPU_VIRTUAL, GPU_CPU, GPU_OTHER };
+enum gpu_kind { GPU_DISCRETE, GPU_INTEGRATED, GPU_VIRTUAL, GPU_CPU, GPU_OTHER, GPU_KINDS };
 const char *gpu_kind_name(enum gpu_kind kind); /* "discrete", ... */
 
 /* Of matrices that multiply float16 into float32: the sizes m x k times k x n, and for those of any size what

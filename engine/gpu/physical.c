@@ -1,4 +1,5 @@
 /* What one physical device reports, and whether that is enough. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@ const char *gpu_kind_name(enum gpu_kind kind)
                                         [GPU_VIRTUAL] = "virtual",
                                         [GPU_CPU] = "cpu",
                                         [GPU_OTHER] = "other"};
+    static_assert(sizeof names / sizeof *names == GPU_KINDS, "a name a kind");
     return names[kind];
 }
 

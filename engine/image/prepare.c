@@ -1,6 +1,7 @@
 #include "engine/image/image.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 
 /* Where the centre begins: half of what is left over, and half of an odd number rounded as the training did.
@@ -12,19 +13,44 @@ static uint32_t centre_offset(uint32_t whole, uint32_t part, enum profile_centre
     return up ? half + 1 : half;
 }
 
-/* The size of the whole resized image. */
-static void resized_size(uint64_t width, uint64_t height, const struct target *target, struct resize *out)
+/* What a picture is resized to cover. */
+struct edge {
+    uint64_t height, width;
+};
+
+static struct edge edge_of(const struct target *target)
 {
     const struct profile *profile = target->profile;
-    if (profile->resize == PROFILE_EXACT) {
-        out->width = target->width;
-        out->height = target->height;
-    } else if (profile->edge ? width > height : width * target->height > height * target->width) {
-        out->height = profile->edge ? profile->edge : target->height;
-        out->width = (uint32_t)(out->height * width / height);
+    return profile->edge_height ? (struct edge){profile->edge_height, profile->edge_width}
+                                : (struct edge){target->height, target->width};
+}
+
+/* As timm's ResizeKeepRatio.get_params does it (timm/data/transforms.py): both sides are divided, in double
+ * precision, by the smaller of their ratios to the edge, and rounded as Python's round() does. */
+static void divide_sides(double width, double height, struct edge edge, struct resize *out)
+{
+    const double ratio_y = height / (double)edge.height, ratio_x = width / (double)edge.width;
+    const double ratio = ratio_y < ratio_x ? ratio_y : ratio_x;
+    out->height = (uint32_t)rint(height / ratio);
+    out->width = (uint32_t)rint(width / ratio);
+}
+
+/* The size of the whole resized image; rounded down as torchvision's Resize and transformers'
+ * get_resize_output_image_size do it for one number: int(edge * long / short). */
+static void resized_size(uint64_t width, uint64_t height, const struct target *target, struct resize *out)
+{
+    const struct edge edge = edge_of(target);
+    if (target->profile->resize == PROFILE_EXACT) {
+        out->width = (uint32_t)edge.width;
+        out->height = (uint32_t)edge.height;
+    } else if (target->profile->rounding == PROFILE_ROUND_NEAREST) {
+        divide_sides((double)width, (double)height, edge, out);
+    } else if (width * edge.height > height * edge.width) {
+        out->height = (uint32_t)edge.height;
+        out->width = (uint32_t)(edge.height * width / height);
     } else {
-        out->width = profile->edge ? profile->edge : target->width;
-        out->height = (uint32_t)(out->width * height / width);
+        out->width = (uint32_t)edge.width;
+        out->height = (uint32_t)(edge.width * height / width);
     }
 }
 
@@ -100,16 +126,14 @@ struct region image_region(uint32_t width, uint32_t height, const struct target 
 /* What is shown of the image's area is compared in whole numbers, before the resized sides are rounded. */
 uint32_t image_crop_warning(uint32_t width, uint32_t height, const struct target *target)
 {
-    uint64_t shown = (uint64_t)width * target->height, all = (uint64_t)height * target->width;
-    if (target->profile->resize == PROFILE_EXACT)
-        return 0;
-    if (target->profile->edge) {
-        uint64_t shorter = width < height ? width : height, longer = width < height ? height : width;
-        shown = shorter * target->height * target->width;
-        all = longer * target->profile->edge * target->profile->edge;
+    const struct edge edge = edge_of(target);
+    uint64_t shown = (uint64_t)target->height * target->width, all = edge.height * edge.width;
+    if (target->profile->resize == PROFILE_SHORTEST_EDGE) {
+        const bool is_wide = width * edge.height > height * edge.width;
+        shown *= is_wide ? height : width;
+        all = is_wide ? width * edge.height * edge.height : height * edge.width * edge.width;
     }
-    uint64_t less = shown < all ? shown : all, more = shown < all ? all : shown;
-    return 2 * more > 3 * less ? IMAGE_WARNING_CROPPED : 0;
+    return 2 * all > 3 * shown ? IMAGE_WARNING_CROPPED : 0;
 }
 
 void frame_finish(struct frame *frame)

@@ -41,6 +41,7 @@ static const struct kernel {
     double (*weight)(double x);
     double support;
 } kernels[] = {[PROFILE_BICUBIC] = {bicubic, 2.0}, [PROFILE_BILINEAR] = {bilinear, 1.0}};
+static_assert(sizeof kernels / sizeof *kernels == PROFILE_FILTERS, "a kernel a filter");
 
 /* Weights of `source` pixels resized to `target`, for the targets [first, first + count). When shrinking, the
  * kernel is stretched by the scale, which is the antialiasing. All in double, in Pillow's order, so that the

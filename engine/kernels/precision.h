@@ -6,6 +6,7 @@ enum precision {
     PRECISION_AUTO, /* what the device is fastest with */
     PRECISION_FP16, /* weights in float16 */
     PRECISION_FP32, /* weights and activations in float32 */
+    PRECISIONS
 };
 
 #endif

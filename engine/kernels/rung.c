@@ -1,4 +1,5 @@
 /* Which rungs a device can run: by what it reports, never by its name. */
+#include <assert.h>
 #include <string.h>
 
 #include "engine/kernels/matrix.h"
@@ -75,6 +76,7 @@ bool rung_supported(enum rung rung, const struct gpu_device_info *device, const 
 
 static const char *const precision_names[] = {
     [PRECISION_AUTO] = "auto", [PRECISION_FP16] = "fp16", [PRECISION_FP32] = "fp32"};
+static_assert(sizeof precision_names / sizeof *precision_names == PRECISIONS, "a name a precision");
 
 const char *precision_name(enum precision precision)
 {
@@ -83,7 +85,7 @@ const char *precision_name(enum precision precision)
 
 bool precision_read(const char *name, enum precision *out)
 {
-    for (size_t i = 0; i < sizeof precision_names / sizeof *precision_names; i++)
+    for (size_t i = 0; i < PRECISIONS; i++)
         if (!strcmp(name, precision_names[i])) {
             *out = (enum precision)i;
             return true;

@@ -1,5 +1,5 @@
-/* The linear head: logits = W x + b, x being the class tokens of the last n blocks and, with average pooling,
- * the mean patch token of the last block.
+/* The linear head: logits = W x + b, x being the class tokens of the last n blocks (n may be 0) and, with
+ * average pooling, the mean patch token of the last block.
  *
  * One of two views has x = [frontal, lateral] and W = [V, U], so that its logits are (V frontal + b) + U
  * lateral. Each image is computed as both, rows V and then U: it needs no company in its batch, and who knows

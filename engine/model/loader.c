@@ -6,7 +6,6 @@
 #include <string.h>
 
 enum {
-    NAME_BYTES = 160,
     RESTED_BYTES = 1 << 20 /* after a tensor of this size the file's pages are let go: all of it beside all of
                               the packed weights would double the memory */
 };
@@ -18,7 +17,7 @@ static bool find(const struct loader *loader, const char *name)
 
 bool loader_has(const struct loader *loader, const char *format, ...)
 {
-    char name[NAME_BYTES];
+    char name[TENSOR_NAME_BYTES];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(name, sizeof name, format, arguments);
@@ -117,7 +116,7 @@ static float *read_named(struct loader *loader, size_t rows, size_t columns, con
 
 float *loader_read(struct loader *loader, size_t rows, size_t columns, const char *format, ...)
 {
-    char name[NAME_BYTES];
+    char name[TENSOR_NAME_BYTES];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(name, sizeof name, format, arguments);
@@ -184,7 +183,7 @@ static const float *floats_in_place(const struct tensor *tensor)
 struct dense loader_dense_tensor(struct loader *loader, const struct gemm_weights *weights, const float *bias,
                                  const char *format, ...)
 {
-    char name[NAME_BYTES];
+    char name[TENSOR_NAME_BYTES];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(name, sizeof name, format, arguments);
@@ -203,7 +202,7 @@ struct dense loader_dense_tensor(struct loader *loader, const struct gemm_weight
 
 struct norm loader_norm(struct loader *loader, size_t width, const char *format, ...)
 {
-    char name[NAME_BYTES - 8], full[NAME_BYTES];
+    char name[TENSOR_NAME_BYTES - 8], full[TENSOR_NAME_BYTES];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(name, sizeof name, format, arguments);

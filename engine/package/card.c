@@ -1,11 +1,18 @@
 #include "engine/package/card.h"
 
+#include <assert.h>
+
+static const char *const kind_names[] = {[HEAD_FINDINGS] = "findings", [HEAD_RISK] = "risk"};
+static_assert(sizeof kind_names / sizeof *kind_names == HEAD_KINDS, "a name a kind");
+static const char *const type_names[] = {[HEAD_GLORI] = "glori", [HEAD_LINEAR] = "linear"};
+static_assert(sizeof type_names / sizeof *type_names == HEAD_TYPES, "a name a type");
+
 const char *head_kind_name(enum head_kind kind)
 {
-    return kind == HEAD_FINDINGS ? "findings" : "risk";
+    return kind_names[kind];
 }
 
 const char *head_type_name(enum head_type type)
 {
-    return type == HEAD_GLORI ? "glori" : "linear";
+    return type_names[type];
 }

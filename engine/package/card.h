@@ -25,10 +25,10 @@ struct label {
     size_t code_count;
 };
 
-enum { PACKAGE_HEADS_MAX = 32 };
+enum { PACKAGE_HEADS_MAX = 32, HEAD_LABELS_MAX = 4096 };
 
-enum head_kind { HEAD_FINDINGS, HEAD_RISK };
-enum head_type { HEAD_GLORI, HEAD_LINEAR };
+enum head_kind { HEAD_FINDINGS, HEAD_RISK, HEAD_KINDS };
+enum head_type { HEAD_GLORI, HEAD_LINEAR, HEAD_TYPES };
 
 struct head_card {
     const char *name;
@@ -37,7 +37,7 @@ struct head_card {
     const char *definition; /* what a risk score means; NULL for findings */
     const char *weights;    /* file name inside the package */
     const char *sha256;     /* of that file, as model.json states it */
-    uint32_t blocks;        /* how many of the last blocks feed it */
+    uint32_t blocks;        /* how many of the last blocks feed it; 0: the mean patch token is all */
     bool average_pool;      /* linear heads: the mean patch token of the last block is appended */
     bool two_views;         /* linear heads: a frontal image's features, and a lateral's after them */
     const struct label *labels;

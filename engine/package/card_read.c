@@ -7,10 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    LABELS_MAX = 4096,
-    CODES_MAX = 64,
-};
+enum { CODES_MAX = 64 };
 
 /* Ten values a label: more labels than the file has room for. */
 static const struct json_limits json_limits = {.depth = 16, .values = 1 << 21};
@@ -43,7 +40,7 @@ static void read_label(struct reader *reader, const struct json *object, struct 
 static void read_labels(struct reader *reader, const struct json *object, struct head_card *head)
 {
     const struct json *list =
-        reader_array(reader, object, head->name, "labels", 1, LABELS_MAX, &head->label_count);
+        reader_array(reader, object, head->name, "labels", 1, HEAD_LABELS_MAX, &head->label_count);
     struct label *labels = arena_allocate(reader->arena, head->label_count, sizeof *labels);
     size_t i = 0;
     for (const struct json *at = json_first(list); at && i < head->label_count; at = json_next(at), i++) {
@@ -65,8 +62,8 @@ static void read_head(struct reader *reader, const struct json *object, uint32_t
         reader_choice(reader, object, head->name, "type", "glori", "linear") ? HEAD_LINEAR : HEAD_GLORI;
     head->weights = reader_file_name(reader, object, head->name);
     head->definition = reader_optional_text(reader, object, head->name, "definition");
-    head->blocks = reader_integer(reader, object, head->name, "blocks", 1, depth);
     head->average_pool = reader_boolean(reader, object, head->name, "average_pool");
+    head->blocks = reader_integer(reader, object, head->name, "blocks", head->average_pool ? 0 : 1, depth);
     if (head->average_pool && head->type != HEAD_LINEAR)
         reader_refuse(reader, head->name, "average_pool",
                       "false: only a linear head reads the mean patch token");

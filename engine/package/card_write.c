@@ -2,13 +2,14 @@
 
 #include <string.h>
 
-static struct json *image_size_json(const struct backbone_card *backbone)
+/* One number for both sides, or [height, width]. */
+static struct json *size_json(uint32_t height, uint32_t width)
 {
-    if (backbone->image_height == backbone->image_width)
-        return json_number_value(backbone->image_height);
+    if (height == width)
+        return json_number_value(height);
     struct json *size = json_array();
-    json_append_number(size, backbone->image_height);
-    json_append_number(size, backbone->image_width);
+    json_append_number(size, height);
+    json_append_number(size, width);
     return size;
 }
 
@@ -20,7 +21,7 @@ static struct json *backbone_json(const struct backbone_card *backbone)
     json_add_number(json, "depth", backbone->depth);
     json_add_number(json, "heads", backbone->heads);
     json_add_number(json, "patch_size", backbone->patch_size);
-    json_add(json, "image_size", image_size_json(backbone));
+    json_add(json, "image_size", size_json(backbone->image_height, backbone->image_width));
     json_add_number(json, "registers", backbone->registers);
     json_add_text(json, "ffn", backbone->ffn == FFN_SWIGLU ? "swiglu" : "gelu");
     json_add_number(json, "ffn_hidden", backbone->ffn_hidden);
@@ -48,10 +49,12 @@ static struct json *profile_json(const struct profile *profile)
     struct json *json = json_object();
     json_add_text(json, "name", profile->name);
     json_add_text(json, "resize", profile->resize == PROFILE_EXACT ? "exact" : "shortest_edge");
-    if (profile->edge)
-        json_add_number(json, "edge", profile->edge);
+    if (profile->edge_height)
+        json_add(json, "edge", size_json(profile->edge_height, profile->edge_width));
     json_add_text(json, "filter", profile->filter == PROFILE_BILINEAR ? "bilinear" : "bicubic");
     json_add_text(json, "centre", profile->centre == PROFILE_CENTRE_DOWN ? "down" : "even");
+    if (profile->rounding == PROFILE_ROUND_NEAREST)
+        json_add_text(json, "rounding", "nearest");
     json_add_boolean(json, "min_max", profile->min_max);
     json_add_number(json, "rescale", profile->rescale);
     add_channels(json, "mean", profile->mean);

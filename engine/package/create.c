@@ -1,6 +1,7 @@
 #include "engine/package/create.h"
 
 #include "engine/base/file.h"
+#include "engine/base/log.h"
 #include "engine/package/card_read.h"
 #include "engine/package/card_write.h"
 #include "engine/package/seal.h"
@@ -8,6 +9,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,13 +29,33 @@ enum status card_check(const struct model_card *card, struct failure *failure)
     return status;
 }
 
+/* The caller frees it. */
+static char *without_slashes(const char *folder)
+{
+    char *path = memory_copy_text(folder);
+    for (size_t length = strlen(path); length > 1 && path[length - 1] == '/';)
+        path[--length] = '\0';
+    return path;
+}
+
+static enum status cannot_make(const char *folder, struct failure *failure)
+{
+    return failure_set(failure, STATUS_BAD_REQUEST, "%s cannot be made: %s.", folder, strerror(errno));
+}
+
 enum status package_can_create(const char *folder, struct failure *failure)
 {
     struct stat info;
-    if (lstat(folder, &info))
-        return STATUS_OK;
-    return failure_set(failure, STATUS_BAD_REQUEST,
-                       "%s is there already: choose another --output, or remove it.", folder);
+    if (!lstat(folder, &info))
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "%s is there already: choose another --output, or remove it.", folder);
+    char *path = without_slashes(folder), *left = file_left_behind(path, false);
+    enum status status = access(dirname(path), W_OK) ? cannot_make(folder, failure) : STATUS_OK;
+    if (left)
+        log_message(LOG_WARNING, "%s is what a run that was killed has left; delete it.", left);
+    free(left);
+    free(path);
+    return status;
 }
 
 static void remove_folder(const char *folder)
@@ -61,29 +83,21 @@ static enum status fill_folder(const char *folder, package_fill *fill, void *con
     return status ? status : package_seal(folder, failure, package_sha256);
 }
 
-static enum status cannot_make(const char *folder, struct failure *failure)
-{
-    return failure_set(failure, STATUS_BAD_REQUEST, "%s cannot be made: %s.", folder, strerror(errno));
-}
-
 enum status package_create(const char *folder, package_fill *fill, void *context, struct failure *failure)
 {
-    size_t length = strlen(folder);
-    while (length > 1 && folder[length - 1] == '/')
-        length--;
-    char *temporary = memory_allocate(length + 8, 1);
-    snprintf(temporary, length + 8, "%.*s.XXXXXX", (int)length, folder);
-    enum status status = STATUS_OK;
-    if (!folder_make_temporary(temporary)) {
-        status = cannot_make(folder, failure);
-        goto free_name;
-    }
+    char *path = without_slashes(folder), *temporary;
+    int lock = folder_make_temporary(path, &temporary);
+    enum status status = lock < 0 ? cannot_make(folder, failure) : STATUS_OK;
+    if (status)
+        goto free_names;
     status = fill_folder(temporary, fill, context, failure);
     if (!status && rename(temporary, folder))
         status = cannot_make(folder, failure);
     if (status)
         remove_folder(temporary);
-free_name:
+    close(lock);
+free_names:
     free(temporary);
+    free(path);
     return status;
 }

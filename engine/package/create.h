@@ -18,7 +18,8 @@ WARN_UNUSED enum status card_check(const struct model_card *card, struct failure
 typedef enum status package_fill(void *context, const char *folder, struct failure *failure,
                                  struct json **root);
 
-/* BAD_REQUEST when something lies where the package is to be made. */
+/* BAD_REQUEST when something lies where the package is to be made, or nothing can be made there. Warns of
+ * what a run that was killed has left there. */
 WARN_UNUSED enum status package_can_create(const char *folder, struct failure *failure);
 /* Has a folder beside `folder` filled, writes model.json, seals it, opens it as everyone else will, and
  * renames it to `folder`. On failure, that of `fill` or of package_seal, or BAD_REQUEST where it cannot be

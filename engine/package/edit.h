@@ -21,6 +21,7 @@ struct package_edit;
 const char *package_free_file(struct arena *arena, const char *folder, const char *stem, const char **file);
 
 /* Opens a package, which must be sealed and whole, and keeps others from editing it until package_edit_end.
+ * Warns of files that an edit which was killed has left.
  * Fails with BAD_REQUEST when another process does so, else as package_open and package_verify. */
 WARN_UNUSED enum status package_edit_begin(const char *folder, struct failure *failure,
                                            struct package_edit **out);

@@ -175,7 +175,7 @@ static enum status check_unchanged(const struct weights *weights, struct failure
     return status;
 }
 
-enum status package_unchanged(const struct package *package, struct failure *failure)
+static enum status check_all_unchanged(const struct package *package, struct failure *failure)
 {
     enum status status = check_unchanged(&package->backbone, failure);
     for (size_t i = 0; !status && i < package->card.head_count; i++)
@@ -188,13 +188,48 @@ enum status package_verify(struct package *package, struct failure *failure)
     join(package);
     if (package->damage.status && failure)
         *failure = package->damage;
-    return package->damage.status ? package->damage.status : package_unchanged(package, failure);
+    return package->damage.status ? package->damage.status : check_all_unchanged(package, failure);
 }
 
-enum status package_verify_again(const struct package *package, struct failure *failure)
+static uint64_t mix(uint64_t hash, const struct weights *weights)
 {
-    enum status status = verify_all(package, failure);
-    return status ? status : package_unchanged(package, failure);
+    const struct file_stamp stamp = safetensors_stamp(weights->file, true);
+    const uint64_t parts[] = {stamp.size_bytes, (uint64_t)stamp.modified_ns, (uint64_t)stamp.changed_ns};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        hash = (hash ^ parts[i]) * UINT64_C(0x9e3779b97f4a7c15) ^ hash >> 29;
+    return hash;
+}
+
+uint64_t package_stamp(const struct package *package)
+{
+    uint64_t hash = mix(0, &package->backbone);
+    for (size_t i = 0; i < package->card.head_count; i++)
+        hash = mix(hash, &package->heads[i]);
+    return hash;
+}
+
+/* As far as size and time of writing tell: permissions may well be others by now. */
+static enum status check_not_written(const struct weights *weights, struct failure *failure)
+{
+    const struct file_stamp then = safetensors_stamp(weights->file, false),
+                            now = safetensors_stamp(weights->file, true);
+    if (then.size_bytes == now.size_bytes && then.modified_ns == now.modified_ns)
+        return STATUS_OK;
+    return failure_set(failure, STATUS_INVALID_FILE, "%s: It was changed while it was in use.",
+                       weights->path);
+}
+
+enum status package_verify_again(const struct package *package, uint64_t before, struct failure *failure)
+{
+    enum status status = check_not_written(&package->backbone, failure);
+    for (size_t i = 0; !status && i < package->card.head_count; i++)
+        status = check_not_written(&package->heads[i], failure);
+    if (!status)
+        status = verify_all(package, failure);
+    if (!status && package_stamp(package) != before)
+        status = failure_set(failure, STATUS_INVALID_FILE,
+                             "The model's weight files were changed while they were read.");
+    return status;
 }
 
 void package_close(struct package **handle)

@@ -25,12 +25,14 @@ WARN_UNUSED enum status package_open_unsealed(const char *folder, struct failure
 /* Waits for the hashes. INVALID_FILE when a file is not the one that model.json states, or was written to
  * since the package was opened. To be asked after each use of the weights; by one thread at a time. */
 WARN_UNUSED enum status package_verify(struct package *package, struct failure *failure);
-/* INVALID_FILE when a weight file was written to since the package was opened, as far as its size and time
- * tell. Thread-safe. */
-WARN_UNUSED enum status package_unchanged(const struct package *package, struct failure *failure);
-/* Hashes all weight files anew. To be asked after the weights were read again long after package_verify: a
- * file's time can be put back, and a disk decays. Fails as package_verify. Thread-safe. */
-WARN_UNUSED enum status package_verify_again(const struct package *package, struct failure *failure);
+/* Hashes all weight files anew, for who has read the weights again long after package_verify: a disk decays.
+ * `before` is what package_stamp gave before that. Fails as package_verify, and where the files were written
+ * to since. Thread-safe. */
+WARN_UNUSED enum status package_verify_again(const struct package *package, uint64_t before,
+                                             struct failure *failure);
+/* A number made of the weight files' stamps (struct file_stamp), which is another one once one of them was
+ * written to, or got other names or permissions. Thread-safe. */
+uint64_t package_stamp(const struct package *package);
 void package_close(struct package **package);
 
 /* All valid until package_close. */

@@ -49,9 +49,9 @@ void profile_normalisation(const struct profile *profile, const uint8_t minimum[
 
 bool profile_equal(const struct profile *a, const struct profile *b)
 {
-    bool equal = !strcmp(a->name, b->name) && a->resize == b->resize && a->edge == b->edge &&
-                 a->filter == b->filter && a->centre == b->centre && a->min_max == b->min_max &&
-                 a->rescale == b->rescale;
+    bool equal = !strcmp(a->name, b->name) && a->resize == b->resize && a->edge_height == b->edge_height &&
+                 a->edge_width == b->edge_width && a->filter == b->filter && a->centre == b->centre &&
+                 a->rounding == b->rounding && a->min_max == b->min_max && a->rescale == b->rescale;
     for (int c = 0; c < 3; c++)
         equal = equal && a->mean[c] == b->mean[c] && a->deviation[c] == b->deviation[c];
     return equal;

@@ -6,17 +6,23 @@
 #include <stdint.h>
 
 enum profile_resize {
-    PROFILE_SHORTEST_EDGE, /* the shorter side to `edge`, then the centre of the input's size */
-    PROFILE_EXACT,         /* to the input's size, whatever becomes of the proportions */
+    PROFILE_SHORTEST_EDGE, /* until it just covers the edge, then the centre of the input's size */
+    PROFILE_EXACT,         /* to the edge, whatever becomes of the proportions, then the centre */
 };
 
 /* Both as Pillow does them, stretched by the scale when shrinking. */
-enum profile_filter { PROFILE_BICUBIC, PROFILE_BILINEAR };
+enum profile_filter { PROFILE_BICUBIC, PROFILE_BILINEAR, PROFILE_FILTERS };
 
 /* Where the centre begins when an odd number of pixels is left over. */
 enum profile_centre {
     PROFILE_CENTRE_EVEN, /* half of it, rounded to even: torchvision */
     PROFILE_CENTRE_DOWN, /* half of it, rounded down: transformers' NumPy processors */
+};
+
+/* The side that is longer than the edge's. */
+enum profile_rounding {
+    PROFILE_ROUND_DOWN, /* int(edge * long / short): torchvision's and transformers' resize by one number */
+    PROFILE_ROUND_NEAREST, /* round(long / (short / edge)), halves to even: timm's ResizeKeepRatio */
 };
 
 /* What a profile may say. */
@@ -31,9 +37,11 @@ enum profile_centre {
 struct profile {
     const char *name;
     enum profile_resize resize;
-    uint32_t edge; /* shortest edge before the centre is cut out; 0: what just covers the input */
+    uint32_t edge_height, edge_width; /* before the centre is cut out, no less than the input's sides; one
+                                         number for both is a shortest edge; 0, 0: the input's own sides */
     enum profile_filter filter;
     enum profile_centre centre;
+    enum profile_rounding rounding;
     bool min_max;
     double rescale;
     double mean[3], deviation[3];

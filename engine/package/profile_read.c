@@ -21,6 +21,26 @@ static int optional_choice(struct reader *reader, const struct json *object, con
     return json_member(object, name) ? reader_choice(reader, object, WHERE, name, first, second) : 0;
 }
 
+/* One number, or height and width. */
+static void read_edge(struct reader *reader, const struct json *object, struct profile *profile)
+{
+    size_t count;
+    int64_t sides[2] = {0, 0};
+    if (!json_is_array(json_member(object, "edge"))) {
+        profile->edge_height = profile->edge_width =
+            reader_integer(reader, object, WHERE, "edge", 1, IMAGE_SIZE_MAX);
+        return;
+    }
+    const struct json *list = reader_array(reader, object, WHERE, "edge", 2, 2, &count);
+    if (reader->status)
+        return;
+    if (!json_integer(json_first(list), 1, IMAGE_SIZE_MAX, &sides[0]) ||
+        !json_integer(json_next(json_first(list)), 1, IMAGE_SIZE_MAX, &sides[1]))
+        reader_refuse(reader, WHERE, "edge", "a whole number from 1 to 4096, or two of those");
+    profile->edge_height = (uint32_t)sides[0];
+    profile->edge_width = (uint32_t)sides[1];
+}
+
 static void read_object(struct reader *reader, const struct json *object, struct profile *profile)
 {
     profile->name = reader_text(reader, object, WHERE, "name");
@@ -28,11 +48,13 @@ static void read_object(struct reader *reader, const struct json *object, struct
                           ? PROFILE_EXACT
                           : PROFILE_SHORTEST_EDGE;
     if (json_member(object, "edge"))
-        profile->edge = reader_integer(reader, object, WHERE, "edge", 1, IMAGE_SIZE_MAX);
+        read_edge(reader, object, profile);
     profile->filter =
         optional_choice(reader, object, "filter", "bicubic", "bilinear") ? PROFILE_BILINEAR : PROFILE_BICUBIC;
     profile->centre =
         optional_choice(reader, object, "centre", "even", "down") ? PROFILE_CENTRE_DOWN : PROFILE_CENTRE_EVEN;
+    profile->rounding = optional_choice(reader, object, "rounding", "down", "nearest") ? PROFILE_ROUND_NEAREST
+                                                                                       : PROFILE_ROUND_DOWN;
     profile->min_max = reader_boolean(reader, object, WHERE, "min_max");
     profile->rescale = reader_optional_number(reader, object, WHERE, "rescale", PROFILE_RESCALE_MIN,
                                               PROFILE_RESCALE_MAX, 1.0 / 255);
@@ -47,13 +69,11 @@ static void read_object(struct reader *reader, const struct json *object, struct
 static void check_edge(struct reader *reader, const struct model_card *card)
 {
     const struct backbone_card *backbone = &card->backbone;
-    uint32_t larger =
-        backbone->image_height > backbone->image_width ? backbone->image_height : backbone->image_width;
+    const uint32_t height = card->profile.edge_height, width = card->profile.edge_width;
     char wanted[96];
-    snprintf(wanted, sizeof wanted, "at least %u, the larger side of \"image_size\", or absent", larger);
-    if (card->profile.edge && card->profile.resize == PROFILE_EXACT)
-        reader_refuse(reader, WHERE, "edge", "absent, since \"resize\" is \"exact\"");
-    else if (card->profile.edge && card->profile.edge < larger)
+    snprintf(wanted, sizeof wanted, "at least %u high and %u wide, as \"image_size\" is, or absent",
+             backbone->image_height, backbone->image_width);
+    if (height && (height < backbone->image_height || width < backbone->image_width))
         reader_refuse(reader, WHERE, "edge", wanted);
 }
 

@@ -7,13 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    NAME_BYTES = 160,
-    GLORI_WIDTH_MAX = 2048,
-    GLORI_WIDTH_STEP = 128,
-    GLORI_INNER_MAX = 16384,
-    INNER_STEP = 64
-};
+enum { GLORI_WIDTH_MAX = 2048, GLORI_WIDTH_STEP = 128, GLORI_INNER_MAX = 16384, INNER_STEP = 64 };
 
 /* A check stops at its first failure; later steps do nothing. */
 struct check {
@@ -32,22 +26,13 @@ static const struct tensor *find(const struct check *check, const char *name)
     return NULL;
 }
 
-/* A 0 in `shape` accepts any size but 0. */
-static bool shape_fits(const struct tensor *tensor, size_t rank, const size_t *shape)
-{
-    bool fits = tensor->rank == rank;
-    for (size_t i = 0; fits && i < rank; i++)
-        fits = shape[i] ? tensor->shape[i] == shape[i] : tensor->shape[i] > 0;
-    return fits;
-}
-
 /* The tensor of that name, which must be there in this shape; NULL after a failure. */
 static const struct tensor *need(struct check *check, size_t rank, const size_t *shape, const char *format,
                                  ...) PRINTF_LIKE(4, 5);
 static const struct tensor *need(struct check *check, size_t rank, const size_t *shape, const char *format,
                                  ...)
 {
-    char name[NAME_BYTES], wanted[TENSOR_SHAPE_TEXT_BYTES], found[TENSOR_SHAPE_TEXT_BYTES];
+    char name[TENSOR_NAME_BYTES];
     va_list arguments;
     if (check->status)
         return NULL;
@@ -55,18 +40,7 @@ static const struct tensor *need(struct check *check, size_t rank, const size_t 
     vsnprintf(name, sizeof name, format, arguments);
     va_end(arguments);
     const struct tensor *tensor = find(check, name);
-    if (!tensor)
-        check->status =
-            failure_set(check->failure, STATUS_INVALID_FILE, "Tensor '%s' of shape %s is missing.", name,
-                        tensor_pattern_text(rank, shape, wanted));
-    else if (!shape_fits(tensor, rank, shape))
-        check->status = failure_set(
-            check->failure, STATUS_INVALID_FILE, "Tensor '%s' has shape %s where %s is needed.", name,
-            tensor_shape_text(tensor->rank, tensor->shape, found), tensor_pattern_text(rank, shape, wanted));
-    else if (!tensor_type_is_float(tensor->type))
-        check->status = failure_set(check->failure, STATUS_INVALID_FILE,
-                                    "Tensor '%s' is of type %s where floats are needed.", name,
-                                    tensor_type_name(tensor->type));
+    check->status = tensor_check(tensor, name, rank, shape, check->failure);
     if (check->status)
         return NULL;
     check->used[tensor - check->tensors] = true;
@@ -109,7 +83,7 @@ static void check_block(struct check *check, const struct backbone_card *card, u
         {gated ? "mlp.w3.bias" : "mlp.fc2.bias", 1, D, 0, true},
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts && !check->status; i++) {
-        char first[NAME_BYTES], name[NAME_BYTES];
+        char first[TENSOR_NAME_BYTES], name[TENSOR_NAME_BYTES];
         snprintf(first, sizeof first, "blocks.0.%s", parts[i].part);
         snprintf(name, sizeof name, "blocks.%u.%s", block, parts[i].part);
         if (!parts[i].optional || find(check, first))

@@ -1,7 +1,5 @@
 #include "engine/weights/safetensors.h"
 
-#include "engine/base/file.h"
-
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -88,7 +86,10 @@ static enum status read_tensor(const struct json *entry, struct bytes data, stru
     if (!json_is_object(entry) || json_length(entry) != 3 || !offsets || !shape || !type)
         return broken_tensor(failure, tensor->name, "is not described by dtype, shape and data_offsets");
     if (!tensor_type_from_name(type, &tensor->type))
-        return broken_tensor(failure, tensor->name, "has a dtype that is not known");
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "Not a valid safetensors file: tensor '%.100s' has a dtype that is not known, "
+                           "'%.20s'.",
+                           tensor->name, type);
     enum status status = read_shape(shape, failure, tensor);
     if (status)
         return status;
@@ -230,6 +231,13 @@ enum status safetensors_unchanged(const struct safetensors *file, struct failure
     return file->mapped ? file_unchanged(&file->mapping, failure) : STATUS_OK;
 }
 
+struct file_stamp safetensors_stamp(const struct safetensors *file, bool now)
+{
+    if (!file->mapped)
+        return (struct file_stamp){0};
+    return now ? file_stamp_now(&file->mapping) : file->mapping.stamp;
+}
+
 struct bytes safetensors_content(const struct safetensors *file)
 {
     return file->content;
@@ -257,35 +265,17 @@ const struct json *safetensors_metadata(const struct safetensors *file)
     return file->metadata;
 }
 
-static bool shape_fits(const struct tensor *tensor, size_t rank, const size_t *shape)
-{
-    if (tensor->rank != rank)
-        return false;
-    for (size_t i = 0; i < rank; i++) {
-        if (shape[i] ? tensor->shape[i] != shape[i] : tensor->shape[i] == 0)
-            return false;
-    }
-    return true;
-}
-
 enum status tensor_require(const struct safetensors *file, size_t rank, const size_t *shape,
                            struct failure *failure, const struct tensor **out, const char *format, ...)
 {
-    char name[256], wanted[TENSOR_SHAPE_TEXT_BYTES], found[TENSOR_SHAPE_TEXT_BYTES];
+    char name[256];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(name, sizeof name, format, arguments);
     va_end(arguments);
-    tensor_pattern_text(rank, shape, wanted);
     const struct tensor *tensor = safetensors_find(file, name);
-    if (!tensor)
-        return failure_set(failure, STATUS_INVALID_FILE, "Tensor '%s' of shape %s is missing.", name, wanted);
-    if (!shape_fits(tensor, rank, shape))
-        return failure_set(failure, STATUS_INVALID_FILE, "Tensor '%s' has shape %s where %s is needed.", name,
-                           tensor_shape_text(tensor->rank, tensor->shape, found), wanted);
-    if (!tensor_type_is_float(tensor->type))
-        return failure_set(failure, STATUS_INVALID_FILE, "Tensor '%s' is of type %s where floats are needed.",
-                           name, tensor_type_name(tensor->type));
-    *out = tensor;
-    return STATUS_OK;
+    enum status status = tensor_check(tensor, name, rank, shape, failure);
+    if (!status)
+        *out = tensor;
+    return status;
 }

@@ -6,6 +6,7 @@
 #ifndef CXRD_ENGINE_WEIGHTS_SAFETENSORS_H
 #define CXRD_ENGINE_WEIGHTS_SAFETENSORS_H
 
+#include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "engine/base/status.h"
@@ -32,6 +33,8 @@ struct bytes safetensors_content(const struct safetensors *file);
 void safetensors_rest(const struct safetensors *file);
 /* INVALID_FILE when an opened file was written to since (file_unchanged). */
 WARN_UNUSED enum status safetensors_unchanged(const struct safetensors *file, struct failure *failure);
+/* The stamp that it had when it was opened, or has by now. */
+struct file_stamp safetensors_stamp(const struct safetensors *file, bool now);
 
 size_t safetensors_count(const struct safetensors *file);
 const struct tensor *safetensors_at(const struct safetensors *file, size_t index); /* sorted by name */

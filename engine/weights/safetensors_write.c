@@ -70,10 +70,8 @@ enum status safetensors_write(const char *path, const struct tensor *tensors, si
                               struct failure *failure)
 {
     enum status status = STATUS_OK;
-    size_t length = strlen(path) + 8;
-    char *temporary = memory_allocate(length, 1);
-    snprintf(temporary, length, "%s.XXXXXX", path);
-    int descriptor = file_make_temporary(temporary);
+    char *temporary;
+    int descriptor = file_make_temporary(path, &temporary);
     FILE *stream = descriptor < 0 ? NULL : fdopen(descriptor, "wb");
     if (!stream)
         goto cannot_write;

@@ -82,6 +82,31 @@ const char *tensor_pattern_text(size_t rank, const size_t *shape, char text[TENS
     return print_shape(rank, shape, true, text);
 }
 
+static bool shape_fits(const struct tensor *tensor, size_t rank, const size_t *shape)
+{
+    bool fits = tensor->rank == rank;
+    for (size_t i = 0; fits && i < rank; i++)
+        fits = shape[i] ? tensor->shape[i] == shape[i] : tensor->shape[i] > 0;
+    return fits;
+}
+
+enum status tensor_check(const struct tensor *tensor, const char *name, size_t rank, const size_t *shape,
+                         struct failure *failure)
+{
+    char wanted[TENSOR_SHAPE_TEXT_BYTES], found[TENSOR_SHAPE_TEXT_BYTES];
+    tensor_pattern_text(rank, shape, wanted);
+    if (!tensor)
+        return failure_set(failure, STATUS_INVALID_FILE, "Tensor '%s' of shape %s is missing.", name, wanted);
+    if (!shape_fits(tensor, rank, shape))
+        return failure_set(failure, STATUS_INVALID_FILE, "Tensor '%s' has shape %s where %s is needed.", name,
+                           tensor_shape_text(tensor->rank, tensor->shape, found), wanted);
+    if (!tensor_type_is_float(tensor->type))
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "Tensor '%s' is of type %s where " TENSOR_FLOATS " are needed.", name,
+                           tensor_type_name(tensor->type));
+    return STATUS_OK;
+}
+
 static uint16_t load_u16(const uint8_t *data)
 {
     uint16_t bits;

@@ -16,7 +16,7 @@ static void check_profile(const struct preprocessor *found)
         if (!(profile.deviation[c] > 0) || !(profile.rescale > 0))
             abort();
     if (!found->height || !found->width ||
-        (profile.edge && (profile.edge < found->height || profile.edge < found->width)))
+        (profile.edge_height && (profile.edge_height < found->height || profile.edge_width < found->width)))
         abort();
 }
 
@@ -26,11 +26,10 @@ static enum status config(struct bytes text, struct failure *failure)
     return config_parse(text, failure, &found);
 }
 
-static enum status preprocessor(struct bytes text, bool timm, struct failure *failure)
+static enum status preprocessor(struct bytes text, struct failure *failure)
 {
     struct preprocessor found;
-    enum status status =
-        timm ? preprocessor_parse_timm(text, failure, &found) : preprocessor_parse(text, failure, &found);
+    enum status status = preprocessor_parse(text, failure, &found);
     if (!status)
         check_profile(&found);
     return status;
@@ -53,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct bytes text = {data + 1, size - 1};
     enum status status = data[0] % 4 == 0   ? config(text, &failure)
                          : data[0] % 4 == 3 ? adapter(text, &failure)
-                                            : preprocessor(text, data[0] % 4 == 2, &failure);
+                                            : preprocessor(text, &failure);
     if (status && !*failure.sentence)
         abort();
     return 0;

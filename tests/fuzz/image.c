@@ -83,11 +83,12 @@ static bool is_large(const uint8_t *data, size_t size, enum image_format format)
 
 static void use(const struct image *image)
 {
-    static const struct profile profiles[] = {{.name = "chexfound", .min_max = true},
-                                              {.name = "edge", .edge = 40, .filter = PROFILE_BILINEAR},
-                                              {.name = "exact", .resize = PROFILE_EXACT}};
+    static const struct profile profiles[] = {
+        {.name = "chexfound", .min_max = true},
+        {.name = "edge", .edge_height = 40, .edge_width = 40, .filter = PROFILE_BILINEAR},
+        {.name = "exact", .resize = PROFILE_EXACT}};
     const struct profile *profile = &profiles[image->width % 3];
-    const struct target target = {profile, 32, profile->edge ? 24 : 32};
+    const struct target target = {profile, 32, profile->edge_height ? 24 : 32};
     struct failure failure;
     struct frame frame;
     struct region region;

@@ -7,10 +7,12 @@ Files are read by hand, and by numpy and safetensors as well where they are inst
 import array
 import ast
 import base64
+import hashlib
 import json
 import os
 import pathlib
 import pty
+import re
 import resource
 import shutil
 import signal
@@ -31,6 +33,7 @@ except ImportError:
 
 BINARY, MODEL = os.path.abspath(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1)).resolve()
 SAMPLES = sorted(path for path in pathlib.Path(sys.argv.pop(1)).resolve().iterdir() if path.suffix in (".png", ".jpg"))
+DOCS = pathlib.Path(__file__).resolve().parent.parent.parent / "docs" / "embeddings.md"
 CARD = json.loads((MODEL / "model.json").read_text())["backbone"]
 WIDTH, GRID = CARD["width"], CARD["image_size"] // CARD["patch_size"]
 VALUES = {"class": WIDTH, "mean": WIDTH, "patch": GRID * GRID * WIDTH}
@@ -120,6 +123,8 @@ class Numbers(Embed):
             self.assertEqual((found.shape, found.tobytes()), (shape, data))
         for number, (line, path, one) in enumerate(zip(lines(self.folder / "all.jsonl"), SAMPLES, expected["embeddings"])):
             self.assertEqual(line, {"row": number, "image": str(path), "width": one["image"]["width"], "height": one["image"]["height"],
+                                    "bytes": path.stat().st_size, "modified": line["modified"],
+                                    "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "cxrd": line["cxrd"],
                                     "warnings": one["image"]["warnings"], "grid": [GRID, GRID], "tokens": "class,mean,patch",
                                     "package_sha256": expected["model"]["package_sha256"], "device": line["device"],
                                     "rung": line["rung"], "precision": "auto"})
@@ -169,9 +174,48 @@ class Rows(Embed):
         for line in whole:
             row = None if line["row"] is None else data[line["row"] * WIDTH * 4:][:WIDTH * 4]
             self.assertEqual(rows[line["image"]], row, line)
+        joined = self.join("joined.npy", "s1.npy", "s2.npy")
+        self.assertEqual(joined.returncode, 0, joined.stderr)
+        shape, part = npy(self.folder / "joined.npy")
+        found = lines(self.folder / "joined.jsonl")
+        self.assertEqual((shape, len(found)), ((count - 1, WIDTH), count))
+        for line in found:
+            row = None if line["row"] is None else part[line["row"] * WIDTH * 4:][:WIDTH * 4]
+            self.assertEqual(rows.pop(line["image"]), row, line)
+        self.assertEqual([line["row"] for line in found if line["row"] is not None], list(range(count - 1)))
+        if numpy:
+            self.assertEqual(numpy.load(self.folder / "joined.npy", mmap_mode="r").tobytes(), part)
         self.run_embed("none.npy", "--shard", "8/8")
         self.assertEqual(npy(self.folder / "none.npy"), ((0, WIDTH), b""))
         self.assertEqual((self.folder / "none.jsonl").read_bytes(), b"")
+
+
+    def join(self, *names):
+        """Runs the recipe of docs/embeddings.md."""
+        (recipe,) = re.findall(r"```sh\n(#!/bin/sh\n.*?)```", DOCS.read_text(), re.S)
+        (self.folder / "join.sh").write_text(recipe)
+        return subprocess.run(["sh", "join.sh", *names], cwd=self.folder, capture_output=True, text=True, timeout=100)
+
+    def test_what_does_not_belong_together_is_not_joined(self):
+        self.fill(5)
+        for number in (1, 2):
+            self.run_embed(f"s{number}.npy", "--shard", f"{number}/2", "--tokens", "patch")
+            self.run_embed(f"m{number}.npy", "--shard", f"{number}/2", "--tokens", "mean")
+            self.run_embed(f"t{number}.npy", "--shard", f"{number}/3", "--tokens", "patch")
+        (self.images / "000a.png").write_bytes(png(50, 50))
+        self.run_embed("later.npy", "--shard", "2/2", "--tokens", "patch")
+        self.run_embed("empty.npy", "--shard", "7/7", "--tokens", "patch")
+        for names in (("s1.npy",), ("s2.npy", "s1.npy"), ("s1.npy", "s1.npy"), ("s1.npy", "m2.npy"), ("s1.npy", "t2.npy"),
+                      ("s1.npy", "later.npy"), ("s1.npy", "gone.npy"), ("s1.npy", "s2.npy", "empty.npy")):
+            self.assertNotEqual(self.join("joined.npy", *names).returncode, 0, names)
+            self.assertFalse((self.folder / "joined.npy").exists(), names)
+        self.assertEqual(self.join("joined.npy", "s1.npy", "s2.npy").returncode, 0)
+        self.assertEqual(npy(self.folder / "joined.npy")[0], (5, GRID * GRID, WIDTH))
+        for number in range(1, 8):  # of six images
+            self.run_embed(f"e{number}.npy", "--shard", f"{number}/7", "--tokens", "patch", code=int(number == 7 and 0))
+        joined = self.join("whole.npy", *(f"e{number}.npy" for number in range(1, 8)))
+        self.assertEqual(joined.returncode, 0, joined.stderr)
+        self.assertEqual(npy(self.folder / "whole.npy")[0], (6, GRID * GRID, WIDTH))
 
 
 class Resume(Embed):
@@ -234,6 +278,9 @@ class Resume(Embed):
             self.assertIn(words, self.run_embed("e.npy", "--resume", *options, code=2))
         (self.images / "000a.png").write_bytes(png(50, 50))
         self.assertIn("image 2 was", self.run_embed("e.npy", "--resume", code=2))
+        (self.images / "000a.png").unlink()
+        (self.images / "001.png").write_bytes(png(50, 50))
+        self.assertIn(f"{self.images}/001.png: this image was changed since its line 2 of ", self.run_embed("e.npy", "--resume", code=2))
         self.assertIn("e.npy is there already; delete it", self.run_embed("e.npy", code=2))
 
 
@@ -264,7 +311,12 @@ class Usage(Embed):
         ours, theirs = pty.openpty()
         subprocess.run([BINARY, "embed", "--model", MODEL, "--output", self.folder / "f.npy", self.images], stderr=theirs, timeout=100, check=True)
         os.close(theirs)
-        self.assertIn(b"0/2", os.read(ours, 4096))
+        self.assertIn(b"0 of 2 images", os.read(ours, 4096))
+        subprocess.run([BINARY, "embed", "--model", MODEL, "--output", self.folder / "g.npy", "--quiet", self.images],
+                       stderr=(theirs := pty.openpty())[1], timeout=100, check=True)
+        os.close(theirs[1])
+        with open(theirs[0], "rb", buffering=0) as said:
+            self.assertNotIn(b"images", said.read(4096) or b"")
         os.close(ours)
 
 

@@ -5,8 +5,10 @@ GOLDEN is a golden package, whose weights are imported again as if they were pub
 files of their own.
 """
 
+import array
 import base64
 import json
+import math
 import pathlib
 import shutil
 import signal
@@ -17,6 +19,7 @@ import tempfile
 import time
 import unittest
 
+from checkpoints import write_safetensors
 from service import Service, png, wait_until
 
 BINARY, GOLDEN = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1))
@@ -55,6 +58,8 @@ class Heads(unittest.TestCase):
             labels.write_bytes(b"\xef\xbb\xbf" + "".join(label["name"] + "\r\n" for label in head["labels"]).encode())
             weights = publish(head, cls.folder / f"{head['name']}.safetensors")
             cls.heads[head["name"]] = f"name={head['name']},kind={head['kind']},weights={weights},labels={labels}"
+            if head["type"] == "linear" and head["blocks"] == 1 and not head["average_pool"]:
+                cls.heads[head["name"]] += ",features=class"
         cls.bare = cls.make("bare")
 
     @classmethod
@@ -132,6 +137,29 @@ class Heads(unittest.TestCase):
             service.process.send_signal(signal.SIGHUP)
             wait_until(lambda: len(service.get("/models").json["models"][0]["heads"]) == 1)
 
+    def test_a_head_of_the_mean_patch_token(self):
+        """Its logits are those of the mean that /embed gives."""
+        width = CARD["backbone"]["width"]
+        weights = [[math.sin(1 + row * width + column) for column in range(width)] for row in range(2)]
+        write_safetensors(self.package.parent / "mean.safetensors", {
+            "weight": ("F32", [2, width], array.array("f", sum(weights, [])).tobytes()),
+            "bias": ("F32", [2], array.array("f", [0.5, -0.25]).tobytes())})
+        (self.package.parent / "labels").write_text("a\nb\n")
+        words = f"name=mean,kind=findings,weights={self.package.parent}/mean.safetensors,labels={self.package.parent}/labels"
+        asked = run("head", "add", "--model", self.package, "--head", words)
+        self.assertEqual(asked.returncode, 2)
+        self.assertIn("say features=class,blocks=1 or features=mean in --head.", asked.stderr)
+        added = run("head", "add", "--model", self.package, "--precision", "fp32", "--head", words + ",features=mean")
+        self.assertEqual(added.returncode, 0, added.stderr)
+        self.assertRegex(run("head", "list", "--model", self.package).stdout, r"mean +findings +linear +2 +mean patch +")
+        self.assertIn("head mean: findings, linear, mean patch token", run("inspect", self.package).stdout)
+        with Service(BINARY, *OPTIONS, model=self.package) as service:
+            mean = service.post("/embed?tokens=mean", "image/png", PNG).json["embeddings"][0]["mean"]
+            findings = service.post("/predict?attention=none", "image/png", PNG).predictions[0]["findings"]
+        for row, bias, finding in zip(weights, (0.5, -0.25), findings, strict=True):
+            expected = bias + math.fsum(a * b for a, b in zip(row, mean, strict=True))
+            self.assertAlmostEqual(finding["logit"], expected, delta=1e-4 * (1 + abs(expected)))
+
     def test_the_list_says_what_is_there(self):
         self.add("findings", "tuberculosis")
         done = run("head", "list", "--model", self.package)
@@ -174,6 +202,10 @@ class Heads(unittest.TestCase):
                 (("import", "--image-size", "512x"), "from 1 to 65536, or HEIGHTxWIDTH, not '512x'."),
                 (("import", "--lora-alpha", "0"), "--lora-alpha is a number above 0, not '0'."),
                 (("import", "--backbone", "x"), "--output is needed; see cxrd import --help."),
+                (("import", "--backbone", GOLDEN / "backbone.safetensors", "--output", "nowhere", "--layout", "x"),
+                 "--layout is chexfound, dinov2 or timm, not 'x'."),
+                (("import", "--backbone", "x", "--output", "nowhere", "--profile", "dinov2", "--preprocessor", "y"), "give one."),
+                (("import", "--backbone", "x", "--output", "nowhere/x"), "nowhere/x cannot be made: No such file or directory."),
                 (("import", "--backbone", "x", "--output", "nowhere", "--profile", "x"), "The profile is chexfound or dinov2, not 'x'.")):
             with self.subTest(words):
                 done = run(*words)
@@ -200,6 +232,31 @@ class Heads(unittest.TestCase):
                 done = run("head", "remove", "--model", self.package, "--head", "findings", "--head", "views")
                 self.assertEqual(done.returncode, 0, done.stderr)
         print(f"{KILLS} kills: {refused} refused until sealed; heads {sorted(heads)}", file=sys.stderr)
+
+    def test_what_a_killed_run_left_is_said(self):
+        words = ["import", "--backbone", GOLDEN / "backbone.safetensors", "--image-size", SIDE, "--profile", CARD["preprocessing"]["profile"],
+                 "--output", f"{self.package.parent}/new/"]
+        for attempt in range(1000):  # until it is killed while it writes
+            with subprocess.Popen([BINARY, *map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+                time.sleep(attempt % 100 * KILL_STEP_S)
+                process.kill()
+            left = sorted(self.package.parent.glob("new.part.??????"))
+            if left:
+                break
+            shutil.rmtree(self.package.parent / "new", ignore_errors=True)
+        self.assertEqual(len(left), 1)
+        shutil.rmtree(self.package.parent / "new", ignore_errors=True)
+        (self.package.parent / "new.backup").mkdir()  # a person's own
+        done = run(*words)
+        self.assertEqual((done.returncode, done.stderr), (0, f"warning {left[0]} is what a run that was killed has left; delete it.\n"))
+        self.assertEqual(sorted(self.package.parent.glob("new*")), sorted([left[0], self.package.parent / "new", self.package.parent / "new.backup"]))
+        (self.package / "model.json.part.aBc123").write_bytes(b"{")
+        (self.package / "head.old.safetensors").write_bytes(b"")
+        done = run("head", "add", "--model", self.package, "--head", self.heads["findings"])
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(sorted(done.stderr.splitlines()), [
+            f"warning {self.package}/head.old.safetensors: nothing in the package uses this file, which a run that was killed may have left.",
+            f"warning {self.package}/model.json.part.aBc123 is what a run that was killed has left; delete it."])
 
     def test_thresholds_and_calibration_of_other_heads_stay(self):
         self.add("findings")

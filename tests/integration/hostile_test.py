@@ -313,16 +313,18 @@ def main():
         wait_until(lambda: held(running.process.pid)[:3] == before[:3])
         after = held(running.process.pid)
         errors = running.errors()
+        print(f"{sum(codes.values())} bad requests in {seconds:.0f} s: {dict(sorted(codes.items()))} (0: no answer); slow clients were "
+              f"sent away {sent_away} times; {arguments.dropped} connections dropped\n{watch.count} rounds of good requests, the "
+              "slowest of each: " + ", ".join(f"{target} {1e3 * seconds:.0f} ms" for target, seconds in watch.slowest.items()) +
+              "\ndescriptors, threads, decoders, MiB: before %d %d %d %.1f, after %d %d %d %.1f" % (*before, *after))
         start = time.monotonic()
         more = arrays(running, arguments.array_mib, ARRAYS)
-        seconds_of_arrays = time.monotonic() - start
-        wait_until(lambda: held(running.process.pid)[3] - before[3] < arguments.memory_mib, 10)
+        print(f"{ARRAYS} bodies of {arguments.array_mib} MiB of empty texts at once: {time.monotonic() - start:.1f} s, {more:.0f} MiB more at most")
+        start = time.monotonic()
+        while (kept := held(running.process.pid)[3] - before[3]) >= arguments.memory_mib:
+            assert time.monotonic() < start + 10, f"{kept:.1f} MiB more are still held after 10 s"
+            time.sleep(0.1)
         code = running.stop()
-    print(f"{sum(codes.values())} bad requests in {seconds:.0f} s: {dict(sorted(codes.items()))} (0: no answer); slow clients were "
-          f"sent away {sent_away} times; {arguments.dropped} connections dropped\n{watch.count} rounds of good requests, the "
-          "slowest of each: " + ", ".join(f"{target} {1e3 * seconds:.0f} ms" for target, seconds in watch.slowest.items()) +
-          "\ndescriptors, threads, decoders, MiB: before %d %d %d %.1f, after %d %d %d %.1f" % (*before, *after) +
-          f"\n{ARRAYS} bodies of {arguments.array_mib} MiB of empty texts at once: {seconds_of_arrays:.1f} s, {more:.0f} MiB more at most")
     assert code == 0, errors
     assert not watch.wrong, watch.wrong[:5]
     assert max(watch.slowest.values()) < ANSWER_S_MAX

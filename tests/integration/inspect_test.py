@@ -14,6 +14,8 @@ import sys
 import tempfile
 import unittest
 
+from checkpoints import count, write_safetensors
+
 BINARY, GOLDEN = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1))
 BACKBONE = json.loads((GOLDEN / "model.json").read_text())["backbone"]
 
@@ -79,6 +81,68 @@ class Inspect(unittest.TestCase):
         self.assertIn("Tensor 'norm.shift' is no part of a backbone that this program knows", text)
         text = self.shown(publish(self.folder / "c.bin", lambda name: name if name != "cls_token" else "mask_token"))
         self.assertIn("Tensor 'cls_token' of shape [1, 1, ?] is missing.", text)
+
+    def test_every_tensor_of_the_network_is_counted(self):
+        """Query, key and value become one of the package's and are three of the file's."""
+        parts = {"attn.qkv": ("attention.attention.query", "attention.attention.key", "attention.attention.value")}
+        content = (GOLDEN / BACKBONE["weights"]).read_bytes()
+        start = 8 + struct.unpack("<Q", content[:8])[0]
+        header, apart = json.loads(content[8:start]), {}
+        header.pop("__metadata__", None)
+        for name, entry in header.items():
+            ours = re.search(r"attn\.qkv", name)
+            if not ours:
+                apart[name] = entry
+                continue
+            first, last = entry["data_offsets"]
+            step, rows = (last - first) // 3, entry["shape"][0] // 3
+            for i, part in enumerate(parts["attn.qkv"]):
+                apart[name.replace("attn.qkv", part)] = {**entry, "shape": [rows, *entry["shape"][1:]],
+                                                         "data_offsets": [first + i * step, first + (i + 1) * step]}
+        text = json.dumps(apart).encode()
+        text += b" " * (-len(text) % 8)
+        path = self.folder / "model.safetensors"
+        path.write_bytes(struct.pack("<Q", len(text)) + text + content[start:])
+        self.assertRegex(self.shown(path), rf"tensors +{len(apart)}, of the {len(apart)} above\n")
+
+    def test_it_offers_what_head_add_takes(self):
+        """And says what is in the way of the rest, or what must be said besides."""
+        width = BACKBONE["width"]
+        heads = {"good": {"linear.weight": [3, 2 * width], "linear.bias": [3]}, "bare": {"linear.weight": [3, 2 * width]},
+                 "foreign": {"head.weight": [3, width], "head.bias": [3], "head.norm.weight": [width]},
+                 "scalar": {"head.weight": [3], "head.bias": [3]}, "token": {"head.weight": [3, width], "head.bias": [3]}}
+        labels = self.folder / "labels"
+        labels.write_text("a\nb\nc\n")
+        package = self.folder / "package"
+        publish(self.folder / "model.safetensors")
+        self.assertEqual(run("import", "--backbone", self.folder / "model.safetensors", "--output", package).returncode, 0)
+        for name, tensors in heads.items():
+            with self.subTest(name):
+                path = self.folder / f"{name}.safetensors"
+                write_safetensors(path, {key: ("F32", shape, bytes(4 * count(shape))) for key, shape in tensors.items()})
+                offered = "cxrd head add" in self.shown(path)
+                words = f"name={name},kind=findings,weights={path},labels={labels}" + (",features=class" if name == "token" else "")
+                added = run("head", "add", "--model", package, "--head", words)
+                self.assertEqual(offered, added.returncode == 0, added.stderr)
+        self.assertIn("in the way of its import: Tensor 'head.norm.weight'", self.shown(self.folder / "foreign.safetensors"))
+
+    def test_the_authors_candidates_come_before_another_head(self):
+        path = self.folder / "both.safetensors"
+        width = BACKBONE["width"]
+        name = "classifiers_dict.linear:blocks=1:avgpool=False:lr=0_1.linear."
+        write_safetensors(path, {f"{start}{part}": ("F32", shape, bytes(4 * count(shape))) for start in (name, "head.")
+                                 for part, shape in (("weight", [2, width]), ("bias", [2]))})
+        text = self.shown(path)
+        self.assertIn("head: the authors' head\n  candidate=linear:blocks=1:avgpool=False:lr=0_1\n", text)
+        self.assertNotIn("candidate=KEY", text)
+
+    def test_what_is_assumed_is_said_to_be(self):
+        wrapped = publish(self.folder / "a.safetensors", lambda name: "net." + name)
+        text = self.shown(wrapped)
+        self.assertRegex(text, r"preprocessing +chexfound, as nothing says otherwise \(--profile\)")
+        self.assertRegex(text, r"positions .*, as nothing says otherwise \(--layout\)")
+        chunked = publish(self.folder / "b.safetensors", lambda name: re.sub(r"^blocks\.", "blocks.0.", name))
+        self.assertNotIn("as nothing says otherwise", self.shown(chunked))
 
     def test_a_file_is_what_its_bytes_say(self):
         """Whatever its name ends in."""

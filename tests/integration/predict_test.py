@@ -255,6 +255,56 @@ class BadInput(Predict):
         self.assertEqual(numbers(first), numbers(last))
 
 
+class CommandLine(unittest.TestCase):
+    def setUp(self):
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.folder = pathlib.Path(place.name)
+
+    def run_cxrd(self, *words, code=0):
+        """(standard output, standard error), as bytes."""
+        done = subprocess.run([os.path.abspath(BINARY), *words], capture_output=True, cwd=self.folder, timeout=100)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done.stdout, done.stderr
+
+    def test_an_empty_value_is_none(self):
+        for words in (["predict", "--model", "", "a.png"], ["predict", "--model", "x", "--output=", "a.png"], ["head", "list", "--model", ""],
+                      ["embed", "--model", "x", "--output", "", "a.png"], ["import", "--backbone", "x", "--output", ""]):
+            _, said = self.run_cxrd(*words, code=2)
+            self.assertRegex(said.decode(), r"^cxrd [a-z ]*: option --[a-z]* has an empty value; see cxrd [a-z ]* --help[.]\n$")
+
+    def test_no_name_reaches_a_terminal_as_it_is(self):
+        wild = "t\x1b[2J\u009b\u202e\u2066"
+        shown = rb"t\x1b[2J\xc2\x9b\xe2\x80\xae\xe2\x81\xa6"
+        (self.folder / (wild + ".png")).write_bytes(b"hello")
+        (self.folder / wild).mkdir()
+        os.symlink("nowhere", self.folder / wild / (wild + ".png"))
+        model = ["--model", MODEL.resolve()]
+        for words, code in ((["predict", *model, wild + ".png"], 1), (["predict", *model, wild], 1), (["predict", *model, wild + "gone.png"], 1),
+                            (["predict", *model, "--" + wild], 2), ([wild], 2), (["inspect", wild], 1), (["inspect", wild + ".png"], 1),
+                            (["head", "list", "--model", wild], 1), (["embed", *model, "--output", wild, wild], 2),
+                            (["bench", "--arch", wild], 2), (["devices", wild], 2), (["serve", "--model", wild], 1)):
+            out, said = self.run_cxrd(*words, code=code)
+            self.assertIn(shown, said, words)
+            for text in (out, said):
+                for raw in (b"\x1b", *(char.encode() for char in "\u009b\u202e\u2066")):
+                    self.assertNotIn(raw, text, words)
+
+    def test_results_that_would_collide_are_refused_before_work(self):
+        (self.folder / "in" / "x.json").mkdir(parents=True)
+        for name in ("x.png", "x.json/y.png"):
+            (self.folder / "in" / name).write_bytes(png(40, 40))
+        command = ["predict", "--model", MODEL.resolve(), "--output", "out"]
+        _, said = self.run_cxrd(*command, "--format", "json", "in", code=2)
+        self.assertIn(b"in/x.png would have its results in the file x.json, which is also the folder of others' results", said)
+        self.assertFalse((self.folder / "out").exists())
+        self.run_cxrd(*command, "--format", "csv", "in")
+        self.assertTrue((self.folder / "out" / "x.json" / "y.csv").exists())
+        (self.folder / "file").write_bytes(b"")
+        _, said = self.run_cxrd("predict", "--model", MODEL.resolve(), "--output", "file", "in", code=2)
+        self.assertIn(b"file: the folder cannot be made: Not a directory.", said)
+
+
 del Predict  # only its children are tests
 
 if __name__ == "__main__":

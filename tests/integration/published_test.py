@@ -45,7 +45,7 @@ CASES = {
     "timm_dinov2": "--backbone timm_dinov2",
     "timm_reg4": "--backbone timm_reg4.pth",
     "timm_giant": "--backbone timm_giant.safetensors",
-    "timm_head": f"--backbone timm_head.pth --head name=head,kind=findings,weights=timm_head.pth,{LABELS}",
+    "timm_head": f"--backbone timm_head.pth --head name=head,kind=findings,weights=timm_head.pth,features=class,{LABELS}",
     "dinov2_pretrain": f"--backbone dinov2_pretrain.pth --head name=linear,kind=findings,weights=dinov2_linear_head.pth,{LABELS} "
                        f"--head name=linear4,kind=findings,weights=dinov2_linear4_head.pth,{LABELS} "
                        f"--head name=named,kind=findings,weights=dinov2_named_head.pth,{LABELS}",
@@ -54,6 +54,8 @@ CASES = {
     "chexfound": "--backbone chexfound",
     "chexfound_chunked": "--backbone chexfound_chunked",
 }
+# At this size the original's answers were made with a shortest edge of its own (huggingface.py), which no published file says.
+EDGES = {"hf_dinov2-56x98": 112}
 
 
 def run(*words):
@@ -117,20 +119,46 @@ CONTRADICTIONS = {
         ("config.json", {"patch_size": 16}, "patch_size: 16 but the weights have 14"),
         ("config.json", {"use_swiglu_ffn": True}, "swiglu but the weights are of mlp"),
         ("config.json", {"num_channels": 1}, "num_channels is 1"),
+        ("config.json", {"qkv_bias": False}, "by qkv_bias that there is no 'blocks.0.attn.qkv.bias'"),
+        ("config.json", {"mlp_ratio": 4}, "mlp_ratio: 4, a feed-forward 256 wide, but the weights' is 128"),
+        ("config.json", {"layerscale_value": 0}, "by layerscale_value that there is no 'blocks.0.ls1.gamma'"),
+        ("config.json", {"hidden_size": 128}, "hidden_size: 128 but the weights have 64"),
         ("config.json", {"layer_norm_eps": 0.5}, "layer_norm_epsilon"),
         ("preprocessor_config.json", {"resample": 0}, "a filter that is not supported"),
         ("preprocessor_config.json", {"do_pad": True}, "padding is not supported"),
         ("preprocessor_config.json", {"do_hist_equalize": True}, "a step that this program does not know"),
         ("preprocessor_config.json", {"do_center_crop": False}, "\"do_center_crop\" is false"),
         ("preprocessor_config.json", {"do_resize": False}, "\"do_resize\" is false"),
+        ("preprocessor_config.json", {"do_rescale": None}, "\"do_rescale\" is null"),
+        ("preprocessor_config.json", {"size": {"longest_edge": 96}}, "\"longest_edge\", which is not supported"),
+        ("preprocessor_config.json", {"image_processor_type": "SamImageProcessor"}, "the class 'SamImageProcessor'"),
+    ],
+    "timm_dinov2": [
+        ("config.json", {"num_features": 128}, "model_args.embed_dim is not what the file says of it elsewhere"),
+        ("config.json", {"model_args": {"num_heads": 2}}, "only heads of size 64 are supported"),
+        ("config.json", {"model_args": {"act_layer": "quick_gelu"}}, "act_layer: quick_gelu, which is not supported"),
+        ("config.json", {"model_args": {"norm_layer": "rmsnorm"}}, "model_args.norm_layer is not supported"),
+        ("config.json", {"model_args": {"block_fn": "ResPostBlock"}}, "model_args.block_fn changes the network"),
+        ("config.json", {"model_args": {"img_size": [252, 28]}}, "no square grid"),
+        ("config.json", {"pretrained_cfg": {"crop_mode": "border"}}, "\"crop_mode\" asks for a crop"),
     ],
     "hf_registers": [("config.json", {"num_register_tokens": 2}, "num_register_tokens: 2 but the weights have 4")],
     "chexfound": [("config.json", {"num_heads": 2}, "only heads of size 64 are supported"),
-                  ("config.json", {"ffn_layer": "mlp"}, "ffn_layer: mlp but the weights are of swiglu")],
+                  ("config.json", {"ffn_layer": "mlp"}, "ffn_layer: mlp but the weights are of swiglu"),
+                  ("config.json", {"init_values": None}, "by init_values that there is no 'blocks.0.ls1.gamma'"),
+                  ("config.json", {"in_chans": 1}, "in_chans is 1"),
+                  ("config.json", {"arch": "vit_large", "embed_dim": None}, "'vit_large', of width 1024 and depth 24")],
+    "timm_dinov2": [("config.json", {"model_args": {"depth": 3}}, "num_hidden_layers: 3 but the weights have 2"),
+                    ("config.json", {"model_args": {"in_chans": 1}}, "model_args.in_chans is not 3"),
+                    ("config.json", {"model_args": {}}, "'vit_small_patch14_dinov2', of width 384 and depth 12")],
     "hf_dinov2+hf_lora": [
         ("adapter_config.json", {"use_dora": True}, "\"use_dora\", which is not supported"),
         ("adapter_config.json", {"bias": "all"}, "merge_and_unload"),
         ("adapter_config.json", {"rank_pattern": {"query": 8}}, "\"rank_pattern\""),
+        ("adapter_config.json", {"use_dora": "true"}, "\"use_dora\" is neither true nor false"),
+        ("adapter_config.json", {"use_qalora": True}, "\"use_qalora\", which is not supported"),
+        ("adapter_config.json", {"alora_invocation_tokens": [5]}, "\"alora_invocation_tokens\", which is not supported"),
+        ("adapter_config.json", {"of_tomorrow": 1}, "\"of_tomorrow\", which this program does not know"),
         ("adapter_config.json", {"r": 8}, "rank 4 and adapter_config.json says r: 8"),
         ("adapter_config.json", {"peft_type": "IA3"}, "'IA3', and only LORA"),
     ],
@@ -172,6 +200,12 @@ class Published(InFolder):
 
     def package(self, words, name, size="native"):
         options = [] if size == "native" else ["--image-size", size]
+        if name in EDGES:
+            height, width = map(int, size.split("x"))
+            settings = json.loads((PUBLISHED / words.split()[1] / "preprocessor_config.json").read_text())
+            settings |= {"size": {"shortest_edge": EDGES[name]}, "crop_size": {"height": height, "width": width}}
+            (self.folder / f"{name}.json").write_text(json.dumps(settings))
+            options = ["--preprocessor", self.folder / f"{name}.json"]
         words = [self.together(word) for word in words.split()]
         if size == "native":
             shown = run("inspect", words[1])
@@ -270,6 +304,20 @@ class Refused(InFolder):
                     settings = json.loads((folder / file).read_text())
                     (folder / file).write_text(json.dumps({**settings, **change}))
                     self.refuse(folder, words)
+
+    def test_a_file_that_says_nothing(self):
+        """In the place of one that would have."""
+        for file in ("config.json", "preprocessor_config.json"):
+            for content, words in (("{}", "an empty object"), ("[]", "a list"), ("Entry not found", ""), ("", "It is empty"),
+                                   ("<!DOCTYPE html>", "a web page"), ("version https://git-lfs.github.com/spec/v1\n", "git lfs pull")):
+                with self.subTest(file=file, content=content):
+                    folder = self.folder / "changed"
+                    shutil.rmtree(folder, ignore_errors=True)
+                    shutil.copytree(PUBLISHED / "hf_dinov2", folder)
+                    (folder / file).write_text(content)
+                    self.assertIn(file, self.refuse(folder, words))
+        self.assertIn("give it as --config", self.refuse("hf_dinov2", "", "--preprocessor", "hf_dinov2/config.json"))
+        self.assertIn("give it as --preprocessor", self.refuse("hf_dinov2", "", "--config", "hf_dinov2/preprocessor_config.json"))
 
     def test_one_file_of_several(self):
         shard = min((PUBLISHED / "hf_swiglu").glob("model-*.safetensors"))

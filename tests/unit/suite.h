@@ -14,6 +14,12 @@ static inline bool under_valgrind(void)
     return preloaded && strstr(preloaded, "vgpreload");
 }
 
+/* `whole`, or `part` of it under valgrind, which would take minutes. */
+static inline size_t unless_valgrind(size_t whole, size_t part)
+{
+    return under_valgrind() ? part : whole;
+}
+
 /* Where the address space is the program's own, so that a test can bound it: not under a sanitizer. */
 static inline bool memory_is_native(void)
 {

@@ -1,6 +1,7 @@
 /* What openapi.yaml repeats of tables in the sources: both name the same, and no more. */
 #include "api/api.h"
 #include "api/openapi/openapi.h"
+#include "api/options.h"
 #include "engine/base/json.h"
 #include "engine/image/image.h"
 #include "tests/unit/suite.h"
@@ -103,6 +104,61 @@ START_TEST(warnings_are_of_as_many_images_as_there_can_be)
 }
 END_TEST
 
+/* Whether these are exactly the options of a route, and beside them `images`, which end with NULL. */
+static void check_options(const char *where, const char *const *names, size_t count,
+                          const char *const *options, const char *const *images)
+{
+    size_t known = 0;
+    const char *const *const lists[] = {options, images};
+    for (size_t list = 0; list < 2; list++)
+        for (const char *const *at = lists[list]; *at; at++, known++) {
+            size_t i = 0;
+            while (i < count && strcmp(names[i], *at))
+                i++;
+            ck_assert_msg(i < count, "%s lacks '%s'", where, *at);
+        }
+    ck_assert_msg(known == count, "%s has %zu options more than there are", where, count - known);
+}
+
+static size_t names_of(const struct json *object, const char *names[32])
+{
+    size_t count = 0;
+    for (const struct json *at = json_first(object); at && count < 32; at = json_next(at))
+        names[count++] = json_name(at);
+    return count;
+}
+
+/* In the query, in a form and in JSON. */
+START_TEST(every_option_of_a_request_is_described_and_no_other)
+{
+    static const struct {
+        const char *route, *schema;
+        const char *const *options;
+        const char *images[4];
+    } routes[] = {{"predict", "PredictRequest", predict_option_names, {"image", "frontal", "lateral"}},
+                  {"embed", "EmbedRequest", embed_option_names, {"image"}}};
+    static const char *const none[] = {NULL}, *const images[] = {"images", NULL};
+    const struct json *components = json_member(contract, "components");
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        const char *names[32];
+        size_t count = 0;
+        const struct json *item = json_member(json_member(components, "pathItems"), routes[i].route);
+        const struct json *post = json_member(item, "post");
+        for (const struct json *at = json_first(json_member(post, "parameters")); at; at = json_next(at))
+            if (!strcmp(json_text(json_member(at, "in")), "query"))
+                names[count++] = json_text(json_member(at, "name"));
+        check_options("the query", names, count, routes[i].options, none);
+        const struct json *content = json_member(json_member(post, "requestBody"), "content");
+        const struct json *form = json_member(json_member(content, "multipart/form-data"), "schema");
+        count = names_of(json_member(form, "properties"), names);
+        check_options("the form", names, count, routes[i].options, routes[i].images);
+        const struct json *schema = json_member(json_member(components, "schemas"), routes[i].schema);
+        count = names_of(json_member(schema, "properties"), names);
+        check_options(routes[i].schema, names, count, routes[i].options, images);
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("contract");
@@ -111,5 +167,6 @@ int main(void)
     tcase_add_test(cases, sentences_name_all_formats_that_are_read);
     tcase_add_test(cases, every_warning_is_described);
     tcase_add_test(cases, warnings_are_of_as_many_images_as_there_can_be);
+    tcase_add_test(cases, every_option_of_a_request_is_described_and_no_other);
     return suite_run("api/contract", cases);
 }

@@ -180,6 +180,79 @@ START_TEST(a_mapped_file_knows_that_it_was_changed)
 }
 END_TEST
 
+/* As cp -p and rsync -t do. */
+START_TEST(a_time_that_is_set_back_hides_no_change)
+{
+    char *path = file_join(folder, "weights.bin");
+    struct failure failure = {0};
+    struct file_mapping mapping;
+    struct stat before;
+    ck_assert_int_eq(file_write(path, of_text("0123456789"), &failure), STATUS_OK);
+    ck_assert_int_eq(stat(path, &before), 0);
+    ck_assert_int_eq(file_map(path, &failure, &mapping), STATUS_OK);
+    struct file_stamp now, then = mapping.stamp;
+    do {
+        FILE *stream = fopen(path, "r+");
+        fputs("x", stream);
+        fclose(stream);
+        const struct timespec times[2] = {before.st_atim, before.st_mtim};
+        ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
+        now = file_stamp_now(&mapping);
+    } while (now.changed_ns == then.changed_ns); /* until the clock of the file system has moved on */
+    ck_assert(now.size_bytes == then.size_bytes && now.modified_ns == then.modified_ns);
+    ck_assert_int_eq(file_unchanged(&mapping, &failure), STATUS_INVALID_FILE);
+    file_unmap(&mapping);
+    free(path);
+}
+END_TEST
+
+START_TEST(what_a_killed_process_left_is_found)
+{
+    char *path = file_join(folder, "model"), *other = file_join(folder, "model2"), *name, *again;
+    ck_assert_ptr_null(file_left_behind(path, false));
+    int fd = folder_make_temporary(path, &name), file = file_make_temporary(other, &again);
+    ck_assert(fd >= 0 && file >= 0);
+    ck_assert(!strncmp(name, path, strlen(path)) && strlen(name) == strlen(path) + strlen(".part.XXXXXX"));
+    ck_assert_ptr_null(file_left_behind(path, false)); /* it is being made */
+    ck_assert_ptr_null(file_left_behind(folder, true));
+    close(fd);
+    char *left = file_left_behind(path, false), *any = file_left_behind(folder, true);
+    ck_assert_str_eq(left, name);
+    ck_assert_str_eq(any, name);
+    ck_assert_int_eq(rmdir(name), 0);
+    ck_assert_ptr_null(file_left_behind(path, false));
+    close(file);
+    free(left);
+    free(any);
+    any = file_left_behind(folder, true);
+    ck_assert_str_eq(any, again);
+    ck_assert_ptr_null(file_left_behind(path, false));
+    free(any);
+    free(again);
+    free(name);
+    free(other);
+    free(path);
+}
+END_TEST
+
+/* What people name a copy is none. */
+START_TEST(a_copy_is_not_taken_for_a_rest)
+{
+    static const char *const names[] = {"model.backup",     "model.part",         "model.part.",
+                                        "model.part.abcde", "model.part.abcdefg", "model.part.abc-ef",
+                                        ".part.abcdef"};
+    char *path = file_join(folder, "model");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *copy = file_join(folder, names[i]);
+        ck_assert_int_eq(file_write(copy, of_text("x"), NULL), STATUS_OK);
+        free(copy);
+    }
+    ck_assert_ptr_null(file_left_behind(path, false));
+    ck_assert_ptr_null(file_left_behind(folder, true));
+    free(path);
+}
+END_TEST
+
 START_TEST(a_mapped_file_that_is_cut_short_reads_as_zeros)
 {
     enum { PAGES = 3 };
@@ -290,6 +363,9 @@ int main(void)
     tcase_add_test(cases, bound_is_kept);
     tcase_add_test(cases, what_is_no_file_is_named);
     tcase_add_test(cases, a_mapped_file_knows_that_it_was_changed);
+    tcase_add_test(cases, a_time_that_is_set_back_hides_no_change);
+    tcase_add_test(cases, what_a_killed_process_left_is_found);
+    tcase_add_test(cases, a_copy_is_not_taken_for_a_rest);
     if (!under_valgrind())
         tcase_add_test(cases, a_mapped_file_that_is_cut_short_reads_as_zeros);
     tcase_add_test_raise_signal(cases, other_bus_errors_are_not_hidden, SIGBUS);

@@ -2,6 +2,7 @@
 #include "tests/unit/suite.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +52,7 @@ END_TEST
 START_TEST(what_is_not_plain_data_is_refused_by_line)
 {
     refused("a: 1\na: 2\n", "Line 2: this key stands twice.");
+    refused("b: 1\na: 1\nb: {c: 1, d: 2, c: 3}\n", "Line 3: this key stands twice.");
     refused("a: &x 1\nb: *x\n", "anchors");
     refused("a: [1, 2\n", "malformed");
     refused("", "no document");
@@ -64,11 +66,36 @@ START_TEST(what_is_not_plain_data_is_refused_by_line)
 }
 END_TEST
 
+/* In a time that grows with their number, and not with its square. */
+START_TEST(many_keys_are_read_in_seconds)
+{
+    enum { KEYS = 200000 };
+    struct buffer text = {.maximum = 64 << 20};
+    struct json *value = NULL;
+    struct failure failure = {0};
+    char line[32];
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(line, sizeof line, "key_%06d: %d\n", i, i);
+        buffer_append(&text, line, strlen(line));
+    }
+    ck_assert_msg(!yaml_parse((struct bytes){text.data, text.size}, &failure, &value), "%s",
+                  failure.sentence);
+    ck_assert_uint_eq(json_length(value), KEYS);
+    json_destroy(&value);
+    buffer_append(&text, "key_000007: 1\n", strlen("key_000007: 1\n"));
+    ck_assert_int_eq(yaml_parse((struct bytes){text.data, text.size}, &failure, &value), STATUS_BAD_REQUEST);
+    ck_assert_str_eq(failure.sentence, "Line 200001: this key stands twice.");
+    buffer_finish(&text);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("yaml");
     tcase_add_test(cases, values_keep_their_types);
     tcase_add_test(cases, containers_nest);
     tcase_add_test(cases, what_is_not_plain_data_is_refused_by_line);
+    tcase_set_timeout(cases, 60);
+    tcase_add_test(cases, many_keys_are_read_in_seconds);
     return suite_run("base/yaml_json", cases);
 }

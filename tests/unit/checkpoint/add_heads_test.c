@@ -10,8 +10,10 @@
 #include <check.h>
 #include <dirent.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static char sha256[SHA256_HEX_BYTES];
 
@@ -27,7 +29,7 @@ static void begin(void)
 static enum status add(const struct import_head *heads, size_t count)
 {
     failure.sentence[0] = '\0';
-    return checkpoint_add_heads(output, heads, count, NULL, NULL, NULL, &failure, sha256);
+    return checkpoint_add_heads(output, heads, count, NULL, NULL, NULL, &failure, note, sha256);
 }
 
 static size_t count_files(void)
@@ -90,17 +92,22 @@ START_TEST(heads_of_several_files_join_a_package)
 }
 END_TEST
 
+#define DINOV2_CANDIDATE "module.classifiers_dict.classifier_2_blocks_avgpool_False_lr_0_01000.linear"
+
 static const struct {
     const char *weight, *bias;
     size_t units;
     uint32_t blocks;
     bool average_pool;
+    enum import_features features; /* said of it */
     const char *form;
 } forms[] = {
-    {"weight", "bias", 2, 1, true, "DINOv2's linear head"},
-    {"classifier.weight", "classifier.bias", 2, 1, true, "transformers' classifier"},
-    {"head.weight", "head.bias", 1, 1, false, "timm's head"},
-    {"linear.weight", "linear.bias", 1, 1, false, "the authors' head"},
+    {"weight", "bias", 2, 1, true, IMPORT_ANY, "DINOv2's linear head"},
+    {"classifier.weight", "classifier.bias", 2, 1, true, IMPORT_ANY, "transformers' classifier"},
+    {"head.weight", "head.bias", 1, 1, false, IMPORT_CLASS, "timm's head"},
+    {"head.weight", "head.bias", 1, 0, true, IMPORT_MEAN, "timm's head"},
+    {"linear.weight", "linear.bias", 1, 1, false, IMPORT_CLASS, "the authors' head"},
+    {DINOV2_CANDIDATE ".weight", DINOV2_CANDIDATE ".bias", 2, 2, false, IMPORT_ANY, "DINOv2's linear head"},
 };
 
 /* `units` times the width wide. */
@@ -118,6 +125,7 @@ START_TEST(every_published_form_is_taken)
     struct package *package = NULL;
     struct bytes text;
     write_linear((size_t)_i, 2, 1);
+    asked.features = forms[_i].features;
     ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
     const struct head_card *last = open_last(&package);
     ck_assert_int_eq(last->type, HEAD_LINEAR);
@@ -129,6 +137,128 @@ START_TEST(every_published_form_is_taken)
     ck_assert_ptr_nonnull(memmem(text.data, text.size, forms[_i].form, strlen(forms[_i].form)));
     free((void *)text.data);
     free(path);
+}
+END_TEST
+
+START_TEST(a_head_with_rows_too_small_for_fp16_stays_fp32)
+{
+    struct package *package = NULL;
+    write_linear(0, 2, 1e-9f);
+    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
+    ck_assert_str_eq(
+        note, "'linear.weight' is stored in fp32, as fp16 has no room for the small values of its rows.");
+    (void)open_last(&package);
+    ck_assert_int_eq(safetensors_find(package_head(package, 0), "linear.weight")->type, TENSOR_F32);
+    package_close(&package);
+}
+END_TEST
+
+/* Of DINOv2's training there are 52 in one file, of which its results name the best. */
+START_TEST(candidates_of_dinov2_are_chosen)
+{
+    static const char best[] =
+        "iter: 12500\n{\"best_classifier\": {\"name\": \"classifier_1_blocks_avgpool_True_lr_0_00200\", "
+        "\"accuracy\": 0.8}}\n\n";
+    struct package *package = NULL;
+    struct pth pth;
+    pth_begin(&pth, "model");
+    for (size_t i = 0; i < 52; i++) {
+        const size_t blocks = i % 2 + 1, pooled = i / 2 % 2;
+        const char *prefix =
+            arena_format(pth.arena, "classifiers_dict.classifier_%zu_blocks_avgpool_%s_lr_0_%05zu.linear",
+                         blocks, pooled ? "True" : "False", 100 * (i / 4 + 1));
+        pth_tensor(&pth, arena_format(pth.arena, "%s.weight", prefix), 2,
+                   (size_t[]){2, (blocks + pooled) * WIDTH}, 1);
+        pth_tensor(&pth, arena_format(pth.arena, "%s.bias", prefix), 1, (size_t[]){2}, 1);
+    }
+    pth_end(&pth, head);
+    ck_assert_int_eq(add(&asked, 1), STATUS_INVALID_FILE);
+    ck_assert_ptr_nonnull(strstr(failure.sentence,
+                                 "head.pth: Choose one with results=FILE or candidate=KEY of "
+                                 "classifier_{1_blocks_avgpool_False_lr_0_00100, "));
+    ck_assert_ptr_nonnull(strstr(failure.sentence, " more (cxrd inspect)}."));
+    char *results = file_join(folder, "results");
+    file_put(results, best, sizeof best - 1);
+    asked.results = results;
+    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
+    const struct head_card *last = open_last(&package);
+    ck_assert(last->blocks == 1 && last->average_pool);
+    package_close(&package);
+    free(results);
+}
+END_TEST
+
+/* The names are in config.json, whatever lies beside it. */
+START_TEST(labels_are_read_past_a_config_yaml)
+{
+    static const char yaml[] = "student: {patch_size: 8}\n",
+                      json[] = "{\"id2label\": {\"0\": \"Mass\", \"1\": \"Nodule\"}}";
+    struct package *package = NULL;
+    char *beside = file_join(folder, "hf"), *file = file_join(beside, "model.pth"), *ours = head,
+         *first = file_join(beside, "config.yaml"), *second = file_join(beside, "config.json");
+    ck_assert_int_eq(mkdir(beside, 0700), 0);
+    head = file;
+    write_linear(1, 2, 1);
+    head = ours;
+    file_put(first, yaml, sizeof yaml - 1);
+    file_put(second, json, sizeof json - 1);
+    asked.weights = beside;
+    asked.labels = NULL;
+    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
+    ck_assert_str_eq(open_last(&package)->labels[0].name, "Mass");
+    package_close(&package);
+    empty(beside);
+    free(first);
+    free(second);
+    free(file);
+    free(beside);
+}
+END_TEST
+
+/* With its config.json it says what it pools and how many it tells apart. */
+START_TEST(timms_folder_says_what_its_head_reads)
+{
+    static const struct {
+        const char *text, *sentence; /* NULL: taken */
+        uint32_t blocks;
+    } cases[] = {
+        {"\"num_classes\": 2, \"global_pool\": \"token\"", NULL, 1},
+        {"\"num_classes\": 2, \"global_pool\": \"avg\", \"model_args\": {\"fc_norm\": false}", NULL, 0},
+        {"\"num_classes\": 2, \"global_pool\": \"avg\"", "which is not supported.", 0},
+        {"\"num_classes\": 2, \"global_pool\": \"map\"", "which is not supported.", 0},
+        {"\"num_classes\": 3, \"global_pool\": \"token\"",
+         "The configuration says num_classes: 3 but the head has 2: they do not belong together.", 0},
+        {"\"num_classes\": 2", "say features=class,blocks=1 or features=mean in --head.", 0},
+    };
+    char *of_timm = file_join(folder, "timm"), *file = file_join(of_timm, "head.pth"),
+         *config = file_join(of_timm, "config.json"), *ours = head;
+    ck_assert_int_eq(mkdir(of_timm, 0700), 0);
+    head = file;
+    write_linear(2, 2, 1);
+    head = ours;
+    asked.weights = of_timm;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[256], name[16];
+        struct package *package = NULL;
+        snprintf(text, sizeof text, "{\"architecture\": \"vit_small_patch14_dinov2\", %s}", cases[i].text);
+        snprintf(name, sizeof name, "head%zu", i);
+        file_put(config, text, strlen(text));
+        asked.name = name;
+        enum status status = add(&asked, 1);
+        ck_assert_msg(!status == !cases[i].sentence, "%s: %s", text, failure.sentence);
+        if (status) {
+            ck_assert_msg(strstr(failure.sentence, cases[i].sentence), "%s", failure.sentence);
+            continue;
+        }
+        const struct head_card *last = open_last(&package);
+        ck_assert_uint_eq(last->blocks, cases[i].blocks);
+        ck_assert_int_eq(last->average_pool, !cases[i].blocks);
+        package_close(&package);
+    }
+    empty(of_timm);
+    free(config);
+    free(file);
+    free(of_timm);
 }
 END_TEST
 
@@ -213,6 +343,10 @@ int main(void)
     tcase_set_timeout(all, 60);
     tcase_add_test(all, heads_of_several_files_join_a_package);
     tcase_add_loop_test(all, every_published_form_is_taken, 0, sizeof forms / sizeof *forms);
+    tcase_add_test(all, a_head_with_rows_too_small_for_fp16_stays_fp32);
+    tcase_add_test(all, candidates_of_dinov2_are_chosen);
+    tcase_add_test(all, labels_are_read_past_a_config_yaml);
+    tcase_add_test(all, timms_folder_says_what_its_head_reads);
     tcase_add_test(all, nothing_of_a_head_is_dropped);
     tcase_add_test(all, a_choice_among_outputs_is_no_risk_and_needs_labels);
     tcase_add_test(all, what_cannot_be_answered_from_is_refused_before_it_is_written);

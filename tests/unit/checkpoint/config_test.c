@@ -3,9 +3,12 @@
 #include "tests/unit/suite.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct failure failure;
+
+#define TIMM "{\"architecture\": \"vit_small_patch14_dinov2\", \"pretrained_cfg\": {}, "
 
 static enum status parse(const char *text, struct config *out)
 {
@@ -68,13 +71,127 @@ START_TEST(reads_the_keys_of_published_models)
                      STATUS_OK);
     ck_assert_int_eq(config.image_height, 84);
     ck_assert(config.timm);
+    ck_assert_int_eq(parse("{\"model_type\": \"dinov2\", \"hidden_size\": 384}", &config), STATUS_OK);
+    ck_assert_int_eq(config.heads, 12); /* Dinov2Config's */
+}
+END_TEST
+
+START_TEST(reads_all_that_timm_says)
+{
+    static const struct {
+        const char *text; /* behind the architecture */
+        enum config_pooling pooling;
+    } cases[] = {
+        {"\"global_pool\": \"token\"", POOLING_CLASS},
+        {"\"global_pool\": \"token\", \"model_args\": {\"global_pool\": \"avg\"}", POOLING_OTHER},
+        {"\"global_pool\": \"avg\", \"model_args\": {\"fc_norm\": false}", POOLING_MEAN},
+        {"\"global_pool\": \"token\", \"model_args\": {\"fc_norm\": true}", POOLING_OTHER},
+        {"\"global_pool\": \"map\"", POOLING_OTHER},
+        {"\"global_pool\": \"avgmax\", \"model_args\": {\"fc_norm\": false}", POOLING_OTHER},
+        {"\"global_pool\": \"\"", POOLING_OTHER},
+        {"\"num_classes\": 2", POOLING_NOT_SAID},
+        {"\"num_features\": 384", POOLING_NOT_SAID}, /* a flat one */
+    };
+    struct config config;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "{\"architecture\": \"vit_small_patch14_dinov2\", %s}", cases[i].text);
+        ck_assert_msg(!parse(text, &config), "%s", failure.sentence);
+        ck_assert(config.timm);
+        ck_assert_int_eq(config.pooling, cases[i].pooling);
+    }
+    ck_assert_int_eq(parse("{\"architecture\": \"vit_small_patch14_reg4_dinov2\", \"num_classes\": 3, "
+                           "\"num_features\": 384, \"model_args\": {\"num_heads\": 6, \"depth\": 12, "
+                           "\"embed_dim\": 384, \"patch_size\": 14, \"reg_tokens\": 4, \"act_layer\": "
+                           "\"gelu_tanh\", \"norm_layer\": \"layernorm\", \"img_size\": [168, 112], "
+                           "\"qk_norm\": false, \"pool_include_prefix\": false}}",
+                           &config),
+                     STATUS_OK);
+    ck_assert_int_eq(config.heads, 6);
+    ck_assert_int_eq(config.depth, 12);
+    ck_assert_int_eq(config.width, 384);
+    ck_assert_int_eq(config.patch_size, 14);
+    ck_assert_int_eq(config.registers, 4);
+    ck_assert_int_eq(config.classes, 3);
+    ck_assert_int_eq(config.image_height, 168);
+    ck_assert_int_eq(config.image_width, 112);
+    ck_assert_str_eq(config.activation, "gelu_tanh");
+    ck_assert(!parse("{\"architecture\": \"vit_huge_patch14_224\", \"num_classes\": 0}", &config));
+    ck_assert_int_eq(config.heads, 16); /* 80 wide, which only its function says */
+}
+END_TEST
+
+/* Of two files of a folder each is read, and what they differ in is named. */
+START_TEST(two_files_say_the_same_or_are_refused)
+{
+    static const struct {
+        const char *first, *second, *key; /* NULL: they agree */
+    } cases[] = {
+        {"student: {patch_size: 14}", "{\"hidden_size\": 64, \"layer_norm_eps\": 1e-5}", NULL},
+        {"student: {patch_size: 14}", "{\"patch_size\": 16}", "patch_size"},
+        {"student: {interpolate_offset: 0.1}", "{\"interpolate_offset\": 0}", "interpolate_offset"},
+        {"student: {interpolate_antialias: false}", "{\"interpolate_antialias\": true}",
+         "interpolate_antialias"},
+        {"student: {ffn_layer: swiglufused}", "{\"ffn_layer\": \"swiglu\"}", NULL},
+        {"student: {ffn_layer: mlp}", "{\"use_swiglu_ffn\": true}", "ffn_layer"},
+        {"crops: {global_crops_size: 518}", "{\"image_size\": [518, 224]}", "the image's width"},
+        {"layer_norm_eps: 1e-6", "{\"layer_norm_eps\": 1e-5}", "layer_norm_eps"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct config first, second;
+        char expected[256];
+        ck_assert_msg(!parse(cases[i].first, &first), "%s", failure.sentence);
+        ck_assert_msg(!parse(cases[i].second, &second), "%s", failure.sentence);
+        enum status status = config_merge("/x/config.yaml", &second, "/x/config.json", &failure, &first);
+        ck_assert_int_eq(status, cases[i].key ? STATUS_INVALID_FILE : STATUS_OK);
+        if (cases[i].key) {
+            snprintf(expected, sizeof expected,
+                     "config.yaml and config.json differ in %s: give the one that is right as --config, or "
+                     "remove the other.",
+                     cases[i].key);
+            ck_assert_str_eq(failure.sentence, expected);
+        } else if (i == 0) {
+            ck_assert_int_eq(first.patch_size, 14);
+            ck_assert_int_eq(first.width, 64);
+            ck_assert_double_eq(first.layer_norm_epsilon, 1e-5);
+        }
+    }
+}
+END_TEST
+
+/* An activation says nothing of SwiGLU, which has its own; and SwiGLU is said in three ways, the training's
+ * first.
+ */
+START_TEST(the_feed_forward_is_said_in_several_ways)
+{
+    static const struct {
+        const char *text, *ffn;
+    } cases[] = {
+        {"use_swiglu_ffn: true", "swiglu"},
+        {"use_swiglu_ffn: True", "swiglu"},
+        {"use_swiglu_ffn: false", "mlp"},
+        {"use_swiglu_ffn: true\nhidden_act: silu", "swiglu"},
+        {"use_swiglu_ffn: false\nhidden_act: gelu", "mlp"},
+        {"ffn_layer: swiglufused\nuse_swiglu_ffn: false", "swiglufused"},
+        {"student: {ffn_layer: mlp}\nffn_layer: swiglu", "mlp"},
+        {"hidden_act: gelu", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct config config;
+        ck_assert_msg(!parse(cases[i].text, &config), "%s", failure.sentence);
+        ck_assert_str_eq(config.ffn_layer, cases[i].ffn);
+    }
+    struct config config;
+    ck_assert_int_eq(parse("use_swiglu_ffn: false\nhidden_act: silu", &config), STATUS_INVALID_FILE);
+    ck_assert_str_eq(failure.sentence,
+                     "hidden_act is 'silu', which is not supported: only gelu (with the error function) is.");
 }
 END_TEST
 
 START_TEST(absent_keys_have_their_defaults)
 {
-    static const char *const texts[] = {"a: 1\n", "- 1\n",
-                                        "student:\n  patch_size:\n  arch: [x]\ncrops: 3\n"};
+    static const char *const texts[] = {"student:\n  patch_size:\n  arch: [x]\ncrops: 3\n",
+                                        "{\"num_channels\": 3, \"patch_size\": null}"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct config config;
         ck_assert_int_eq(parse(texts[i], &config), STATUS_OK);
@@ -114,6 +231,47 @@ START_TEST(wrong_values_are_named)
         {"{\"image_size\": [518]}", "image_size is not a whole number from 0 to 1000000."},
         {"{\"layer_norm_eps\": 1e-6, \"layer_norm_eps\": 1e-5}", "It says 'layer_norm_eps' twice."},
         {"{\"use_swiglu_ffn\": 3}", "use_swiglu_ffn is not true or false."},
+        {"{\"ffn_layer\": \"identity\"}",
+         "ffn_layer is 'identity', which is not supported: mlp, swiglu and swiglufused are."},
+        {"{\"model_type\": 3}",
+         "It describes a network of the kind '?'; dinov2 and dinov2_with_registers are supported."},
+        {"{}", "It is an empty object, and says nothing: download or copy the file again, or remove it."},
+        {"[]", "It is a list, and says nothing: download or copy the file again, or remove it."},
+        {"- 1\n", "It is a list, and says nothing: download or copy the file again, or remove it."},
+        {"Entry not found", "It is a text, and says nothing: download or copy the file again, or remove it."},
+        {"404", "It is a number, and says nothing: download or copy the file again, or remove it."},
+        {"", "It is empty. Copy or download it again."},
+        {"<!DOCTYPE html><html></html>",
+         "It is a web page that was saved in the file's place, as where a download wants a login or fails. "
+         "Download the file again."},
+        {"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n",
+         "It is a Git LFS pointer, a note of where the file lies: fetch the file itself with 'git lfs pull', "
+         "or "
+         "download it from the model's page."},
+        {"PK\x03\x04", "It is a file of weights, and no configuration."},
+        {"a: 1\n",
+         "It says nothing of a network ('patch_size', 'hidden_size', 'embed_dim', 'student', ...): is "
+         "it the right file?"},
+        {"{\"image_processor_type\": \"BitImageProcessor\", \"size\": 3}",
+         "It says how pictures are prepared, and nothing of the network: give it as --preprocessor."},
+        {"{\"image_processor\": {}}",
+         "It says how pictures are prepared, and nothing of the network: give it as --preprocessor."},
+        {"{\"peft_type\": \"LORA\"}",
+         "It is the configuration of an adapter, and says nothing of the network or its pictures."},
+        {"{\"embed_dim\": 64, \"num_features\": 128}",
+         "num_features is not what the file says of it elsewhere."},
+        {TIMM "\"model_args\": {\"block_fn\": \"ResPostBlock\"}}",
+         "model_args.block_fn changes the network in a way that this program does not know."},
+        {TIMM "\"model_args\": {\"pool_include_prefix\": true}}",
+         "model_args.pool_include_prefix changes the network in a way that this program does not know."},
+        {TIMM "\"model_args\": {\"norm_layer\": \"rmsnorm\"}}",
+         "model_args.norm_layer is not supported: layernorm is."},
+        {TIMM "\"model_args\": {\"act_layer\": 3}}", "model_args.act_layer is no name."},
+        {TIMM "\"model_args\": {\"in_chans\": 1}}",
+         "model_args.in_chans is not 3, which alone is supported."},
+        {TIMM "\"model_args\": {\"fc_norm\": \"x\"}}", "model_args.fc_norm is neither true nor false."},
+        {TIMM "\"global_pool\": 3}", "global_pool is no name."},
+        {TIMM "\"num_classes\": -1}", "num_classes is not a whole number from 0 to 1000000."},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct config config = {.patch_size = 77};
@@ -131,6 +289,9 @@ int main(void)
     TCase *all = tcase_create("all");
     tcase_add_test(all, reads_the_keys_of_a_training_run);
     tcase_add_test(all, reads_the_keys_of_published_models);
+    tcase_add_test(all, the_feed_forward_is_said_in_several_ways);
+    tcase_add_test(all, reads_all_that_timm_says);
+    tcase_add_test(all, two_files_say_the_same_or_are_refused);
     tcase_add_test(all, absent_keys_have_their_defaults);
     tcase_add_test(all, wrong_values_are_named);
     return suite_run("config", all);

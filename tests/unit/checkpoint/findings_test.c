@@ -36,6 +36,22 @@ START_TEST(wrong_labels_are_named)
         const char *text, *sentence;
     } cases[] = {
         {"a\nb\r\na \n", "The label 'a' stands on line 1 and again on line 3."},
+        {"Pleural Effusion\nMass\nPleural\xc2\xa0"
+         "Effusion\n",
+         "The labels of lines 1 and 3, 'Pleural Effusion' and 'Pleural\xc2\xa0"
+         "Effusion', differ in nothing but spaces "
+         "or capital letters: give each output a label of its own."},
+        {"mass\nMass\n",
+         "The labels of lines 1 and 2, 'mass' and 'Mass', differ in nothing but spaces or capital "
+         "letters: give each output a label of its own."},
+        {"\xc3\x89panchement\nE\xcc\x81panchement\n",
+         "Line 2, 'E\xcc\x81panchement', has a mark that joins the letter before it, with which one label "
+         "can be "
+         "written in two ways: save the file with composed letters (Unicode's NFC)."},
+        {"a\n\xc2\xa0\xe2\x80\x8b\n", "Line 2 has no letter: which label is missing?"},
+        {"a\xe2\x80\xae"
+         "b\n",
+         "Line 1 holds a control character or is not UTF-8."},
         {"a\n\nb\n", "Line 2 is empty, where each has the label of one output: which one is missing?"},
         {"\r\na\n", "Line 1 is empty, where each has the label of one output: which one is missing?"},
         {"a\nb\x1b[2J\n", "Line 2 holds a control character or is not UTF-8."},
@@ -78,6 +94,7 @@ START_TEST(a_configuration_names_outputs_or_does_not)
     read_config("{\"id2label\":{\"0\":\"Edema\",\"2\":\"Mass\"}}", 2, 0, wrong);
     read_config("{\"id2label\":{\"0\":\"Mass\",\"1\":\"Mass\"}}", 2, 0, wrong);
     read_config("{\"id2label\":{\"0\":\"Mass\",\"1\":\"\\u001b[2J\"}}", 2, 0, wrong);
+    read_config("{\"id2label\":{\"0\":\"Mass\",\"1\":\"MASS\"}}", 2, 0, wrong);
     read_config("{\"id2label\":{\"0\":\"Mass\",\"1\":5}}", 2, 0, wrong);
 }
 END_TEST

@@ -50,17 +50,21 @@ START_TEST(finds_what_lies_beside_the_weights)
     folder_finish(&found);
     put("config.json");
     put("preprocessor_config.json");
+    put("processor_config.json");
     put("adapter_model.bin");
     put("adapter_config.json");
     ck_assert_int_eq(folder_read(folder, &failure, &found), STATUS_OK);
     ck_assert_str_eq(last(found.config), "config.json");
+    ck_assert_str_eq(last(found.config_json), "config.json");
     ck_assert_str_eq(last(found.preprocessor), "preprocessor_config.json");
+    ck_assert_str_eq(last(found.processor), "processor_config.json");
     ck_assert_str_eq(last(found.adapter), "adapter_model.bin");
     ck_assert_str_eq(last(found.adapter_config), "adapter_config.json");
     folder_finish(&found);
     put("config.yaml");
     ck_assert_int_eq(folder_read(folder, &failure, &found), STATUS_OK);
     ck_assert_str_eq(last(found.config), "config.yaml");
+    ck_assert_str_eq(last(found.config_json), "config.json");
     folder_finish(&found);
 }
 END_TEST

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 static struct failure failure;
+static enum config_pooling pooling; /* that timm's configuration says */
 
 /* On a backbone of width 64 and five blocks. */
 static enum status choose(size_t inputs, enum head_form form, const char *candidate,
@@ -13,8 +14,9 @@ static enum status choose(size_t inputs, enum head_form form, const char *candid
 {
     const struct backbone_card backbone = {.width = 64, .depth = 5};
     static const struct import_head nothing;
+    const struct head_source source = {form, candidate, pooling};
     failure.sentence[0] = '\0';
-    return head_features_choose(inputs, &backbone, form, candidate, asked ? asked : &nothing, &failure, out);
+    return head_features_choose(inputs, &backbone, &source, asked ? asked : &nothing, &failure, out);
 }
 
 START_TEST(published_heads_say_what_they_read)
@@ -28,9 +30,11 @@ START_TEST(published_heads_say_what_they_read)
         {FORM_DINOV2, 2, "", {1, true}},
         {FORM_DINOV2, 5, "", {4, true}},
         {FORM_TRANSFORMERS, 2, "", {1, true}},
-        {FORM_TIMM, 1, "", {1, false}},
-        {FORM_DINOV2, 1, "", {1, false}}, /* nothing else has so many inputs */
-        {FORM_AUTHORS, 1, "", {1, false}},
+        {FORM_AUTHORS, 2, "", {1, true}},
+        {FORM_AUTHORS, 1, "linear:blocks=1:avgpool=False:lr=1", {1, false}},
+        {FORM_DINOV2, 5, "classifier_4_blocks_avgpool_True_lr_0_00100", {4, true}},
+        {FORM_DINOV2, 2, "classifier_2_blocks_avgpool_False_lr_0_01000", {2, false}},
+        {FORM_DINOV2, 6, "", {5, true}}, /* nothing else has so many inputs */
         {FORM_AUTHORS, 4, "", {4, false}},
         {FORM_AUTHORS, 5, "", {4, true}},
         {FORM_AUTHORS, 3, "linear:blocks=3:avgpool=False:lr=1", {3, false}},
@@ -57,7 +61,8 @@ START_TEST(what_can_be_read_in_several_ways_is_asked_for)
         enum head_form form;
         size_t units;
         const char *more; /* readings of two views */
-    } cases[] = {{FORM_TIMM, 2, ", features=class+mean,blocks=1 or features=class,blocks=1,views=2"},
+    } cases[] = {{FORM_TIMM, 2,
+                  ", features=class+mean,blocks=1, features=class,blocks=1,views=2 or features=mean,views=2"},
                  {FORM_DINOV2, 3, " or features=class+mean,blocks=2"},
                  {FORM_DINOV2, 4,
                   ", features=class+mean,blocks=3, features=class,blocks=2,views=2 or "
@@ -67,7 +72,7 @@ START_TEST(what_can_be_read_in_several_ways_is_asked_for)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct head_features features;
         const size_t units = cases[i].units;
-        static const char *const ways[] = {[2] = "three", [3] = "two", [4] = "four", [5] = "two"};
+        static const char *const ways[] = {[2] = "four", [3] = "two", [4] = "four", [5] = "two"};
         char expected[FAILURE_SENTENCE_BYTES];
         snprintf(
             expected, sizeof expected,
@@ -85,12 +90,79 @@ START_TEST(what_can_be_read_in_several_ways_is_asked_for)
 }
 END_TEST
 
+/* Of as many inputs as the backbone is wide nothing tells what they are. */
+START_TEST(one_token_is_asked_for)
+{
+    static const struct {
+        enum head_form form;
+        const char *candidate;
+    } cases[] = {{FORM_TIMM, ""},
+                 {FORM_DINOV2, ""},
+                 {FORM_TRANSFORMERS, ""},
+                 {FORM_AUTHORS, ""},
+                 {FORM_AUTHORS, "mine"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct head_features features;
+        const struct import_head class = {.features = IMPORT_CLASS}, mean = {.features = IMPORT_MEAN};
+        ck_assert_int_eq(choose(64, cases[i].form, cases[i].candidate, NULL, &features), STATUS_BAD_REQUEST);
+        ck_assert_str_eq(failure.sentence,
+                         "Its linear layer takes 64 features, 1 times the backbone's width, "
+                         "which can be read in two ways: say features=class,blocks=1 or "
+                         "features=mean in --head.");
+        ck_assert(!choose(64, cases[i].form, cases[i].candidate, &class, &features));
+        ck_assert(features.blocks == 1 && !features.average_pool);
+        ck_assert(!choose(64, cases[i].form, cases[i].candidate, &mean, &features));
+        ck_assert(features.blocks == 0 && features.average_pool && !features.two_views);
+    }
+}
+END_TEST
+
+/* A name in no form that is known says nothing, though it has the words. */
+START_TEST(names_that_are_not_understood_are_asked_about)
+{
+    static const char *const names[] = {"linear:blocks=4x:avgpool=False", "linear:blocks=4:lr=0_1",
+                                        "classifier_4_blocks_avgpool_Maybe_lr_0_1", "mine"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct head_features features;
+        ck_assert_int_eq(choose(4 * 64, FORM_AUTHORS, names[i], NULL, &features), STATUS_BAD_REQUEST);
+        ck_assert_int_eq(choose(2 * 64, FORM_DINOV2, names[i], NULL, &features), STATUS_BAD_REQUEST);
+    }
+}
+END_TEST
+
+START_TEST(timms_configuration_says_what_is_pooled)
+{
+    struct head_features features;
+    const struct import_head class = {.features = IMPORT_CLASS};
+    pooling = POOLING_CLASS;
+    ck_assert(!choose(64, FORM_TIMM, "", NULL, &features));
+    ck_assert(features.blocks == 1 && !features.average_pool);
+    pooling = POOLING_MEAN;
+    ck_assert(!choose(64, FORM_TIMM, "", NULL, &features));
+    ck_assert(features.blocks == 0 && features.average_pool);
+    ck_assert_int_eq(choose(64, FORM_TIMM, "", &class, &features), STATUS_BAD_REQUEST);
+    ck_assert_str_eq(failure.sentence,
+                     "Its configuration says features=mean, and --head something else: leave it out.");
+    pooling = POOLING_OTHER;
+    ck_assert_int_eq(choose(64, FORM_TIMM, "", &class, &features), STATUS_INVALID_FILE);
+    ck_assert_str_eq(
+        failure.sentence,
+        "Its configuration pools by other than the class token (global_pool token) or the mean of "
+        "the patch tokens (avg, with fc_norm false), which is not supported.");
+    ck_assert(!choose(2 * 64, FORM_DINOV2, "", NULL, &features)); /* it is not of another form */
+    pooling = POOLING_NOT_SAID;
+}
+END_TEST
+
 START_TEST(two_views_are_chosen)
 {
     struct head_features features;
     const struct import_head two = {.views = 2}, one = {.views = 1},
+                             class_of_two = {.features = IMPORT_CLASS, .views = 2},
                              pooled = {.features = IMPORT_CLASS_MEAN, .views = 2};
-    ck_assert(!choose(2 * 64, FORM_AUTHORS, "", &two, &features));
+    ck_assert_int_eq(choose(2 * 64, FORM_TIMM, "", &two, &features),
+                     STATUS_BAD_REQUEST); /* of either token */
+    ck_assert(!choose(2 * 64, FORM_AUTHORS, "", &class_of_two, &features));
     ck_assert(features.two_views && features.blocks == 1 && !features.average_pool);
     ck_assert(!choose(2 * 64, FORM_AUTHORS, "", &one, &features));
     ck_assert(!features.two_views && features.blocks == 1 && features.average_pool);
@@ -124,12 +196,12 @@ START_TEST(what_does_not_fit_is_refused)
     ck_assert_str_eq(
         failure.sentence,
         "Its linear layer takes 128 features, 2 times the backbone's width, which is not what --head "
-        "says: it can be features=class,blocks=2, features=class+mean,blocks=1 or "
-        "features=class,blocks=1,views=2.");
+        "says: it can be features=class,blocks=2, features=class+mean,blocks=1, "
+        "features=class,blocks=1,views=2 or features=mean,views=2.");
     ck_assert_int_eq(choose(64, FORM_TIMM, "", &mean, &features), STATUS_BAD_REQUEST);
     ck_assert_str_eq(failure.sentence,
                      "Its linear layer takes 64 features, 1 times the backbone's width, which is "
-                     "not what --head says: it can be features=class,blocks=1.");
+                     "not what --head says: it can be features=class,blocks=1 or features=mean.");
     ck_assert_int_eq(choose(3 * 64, FORM_AUTHORS, named, NULL, &features), STATUS_INVALID_FILE);
     ck_assert_int_eq(choose(2 * 64, FORM_AUTHORS, named, &mean, &features), STATUS_BAD_REQUEST);
     ck_assert_str_eq(
@@ -145,6 +217,9 @@ int main(void)
     TCase *all = tcase_create("all");
     tcase_add_test(all, published_heads_say_what_they_read);
     tcase_add_test(all, what_can_be_read_in_several_ways_is_asked_for);
+    tcase_add_test(all, one_token_is_asked_for);
+    tcase_add_test(all, names_that_are_not_understood_are_asked_about);
+    tcase_add_test(all, timms_configuration_says_what_is_pooled);
     tcase_add_test(all, two_views_are_chosen);
     tcase_add_test(all, what_does_not_fit_is_refused);
     return suite_run("head_features", all);

@@ -19,6 +19,8 @@ START_TEST(every_form_is_known_behind_its_wrappers)
         {"head.weight", FORM_TIMM, "", "linear.weight"},
         {"linear.weight", FORM_AUTHORS, "", "linear.weight"},
         {"classifiers_dict.x.linear.bias", FORM_AUTHORS, "x", "linear.bias"},
+        {"classifiers_dict.classifier_4_blocks_avgpool_True_lr_0_00100.linear.weight", FORM_DINOV2,
+         "classifier_4_blocks_avgpool_True_lr_0_00100", "linear.weight"},
         {"module.classifiers_dict.x.decoder.query_embed.weight", FORM_AUTHORS, "x", "query_embed"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -1,6 +1,7 @@
 /* Nothing of a checkpoint that changes its answers goes unread, and no package is made that would not load.
  */
 #include "engine/base/file.h"
+#include "engine/checkpoint/selection.h"
 #include "engine/package/package.h"
 #include "tests/unit/checkpoint/importing.h"
 #include "tests/unit/checkpoint/pth.h"
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Each of these went unread, and the network that was written answered something else. */
 static const struct {
@@ -144,6 +146,10 @@ START_TEST(sizes_over_the_limits_are_refused)
         const char *sentence;
     } cases[] = {
         {(size_t)1 << 32, 8, 4, 64, 0, "backbone.pth: Its width of 4294967296 is over the limit of 2048."},
+        {1280, 14, 4, 64, 0,
+         "backbone.pth: Its width of 1280 is that of networks whose heads of attention are not 64 wide "
+         "(ViT-H, "
+         "ViT-G), and nothing says how many it has: give its configuration (num_heads) as --config."},
         {2112, 8, 4, 64, 0, "backbone.pth: Its width of 2112 is over the limit of 2048."},
         {64, 65, 4, 64, 0, "backbone.pth: Its patch size of 65 is over the limit of 64."},
         {64, 8, (size_t)1 << 32, 64, 0,
@@ -212,6 +218,60 @@ START_TEST(the_package_is_sealed_and_its_labels_bound)
 }
 END_TEST
 
+START_TEST(a_tensor_of_a_type_that_is_not_read_is_called_what_it_is)
+{
+    static const enum tensor_type types[] = {TENSOR_F8_E4M3, TENSOR_F8_E5M2, TENSOR_I64, TENSOR_BOOL};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        const struct stored_tensor stored = {.type = types[i]};
+        const struct value value = {.kind = VALUE_TENSOR, .tensor = &stored};
+        char sentence[128];
+        snprintf(sentence, sizeof sentence,
+                 "'cls_token' is a tensor of %s, where a tensor of floats of 16, 32 or 64 bits is needed.",
+                 tensor_type_name(types[i]));
+        ck_assert_int_eq(selection_check("cls_token", &value, &failure), STATUS_INVALID_FILE);
+        ck_assert_str_eq(failure.sentence, sentence);
+    }
+}
+END_TEST
+
+/* Cuts the source short once so many bytes of work are done. */
+struct cutting {
+    const char *path;
+    size_t at_bytes;
+    bool done;
+};
+
+static void cut_source(void *context, size_t done_bytes, size_t total_bytes)
+{
+    struct cutting *cutting = context;
+    (void)total_bytes;
+    if (cutting->done || done_bytes < cutting->at_bytes)
+        return;
+    ck_assert_int_eq(truncate(cutting->path, 1000), 0);
+    cutting->done = true;
+}
+
+/* In any moment of it: that is the sentence, not what the rest of the file then looks like. */
+START_TEST(a_source_that_is_cut_short_meanwhile_leaves_no_package)
+{
+    for (size_t at = 1; at; at *= 4) {
+        struct cutting cutting = {backbone, at, false};
+        sample_backbone(backbone, &SAMPLE_AS_IS);
+        sample_linear(head, &SAMPLE_AS_IS);
+        failure.sentence[0] = '\0';
+        enum status status = checkpoint_import(&options, cut_source, &cutting, &failure, note);
+        if (!cutting.done) {
+            ck_assert_msg(!status && at > 1000, "%s", failure.sentence);
+            return;
+        }
+        ck_assert_int_eq(status, STATUS_INVALID_FILE);
+        ck_assert_msg(strstr(failure.sentence, "backbone.pth: It was changed while it was in use."), "%s",
+                      failure.sentence);
+        ck_assert_int_ne(access(output, F_OK), 0);
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *all = tcase_create("all");
@@ -225,5 +285,8 @@ int main(void)
     tcase_add_test(all, sizes_over_the_limits_are_refused);
     tcase_add_test(all, a_file_name_of_any_bytes_is_noted);
     tcase_add_test(all, the_package_is_sealed_and_its_labels_bound);
+    tcase_add_test(all, a_tensor_of_a_type_that_is_not_read_is_called_what_it_is);
+    if (!under_valgrind())
+        tcase_add_test(all, a_source_that_is_cut_short_meanwhile_leaves_no_package);
     return suite_run("import_strict", all);
 }

@@ -232,38 +232,41 @@ START_TEST(wrong_heads_are_refused)
 }
 END_TEST
 
-START_TEST(configuration_and_weights_must_agree)
+/* float16 has no digits left for values below 6e-5, and nothing below 3e-8. */
+START_TEST(matrices_with_rows_too_small_for_fp16_stay_fp32)
 {
-    static const struct {
-        const char *text, *sentence;
-    } cases[] = {
-        {"student: {patch_size: 14}",
-         "The configuration says patch_size: 14 but the weights have 8: they do not belong together."},
-        {"student: {num_register_tokens: 0}", "The configuration says num_register_tokens: 0 but the weights "
-                                              "have 4: they do not belong together."},
-        {"student: {ffn_layer: mlp}",
-         "The configuration says ffn_layer: mlp but the weights are of swiglu: they do not belong together."},
-        {"student: {patch_size: x}",
-         "config.yaml: student.patch_size is not a whole number from 0 to 1000000."},
-    };
-    char *config = file_join(folder, "config.yaml");
-    options.config = config;
-    sample_backbone(backbone, &SAMPLE_AS_IS);
-    sample_linear(head, &SAMPLE_AS_IS);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        file_put(config, cases[i].text, strlen(cases[i].text));
-        expect(STATUS_INVALID_FILE, cases[i].sentence);
+    static const float scales[] = {1e-9f, 1e-5f, 1};
+    for (size_t i = 0; i < sizeof scales / sizeof *scales; i++) {
+        struct sample_changes changes = SAMPLE_AS_IS;
+        changes.scale = scales[i];
+        changes.last_row = scales[i] < 1 ? 0 : 1e-6f;
+        sample_backbone(backbone, &changes);
+        sample_linear(head, &SAMPLE_AS_IS);
+        ck_assert_msg(!import_now(), "%s", failure.sentence);
+        ck_assert_msg(
+            strstr(note, "'blocks.0.attn.proj.weight' is stored in fp32, as fp16 has no room for the small "
+                         "values of its rows."),
+            "%s", note);
+        struct json *card = read_card();
+        if (!(changes.last_row > 0))
+            check_weights(card, "backbone.safetensors", "blocks.0.attn.proj.weight", TENSOR_F32, scales[i]);
+        check_weights(card, "backbone.safetensors", "blocks.1.attn.proj.weight", TENSOR_F16, 1);
+        json_destroy(&card);
+        empty(output);
     }
-    static const char good[] = "student: {interpolate_offset: 0.0, ffn_layer: swiglufused}\ncrops: "
-                               "{global_crops_size: 24}\n";
-    file_put(config, good, sizeof good - 1);
-    set_image_size(0);
+    struct sample_changes changes = SAMPLE_AS_IS;
+    changes.scale = 1.0004f; /* which float16 rounds as badly as any that it holds */
+    sample_backbone(backbone, &changes);
     ck_assert_msg(!import_now(), "%s", failure.sentence);
+    ck_assert_ptr_null(strstr(note, "fp32"));
+    empty(output);
+    changes.scale = 0x1p-10f; /* the least is 2^-13, and they all have their digits */
+    sample_backbone(backbone, &changes);
+    ck_assert_msg(!import_now(), "%s", failure.sentence);
+    ck_assert_ptr_null(strstr(note, "fp32"));
     struct json *card = read_card();
-    ck_assert_double_eq(number(json_member(card, "backbone"), "image_size"), 24);
-    ck_assert_double_eq(number(json_member(card, "backbone"), "interpolate_offset"), 0);
+    check_weights(card, "backbone.safetensors", "blocks.0.attn.proj.weight", TENSOR_F16, 0x1p-10f);
     json_destroy(&card);
-    free(config);
 }
 END_TEST
 
@@ -325,7 +328,7 @@ int main(void)
     tcase_add_loop_test(all, wrong_backbones_are_refused, 0,
                         sizeof wrong_backbones / sizeof *wrong_backbones);
     tcase_add_test(all, wrong_heads_are_refused);
-    tcase_add_test(all, configuration_and_weights_must_agree);
+    tcase_add_test(all, matrices_with_rows_too_small_for_fp16_stay_fp32);
     tcase_add_test(all, wrong_options_are_refused);
     tcase_add_test(all, progress_goes_to_the_end);
     return suite_run("import", all);

@@ -53,6 +53,17 @@ static const struct {
     {"1.classifiers_dict.x.linear.weight", NAME_HARMLESS, NULL, FEATURE_WRAPPED | FEATURE_HEAD, 0, 1},
     {"head.weight", NAME_HARMLESS, NULL, FEATURE_HEAD, 0, 1},
     {"classifier.bias", NAME_HARMLESS, NULL, FEATURE_HEAD, 0, 1},
+    {"loss.weight", NAME_HARMLESS, NULL, FEATURE_LOSS, 0, 1},
+    {"model.criterion.pos_weight", NAME_HARMLESS, NULL, FEATURE_WRAPPED | FEATURE_LOSS, 0, 1},
+    {"loss_fn.weight", NAME_HARMLESS, NULL, FEATURE_LOSS, 0, 1},
+    {"focal_loss.alpha", NAME_HARMLESS, NULL, FEATURE_LOSS, 0, 1},
+    {"metrics.auroc.tp", NAME_HARMLESS, NULL, FEATURE_LOSS, 0, 1},
+    {"val_metrics.tp", NAME_HARMLESS, NULL, FEATURE_LOSS, 0, 1},
+    {"train_metric.total", NAME_HARMLESS, NULL, FEATURE_LOSS, 0, 1},
+    {"dino_loss.center", NAME_HARMLESS, NULL, 0, 0, 1},
+    {"loss", NAME_UNKNOWN, "loss", 0, 0, 1},
+    {"glossy.weight", NAME_UNKNOWN, "glossy.weight", 0, 0, 1},
+    {"blocks.0.loss.weight", NAME_UNKNOWN, "blocks.0.loss.weight", FEATURE_BLOCKS, 0, 1},
     {"mask_tokens", NAME_UNKNOWN, "mask_tokens", 0, 0, 1},
     {"backbone.norm_pre.weight", NAME_UNKNOWN, "norm_pre.weight", FEATURE_WRAPPED, 0, 1},
     {"fc_norm.bias", NAME_UNKNOWN, "fc_norm.bias", 0, 0, 1},
@@ -76,6 +87,35 @@ START_TEST(backbone_names)
     ck_assert_uint_eq(name.piece, backbone[_i].piece);
     ck_assert_uint_eq(name.pieces, backbone[_i].pieces);
     ck_assert_int_eq(name.adapter, ADAPTER_NONE);
+}
+END_TEST
+
+/* Parts of one network, by their prefixes, and parts of two. */
+START_TEST(places)
+{
+    static const struct {
+        const char *one, *other;
+        bool same;
+    } cases[] = {
+        {"cls_token", "blocks.0.norm1.weight", true},
+        {"teacher.backbone.cls_token", "teacher.backbone.blocks.0.0.norm1.weight", true},
+        {"embeddings.cls_token", "encoder.layer.0.norm1.weight", true},
+        {"model.dinov2.embeddings.cls_token", "model.dinov2.encoder.layer.0.norm1.weight", true},
+        {"backbone._fsdp_wrapped_module.blocks.0._fsdp_wrapped_module.norm1.weight", "backbone.cls_token",
+         true},
+        {"module._orig_mod.cls_token", "blocks.0.norm1.weight", true},
+        {"backbone.cls_token", "blocks.0.norm1.weight", false},
+        {"backbone.cls_token", "encoder.blocks.0.norm1.weight", false},
+        {"0.cls_token", "1.blocks.0.norm1.weight", false},
+        {"dinov2.embeddings.cls_token", "encoder.layer.0.norm1.weight", false},
+        {"model.backbone.cls_token", "backbone.model.norm.weight", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct backbone_name one, other;
+        ck_assert_int_eq(name_of_backbone(cases[i].one, &one), NAME_KNOWN);
+        ck_assert_int_eq(name_of_backbone(cases[i].other, &other), NAME_KNOWN);
+        ck_assert_msg((one.place == other.place) == cases[i].same, "%s %s", cases[i].one, cases[i].other);
+    }
 }
 END_TEST
 
@@ -149,6 +189,7 @@ int main(void)
     TCase *all = tcase_create("all");
     tcase_add_loop_test(all, backbone_names, 0, sizeof backbone / sizeof *backbone);
     tcase_add_loop_test(all, the_nearest_known_name, 0, sizeof nearest / sizeof *nearest);
+    tcase_add_test(all, places);
     tcase_add_test(all, owners_and_adapters);
     tcase_add_test(all, names_of_any_length_fit);
     return suite_run("names", all);

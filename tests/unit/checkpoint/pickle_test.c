@@ -273,7 +273,7 @@ START_TEST(each_wrong_view_has_its_sentence)
 }
 END_TEST
 
-START_TEST(storages_of_unknown_classes_are_inert)
+START_TEST(tensors_of_unknown_storages_are_not_read)
 {
     struct value *value = NULL;
     struct buffer pickle = {.maximum = 1 << 16};
@@ -281,7 +281,7 @@ START_TEST(storages_of_unknown_classes_are_inert)
     pickle_tensor(&pickle, "ComplexFloatStorage", "0", 1, 0, 1, (size_t[]){1}, (size_t[]){1});
     pickle_bytes(&pickle, ".", 1);
     ck_assert_int_eq(parse((const char *)pickle.data, pickle.size, &value), STATUS_OK);
-    ck_assert_int_eq(value->kind, VALUE_INERT);
+    ck_assert_int_eq(value->kind, VALUE_UNREAD);
     ck_assert_str_eq(value->name, "torch.ComplexFloatStorage");
     buffer_finish(&pickle);
 }
@@ -316,7 +316,7 @@ int main(void)
     tcase_add_test(all, unknown_names_are_inert_whatever_is_done_to_them);
     tcase_add_loop_test(all, each_break_has_its_sentence, 0, sizeof broken / sizeof *broken);
     tcase_add_loop_test(all, each_wrong_view_has_its_sentence, 0, sizeof wrong_views / sizeof *wrong_views);
-    tcase_add_test(all, storages_of_unknown_classes_are_inert);
+    tcase_add_test(all, tensors_of_unknown_storages_are_not_read);
     tcase_add_test(all, steps_and_memory_are_bounded);
     return suite_run("pickle", all);
 }

@@ -227,6 +227,12 @@ void pth_tensor(struct pth *pth, const char *name, size_t rank, const size_t *sh
     pickle_bytes(&pth->pickle, "s", 1);
 }
 
+void pth_member(struct pth *pth, struct bytes member)
+{
+    pickle_bytes(&pth->pickle, (const char *)member.data, member.size);
+    pickle_bytes(&pth->pickle, "s", 1);
+}
+
 void pth_claim(struct pth *pth, const char *name, size_t rank, const size_t *shape)
 {
     size_t elements = 1, strides[8];

@@ -33,6 +33,8 @@ void pth_tensor(struct pth *pth, const char *name, size_t rank, const size_t *sh
 /* A float32 tensor of which the file has no byte, however large it says that it is. */
 void pth_claim(struct pth *pth, const char *name, size_t rank, const size_t *shape);
 float pth_value(size_t i);
+/* A member of the dict whose key and value are pickled already. */
+void pth_member(struct pth *pth, struct bytes member);
 /* Writes the file and frees all. */
 void pth_end(struct pth *pth, const char *path);
 

@@ -20,6 +20,15 @@ static void put(struct pth *pth, const struct sample_changes *changes, const cha
     pth_tensor(pth, key, rank, sizes, scale);
 }
 
+/* Of the tensor that was put last, WIDTH wide. */
+static void scale_last_row(struct pth *pth, float scale)
+{
+    const struct bytes content = pth->entries[pth->count - 1].content;
+    float *end = (float *)(content.data + content.size);
+    for (size_t i = 1; i <= WIDTH; i++)
+        *(end - i) *= scale;
+}
+
 static void put_block(struct pth *pth, const struct sample_changes *changes, size_t block)
 {
     const size_t hidden = changes->hidden ? changes->hidden : HIDDEN;
@@ -51,6 +60,8 @@ static void put_block(struct pth *pth, const struct sample_changes *changes, siz
         if (parts[i].is_plain || !changes->plain)
             put(pth, changes, name, parts[i].rank, (size_t[]){parts[i].rows, parts[i].columns},
                 scaled ? changes->scale : 1);
+        if (scaled && changes->last_row != 0)
+            scale_last_row(pth, changes->last_row);
     }
 }
 
@@ -72,6 +83,13 @@ void sample_backbone(const char *path, const struct sample_changes *changes)
     pth_tensor(&pth, "dino_head.mlp.0.weight", 2, (size_t[]){2, WIDTH}, 1);
     if (changes->add)
         pth_tensor(&pth, changes->add, 1, (size_t[]){WIDTH}, 1);
+    if (changes->member.size)
+        pth_member(&pth, changes->member);
+    if (changes->root.size) {
+        pickle_bytes(&pth.pickle, "s", 1); /* the state dict is whole */
+        pickle_bytes(&pth.pickle, (const char *)changes->root.data, changes->root.size);
+        pth_beside(&pth, "optimizer");
+    }
     if (changes->beside) {
         pth_beside(&pth, changes->beside);
         pth_tensor(&pth, "norm.weight", 1, (size_t[]){WIDTH}, 1);
@@ -126,5 +144,7 @@ void sample_linear(const char *path, const struct sample_changes *changes)
     }
     if (changes->add)
         pth_tensor(&pth, changes->add, 1, (size_t[]){WIDTH}, 1);
+    if (changes->member.size)
+        pth_member(&pth, changes->member);
     pth_end(&pth, path);
 }

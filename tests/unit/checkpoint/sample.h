@@ -8,14 +8,17 @@ enum { WIDTH = 64, DEPTH = 2, PATCH = 8, GRID = 3, HIDDEN = 64, EMBED = 128, INN
 
 /* What a test changes of the files that are made for it. */
 struct sample_changes {
-    const char *skip;   /* leaves this backbone tensor out */
-    const char *widen;  /* gives this one 65 values in its last dimension */
-    const char *add;    /* a tensor more, of this whole key */
-    const char *beside; /* a dict of this name beside the state dict, with a tensor */
-    size_t hidden;      /* of the feed-forward; 0: HIDDEN */
-    float scale;        /* of block 0's attn.proj.weight */
-    bool gelu, plain;   /* GELU instead of SwiGLU; no registers, LayerScale or biases */
-    size_t candidates;  /* of the head file */
+    const char *skip;    /* leaves this backbone tensor out */
+    const char *widen;   /* gives this one 65 values in its last dimension */
+    const char *add;     /* a tensor more, of this whole key */
+    const char *beside;  /* a dict of this name beside the state dict, with a tensor */
+    struct bytes member; /* pickled: of the state dict, */
+    struct bytes root;   /* and beside it */
+    size_t hidden;       /* of the feed-forward; 0: HIDDEN */
+    float scale;         /* of block 0's attn.proj.weight, */
+    float last_row;      /* and of its last row besides; 0: as the others */
+    bool gelu, plain;    /* GELU instead of SwiGLU; no registers, LayerScale or biases */
+    size_t candidates;   /* of the head file */
     size_t classes;
 };
 extern const struct sample_changes SAMPLE_AS_IS;

@@ -93,6 +93,34 @@ START_TEST(of_two_networks_neither_is_chosen)
 }
 END_TEST
 
+START_TEST(a_tensor_beside_the_state_dict_is_refused)
+{
+    struct value number = {.kind = VALUE_INTEGER, .integer = 3}, unread = {.kind = VALUE_UNREAD, .name = "x"},
+                 object = {.kind = VALUE_INERT, .name = "a.B"};
+    struct dict inner = make(), root = make();
+    put(&inner, "norm.weight", &tensor);
+    put(&root, "model", &inner.value);
+    put(&root, "epoch", &number);
+    put(&root, "args", &object);
+    struct state state = state_find(&root.value);
+    ck_assert_int_eq(state_check_rest(&state, &failure), STATUS_OK);
+    put(&root, "gate", &tensor);
+    state = state_find(&root.value);
+    ck_assert_int_eq(state_check_rest(&state, &failure), STATUS_INVALID_FILE);
+    ck_assert_str_eq(failure.sentence,
+                     "The file holds tensors under 'gate', beside the state dict, which this "
+                     "program does not know.");
+    root.items[7] = &unread;
+    ck_assert_int_eq(state_check_rest(&state, &failure), STATUS_INVALID_FILE);
+    ck_assert_str_eq(failure.sentence,
+                     "The file holds a tensor of x under 'gate', beside the state dict, which this "
+                     "program does not know.");
+    object.keeps_tensors = true;
+    root.items[7] = &object;
+    ck_assert_int_eq(state_check_rest(&state, &failure), STATUS_INVALID_FILE);
+}
+END_TEST
+
 START_TEST(what_is_no_dict_has_its_sentence)
 {
     static const struct {
@@ -133,6 +161,7 @@ int main(void)
     tcase_add_test(all, a_wrapper_without_tensors_is_none);
     tcase_add_test(all, circles_end);
     tcase_add_test(all, of_two_networks_neither_is_chosen);
+    tcase_add_test(all, a_tensor_beside_the_state_dict_is_refused);
     tcase_add_test(all, what_is_no_dict_has_its_sentence);
     return suite_run("state", all);
 }

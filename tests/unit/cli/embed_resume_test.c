@@ -37,7 +37,7 @@ static void check_cut_off_anywhere(const struct embed_run *run, const char *cons
             check_same(file, rows);
             check_same("e.jsonl", lines);
         }
-    for (size_t size = 0; size < lines.size; size += 1 + size % 37) {
+    for (size_t size = 0; size < lines.size; size += 1 + size % 73) {
         ck_assert(!unlink(file) && !unlink("e.jsonl"));
         run_up_to(run, false, IMAGES - 1);
         struct stat info;
@@ -120,11 +120,14 @@ START_TEST(another_run_is_refused_and_leaves_what_there_is)
     other.card = &changed;
     refused(&other, &inputs, true, "begun with package_sha256 aaaa");
     other = run;
-    other.shard = (struct shard){1, 2};
+    other.shard = (struct shard){.number = 1, .count = 2};
     refused(&other, &inputs, true, "begun with shard none, and this run has 1/2");
     other = run;
     other.rung = "matrix";
     refused(&other, &inputs, true, "begun with rung fake, and this run has matrix");
+    other = run;
+    other.version = "1.2.4";
+    refused(&other, &inputs, true, "begun with cxrd 1.2.3, and this run has 1.2.4");
     struct input swapped[IMAGES] = {items[0], items[3], items[2], items[1], items[4]};
     refused(&run, &(struct inputs){.items = swapped, .count = IMAGES}, true,
             "image 2 was b\\x0a\\xff.png, and in this run it is x/a.png; go on with the inputs");
@@ -133,6 +136,90 @@ START_TEST(another_run_is_refused_and_leaves_what_there_is)
     check_same("e.safetensors.part", rows);
     check_same("e.jsonl", lines);
     ck_assert(!is_there("e.safetensors.class.part"));
+    free((void *)rows.data);
+    free((void *)lines.data);
+}
+END_TEST
+
+static void touch(const char *path, time_t seconds)
+{
+    const struct timespec times[2] = {{seconds, 0}, {seconds, 0}};
+    ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+/* A row is never of another picture than the one that has its name: one is changed, or has the other's place.
+ */
+START_TEST(an_image_that_was_changed_since_is_refused)
+{
+    const struct embed_run run = run_of("e.npy", true, false, false);
+    run_up_to(&run, false, 4);
+    struct bytes rows = read_file("e.npy.part"), lines = read_file("e.jsonl");
+    static const char *const contents[] = {"another", "picturf", ""}; /* of the same size, and of others */
+    static const size_t images[] = {0, 1, FAILED, 3};
+    for (size_t i = 0; i < sizeof images / sizeof *images; i++)
+        for (size_t k = 0; k < sizeof contents / sizeof *contents; k++) {
+            char words[128];
+            write_image(images[i], contents[k]);
+            touch(items[images[i]].path, 1000);
+            snprintf(words, sizeof words, "this image was changed since its line %zu of e.jsonl was written",
+                     images[i] + 1);
+            refused(&run, &inputs, true, words);
+            write_image(images[i], "picture"); /* as it was, written later */
+            touch(items[images[i]].path, 2000);
+        }
+    check_same("e.npy.part", rows);
+    check_same("e.jsonl", lines);
+    write_image(IMAGES - 1, "not yet done"); /* no row is of it */
+    run_up_to(&run, true, IMAGES);
+    write_image(0, "changed");
+    refused(&run, &inputs, true, "a.png: this image was changed since its line 1"); /* as a whole, too */
+    free((void *)rows.data);
+    free((void *)lines.data);
+}
+END_TEST
+
+START_TEST(a_file_that_is_gone_is_named)
+{
+    const struct embed_run run = run_of("e.npy", true, false, false);
+    struct embed_output *output = NULL;
+    run_up_to(&run, false, 3);
+    ck_assert(!unlink("a.png"));
+    ck_assert_int_eq(embed_output_open(&run, &inputs, true, &failure, &output), STATUS_NOT_FOUND);
+    ck_assert_str_eq(failure.sentence, "a.png: No such file or directory.");
+}
+END_TEST
+
+/* A shard is of one list: with another it would overlap the others, or leave images out. */
+START_TEST(a_shard_of_another_list_is_refused)
+{
+    struct embed_run run = run_of("e.npy", true, false, false);
+    run.shard = (struct shard){.number = 1, .count = 2};
+    memset(run.shard.inputs_sha256, 'c', SHA256_HEX_BYTES - 1);
+    run_up_to(&run, false, 3);
+    struct embed_run other = run;
+    other.shard.inputs_sha256[7] = 'd';
+    refused(&other, &inputs, true,
+            "e.jsonl is a shard of another list of inputs: files were added or removed");
+    run_up_to(&run, true, IMAGES);
+    refused(&other, &inputs, true, "e.jsonl is a shard of another list of inputs");
+}
+END_TEST
+
+/* Behind what is done the list may change: the file is that of a run with the list as it is. */
+START_TEST(inputs_behind_those_done_may_come_and_go)
+{
+    const struct embed_run run = run_of("e.npy", true, false, false);
+    const struct inputs fewer = {.items = items, .count = 4};
+    struct embed_output *output = NULL;
+    run_up_to(&run, false, IMAGES);
+    struct bytes rows = read_file("e.npy"), lines = read_file("e.jsonl");
+    ck_assert(!unlink("e.npy") && !unlink("e.jsonl"));
+    ck_assert(!embed_output_open(&run, &fewer, false, &failure, &output));
+    ck_assert(!write_up_to(output, 3));
+    embed_output_close(&output);
+    run_up_to(&run, true, IMAGES);
+    check_same("e.npy", rows);
+    check_same("e.jsonl", lines);
     free((void *)rows.data);
     free((void *)lines.data);
 }
@@ -256,6 +343,10 @@ int main(void)
     tcase_add_test(cases, a_run_that_was_cut_off_anywhere_ends_as_one_in_one_go);
     tcase_add_test(cases, a_run_that_ended_while_parts_were_moved_is_finished);
     tcase_add_test(cases, another_run_is_refused_and_leaves_what_there_is);
+    tcase_add_test(cases, an_image_that_was_changed_since_is_refused);
+    tcase_add_test(cases, a_file_that_is_gone_is_named);
+    tcase_add_test(cases, a_shard_of_another_list_is_refused);
+    tcase_add_test(cases, inputs_behind_those_done_may_come_and_go);
     tcase_add_test(cases, what_is_there_is_not_written_over);
     tcase_add_test(cases, a_whole_file_needs_nothing_and_takes_nothing);
     tcase_add_test(cases, a_journal_of_something_else_is_refused);

@@ -5,8 +5,10 @@
 #include "tests/unit/suite.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 START_TEST(an_npy_file_has_numpys_header_and_dense_rows)
 {
@@ -75,26 +77,34 @@ END_TEST
 START_TEST(lines_say_what_became_of_each_image)
 {
     struct embed_run run = run_of("e.npy", false, false, true);
-    run.shard = (struct shard){2, 3};
+    run.shard = (struct shard){.number = 2, .count = 3};
+    memset(run.shard.inputs_sha256, 'c', SHA256_HEX_BYTES - 1);
+    const struct timespec times[2] = {{1234, 5}, {1234, 5}};
+    for (size_t i = 0; i < IMAGES; i++)
+        ck_assert_int_eq(utimensat(AT_FDCWD, items[i].path, times, 0), 0);
     run_up_to(&run, false, IMAGES);
     struct bytes file = read_file("e.jsonl");
     char *text = memory_allocate(file.size + 1, 1);
     memcpy(text, file.data, file.size);
-    static const char *const expected[] = {"{\"row\":0,\"image\":\"a.png\",\"width\":40,\"height\":20,"
-                                           "\"warnings\":[\"The image asks to be rotated",
-                                           "{\"row\":1,\"image\":\"b\\\\x0a\\\\xff.png\",\"width\":40,"
-                                           "\"height\":20,\"warnings\":[],\"grid\":[1,2],"
-                                           "\"tokens\":\"patch\",\"package_sha256\":\"aaaa",
-                                           "{\"row\":null,\"image\":\"c.png\",\"width\":40,\"height\":20,"
-                                           "\"error\":\"The PNG is \\\"truncated\\\".\",",
+    static const char *const expected[] = {"{\"row\":0,\"image\":\"a.png\",\"width\":40,\"height\":20,",
+                                           "{\"row\":1,\"image\":\"b\\\\x0a\\\\xff.png\",\"width\":40,",
+                                           "{\"row\":null,\"image\":\"c.png\",\"width\":40,\"height\":20,",
                                            "{\"row\":2,\"image\":\"x/a.png\",",
                                            "{\"row\":3,\"image\":\"y/a.png\","};
+    static const char *const parts[] = {
+        "\"warnings\":[\"The image asks to be rotated",
+        "\"warnings\":[],\"grid\":[1,2],\"tokens\":\"patch\",\"package_sha256\":"
+        "\"aaaa",
+        "\"error\":\"The PNG is \\\"truncated\\\".\",", "", ""};
+    static const char file_part[] = "\"bytes\":7,\"modified\":\"1970-01-01T00:20:34.000000005Z\",\"sha256\":"
+                                    "\"2cea274d0bedc39ec4ab6ba9e59ec889e3ed6fb56a1cf088a64d9b383378dc97\",";
+    static const char end[] =
+        "\"device\":\"none\",\"rung\":\"fake\",\"precision\":\"auto\",\"shard\":\"2/3\","
+        "\"inputs_sha256\":\"cccc";
     size_t count = 0;
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"), count++) {
         ck_assert_msg(!strncmp(line, expected[count], strlen(expected[count])), "%s", line);
-        ck_assert_msg(
-            strstr(line, "\"device\":\"none\",\"rung\":\"fake\",\"precision\":\"auto\",\"shard\":\"2/3\"}"),
-            "%s", line);
+        ck_assert_msg(strstr(line, parts[count]) && strstr(line, file_part) && strstr(line, end), "%s", line);
     }
     ck_assert_uint_eq(count, IMAGES);
     ck_assert_int_eq(file.data[file.size - 1], '\n');

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char folder[] = "/tmp/embed_test.XXXXXX";
@@ -21,6 +22,9 @@ void embedded_begin(void)
 {
     ck_assert_ptr_nonnull(mkdtemp(folder));
     ck_assert_int_eq(chdir(folder), 0);
+    ck_assert(!mkdir("x", 0777) && !mkdir("y", 0777));
+    for (size_t i = 0; i < IMAGES; i++)
+        write_image(i, "picture");
     memset(card.package_sha256, 'a', 64);
     failure = (struct failure){0};
 }
@@ -36,8 +40,9 @@ struct embed_run run_of(const char *path, bool class_token, bool mean, bool patc
 {
     return (struct embed_run){.path = path,
                               .tokens = {class_token, mean, patch},
-                              .shard = {1, 1},
+                              .shard = {.number = 1, .count = 1},
                               .card = &card,
+                              .version = "1.2.3",
                               .device = "none",
                               .rung = "fake",
                               .precision = "auto"};
@@ -70,12 +75,28 @@ static struct prediction prediction_of(size_t image)
     return prediction;
 }
 
+void write_image(size_t image, const char *content)
+{
+    FILE *file = fopen(items[image].path, "wb"); /* not synced: there are many */
+    ck_assert(file && fputs(content, file) >= 0 && !fclose(file));
+}
+
+/* What a run notes of an image's file. */
+static struct chunk_file file_of(size_t image)
+{
+    struct chunk_file file;
+    ck_assert_msg(!file_stamp_read(items[image].path, &failure, &file.stamp), "%s", failure.sentence);
+    ck_assert_msg(!sha256_file(items[image].path, &failure, file.sha256), "%s", failure.sentence);
+    return file;
+}
+
 enum status write_up_to(struct embed_output *output, size_t last)
 {
     enum status status = STATUS_OK;
     for (size_t i = embed_output_progress(output)->images; i < last && !status; i++) {
         struct prediction one = prediction_of(i);
-        status = embed_output_write(output, &one, 1, &failure);
+        const struct chunk_file file = file_of(i);
+        status = embed_output_write(output, &one, &file, 1, &failure);
         free(one.embedding.class_token);
         free(one.embedding.mean);
         free(one.embedding.patches);

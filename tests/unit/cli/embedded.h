@@ -20,6 +20,9 @@ struct embed_run run_of(const char *path, bool class_token, bool mean, bool patc
 /* Number i of an image's tokens of a kind. */
 float value_of(size_t image, enum tokens kind, size_t i);
 
+/* Puts another file in an image's place. */
+void write_image(size_t image, const char *content);
+
 /* Writes the images from the first that is not done to before `last`. */
 enum status write_up_to(struct embed_output *output, size_t last);
 /* Begins a run, or goes on with it, that ends before image `last`, or with all of them as a whole file. */

@@ -270,6 +270,60 @@ START_TEST(what_is_no_pair_of_files_is_refused)
 }
 END_TEST
 
+/* Where x.png lies beside a folder x.json. */
+START_TEST(a_result_and_a_folder_of_results_do_not_share_a_name)
+{
+    static const char *const endings[] = {"json", "Mass.png"};
+    const struct results results = {"out", endings, 2, 1};
+    make("in/x.png");
+    make("in/x.jsonl/y.png");
+    ck_assert_int_eq(LIST(NULL, "in"), STATUS_OK);
+    ck_assert_msg(!places_check_results(&inputs, &results, &failure), "%s", failure.sentence);
+    inputs_finish(&inputs);
+    make("in/x.json/deep/y.png");
+    ck_assert_int_eq(LIST(NULL, "in"), STATUS_OK);
+    refused(
+        places_check_results(&inputs, &results, &failure), STATUS_BAD_REQUEST,
+        "in/x.png would have its results in the file x.json, which is also the folder of others' results");
+    inputs_finish(&inputs);
+    ck_assert_int_eq(rename("in/x.json/deep", "in/x.Mass.png"), 0);
+    ck_assert_int_eq(LIST(NULL, "in"), STATUS_OK);
+    refused(places_check_results(&inputs, &results, &failure), STATUS_BAD_REQUEST,
+            "in/x.png would have its results in the file x.Mass.png");
+    const struct results no_pictures = {"out", endings, 1, 1};
+    ck_assert_msg(!places_check_results(&inputs, &no_pictures, &failure), "%s", failure.sentence);
+}
+END_TEST
+
+START_TEST(what_is_in_the_way_of_results_is_told_before)
+{
+    static const char *const endings[] = {"json"};
+    const struct results results = {"out", endings, 1, 1};
+    make("in/a/x.png");
+    make("out/a/x.json");
+    ck_assert_int_eq(LIST(NULL, "in"), STATUS_OK);
+    ck_assert_msg(!places_check_results(&inputs, &results, &failure), "%s", failure.sentence);
+    ck_assert(!unlink("out/a/x.json") && !mkdir("out/a/x.json", 0777));
+    refused(places_check_results(&inputs, &results, &failure), STATUS_BAD_REQUEST,
+            "out: there is a folder a/x.json where the results of in/a/x.png belong");
+    ck_assert(!rmdir("out/a/x.json") && !rmdir("out/a"));
+    make("out/a");
+    refused(places_check_results(&inputs, &results, &failure), STATUS_BAD_REQUEST,
+            "out: there is a file a where a folder for results belongs");
+}
+END_TEST
+
+/* Names of files come from anyone: on standard error none moves the cursor or turns text. */
+START_TEST(names_are_escaped_on_standard_error)
+{
+    make("in/a.png");
+    ck_assert_int_eq(symlink("nowhere", "in/b\033[2J\xc2\x9b\xe2\x80\xae.png"), 0);
+    ck_assert_int_eq(LIST(NULL, "in"), STATUS_OK);
+    ck_assert_str_eq(said,
+                     "cxrd test: in/b\\x1b[2J\\xc2\\x9b\\xe2\\x80\\xae.png: No such file or directory.\n");
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("inputs");
@@ -286,5 +340,8 @@ int main(void)
     tcase_add_test(cases, labels_have_names_of_their_own);
     tcase_add_test(cases, pairs_keep_their_order_and_only_frontals_have_places);
     tcase_add_test(cases, what_is_no_pair_of_files_is_refused);
+    tcase_add_test(cases, a_result_and_a_folder_of_results_do_not_share_a_name);
+    tcase_add_test(cases, what_is_in_the_way_of_results_is_told_before);
+    tcase_add_test(cases, names_are_escaped_on_standard_error);
     return suite_run("cli/inputs", cases);
 }

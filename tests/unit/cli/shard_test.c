@@ -26,7 +26,7 @@ START_TEST(a_shard_is_two_numbers)
                                         "1/2/3",
                                         "a/b",
                                         "99999999999999999999/99999999999999999999"};
-    struct shard shard = {7, 7};
+    struct shard shard = {.number = 7, .count = 7};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         ck_assert_msg(!shard_read(wrong[i], &shard), "%s", wrong[i]);
     ck_assert_uint_eq(shard.number, 7);
@@ -39,7 +39,7 @@ static struct inputs make_inputs(size_t count)
 {
     struct inputs inputs = {.items = memory_allocate(count, sizeof *inputs.items), .count = count};
     for (size_t i = 0; i < count; i++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "%zu.png", i);
         inputs.items[i] = (struct input){.path = memory_copy_text(name), .place = memory_copy_text(name)};
     }
@@ -52,7 +52,7 @@ START_TEST(shards_are_every_nth_and_together_all)
     int seen[COUNT] = {0};
     for (uint32_t number = 1; number <= SHARDS; number++) {
         struct inputs inputs = make_inputs(COUNT);
-        shard_keep(&(struct shard){number, SHARDS}, &inputs);
+        shard_keep(&(struct shard){.number = number, .count = SHARDS}, &inputs);
         ck_assert_uint_eq(inputs.count, number <= 2 ? 3 : 2);
         for (size_t i = 0; i < inputs.count; i++) {
             int file = atoi(inputs.items[i].path);
@@ -69,10 +69,32 @@ END_TEST
 START_TEST(a_shard_may_be_empty_and_the_only_one_is_the_whole)
 {
     struct inputs inputs = make_inputs(2);
-    shard_keep(&(struct shard){1, 1}, &inputs);
+    shard_keep(&(struct shard){.number = 1, .count = 1}, &inputs);
     ck_assert_uint_eq(inputs.count, 2);
-    shard_keep(&(struct shard){3, 3}, &inputs);
+    shard_keep(&(struct shard){.number = 3, .count = 3}, &inputs);
     ck_assert_uint_eq(inputs.count, 0);
+    inputs_finish(&inputs);
+}
+END_TEST
+
+/* All shards of one list say the same, and those of any other list something else. */
+START_TEST(a_shard_says_which_list_it_is_of)
+{
+    struct shard shards[] = {{.number = 1, .count = 2}, {.number = 2, .count = 2}, {.number = 2, .count = 2}};
+    const size_t counts[] = {4, 4, 5};
+    for (size_t i = 0; i < 3; i++) {
+        struct inputs inputs = make_inputs(counts[i]);
+        shard_keep(&shards[i], &inputs);
+        inputs_finish(&inputs);
+    }
+    ck_assert_str_eq(shards[0].inputs_sha256, shards[1].inputs_sha256);
+    ck_assert_str_ne(shards[0].inputs_sha256, shards[2].inputs_sha256);
+    struct inputs inputs = make_inputs(4);
+    char *first = inputs.items[0].path; /* the same files in another order */
+    inputs.items[0].path = inputs.items[3].path;
+    inputs.items[3].path = first;
+    shard_keep(&shards[2], &inputs);
+    ck_assert_str_ne(shards[0].inputs_sha256, shards[2].inputs_sha256);
     inputs_finish(&inputs);
 }
 END_TEST
@@ -83,5 +105,6 @@ int main(void)
     tcase_add_test(cases, a_shard_is_two_numbers);
     tcase_add_test(cases, shards_are_every_nth_and_together_all);
     tcase_add_test(cases, a_shard_may_be_empty_and_the_only_one_is_the_whole);
+    tcase_add_test(cases, a_shard_says_which_list_it_is_of);
     return suite_run("cli/shard", cases);
 }

@@ -65,7 +65,8 @@ START_TEST(every_way_equals_pillow_to_the_bit)
     struct image image = picture_draw(WAYS[_i].seed, WAYS[_i].width, WAYS[_i].height, WAYS[_i].seed % 3);
     const struct profile profile = {.name = "a way",
                                     .resize = WAYS[_i].way.resize,
-                                    .edge = WAYS[_i].way.edge,
+                                    .edge_height = WAYS[_i].way.edge,
+                                    .edge_width = WAYS[_i].way.edge,
                                     .filter = WAYS[_i].way.filter,
                                     .centre = WAYS[_i].way.centre};
     const struct target target = {&profile, WAYS[_i].to_height, WAYS[_i].to_width};
@@ -158,7 +159,7 @@ START_TEST(the_warning_follows_what_is_cut_off)
     check_crop_warning(&portrait, cut, 3, IMAGE_WARNING_CROPPED);
     /* Of 120 x 120 the middle 100 x 100 is over two thirds of a square, and not of what is longer by a 24th.
      */
-    const struct profile edge = {.name = "edge", .edge = 120},
+    const struct profile edge = {.name = "edge", .edge_height = 120, .edge_width = 120},
                          exact = {.name = "exact", .resize = PROFILE_EXACT};
     const struct target middle = {&edge, 100, 100}, squeezed = {&exact, 100, 100};
     static const uint32_t square[][2] = {{600, 600}, {600, 624}}, longer[][2] = {{600, 626}, {626, 600}};
@@ -168,12 +169,56 @@ START_TEST(the_warning_follows_what_is_cut_off)
 }
 END_TEST
 
+/* Sizes of the resized picture and where the cut begins, by the originals' formulas. */
+START_TEST(rectangles_are_cut_as_their_originals_cut_them)
+{
+    const struct profile down = {.name = "down"},
+                         nearest = {.name = "nearest", .rounding = PROFILE_ROUND_NEAREST},
+                         margin = {.name = "margin", .edge_height = 512, .edge_width = 256},
+                         margin_nearest = {.name = "timm",
+                                           .edge_height = 186,
+                                           .edge_width = 124,
+                                           .rounding = PROFILE_ROUND_NEAREST},
+                         squash = {.name = "squash",
+                                   .resize = PROFILE_EXACT,
+                                   .edge_height = 192,
+                                   .edge_width = 128};
+    const struct {
+        const struct profile *profile;
+        uint32_t width, height;         /* of the picture */
+        uint32_t to_height, to_width;   /* of the input */
+        uint32_t all_width, all_height; /* of the resized picture */
+        double x, y;                    /* of the cut in it */
+    } cases[] = {
+        {&down, 945, 1095, 168, 112, 144, 168, 16, 0},    /* int(168 * 945 / 1095) */
+        {&nearest, 945, 1095, 168, 112, 145, 168, 16, 0}, /* round(945 / (1095 / 168)); round(16.5) is 16 */
+        {&nearest, 1095, 945, 112, 168, 168, 145, 0, 16},
+        {&nearest, 600, 800, 168, 112, 126, 168, 7, 0},
+        {&margin, 1000, 1000, 448, 224, 512, 512, 144, 32},
+        {&margin, 500, 1000, 448, 224, 256, 512, 16, 32},
+        {&margin_nearest, 945, 1095, 168, 112, 161, 186, 24, 9}, /* 160.5...; round(24.5) is 24 */
+        {&squash, 945, 1095, 168, 112, 128, 192, 8, 12},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct target target = {cases[i].profile, cases[i].to_height, cases[i].to_width};
+        const struct region region = image_region(cases[i].width, cases[i].height, &target);
+        const double across = (double)cases[i].width / cases[i].all_width,
+                     down_ = (double)cases[i].height / cases[i].all_height;
+        ck_assert_double_eq_tol(region.x, cases[i].x * across, 1e-9);
+        ck_assert_double_eq_tol(region.y, cases[i].y * down_, 1e-9);
+        ck_assert_double_eq_tol(region.width, cases[i].to_width * across, 1e-9);
+        ck_assert_double_eq_tol(region.height, cases[i].to_height * down_, 1e-9);
+    }
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *tests[] = {square_equals_pillow_to_the_bit,          every_way_equals_pillow_to_the_bit,
-                            constant_image_has_no_contrast,           constant_channel_has_no_contrast,
-                            contrast_outside_the_crop_does_not_count, what_leaves_out_over_a_third_is_told,
-                            the_warning_follows_what_is_cut_off};
-    size_t loops[] = {SQUARE_COUNT, WAY_COUNT, 1, 1, 1, 1, 1};
-    return run_cases("image/prepare", tests, loops, 7);
+    const TTest *tests[] = {
+        square_equals_pillow_to_the_bit,          every_way_equals_pillow_to_the_bit,
+        constant_image_has_no_contrast,           constant_channel_has_no_contrast,
+        contrast_outside_the_crop_does_not_count, what_leaves_out_over_a_third_is_told,
+        the_warning_follows_what_is_cut_off,      rectangles_are_cut_as_their_originals_cut_them};
+    size_t loops[] = {SQUARE_COUNT, WAY_COUNT, 1, 1, 1, 1, 1, 1};
+    return run_cases("image/prepare", tests, loops, 8);
 }

@@ -157,11 +157,23 @@ static const struct {
     {"\"profile\":\"chexfound\"",
      "\"profile\":{\"name\":\"x\",\"resize\":\"shortest_edge\",\"mean\":[0.5,0.5,0.5],\"deviation\":[1,1,1],"
      "\"edge\":32}",
-     "\"edge\" of \"profile\" must be at least 64, the larger side of \"image_size\", or absent."},
+     "\"edge\" of \"profile\" must be at least 64 high and 64 wide, as \"image_size\" is, or absent."},
     {"\"profile\":\"chexfound\"",
      "\"profile\":{\"name\":\"x\",\"resize\":\"exact\",\"mean\":[0.5,0.5,0.5],\"deviation\":[1,1,1],\"edge\":"
-     "64}",
-     "\"edge\" of \"profile\" must be absent, since \"resize\" is \"exact\"."},
+     "[64,63]}",
+     "\"edge\" of \"profile\" must be at least 64 high and 64 wide, as \"image_size\" is, or absent."},
+    {"\"profile\":\"chexfound\"",
+     "\"profile\":{\"name\":\"x\",\"resize\":\"exact\",\"mean\":[0.5,0.5,0.5],\"deviation\":[1,1,1],\"edge\":"
+     "[64,0]}",
+     "\"edge\" of \"profile\" must be a whole number from 1 to 4096, or two of those."},
+    {"\"profile\":\"chexfound\"",
+     "\"profile\":{\"name\":\"x\",\"resize\":\"exact\",\"mean\":[0.5,0.5,0.5],\"deviation\":[1,1,1],\"edge\":"
+     "[64]}",
+     "\"edge\" of \"profile\" must be a list of 2 to 2."},
+    {"\"profile\":\"chexfound\"",
+     "\"profile\":{\"name\":\"x\",\"resize\":\"exact\",\"mean\":[0.5,0.5,0.5],\"deviation\":[1,1,1],"
+     "\"rounding\":\"up\"}",
+     "\"rounding\" of \"profile\" must be \"down\" or \"nearest\"."},
     {"\"profile\":\"chexfound\"",
      "\"profile\":{\"name\":\"x\",\"resize\":\"shortest_edge\",\"mean\":[1,2],\"deviation\":[1,1,1]}",
      "\"mean\" of \"profile\" must be a list of 3 to 3."},
@@ -190,6 +202,7 @@ static const struct {
      "\"layer_norm_epsilon\" of \"backbone\" must be a number from 1e-12 to 0.01."},
     {"\"registers\":4", "\"registers\":4,\"interpolate_antialias\":1",
      "\"interpolate_antialias\" of \"backbone\" must be true or false."},
+    {"\"blocks\":4", "\"blocks\":0", "\"blocks\" of f must be a whole number from 1 to 4."},
     {"\"blocks\":4", "\"blocks\":5", "\"blocks\" of f must be a whole number from 1 to 4."},
     {"\"blocks\":4", "\"blocks\":4,\"views\":2",
      "\"views\" of f must be 1: only a linear head reads two views."},

@@ -35,13 +35,15 @@ START_TEST(written_is_what_is_read)
                                        .definition = "A number.",
                                        .weights = "r.safetensors",
                                        .sha256 = HASH,
-                                       .blocks = 4,
+                                       .blocks = 0, /* the mean patch token alone */
                                        .average_pool = true,
                                        .two_views = true,
                                        .labels = labels + 1,
                                        .label_count = 1}};
     const struct profile profile = {.name = "ours",
-                                    .edge = 100,
+                                    .edge_height = 64,
+                                    .edge_width = 100,
+                                    .rounding = PROFILE_ROUND_NEAREST,
                                     .filter = PROFILE_BILINEAR,
                                     .centre = PROFILE_CENTRE_DOWN,
                                     .min_max = true,

@@ -140,7 +140,7 @@ START_TEST(a_card_that_would_not_load_is_refused_by_the_loaders_sentence)
     ck_assert_int_eq(package_edit_add(edit, &head, json_object(), &failure), STATUS_OK);
     ck_assert_int_eq(package_edit_check(edit, &failure), STATUS_INVALID_FILE);
     ck_assert_ptr_nonnull(
-        strstr(failure.sentence, "model.json: \"blocks\" of more must be a whole number from 1 to 2."));
+        strstr(failure.sentence, "model.json: \"blocks\" of more must be a whole number from 0 to 2."));
     package_edit_end(&edit);
 }
 END_TEST

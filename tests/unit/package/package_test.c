@@ -225,6 +225,41 @@ START_TEST(notices_weights_that_are_written_to_while_open)
 }
 END_TEST
 
+/* As cp -p and rsync -t do. A file that gets another name, or loses one, is the one it was. */
+START_TEST(a_time_that_is_put_back_hides_no_change)
+{
+    struct failure failure = {0};
+    struct package *package = NULL;
+    struct stat before, now;
+    char *path = sample_path("head.nodule.safetensors"), *other = sample_path("other");
+    ck_assert_int_eq(package_open(sample_folder, NULL, &package), STATUS_OK);
+    ck_assert(!package_verify(package, NULL) && !link(path, other));
+    ck_assert_int_eq(package_verify(package, NULL), STATUS_OK);
+    package_close(&package);
+    ck_assert_int_eq(unlink(other), 0);
+    ck_assert_int_eq(package_open(sample_folder, NULL, &package), STATUS_OK);
+    ck_assert_int_eq(package_verify(package, NULL), STATUS_OK);
+    const uint64_t stamp = package_stamp(package);
+    ck_assert_int_eq(package_verify_again(package, stamp, NULL), STATUS_OK);
+    ck_assert_int_eq(stat(path, &before), 0);
+    do { /* until the file system's clock has moved on */
+        int file = open(path, O_WRONLY);
+        ck_assert(file >= 0 && pwrite(file, "x", 1, before.st_size - 1) == 1);
+        const struct timespec times[2] = {before.st_atim, before.st_mtim};
+        ck_assert(!futimens(file, times) && !fstat(file, &now) && !close(file));
+    } while (!memcmp(&now.st_ctim, &before.st_ctim, sizeof now.st_ctim));
+    ck_assert(!memcmp(&now.st_mtim, &before.st_mtim, sizeof now.st_mtim));
+    ck_assert_uint_ne(package_stamp(package), stamp);
+    ck_assert_int_eq(package_verify(package, &failure), STATUS_INVALID_FILE);
+    ck_assert_ptr_nonnull(
+        strstr(failure.sentence, "head.nodule.safetensors: It was changed while it was in use."));
+    ck_assert_int_eq(package_verify_again(package, stamp, &failure), STATUS_INVALID_FILE);
+    package_close(&package);
+    free(other);
+    free(path);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     if (argc != 2)
@@ -249,5 +284,6 @@ int main(int argc, char **argv)
     tcase_add_test(cases, refuses_a_head_that_does_not_say_its_labels);
     tcase_add_loop_test(cases, does_not_wait_for_a_pipe, 0, 3);
     tcase_add_test(cases, notices_weights_that_are_written_to_while_open);
+    tcase_add_test(cases, a_time_that_is_put_back_hides_no_change);
     return suite_run("package", cases);
 }

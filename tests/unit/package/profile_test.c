@@ -29,7 +29,7 @@ static void check_values(const struct profile *profile, const double mean[3], co
 START_TEST(chexfound_stretches_each_channel)
 {
     const struct profile *profile = profile_known("chexfound");
-    ck_assert(profile->min_max && profile->resize == PROFILE_SHORTEST_EDGE && !profile->edge);
+    ck_assert(profile->min_max && profile->resize == PROFILE_SHORTEST_EDGE && !profile->edge_height);
     check_values(profile, MEAN, DEVIATION);
 }
 END_TEST
@@ -37,7 +37,7 @@ END_TEST
 START_TEST(dinov2_divides_by_255)
 {
     const struct profile *profile = profile_known("dinov2");
-    ck_assert(!profile->min_max && profile->resize == PROFILE_SHORTEST_EDGE && !profile->edge);
+    ck_assert(!profile->min_max && profile->resize == PROFILE_SHORTEST_EDGE && !profile->edge_height);
     check_values(profile, MEAN, DEVIATION);
 }
 END_TEST

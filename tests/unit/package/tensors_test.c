@@ -92,7 +92,8 @@ START_TEST(each_tensor_has_its_shape)
     memcpy(tensors, BACKBONE, sizeof BACKBONE);
     tensors[_i].type = TENSOR_I64;
     ck_assert_int_eq(backbone_check(&CARD, tensors, COUNT, &failure), STATUS_INVALID_FILE);
-    ck_assert_ptr_nonnull(strstr(failure.sentence, "is of type I64 where floats are needed."));
+    ck_assert_ptr_nonnull(
+        strstr(failure.sentence, "is of type I64 where floats of 16, 32 or 64 bits are needed."));
 }
 END_TEST
 

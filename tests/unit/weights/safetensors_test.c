@@ -42,7 +42,9 @@ static const struct corruption {
     {"{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, 0,
      "tensor 'a' is not described by dtype, shape and data_offsets."},
     {"{\"a\":{\"dtype\":\"F31\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, 0,
-     "tensor 'a' has a dtype that is not known."},
+     "tensor 'a' has a dtype that is not known, 'F31'."},
+    {"{\"a\":{\"dtype\":\"C64\",\"shape\":[1],\"data_offsets\":[0,8]}}", 8, 0,
+     "tensor 'a' has a dtype that is not known, 'C64'."},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":1,\"data_offsets\":[0,4]}}", 4, 0,
      "tensor 'a' has a shape that is not an array."},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}", 4, 0,
@@ -141,7 +143,8 @@ START_TEST(finds_tensors_by_name_and_checks_shapes)
     ck_assert_int_eq(tensor_require(file, 2, (size_t[]){0, 3}, &failure, &none, "empty"),
                      STATUS_INVALID_FILE);
     ck_assert_int_eq(tensor_require(file, 0, NULL, &failure, &none, "i"), STATUS_INVALID_FILE);
-    ck_assert_str_eq(failure.sentence, "Tensor 'i' is of type U8 where floats are needed.");
+    ck_assert_str_eq(failure.sentence,
+                     "Tensor 'i' is of type U8 where floats of 16, 32 or 64 bits are needed.");
     ck_assert_ptr_null(none);
     safetensors_close(&file);
     ck_assert_ptr_null(file);

@@ -1,0 +1,131 @@
+#include "engine/checkpoint/config_parts.h"
+
+#include "engine/checkpoint/config.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+static const double RATIO_MAX = 64;
+
+/* Where a training's configuration, a constructor's arguments, and timm's have them. */
+static const char *const sections[] = {"student", NULL, "model_args"};
+enum { SECTIONS = sizeof sections / sizeof *sections };
+
+void config_parts_init(struct config_parts *parts)
+{
+    *parts = (struct config_parts){
+        .qkv_bias = -1, .proj_bias = -1, .ffn_bias = -1, .scales = -1, .scale_key = "", .mlp_ratio = -1};
+}
+
+static const struct json *find(const struct json *document, const char *section, const char *key)
+{
+    return json_member(section ? json_member(document, section) : document, key);
+}
+
+static const struct json *find_said(const struct json *document, const char *section, const char *key)
+{
+    const struct json *value = find(document, section, key);
+    return value && !json_is_null(value) ? value : NULL;
+}
+
+static enum status read_switches(const struct json *document, struct failure *failure,
+                                 struct config_parts *out)
+{
+    static const struct {
+        const char *key;
+        size_t offset;
+    } switches[] = {{"qkv_bias", offsetof(struct config_parts, qkv_bias)},
+                    {"proj_bias", offsetof(struct config_parts, proj_bias)},
+                    {"ffn_bias", offsetof(struct config_parts, ffn_bias)}};
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < sizeof switches / sizeof *switches; i++)
+        for (size_t k = 0; k < SECTIONS && !status; k++)
+            status = config_read_boolean(find_said(document, sections[k], switches[i].key), sections[k],
+                                         switches[i].key, failure, (int *)((char *)out + switches[i].offset));
+    return status;
+}
+
+/* LayerScale's values at the beginning of training: none, or 0, where there is no LayerScale. */
+static enum status read_scales(const struct json *document, struct failure *failure, struct config_parts *out)
+{
+    static const struct {
+        const char *section, *key;
+    } keys[] = {{"student", "layerscale"},
+                {NULL, "layerscale_value"},
+                {NULL, "init_values"},
+                {"model_args", "init_values"}};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const struct json *value = find(document, keys[i].section, keys[i].key);
+        double start = 0;
+        if (!value)
+            continue;
+        const char *text = json_text(value); /* Python writes None */
+        const bool none = json_is_null(value) || (text && !strcmp(text, "None"));
+        if (!none && !json_number(value, &start))
+            return failure_set(failure, STATUS_INVALID_FILE, "%s is no number.", keys[i].key);
+        out->scales = start != 0;
+        out->scale_key = keys[i].key;
+    }
+    return STATUS_OK;
+}
+
+static enum status read_ratio(const struct json *document, struct failure *failure, struct config_parts *out)
+{
+    for (size_t i = 0; i < SECTIONS; i++) {
+        const struct json *value = find_said(document, sections[i], "mlp_ratio");
+        if (value &&
+            (!json_number(value, &out->mlp_ratio) || !(out->mlp_ratio > 0 && out->mlp_ratio <= RATIO_MAX)))
+            return failure_set(failure, STATUS_INVALID_FILE,
+                               "mlp_ratio is not a number over 0 and up to 64.");
+    }
+    return STATUS_OK;
+}
+
+static void read_names(const struct json *document, struct config_parts *out)
+{
+    static const char *const keys[] = {"arch", "architecture"};
+    for (size_t i = 0; i < SECTIONS * sizeof keys / sizeof *keys; i++) {
+        const char *arch = json_text(find_said(document, sections[i % SECTIONS], keys[i / SECTIONS]));
+        if (arch)
+            snprintf(out->arch, sizeof out->arch, "%s", arch);
+    }
+    const char *type = json_text(find_said(document, NULL, "model_type"));
+    snprintf(out->model_type, sizeof out->model_type, "%s", type ? type : "");
+}
+
+enum status config_parts_read(const struct json *document, struct failure *failure, struct config_parts *out)
+{
+    enum status status = read_switches(document, failure, out);
+    if (!status)
+        status = read_scales(document, failure, out);
+    if (!status)
+        status = read_ratio(document, failure, out);
+    read_names(document, out);
+    return status;
+}
+
+static const char *merge_switch(const char *key, int other, int *mine)
+{
+    if (*mine >= 0 && other >= 0 && *mine != other)
+        return key;
+    *mine = *mine < 0 ? other : *mine;
+    return NULL;
+}
+
+const char *config_parts_merge(const struct config_parts *other, struct config_parts *parts)
+{
+    const char *differs = merge_switch("qkv_bias", other->qkv_bias, &parts->qkv_bias);
+    differs = differs ? differs : merge_switch("proj_bias", other->proj_bias, &parts->proj_bias);
+    differs = differs ? differs : merge_switch("ffn_bias", other->ffn_bias, &parts->ffn_bias);
+    differs = differs ? differs : merge_switch("LayerScale", other->scales, &parts->scales);
+    if (!differs && parts->mlp_ratio > 0 && other->mlp_ratio > 0 && parts->mlp_ratio != other->mlp_ratio)
+        differs = "mlp_ratio";
+    parts->scale_key = *parts->scale_key ? parts->scale_key : other->scale_key;
+    parts->mlp_ratio = parts->mlp_ratio > 0 ? parts->mlp_ratio : other->mlp_ratio;
+    if (!*parts->arch)
+        memcpy(parts->arch, other->arch, sizeof parts->arch);
+    if (!*parts->model_type)
+        memcpy(parts->model_type, other->model_type, sizeof parts->model_type);
+    return differs;
+}

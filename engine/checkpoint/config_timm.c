@@ -1,0 +1,117 @@
+#include "engine/checkpoint/config.h"
+#include "engine/checkpoint/document.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { CLASSES_MAX = 1000 * 1000 };
+
+/* Arguments of timm's VisionTransformer that are read elsewhere or below, or that its tensors show, or that
+ * no answer depends on. */
+static const char *const known[] = {
+    "img_size",        "patch_size",      "in_chans",        "num_classes",     "global_pool",
+    "embed_dim",       "depth",           "num_heads",       "mlp_ratio",       "qkv_bias",
+    "qk_norm",         "proj_bias",       "init_values",     "class_token",     "no_embed_class",
+    "reg_tokens",      "pre_norm",        "final_norm",      "fc_norm",         "norm_layer",
+    "act_layer",       "drop_rate",       "pos_drop_rate",   "patch_drop_rate", "proj_drop_rate",
+    "attn_drop_rate",  "drop_path_rate",  "weight_init",     "fix_init",        "dynamic_img_size",
+    "dynamic_img_pad", "strict_img_size", "scale_attn_norm", "scale_mlp_norm",
+};
+
+/* Networks of timm whose heads of attention are not 64 wide and whose files say no number of them: it is in
+ * the function of their name (timm/models/vision_transformer.py). */
+static const struct {
+    const char *start;
+    int64_t heads;
+} of_other_heads[] = {
+    {"vit_huge_", 16}, {"vit_giant_patch14_224", 16}, {"vit_giant_patch14_clip", 16}, {"vit_gigantic_", 16}};
+
+static const struct json *argument(const struct json *document, const char *name)
+{
+    const struct json *value = json_member(json_member(document, "model_args"), name);
+    return json_is_null(value) ? NULL : value;
+}
+
+static enum status refuse(struct failure *failure, const char *name, const char *what)
+{
+    return failure_set(failure, STATUS_INVALID_FILE, "model_args.%.60s %s.", name, what);
+}
+
+/* One that is off, or absent, does nothing. */
+static enum status check_arguments(const struct json *document, struct failure *failure)
+{
+    const struct json *arguments = json_member(document, "model_args");
+    for (const struct json *at = json_is_object(arguments) ? json_first(arguments) : NULL; at;
+         at = json_next(at)) {
+        bool is_known = json_is_null(at), on;
+        for (size_t i = 0; i < sizeof known / sizeof *known && !is_known; i++)
+            is_known = !strcmp(json_name(at), known[i]);
+        if (!is_known && (!json_boolean(at, &on) || on))
+            return refuse(failure, json_name(at),
+                          "changes the network in a way that this program does not know");
+    }
+    return STATUS_OK;
+}
+
+/* Layers that tensors do not show: timm's LayerNorm has an epsilon of 1e-6. */
+static enum status read_layers(const struct json *document, struct failure *failure, struct config *config)
+{
+    const struct json *norm = argument(document, "norm_layer"), *activation = argument(document, "act_layer"),
+                      *channels = argument(document, "in_chans");
+    int64_t three;
+    if (norm && (!json_text(norm) || strcmp(json_text(norm), "layernorm")))
+        return refuse(failure, "norm_layer", "is not supported: layernorm is");
+    if (activation && !json_text(activation))
+        return refuse(failure, "act_layer", "is no name");
+    if (channels && !json_integer(channels, 3, 3, &three))
+        return refuse(failure, "in_chans", "is not 3, which alone is supported");
+    snprintf(config->activation, sizeof config->activation, "%s", activation ? json_text(activation) : "");
+    return STATUS_OK;
+}
+
+/* Without "fc_norm" the pools of patch tokens have a LayerNorm behind them, in the place of the last one. */
+static enum status read_pooling(const struct json *document, struct failure *failure, struct config *config)
+{
+    const struct json *value = argument(document, "global_pool"), *norm = argument(document, "fc_norm");
+    value = value ? value : json_member(document, "global_pool");
+    const char *pool = json_text(value);
+    bool behind = pool && strcmp(pool, "token") && strcmp(pool, "map");
+    if (norm && !json_boolean(norm, &behind))
+        return refuse(failure, "fc_norm", "is neither true nor false");
+    if (value && !json_is_null(value) && !pool)
+        return failure_set(failure, STATUS_INVALID_FILE, "global_pool is no name.");
+    config->pooling = !pool                               ? POOLING_NOT_SAID
+                      : !strcmp(pool, "token") && !behind ? POOLING_CLASS
+                      : !strcmp(pool, "avg") && !behind   ? POOLING_MEAN
+                                                          : POOLING_OTHER;
+    return STATUS_OK;
+}
+
+static enum status read_classes(const struct json *document, struct failure *failure, struct config *config)
+{
+    const struct json *value = argument(document, "num_classes");
+    value = value ? value : json_member(document, "num_classes");
+    value = value ? value : json_member(json_member(document, "pretrained_cfg"), "num_classes");
+    if (value && !json_is_null(value) && !json_integer(value, 0, CLASSES_MAX, &config->classes))
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "num_classes is not a whole number from 0 to 1000000.");
+    return STATUS_OK;
+}
+
+enum status config_read_timm(const struct json *document, struct failure *failure, struct config *config)
+{
+    const char *architecture = json_text(json_member(document, "architecture"));
+    if (strncmp(architecture, "vit_", 4))
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "It describes timm's '%.60s'; of timm's networks vit_*_dinov2 are supported.",
+                           architecture);
+    for (size_t i = 0; config->heads < 0 && i < sizeof of_other_heads / sizeof *of_other_heads; i++)
+        if (!strncmp(architecture, of_other_heads[i].start, strlen(of_other_heads[i].start)))
+            config->heads = of_other_heads[i].heads;
+    enum status status = check_arguments(document, failure);
+    if (!status)
+        status = read_layers(document, failure, config);
+    if (!status)
+        status = read_pooling(document, failure, config);
+    return status ? status : read_classes(document, failure, config);
+}

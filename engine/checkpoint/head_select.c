@@ -1,0 +1,146 @@
+#include "engine/checkpoint/head_select.h"
+
+#include "engine/checkpoint/candidates.h"
+#include "engine/checkpoint/foreign.h"
+#include "engine/checkpoint/results.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Reads the member at `i` of a state dict: false where its key is no text. */
+static bool read_member(const struct value *state, size_t i, enum name_kind *kind, enum head_form *form,
+                        char of[NAME_BYTES], char name[NAME_BYTES])
+{
+    const struct value *key = state->sequence.items[i];
+    if (!value_is_name(key))
+        return false;
+    *kind = head_form_of(key->text.data, form, of, name);
+    return true;
+}
+
+static bool is_adapters(const struct head_import *head, const struct value *value)
+{
+    return value->kind == VALUE_TENSOR && checkpoint_is_adapters(head->checkpoint, value->tensor);
+}
+
+/* Whether the member is of a head: one that the adapter's file has, or the weights'. */
+static bool is_of_head(const struct value *state, size_t i, const struct head_import *head, bool adapters)
+{
+    enum name_kind kind;
+    enum head_form form;
+    char of[NAME_BYTES], name[NAME_BYTES];
+    return read_member(state, i, &kind, &form, of, name) && kind == NAME_KNOWN &&
+           is_adapters(head, state->sequence.items[i + 1]) == adapters;
+}
+
+/* PEFT saves a classifier that was trained with an adapter beside it, and loads it in the place of the
+ * model's own (modules_to_save): of a state dict that has both, one without the model's. The caller frees its
+ * items. */
+static struct value without_replaced(const struct value *state, struct head_import *head)
+{
+    struct value kept = *state;
+    bool of_adapter = false;
+    for (size_t i = 0; i < state->sequence.count && !of_adapter; i += 2)
+        of_adapter = is_of_head(state, i, head, true);
+    kept.sequence.items = memory_allocate(state->sequence.count, sizeof *kept.sequence.items);
+    kept.sequence.count = 0;
+    for (size_t i = 0; i < state->sequence.count; i += 2) {
+        if (of_adapter && is_of_head(state, i, head, false)) {
+            head->replaces = true;
+            continue;
+        }
+        kept.sequence.items[kept.sequence.count++] = state->sequence.items[i];
+        kept.sequence.items[kept.sequence.count++] = state->sequence.items[i + 1];
+    }
+    return kept;
+}
+
+/* Two heads without a candidate's name, of two forms, are not told apart. */
+static enum status check_forms(const struct value *state, struct failure *failure)
+{
+    const char *first = NULL;
+    enum head_form first_form = FORM_AUTHORS;
+    for (size_t i = 0; i < state->sequence.count; i += 2) {
+        enum name_kind kind;
+        enum head_form form;
+        char of[NAME_BYTES], name[NAME_BYTES];
+        const struct value *key = state->sequence.items[i];
+        if (!read_member(state, i, &kind, &form, of, name) || kind != NAME_KNOWN || *of)
+            continue;
+        if (first && form != first_form)
+            return failure_set(failure, STATUS_INVALID_FILE,
+                               "It holds two heads, of '%.80s' and of '%.80s', and does not say which is "
+                               "meant: save the one that is meant alone.",
+                               first, key->text.data);
+        first = first ? first : key->text.data;
+        first_form = form;
+    }
+    return STATUS_OK;
+}
+
+static enum status select_tensors(const struct value *state, struct head_import *head,
+                                  struct failure *failure)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < state->sequence.count && !status; i += 2) {
+        enum name_kind kind;
+        enum head_form form;
+        struct backbone_name backbone;
+        char of[NAME_BYTES], name[NAME_BYTES];
+        const struct value *key = state->sequence.items[i], *value = state->sequence.items[i + 1];
+        if (!read_member(state, i, &kind, &form, of, name)) {
+            status = foreign_value(key, NULL, value, false, failure);
+            continue;
+        }
+        bool of_wanted = !strcmp(of, head->candidate);
+        if (kind == NAME_KNOWN) {
+            if (of_wanted && (*of || (form == FORM_AUTHORS) == (head->form == FORM_AUTHORS)))
+                status = selection_add(&head->selection, name, value, failure);
+        } else if ((kind == NAME_UNKNOWN || head_form_owns(head->form, name)) && (!*of || of_wanted)) {
+            status = foreign_value(key, *of ? name : key->text.data, value, false, failure);
+        } else if (name_of_backbone(key->text.data, &backbone) == NAME_HARMLESS &&
+                   backbone.features & FEATURE_LOSS && !head->losses++) {
+            snprintf(head->loss, sizeof head->loss, "%s", key->text.data);
+        }
+    }
+    return status;
+}
+
+static enum status select_of(const struct value *state, const char *wanted, struct head_import *head,
+                             struct failure *failure)
+{
+    struct candidates *candidates = memory_allocate(1, sizeof *candidates);
+    enum status status = check_forms(state, failure);
+    if (!status)
+        status = candidates_find(state, failure, candidates);
+    if (!status)
+        status = candidates_choose(candidates, wanted, failure, head->candidate);
+    if (!status) {
+        head->form = candidate_form(head->candidate, candidates->form);
+        status = select_tensors(state, head, failure);
+    }
+    free(candidates);
+    return status;
+}
+
+enum status head_select(struct head_import *head, struct failure *failure)
+{
+    const struct import_head *asked = head->asked;
+    const struct value *state = NULL;
+    char *best = NULL;
+    enum status status = STATUS_OK;
+    if (!asked->candidate && asked->results)
+        status = results_read(asked->results, failure, &best);
+    if (!status)
+        status = checkpoint_state(head->checkpoint, failure, &state);
+    if (!status)
+        status = checkpoint_check_rest(head->checkpoint, failure);
+    if (!status) {
+        const struct value kept = without_replaced(state, head);
+        status = select_of(&kept, asked->candidate ? asked->candidate : best, head, failure);
+        free(kept.sequence.items);
+    }
+    free(best);
+    return status;
+}

@@ -1,0 +1,385 @@
+/* What is taken of a checkpoint is one network, whole, and the one that is meant; and what it is, where files
+ * say more than one thing. */
+#include "engine/base/file.h"
+#include "engine/checkpoint/import_backbone.h"
+#include "engine/package/package.h"
+#include "tests/unit/checkpoint/importing.h"
+#include "tests/unit/checkpoint/pth.h"
+#include "tests/unit/checkpoint/published.h"
+#include "tests/unit/suite.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { W = PUBLISHED_WIDTH, RANK = 4 };
+
+static char *published_folder, *weights, *config, *adapter;
+
+static void make(void)
+{
+    make_folder();
+    published_folder = file_join(folder, "published");
+    ck_assert_int_eq(mkdir(published_folder, 0777), 0);
+    weights = file_join(published_folder, "model.safetensors");
+    config = file_join(published_folder, "config.json");
+    adapter = file_join(published_folder, "adapter_model.safetensors");
+    options.backbone = published_folder;
+    options.head_count = 0;
+    set_image_size(0);
+}
+
+static void clean(void)
+{
+    empty(published_folder);
+    free(adapter);
+    free(config);
+    free(weights);
+    free(published_folder);
+    remove_folder();
+}
+
+/* Leaves out the tensors from the first-th on whose names have `part` in them, or have not. */
+static void leave_out(struct published *published, size_t first, const char *part, bool with)
+{
+    size_t kept = first;
+    for (size_t i = first; i < published->count; i++)
+        if ((strstr(published->tensors[i].name, part) != NULL) != with)
+            published->tensors[kept++] = published->tensors[i];
+    published->count = kept;
+}
+
+static void write_all(struct published *published)
+{
+    published_write(published, 0, published->count, weights);
+    published_end(published);
+}
+
+static void open_now(struct backbone_import *imported)
+{
+    const struct backbone_options these = {.path = published_folder};
+    ck_assert_msg(!import_backbone_open(&these, &failure, imported), "%s", failure.sentence);
+}
+
+START_TEST(halves_of_two_networks_are_not_joined)
+{
+    struct published published;
+    published_begin(&published);
+    published_network(&published, &(struct published_form){PUBLISHED_DINOV2, 0, false, "backbone."});
+    leave_out(&published, 0, "blocks.", true);
+    const size_t half = published.count;
+    published_network(&published, &(struct published_form){PUBLISHED_DINOV2, 0, false, "net.encoder."});
+    leave_out(&published, half, "blocks.", false);
+    write_all(&published);
+    expect(STATUS_INVALID_FILE, "'backbone.cls_token' and 'net.encoder.blocks.0.attn.proj.bias' lie behind "
+                                "different prefixes, as parts "
+                                "of two networks do: save those of the one that is meant alone.");
+}
+END_TEST
+
+/* Which would answer as a network of one block. */
+START_TEST(a_teacher_without_its_last_block_is_refused)
+{
+    static const char *const owners[] = {"teacher.backbone.", "ema."};
+    for (size_t i = 0; i < sizeof owners / sizeof *owners; i++) {
+        struct published published;
+        published_begin(&published);
+        published_network(&published, &(struct published_form){PUBLISHED_DINOV2, 0, false, owners[i]});
+        leave_out(&published, 0, "blocks.1.", true);
+        published_network(&published,
+                          &(struct published_form){PUBLISHED_DINOV2, 0, false, "student.backbone."});
+        write_all(&published);
+        expect(STATUS_INVALID_FILE, "The weights that answer have 1 blocks, and those beside them 2 "
+                                    "('student.backbone.blocks.1.attn.proj.bias'): a part is missing.");
+    }
+}
+END_TEST
+
+START_TEST(a_student_in_a_dict_of_its_own_shows_the_same)
+{
+    static const char *const others[] = {"student", "ema"};
+    options.backbone = backbone;
+    for (size_t i = 0; i < 2; i++) {
+        struct pth pth;
+        pth_begin(&pth, "teacher");
+        pth_claim(&pth, "backbone.blocks.0.norm1.bias", 1, (size_t[]){W});
+        pth_beside(&pth, others[i]);
+        pth_claim(&pth, "backbone.blocks.4.norm1.bias", 1, (size_t[]){W});
+        pth_end(&pth, backbone);
+        expect(STATUS_INVALID_FILE, "The weights that answer have 1 blocks, and those beside them 5 "
+                                    "('backbone.blocks.4.norm1.bias'): a part is missing.");
+    }
+}
+END_TEST
+
+START_TEST(of_an_average_and_a_student_the_average_is_taken)
+{
+    struct published published;
+    struct backbone_import imported;
+    published_begin(&published);
+    published_network(&published, &(struct published_form){PUBLISHED_DINOV2, 4, true, "student."});
+    published_network(&published, &(struct published_form){PUBLISHED_DINOV2, 0, false, "ema."});
+    write_all(&published);
+    open_now(&imported);
+    ck_assert_uint_eq(imported.card.registers, 0);
+    ck_assert_str_eq(imported.note, "These are the running average of the weights.");
+    import_backbone_finish(&imported);
+}
+END_TEST
+
+/* A trainer's dict is a wrapper as a prefix is: DINOv2's hub publishes neither. */
+START_TEST(a_dict_around_the_weights_tells_a_training_from_the_hub)
+{
+    static const char *const wrappers[] = {NULL, "model"}, *const titles[] = {"that of DINOv2's hub",
+                                                                              "DINOv2's, of training"};
+    for (size_t i = 0; i < 2; i++) {
+        struct pth pth;
+        struct backbone_import imported;
+        const struct backbone_options these = {.path = backbone};
+        pth_begin(&pth, wrappers[i]);
+        pth_claim(&pth, "cls_token", 3, (size_t[]){1, 1, W});
+        pth_claim(&pth, "mask_token", 2, (size_t[]){1, W});
+        pth_claim(&pth, "pos_embed", 3, (size_t[]){1, 10, W});
+        pth_claim(&pth, "patch_embed.proj.weight", 4, (size_t[]){W, 3, 14, 14});
+        pth_claim(&pth, "blocks.0.mlp.fc2.weight", 2, (size_t[]){W, 2 * W});
+        pth_end(&pth, backbone);
+        ck_assert_msg(!import_backbone_open(&these, &failure, &imported), "%s", failure.sentence);
+        ck_assert_str_eq(imported.layout->title, titles[i]);
+        import_backbone_finish(&imported);
+    }
+}
+END_TEST
+
+/* The network was given what its preprocessing cuts out, whatever size the configuration names; and positions
+ * are resized as the configuration says, whatever its layout does. */
+START_TEST(what_is_said_goes_before_what_is_usual)
+{
+    static const char sizes[] =
+        "{\"image_size\": 42, \"interpolate_antialias\": true, \"interpolate_offset\": 0.05}",
+                      crop[] =
+                          "{\"size\": {\"shortest_edge\": 28}, \"crop_size\": 28, \"do_normalize\": false}";
+    struct published published;
+    struct backbone_import imported;
+    char *preprocessor = file_join(published_folder, "preprocessor_config.json");
+    published_begin(&published);
+    published_network(&published, &(struct published_form){PUBLISHED_DINOV2, 0, false, ""});
+    write_all(&published);
+    file_put(config, sizes, sizeof sizes - 1);
+    open_now(&imported);
+    ck_assert_uint_eq(imported.card.image_height, 42);
+    ck_assert(imported.card.interpolate_antialias);
+    ck_assert_double_eq(imported.card.interpolate_offset, 0.05);
+    import_backbone_finish(&imported);
+    file_put(preprocessor, crop, sizeof crop - 1);
+    open_now(&imported);
+    ck_assert_uint_eq(imported.card.image_height, 28);
+    ck_assert_uint_eq(imported.card.image_width, 28);
+    import_backbone_finish(&imported);
+    free(preprocessor);
+}
+END_TEST
+
+/* What Lightning keeps of its losses and metrics in a model's state dict. */
+START_TEST(losses_and_metrics_are_left_out_with_a_word)
+{
+    struct published published;
+    published_begin(&published);
+    published_network(&published, &(struct published_form){PUBLISHED_DINOV2, 0, false, "model."});
+    published_add(&published, "criterion.pos_weight", "x", 0, 1, (size_t[]){3});
+    write_all(&published);
+    ck_assert_msg(!import_now(), "%s", failure.sentence);
+    ck_assert_msg(strstr(note,
+                         "'criterion.pos_weight' is left out: it is of a loss or a metric, which serves "
+                         "training."),
+                  "%s", note);
+    empty(output);
+    published_begin(&published);
+    published_network(&published, &(struct published_form){PUBLISHED_DINOV2, 0, false, "model."});
+    published_add(&published, "loss.weight", "x", 0, 1, (size_t[]){3});
+    published_add(&published, "metrics.val.tp", "x", 0, 1, (size_t[]){3});
+    write_all(&published);
+    ck_assert_msg(!import_now(), "%s", failure.sentence);
+    ck_assert_msg(strstr(note,
+                         "2 tensors ('loss.weight', ...) are left out: they are of losses or metrics, which "
+                         "serve training."),
+                  "%s", note);
+}
+END_TEST
+
+/* Of a head that is read from the backbone's file it is said once. */
+START_TEST(losses_beside_a_head_are_named_once)
+{
+    struct published published;
+    published_begin(&published);
+    published_network(&published, &(struct published_form){PUBLISHED_DINOV2, 0, false, "model."});
+    published_add(&published, "criterion.pos_weight", "x", 0, 1, (size_t[]){3});
+    published_add(&published, "classifier.weight", "x", 0, 2, (size_t[]){2, 2 * W});
+    published_add(&published, "classifier.bias", "x", 0, 1, (size_t[]){2});
+    write_all(&published);
+    asked.weights = published_folder;
+    options.head_count = 1;
+    ck_assert_msg(!import_now(), "%s", failure.sentence);
+    const char *said = strstr(note, "'criterion.pos_weight' is left out");
+    ck_assert_msg(said && !strstr(said + 30, "is left out"), "%s", note);
+}
+END_TEST
+
+/* A network with a classifier and an adapter, which was trained with a classifier of its own (`part`), or a
+ * norm.
+ */
+static void write_adapted(const char *part, size_t rows)
+{
+    struct published published;
+    char *name = NULL;
+    published_begin(&published);
+    published_network(&published, &(struct published_form){PUBLISHED_OLD, 0, false, "dinov2."});
+    published_add(&published, "classifier.weight", "classifier.weight", 0, 2, (size_t[]){2, 2 * W});
+    published_add(&published, "classifier.bias", "classifier.bias", 0, 1, (size_t[]){2});
+    write_all(&published);
+    published_begin(&published);
+    published_add(&published,
+                  "base_model.model.dinov2.encoder.layer.1.attention.attention.query.lora_A.weight", "A", 0,
+                  2, (size_t[]){RANK, W});
+    published_add(&published,
+                  "base_model.model.dinov2.encoder.layer.1.attention.attention.query.lora_B.weight", "B", 0,
+                  2, (size_t[]){W, RANK});
+    name = arena_format(published.arena, "base_model.model.%s.weight", part);
+    published_add(&published, name, "another", 0, rows ? 2 : 1, (size_t[]){rows ? rows : W, 2 * W});
+    name = arena_format(published.arena, "base_model.model.%s.bias", part);
+    published_add(&published, name, "another", 0, 1, (size_t[]){rows ? rows : W});
+    published_write(&published, 0, published.count, adapter);
+    published_end(&published);
+}
+
+static void check_head(const char *tensor, const char *from)
+{
+    struct package *package = NULL;
+    float values[4 * W];
+    ck_assert_msg(!package_open(output, &failure, &package), "%s", failure.sentence);
+    const struct tensor *found = safetensors_find(package_head(package, 0), tensor);
+    tensor_to_float(found, values);
+    for (size_t i = 0; i < found->size_bytes / tensor_type_bytes(found->type); i++)
+        ck_assert_float_eq(values[i], published_value(from, i));
+    package_close(&package);
+}
+
+START_TEST(an_adapters_classifier_goes_before_the_models)
+{
+    write_adapted("classifier", 2);
+    asked.weights = published_folder;
+    options.head_count = 1;
+    options.lora_alpha = 4;
+    ck_assert_msg(!import_now(), "%s", failure.sentence);
+    check_head("linear.weight", "another");
+    check_head("linear.bias", "another");
+    ck_assert_msg(
+        strstr(note, "Head 'findings' is the adapter's, which was trained in the place of the one that the "
+                     "weights have."),
+        "%s", note);
+    empty(output);
+    asked.weights = adapter; /* alone it is the same head, of the same backbone */
+    ck_assert_msg(!import_now(), "%s", failure.sentence);
+    check_head("linear.weight", "another");
+    ck_assert_ptr_null(strstr(note, "Head"));
+    empty(output);
+    asked.weights = weights; /* the model's own, which was trained without the adapter */
+    expect(STATUS_INVALID_FILE,
+           "It holds a backbone, too, which the head was trained with: give this file as "
+           "--backbone of cxrd import.");
+}
+END_TEST
+
+/* As above, of a package that was made with another adapter. */
+START_TEST(an_adapters_classifier_goes_with_its_own_backbone_alone)
+{
+    char *other = file_join(folder, "other.safetensors");
+    struct bytes file;
+    write_adapted("classifier", 2);
+    ck_assert_int_eq(file_read(adapter, 1 << 20, &failure, &file), STATUS_OK);
+    file_put(other, file.data, file.size);
+    free((void *)file.data);
+    write_adapted("classifier", 3);
+    asked.weights = other;
+    options.head_count = 1;
+    options.lora_alpha = 4;
+    expect(STATUS_INVALID_FILE,
+           "It holds a backbone, too, which the head was trained with: give this file as "
+           "--backbone of cxrd import.");
+    free(other);
+}
+END_TEST
+
+START_TEST(an_adapters_own_tensors_go_before_the_models)
+{
+    struct backbone_import imported;
+    const struct backbone_options these = {.path = published_folder, .lora_alpha = 4};
+    write_adapted("dinov2.layernorm", 0);
+    ck_assert_msg(!import_backbone_open(&these, &failure, &imported), "%s", failure.sentence);
+    for (size_t i = 0; i < imported.selection.count; i++) {
+        const struct selected *item = &imported.selection.items[i];
+        float *values = memory_allocate(item->source->elements, sizeof *values);
+        const bool own = !strncmp(item->name, "norm.", 5);
+        ck_assert_int_eq(selection_read(item, imported.checkpoint, &failure, values), STATUS_OK);
+        if (strcmp(item->name, "blocks.1.attn.qkv.weight"))
+            for (size_t k = 0; k < item->source->elements; k++)
+                ck_assert_float_eq(values[k], published_value(own ? "another" : item->name, k));
+        free(values);
+    }
+    ck_assert_str_eq(
+        imported.note,
+        "A LoRA adapter is merged into the weights. Of 2 tensors the adapter's are taken, which were "
+        "trained in the weights' place. Without its config.json LayerNorm's epsilon is taken to be "
+        "1e-06, and its activation gelu.");
+    import_backbone_finish(&imported);
+}
+END_TEST
+
+START_TEST(of_two_heads_neither_is_chosen)
+{
+    static const char *const pairs[][2] = {
+        {"linear", "head"}, {"classifier", "head"}, {"head", "linear_head"}};
+    struct published published;
+    published_begin(&published);
+    published_network(&published, &(struct published_form){PUBLISHED_DINOV2, 0, false, ""});
+    write_all(&published);
+    options.head_count = 1;
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        struct pth pth;
+        pth_begin(&pth, NULL);
+        for (size_t k = 0; k < 2; k++) {
+            pth_tensor(&pth, arena_format(pth.arena, "%s.weight", pairs[i][k]), 2, (size_t[]){2, W}, 1);
+            pth_tensor(&pth, arena_format(pth.arena, "%s.bias", pairs[i][k]), 1, (size_t[]){2}, 1);
+        }
+        char *sentence =
+            arena_format(pth.arena,
+                         "head.pth: It holds two heads, of '%s.weight' and of '%s.weight', and does "
+                         "not say which is meant: save the one that is meant alone.",
+                         pairs[i][0], pairs[i][1]);
+        sentence = memory_copy_text(sentence);
+        pth_end(&pth, head);
+        expect(STATUS_INVALID_FILE, sentence);
+        free(sentence);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    TCase *all = tcase_create("all");
+    tcase_add_checked_fixture(all, make, clean);
+    tcase_set_timeout(all, 60);
+    tcase_add_test(all, halves_of_two_networks_are_not_joined);
+    tcase_add_test(all, a_teacher_without_its_last_block_is_refused);
+    tcase_add_test(all, a_student_in_a_dict_of_its_own_shows_the_same);
+    tcase_add_test(all, of_an_average_and_a_student_the_average_is_taken);
+    tcase_add_test(all, a_dict_around_the_weights_tells_a_training_from_the_hub);
+    tcase_add_test(all, what_is_said_goes_before_what_is_usual);
+    tcase_add_test(all, losses_and_metrics_are_left_out_with_a_word);
+    tcase_add_test(all, losses_beside_a_head_are_named_once);
+    tcase_add_test(all, an_adapters_classifier_goes_before_the_models);
+    tcase_add_test(all, an_adapters_classifier_goes_with_its_own_backbone_alone);
+    tcase_add_test(all, an_adapters_own_tensors_go_before_the_models);
+    tcase_add_test(all, of_two_heads_neither_is_chosen);
+    return suite_run("whole", all);
+}
