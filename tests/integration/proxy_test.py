@@ -127,8 +127,8 @@ class Failing(unittest.TestCase):
             self.check_spread(fleet)
 
     def test_device_lost(self):
-        with Fleet(BINARY, PROXY, *OPTIONS, first=("--lose-device-after", "100")) as fleet, Load(self, fleet):
-            wait_until(lambda: fleet.metrics(0)["cxr_device_lost_total", ""] == 1)
+        with Fleet(BINARY, PROXY, *OPTIONS, first=("--lose-device-after", "40")) as fleet, Load(self, fleet):
+            wait_until(lambda: fleet.metrics(0)["cxr_device_lost_total", ""] == 1, 60)
             time.sleep(3)
             self.check_spread(fleet)
             self.assertGreater(fleet.metrics(0)["cxr_rejected_total", '{reason="device_lost"}'], 0)
