@@ -38,10 +38,8 @@ if ! [ -e "$policy" ]; then
 fi
 apt-get update
 DEBIAN_FRONTEND=noninteractive apt-get install -o DPkg::Lock::Timeout=300 -y --no-install-recommends "$@"
-for name; do
-    for unit in $(dpkg -L "$name" | sed -n "s|.*/systemd/system/\([^/@]*\.service\)$|\1|p"); do
-        case $name in haproxy | nginx | prometheus) systemctl disable "$unit" || true ;; esac
-    done
+for server in haproxy nginx prometheus; do
+    case " $* " in *" $server "*) systemctl disable "$server.service" || true ;; esac
 done
 '
 
