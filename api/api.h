@@ -87,9 +87,17 @@ void api_drain(struct api *api);
  * busy. To be called before api_publish, if at all. */
 void api_limit_requests(struct api *api, size_t max_requests);
 
-/* From now on the service says that it is not ready while has_room(context) is false: no client could reach
- * it. To be called before api_publish, if at all. */
-void api_watch_room(struct api *api, bool (*has_room)(void *context), void *context);
+/* Connections of clients, how many there may be, and whether for longer than a moment no further client could
+ * be served. */
+struct api_room {
+    size_t connections, most;
+    bool full;
+};
+/* From now on /metrics shows what room(context) is, and the service says that it is not ready while that is
+ * full: no client could reach it. To be called before api_publish, if at all. */
+void api_watch_room(struct api *api, struct api_room (*room)(void *context), void *context);
+/* Counts that models or keys were to be loaded again and were not. Thread-safe. */
+void api_count_failed_reload(struct api *api);
 /* Shows in /metrics what is taken of `budget` (borrowed). To be called before the first request, if at all.
  */
 void api_watch_budget(struct api *api, const struct budget *budget);

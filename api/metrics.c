@@ -1,6 +1,7 @@
 #include "api/metrics.h"
 
 #include "engine/base/log.h"
+#include "engine/base/process.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Upper bounds of the buckets of every duration; one more holds the rest. */
 static const double bounds_s[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
@@ -49,6 +51,8 @@ struct metrics {
     struct histogram stages[STAGES];
     _Atomic uint64_t rejections[REJECTION_COUNT];
     _Atomic int64_t inflight;
+    _Atomic uint64_t failed_reloads;
+    time_t start_time;
     const struct budget *budget; /* NULL: none */
 };
 
@@ -57,6 +61,7 @@ struct metrics *metrics_create(size_t routes, const char *(*pattern)(size_t))
     struct metrics *metrics = memory_allocate(1, sizeof *metrics);
     metrics->route_count = routes;
     metrics->pattern = pattern;
+    metrics->start_time = time(NULL);
     metrics->requests = memory_allocate(routes + 1, sizeof *metrics->requests);
     return metrics;
 }
@@ -114,6 +119,11 @@ void metrics_enter(struct metrics *metrics)
 void metrics_leave(struct metrics *metrics)
 {
     atomic_fetch_sub_explicit(&metrics->inflight, 1, memory_order_relaxed);
+}
+
+void metrics_count_failed_reload(struct metrics *metrics)
+{
+    atomic_fetch_add_explicit(&metrics->failed_reloads, 1, memory_order_relaxed);
 }
 
 static void PRINTF_LIKE(2, 3) print(struct buffer *out, const char *format, ...)
@@ -215,6 +225,28 @@ static void print_process(struct buffer *out, const struct metrics *metrics)
     print(out, "cxr_request_memory_limit_bytes %zu\n", budget ? budget->limit_bytes : 0);
     print_family(out, "cxr_log_dropped_total", "counter", "Lines of the log that nobody read in time.");
     print(out, "cxr_log_dropped_total %" PRIu64 "\n", log_dropped());
+    print_family(out, "cxr_reload_failed_total", "counter",
+                 "Times that models or keys were not loaded again and the old ones stayed.");
+    print(out, "cxr_reload_failed_total %" PRIu64 "\n",
+          atomic_load_explicit(&metrics->failed_reloads, memory_order_relaxed));
+    /* Under the names that every program's exporter has. */
+    const struct process_usage usage = process_usage();
+    print_family(out, "process_start_time_seconds", "gauge", "When the process was started, since 1970.");
+    print(out, "process_start_time_seconds %" PRId64 "\n", (int64_t)metrics->start_time);
+    print_family(out, "process_open_fds", "gauge", "Descriptors that are open.");
+    print(out, "process_open_fds %zu\n", usage.descriptors);
+    print_family(out, "process_max_fds", "gauge", "Descriptors that may be open.");
+    print(out, "process_max_fds %zu\n", usage.descriptors_max);
+    print_family(out, "process_resident_memory_bytes", "gauge", "Memory of the machine that is held.");
+    print(out, "process_resident_memory_bytes %zu\n", usage.resident_bytes);
+}
+
+void metrics_print_room(struct buffer *out, const struct api_room *room)
+{
+    print_family(out, "cxr_connections", "gauge", "Connections of clients, of which each holds a thread.");
+    print(out, "cxr_connections %zu\n", room->connections);
+    print_family(out, "cxr_connections_limit", "gauge", "How many there may be.");
+    print(out, "cxr_connections_limit %zu\n", room->most);
 }
 
 /* A label's value, in which \ and " are escaped; a card's texts hold no line feeds. */

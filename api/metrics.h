@@ -7,6 +7,7 @@
 #ifndef CXRD_API_METRICS_H
 #define CXRD_API_METRICS_H
 
+#include "api/api.h"
 #include "engine/engine.h"
 
 /* Why work was not done though it may have been well asked for. X(name, label) */
@@ -51,10 +52,15 @@ void metrics_count_rejection(struct metrics *metrics, enum rejection rejection);
 void metrics_enter(struct metrics *metrics);
 void metrics_leave(struct metrics *metrics);
 
+/* Models or keys were to be loaded again, and were not. */
+void metrics_count_failed_reload(struct metrics *metrics);
+
 /* Prints all, with the engines' numbers added up in `engines`, into memory the caller releases with
  * buffer_finish. */
 struct buffer metrics_print(const struct metrics *metrics, const struct engine_statistics *engines);
 
+/* Appends how many connections there are and may be. */
+void metrics_print_room(struct buffer *out, const struct api_room *room);
 /* Appends which models serve. */
 void metrics_print_models(struct buffer *out, struct engine *const *engines, size_t count);
 

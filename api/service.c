@@ -68,10 +68,20 @@ void api_limit_requests(struct api *api, size_t max_requests)
     api->max_requests = max_requests;
 }
 
-void api_watch_room(struct api *api, bool (*has_room)(void *context), void *context)
+void api_watch_room(struct api *api, struct api_room (*room)(void *context), void *context)
 {
-    api->has_room = has_room;
+    api->room = room;
     api->room_context = context;
+}
+
+struct api_room service_room(const struct api *api)
+{
+    return api->room ? api->room(api->room_context) : (struct api_room){0};
+}
+
+void api_count_failed_reload(struct api *api)
+{
+    metrics_count_failed_reload(api->metrics);
 }
 
 void api_watch_budget(struct api *api, const struct budget *budget)
@@ -271,7 +281,7 @@ enum status service_announced(struct api *api, struct failure *failure)
     if (!status && atomic_load(&api->state) == SERVICE_LEAVING)
         status = failure_set(failure, STATUS_UNAVAILABLE,
                              "The service is about to stop; send further requests to another one.");
-    if (!status && api->has_room && !api->has_room(api->room_context))
+    if (!status && service_room(api).full)
         status =
             failure_set(failure, STATUS_UNAVAILABLE,
                         "All connections are taken by requests that are being worked on; send further ones "

@@ -35,16 +35,19 @@ struct api {
     unsigned place;
     size_t users[2];
     struct metrics *metrics;
-    struct gate gate;                /* requests for predictions, until they are predicted */
-    size_t max_requests;             /* its limit; 0: what the engines say */
-    struct gate heavy_gate;          /* those of them that are heavy, until they are answered: half as many */
-    struct turns turns;              /* at drawing */
-    bool (*has_room)(void *context); /* whether further clients reach the service; NULL: not known */
+    struct gate gate;       /* requests for predictions, until they are predicted */
+    size_t max_requests;    /* its limit; 0: what the engines say */
+    struct gate heavy_gate; /* those of them that are heavy, until they are answered: half as many */
+    struct turns turns;     /* at drawing */
+    struct api_room (*room)(void *context); /* of the connections; NULL: not known */
     void *room_context;
     pthread_mutex_t keys_lock;
     struct keys *keys; /* NULL: everyone may ask */
     struct cors *cors; /* NULL: no page's scripts may read answers */
 };
+
+/* Of the connections; zeros where nobody watches them. */
+struct api_room service_room(const struct api *api);
 
 /* The table of routes: how many, and their patterns. */
 size_t routes_count(void);

@@ -23,6 +23,7 @@ int command_bench(int argc, char **argv);
 int command_devices(int argc, char **argv);
 int command_embed(int argc, char **argv);
 int command_head(int argc, char **argv);
+int command_health(int argc, char **argv);
 int command_import(int argc, char **argv);
 int command_inspect(int argc, char **argv);
 int command_serve(int argc, char **argv);

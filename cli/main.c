@@ -14,6 +14,7 @@ static const struct {
     {"devices", command_devices, "what there is to run on, and why something is not used"},
     {"embed", command_embed, "embeddings of image files as one .npy or .safetensors file"},
     {"head", command_head, "add, remove or list the heads of a model package"},
+    {"health", command_health, "ask a running service whether it is ready"},
     {"import", command_import, "make a model package from published checkpoints"},
     {"inspect", command_inspect, "show a package, a .safetensors or a .pth file as tables"},
     {"predict", command_predict, "findings, attention maps and risk scores of image files"},

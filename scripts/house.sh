@@ -10,9 +10,10 @@ cache=${cache:-$root/.cache}/cxrd
 # What the build needs. mesa-vulkan-drivers brings AMD, Intel and CPU drivers; NVIDIA's comes with its own package.
 build_packages=(gcc g++ libc6-dev meson ninja-build pkg-config glslc check libvulkan-dev mesa-vulkan-drivers libcivetweb-dev
     libcjson-dev libjpeg-dev libstb-dev libyaml-dev zlib1g-dev libssl-dev libseccomp-dev libgdcm-dev)
-# What the tests need besides.
+# What the tests need besides. HAProxy, nginx and Prometheus are run by the tests only.
 test_packages=(clang libclang-rt-dev clang-format shellcheck valgrind vulkan-validationlayers curl jq git python3
-    python3-yaml python3-jsonschema python3-numpy python3-pil python3-pydicom libgdcm-tools dcmtk)
+    python3-yaml python3-jsonschema python3-numpy python3-pil python3-pydicom libgdcm-tools dcmtk
+    haproxy nginx prometheus systemd)
 
 say()
 {
@@ -24,6 +25,24 @@ die()
     say "$*"
     exit 1
 }
+
+# Installs packages, of which none that brings a server starts it, now or when the machine starts. policy-rc.d is what Debian's
+# packages ask before they start one; a machine's own is left as it is.
+# shellcheck disable=SC2016 # another shell's variables
+apt_install='
+set -e
+policy=/usr/sbin/policy-rc.d
+if ! [ -e "$policy" ]; then
+    trap "rm -f $policy" EXIT
+    printf "#!/bin/sh\nexit 101\n" >"$policy"
+    chmod +x "$policy"
+fi
+apt-get update
+DEBIAN_FRONTEND=noninteractive apt-get install -o DPkg::Lock::Timeout=300 -y --no-install-recommends "$@"
+for server in haproxy nginx prometheus; do
+    case " $* " in *" $server "*) systemctl disable "$server.service" || true ;; esac
+done
+'
 
 # Installs the named packages that are missing, as root or through sudo.
 install_missing() # PACKAGE...
@@ -43,9 +62,7 @@ install_missing() # PACKAGE...
         sudo=(sudo)
     fi
     log=$(mktemp)
-    if ! { "${sudo[@]}" apt-get update &&
-        "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; } \
-        >"$log" 2>&1; then
+    if ! "${sudo[@]}" bash -c "$apt_install" bash "${missing[@]}" >"$log" 2>&1; then
         tail -n 15 "$log" >&2
         rm -f "$log"
         die "The packages could not be installed; see apt's words above."

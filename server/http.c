@@ -10,6 +10,7 @@ struct http {
     struct listener *listener;
     struct registry *registry;
     struct exchange_context context;
+    uint32_t threads;
     _Atomic bool draining;
     _Atomic size_t in_flight;
 };
@@ -29,6 +30,7 @@ enum status http_start(const struct http_options *options, struct api *api, stru
                        struct http **out)
 {
     struct http *http = memory_allocate(1, sizeof *http);
+    http->threads = options->threads;
     http->context = (struct exchange_context){.api = api,
                                               .budget = options->budget,
                                               .addresses = options->addresses,
@@ -55,9 +57,12 @@ int http_port(const struct http *http)
     return listener_port(http->listener);
 }
 
-bool http_has_room(void *http)
+struct api_room http_room(void *context)
 {
-    return registry_has_room(((struct http *)http)->registry);
+    const struct http *http = context;
+    return (struct api_room){.connections = registry_taken(http->registry),
+                             .most = http->threads,
+                             .full = !registry_has_room(http->registry)};
 }
 
 void http_drain(struct http *http)

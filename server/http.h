@@ -22,8 +22,8 @@ WARN_UNUSED enum status http_start(const struct http_options *options, struct ap
                                    struct failure *failure, struct http **out);
 /* The port listened on. */
 int http_port(const struct http *http);
-/* False when for longer than a moment no further client could be served. `http` is a struct http. */
-bool http_has_room(void *http);
+/* Of its connections. `http` is a struct http. */
+struct api_room http_room(void *http);
 /* From now on every answer ends its connection. */
 void http_drain(struct http *http);
 /* Requests being read, answered or sent now. */

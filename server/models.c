@@ -117,10 +117,11 @@ static void *work(void *argument)
     (void)written;
     while (wait_for_work(models)) {
         struct failure failure = {0};
-        if (load(models, &failure))
+        if (load(models, &failure)) {
+            api_count_failed_reload(models->api);
             log_message(LOG_ERROR, "the models were not loaded again, the old ones stay: %s",
                         failure.sentence);
-        else
+        } else
             log_message(LOG_INFO, "the models were loaded again");
     }
     return NULL;

@@ -260,6 +260,14 @@ void registry_end_all(struct registry *registry)
     pthread_mutex_unlock(&registry->mutex);
 }
 
+size_t registry_taken(struct registry *registry)
+{
+    pthread_mutex_lock(&registry->mutex);
+    size_t taken = registry->taken;
+    pthread_mutex_unlock(&registry->mutex);
+    return taken;
+}
+
 bool registry_has_room(struct registry *registry)
 {
     pthread_mutex_lock(&registry->mutex);

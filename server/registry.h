@@ -44,6 +44,8 @@ bool registry_was_ended(struct registry *registry, size_t seat);
 /* Ends all connections, those that enter later too. */
 void registry_end_all(struct registry *registry);
 
+/* How many connections are in. */
+size_t registry_taken(struct registry *registry);
 /* False when for longer than a moment no thread was left for a further connection. */
 bool registry_has_room(struct registry *registry);
 

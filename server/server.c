@@ -30,8 +30,10 @@ static bool wait_for(int event, int stop)
 static void reload(const struct settings *settings, struct api *api, struct models *models)
 {
     struct failure failure = {0};
-    if (settings->api_keys && api_load_keys(api, settings->api_keys, &failure))
+    if (settings->api_keys && api_load_keys(api, settings->api_keys, &failure)) {
+        api_count_failed_reload(api);
         log_message(LOG_ERROR, "the API keys were not loaded again, the old ones stay: %s", failure.sentence);
+    }
     models_reload(models);
 }
 
@@ -152,7 +154,7 @@ static enum status listen_all(const struct settings *settings, struct http_optio
     if (status)
         return status;
     announce("listening on", settings->listen, http_port(*http));
-    api_watch_room(api, http_has_room, *http);
+    api_watch_room(api, http_room, *http);
     if (!settings->probe_listen)
         return STATUS_OK;
     options.listen = settings->probe_listen;

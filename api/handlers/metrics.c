@@ -27,6 +27,8 @@ void handle_metrics(struct api *api, const struct api_request *request, const st
     }
     sum.request_capacity = gate_limit(&api->gate);
     struct buffer text = metrics_print(api->metrics, &sum);
+    const struct api_room room = service_room(api);
+    metrics_print_room(&text, &room);
     metrics_print_models(&text, set.engines, set.count);
     response->code = 200;
     response->content_type = "text/plain; version=0.0.4; charset=utf-8";

@@ -57,10 +57,11 @@ class Exchange:
             raise ConnectionResetError
         self.received += data
         head, end, body = self.received.partition(b"\r\n\r\n")
-        if not end or len(body) < int(re.search(rb"\r\nContent-Length: (\d+)", head)[1]):
+        head = head.lower()  # HAProxy writes names so
+        if not end or len(body) < int(re.search(rb"\r\ncontent-length: (\d+)", head)[1]):
             return None
-        self.kept = b"\r\nConnection: keep-alive" in head
-        self.retry = b"\r\nRetry-After: " in head
+        self.kept = b"\r\nconnection: close" not in head
+        self.retry = b"\r\nretry-after: " in head
         return int(head[9:12])
 
 
@@ -73,6 +74,7 @@ class OpenLoop:
         self.poisson, self.chance = poisson, random.Random(seed)
         self.selector, self.idle, self.busy = selectors.DefaultSelector(), [], set()
         self.answers, self.broken, self.without_retry, self.opened = [], 0, 0, 0
+        self.sent_again, self.ending = 0, False  # on a connection that was kept and gone; run() ends early
 
     def start(self, due, request):
         exchange = self.idle.pop() if self.idle else None
@@ -102,6 +104,7 @@ class OpenLoop:
             waited, kept = exchange in self.busy, exchange.used and not exchange.received
             self.drop(exchange)
             if waited and kept: # the service had closed a kept connection before it saw the request: RFC 9112, 9.3.1
+                self.sent_again += 1
                 self.start(exchange.due, exchange.request)
             elif waited:
                 self.broken += 1
@@ -129,7 +132,7 @@ class OpenLoop:
         """Requests at this rate for so long; `every` is called once a second. Waits for the last answers."""
         start = due = time.monotonic()
         told = start + 1
-        while due < start + seconds:
+        while due < start + seconds and not self.ending:
             self.pump(due)
             self.start(due, next(self.requests))
             due += self.chance.expovariate(per_second) if self.poisson else 1 / per_second

@@ -139,12 +139,12 @@ DESCRIPTION = Description()
 class Service:
     """A running service; use it in a `with`."""
 
-    def __init__(self, binary, *options, ready=True, model="demo"):
-        self.log = tempfile.TemporaryFile()
+    def __init__(self, binary, *options, ready=True, model="demo", host="127.0.0.1", port=0):
+        self.host, self.log = host, tempfile.TemporaryFile()
         command = [binary, "serve"] if pathlib.Path(binary).name == "cxrd" else [binary]
         wrapper = os.environ.get("CXRD_TEST_WRAPPER", "").split()
         self.process = subprocess.Popen(
-            [*wrapper, *command, "--model", str(model), "--listen", "127.0.0.1:0",
+            [*wrapper, *command, "--model", str(model), "--listen", f"{host}:{port}",
              *([] if "--grace-ms" in options else ["--grace-ms", "0"]), *options],
             stdout=subprocess.PIPE, stderr=self.log, text=True)
         self.port = self.read_port("listening on")
@@ -154,7 +154,7 @@ class Service:
 
     def read_port(self, kind):
         line = self.line()
-        if not line.startswith(f"{kind} http://127.0.0.1:"):
+        if not line.startswith(f"{kind} http://127.0.0."):
             errors = self.errors()
             self.__exit__()
             raise AssertionError(line + errors)
@@ -184,7 +184,7 @@ class Service:
 
     def request(self, method, target, body=None, headers=None, connection=None):
         """One request, its answer held against the description."""
-        own = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
+        own = connection or http.client.HTTPConnection(self.host, self.port, timeout=300)
         own.request(method, target, body, headers or {})
         response = own.getresponse()
         answer = Answer(response.status, response.getheaders(), response.read())
@@ -200,7 +200,7 @@ class Service:
         return self.request("POST", target, body, {"Content-Type": kind})
 
     def connect(self):
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        connection = socket.create_connection((self.host, self.port), timeout=30)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
@@ -229,7 +229,7 @@ def receive_answer(connection):
     while b"\r\n\r\n" not in received:
         received += connection.recv(65536)
     head, body = received.split(b"\r\n\r\n", 1)
-    missing = int(re.search(rb"Content-Length: (\d+)", head)[1]) - len(body)
+    missing = int(re.search(rb"Content-Length: (\d+)", head, re.IGNORECASE)[1]) - len(body)
     while missing > 0:
         data = connection.recv(missing)
         received += data

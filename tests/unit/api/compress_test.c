@@ -42,6 +42,8 @@ START_TEST(an_unpacked_answer_is_the_plain_one)
     static const char *const targets[] = {"/openapi.json", "/openapi.yaml", "/metrics", "/models"};
     for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
         struct call plain;
+        /* Numbers of the process are those of the moment. */
+        bool moves = !strcmp(targets[i], "/metrics");
         call_run(&plain, service.api, "GET", targets[i], NULL, (struct bytes){0});
         ck_assert_ptr_null(call_header(&plain, "Content-Encoding"));
         ck_assert_str_eq(call_header(&plain, "Vary"), "Accept-Encoding");
@@ -49,15 +51,17 @@ START_TEST(an_unpacked_answer_is_the_plain_one)
         ck_assert_str_eq(call_header(&call, "Content-Encoding"), "gzip");
         ck_assert_str_eq(call_header(&call, "Vary"), "Accept-Encoding");
         ck_assert_uint_lt(call.response.body.size, plain.response.body.size);
-        uint8_t *unpacked = malloc(plain.response.body.size + 1);
+        const size_t room = plain.response.body.size + 64;
+        uint8_t *unpacked = malloc(room);
         z_stream stream = {.next_in = (Bytef *)call.response.body.data,
                            .avail_in = (uInt)call.response.body.size,
                            .next_out = unpacked,
-                           .avail_out = (uInt)plain.response.body.size + 1};
+                           .avail_out = (uInt)room};
         ck_assert_int_eq(inflateInit2(&stream, MAX_WBITS + 16), Z_OK);
         ck_assert_int_eq(inflate(&stream, Z_FINISH), Z_STREAM_END);
-        ck_assert_uint_eq(stream.total_out, plain.response.body.size);
-        ck_assert(!memcmp(unpacked, plain.response.body.data, stream.total_out));
+        if (!moves)
+            ck_assert_uint_eq(stream.total_out, plain.response.body.size);
+        ck_assert(!memcmp(unpacked, plain.response.body.data, moves ? 64 : stream.total_out));
         inflateEnd(&stream);
         free(unpacked);
         call_end(&plain);

@@ -21,6 +21,8 @@ struct engine {
     struct model_card card;
     _Atomic uint64_t batches, images, sizes[ENGINE_BATCH_MAX]; /* a request is a batch */
     _Atomic uint64_t not_finite;
+    uint32_t lose_after; /* 0: never */
+    _Atomic uint64_t requests, lost_ns;
 };
 
 static const struct code nodule_codes[] = {{"http://snomed.info/sct", "427359005"}};
@@ -92,6 +94,7 @@ enum status engine_create(const struct engine_options *options, struct failure *
     struct engine *engine = memory_allocate(1, sizeof *engine);
     strncpy(engine->behaviour, behaviour, sizeof engine->behaviour - 1);
     engine->decoders = options->decoders;
+    engine->lose_after = options->lose_device_after;
     unsigned batch_ms;
     if (sscanf(behaviour, "batched:%u", &batch_ms) == 1)
         engine->device = fake_device_create(options->max_batch ? options->max_batch : 8, batch_ms);
@@ -143,9 +146,14 @@ const char *engine_rung_name(const struct engine *engine)
     return "fake";
 }
 
+static bool is_lost(const struct engine *engine)
+{
+    return engine->lost_ns && clock_elapsed_ms(engine->lost_ns) < FAKE_LOST_MS;
+}
+
 enum health engine_health(const struct engine *engine)
 {
-    if (!strcmp(engine->behaviour, "lost"))
+    if (!strcmp(engine->behaviour, "lost") || is_lost(engine))
         return HEALTH_RESTORING;
     if (!strcmp(engine->behaviour, "stuck"))
         return HEALTH_STUCK;
@@ -162,7 +170,7 @@ void engine_statistics(const struct engine *engine, struct engine_statistics *ou
         .batches = engine->batches,
         .images = engine->images,
         .device_memory_bytes = 1 << 20,
-        .device_lost_count = engine_health(engine) != HEALTH_WELL,
+        .device_lost_count = engine->lost_ns || engine_health(engine) != HEALTH_WELL,
         .not_finite_count = engine->not_finite,
     };
     for (size_t i = 0; i < ENGINE_BATCH_MAX; i++)
@@ -313,6 +321,13 @@ static void predict_one(struct engine *engine, const struct bytes *encoded,
     engine->not_finite += !prediction_check(&engine->card, "none", "fake", out);
 }
 
+static enum status check_device(const struct engine *engine, struct failure *failure)
+{
+    return is_lost(engine)
+               ? failure_set(failure, STATUS_DEVICE_LOST, "The device was lost; try again in a moment.")
+               : STATUS_OK;
+}
+
 /* The images that were decoded wait for the device; the rest have failed. */
 static enum status run_on_device(struct engine *engine, size_t count, const struct predict_options *options,
                                  struct failure *failure, struct prediction *out)
@@ -323,6 +338,8 @@ static enum status run_on_device(struct engine *engine, size_t count, const stru
         good += !out[i].failure.status;
     good *= options->flip ? 2 : 1;
     enum status status = good ? fake_device_run(engine->device, good, options, failure, &timing) : STATUS_OK;
+    if (!status)
+        status = check_device(engine, failure); /* what was under way is lost with it */
     for (size_t i = 0; i < count; i++)
         if (status)
             prediction_finish(&out[i]);
@@ -345,6 +362,11 @@ enum status engine_predict(struct engine *engine, const struct bytes *images, si
         if (status)
             return status;
     }
+    if (++engine->requests == engine->lose_after)
+        engine->lost_ns = clock_now_ns();
+    enum status status = check_device(engine, failure);
+    if (status)
+        return status;
     const size_t views = pairing_images(options->pairing);
     for (size_t i = 0; i < count / views; i++)
         predict_one(engine, &images[i * views], options, &out[i]);

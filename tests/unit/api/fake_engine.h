@@ -5,13 +5,15 @@
  * to be created, "broken" fails to be, "full" has no room in its queue, "lost" has lost its device, "dead"
  * for good, "stuck" makes no progress, "headless" has no heads, "views" has one of two views besides. With
  * "batched:N" images go in batches of max_batch (8) to a device that takes N ms for each (fake_device.h).
+ * With lose_device_after N the request number N finds its device lost, as do those of FAKE_LOST_MS from then
+ * on.
  */
 #ifndef CXRD_TESTS_UNIT_API_FAKE_ENGINE_H
 #define CXRD_TESTS_UNIT_API_FAKE_ENGINE_H
 
 #include "engine/engine.h"
 
-enum { FAKE_GRID = 4, FAKE_SIDE = 64, FAKE_WIDTH = 64, FAKE_SLOW_CAPACITY = 4 };
+enum { FAKE_GRID = 4, FAKE_SIDE = 64, FAKE_WIDTH = 64, FAKE_SLOW_CAPACITY = 4, FAKE_LOST_MS = 3000 };
 
 /* An image of this width and of this height plus 0 to 5 gets an answer of which one number is not finite, by
  * turns NaN and infinity: a logit, a probability, an attention weight (of "area_lost"), one of its class
