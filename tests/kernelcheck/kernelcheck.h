@@ -154,4 +154,12 @@ void check_pool(struct check *check);
 void check_softmax(struct check *check);
 void check_tokens(struct check *check);
 
+/* Whether a tile is run in an epilogue. A CPU driver compiles each kernel for a second or more, and with its
+ * addresses checked for longer: there the first tile is run in all, and the others in one or, with --apart,
+ * in none. */
+static inline bool check_runs(const struct check *check, uint32_t tile, bool exact)
+{
+    return tile == 0 || gpu_device_info(check->device)->kind != GPU_CPU || (exact && !check->apart);
+}
+
 #endif
