@@ -67,10 +67,14 @@ static enum status check_names(const char *path, const char *part, const char *j
             "%.100s is of a run that did not end: go on with it with --resume, or delete it and "
             "%.100s.",
             part, journal);
-    if (is_there(path) || is_there(journal))
+    if (is_there(path))
         return failure_set(failure, STATUS_BAD_REQUEST,
-                           "%.200s is there already; delete it, or give another --output.",
-                           is_there(path) ? path : journal);
+                           "%.200s is there already; delete it, or give another --output.", path);
+    if (is_there(journal))
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "%.200s, where the names of this file's rows would go, is there already and is "
+                           "perhaps another file's; give another --output.",
+                           journal);
     return STATUS_OK;
 }
 

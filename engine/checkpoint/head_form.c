@@ -1,5 +1,6 @@
 #include "engine/checkpoint/head_form.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ const char *head_form_name(enum head_form form)
                                         [FORM_DINOV2] = "DINOv2's linear head",
                                         [FORM_TRANSFORMERS] = "transformers' classifier",
                                         [FORM_TIMM] = "timm's head"};
+    static_assert(sizeof names / sizeof *names == FORM_TIMM + 1, "a name a form");
     return names[form];
 }
 

@@ -267,8 +267,8 @@ END_TEST
 START_TEST(what_timm_leaves_out_has_its_defaults)
 {
     static const char *const texts[] = {TIMM(""), TIMM("\"crop_pct\": null, \"mean\": null"),
-                                        "{\"architecture\": \"vit_base_patch14_dinov2\", \"num_features\": "
-                                        "768, \"input_size\": [3, 224, 224]}"};
+                                        ("{\"architecture\": \"vit_base_patch14_dinov2\", \"num_features\": "
+                                         "768, \"input_size\": [3, 224, 224]}")};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct preprocessor found;
         ck_assert_msg(!parse(texts[i], &found), "%s", failure.sentence);

@@ -235,7 +235,7 @@ START_TEST(what_is_there_is_not_written_over)
     run_up_to(&run, true, IMAGES);
     refused(&run, &inputs, false, "e.npy is there already; delete it, or give another --output.");
     ck_assert(!rename("e.npy", "f"));
-    refused(&run, &inputs, false, "e.jsonl is there already");
+    refused(&run, &inputs, false, "e.jsonl, where the names of this file's rows would go, is there already");
     refused(&run, &inputs, true, "e.jsonl is there without e.npy.part, which has its rows");
     ck_assert(!rename("f", "e.npy.part") && !unlink("e.jsonl"));
     refused(&run, &inputs, true, "e.npy.part is there without e.jsonl, which says what its rows are");

@@ -131,6 +131,11 @@ START_TEST(reads_a_profile_of_its_own)
 }
 END_TEST
 
+/* Another head of the name of the one behind it. */
+#define TWICE                                                                                             \
+    "\"heads\":[{\"name\":\"f\",\"kind\":\"findings\",\"type\":\"linear\",\"weights\":\"i.safetensors\"," \
+    "\"blocks\":1,\"labels\":[{\"name\":\"Edema\",\"threshold\":0.5,\"threshold_source\":\"default\"}]},"
+
 static const struct {
     const char *from, *to, *sentence;
 } BAD[] = {
@@ -142,6 +147,9 @@ static const struct {
      "\"image_size\" of \"backbone\" must be a multiple of \"patch_size\"."},
     {"\"ffn\":\"swiglu\"", "\"ffn\":\"relu\"", "\"ffn\" of \"backbone\" must be \"swiglu\" or \"gelu\"."},
     {"\"ffn\":\"swiglu\"", "\"ffn\":\"gelu\"", "\"ffn_hidden\" of \"backbone\" must be a multiple of 64."},
+    {"b.safetensors", "..", "\"weights\" of \"backbone\" must be a file name without a folder."},
+    {"b.safetensors", ".b", "\"weights\" of \"backbone\" must be a file name without a folder."},
+    {"\"heads\":[", TWICE, "\"heads\" of model.json must be a list without a name that stands twice."},
     {"b.safetensors", "../b", "\"weights\" of \"backbone\" must be a file name without a folder."},
     {"\"profile\":\"chexfound\"", "\"profile\":\"chexfound\",\"dicom_profile\":\"x\"",
      "\"dicom_profile\" of \"preprocessing\" must be \"mimic\" or \"voi\"."},

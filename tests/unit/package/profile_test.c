@@ -71,6 +71,30 @@ START_TEST(others_are_not_known)
 }
 END_TEST
 
+START_TEST(one_that_differs_in_anything_is_another)
+{
+    const struct profile *known = profile_known("chexfound");
+    struct profile others[12];
+    for (size_t i = 0; i < 12; i++)
+        others[i] = *known;
+    ck_assert(profile_equal(known, &others[0]));
+    others[0].name = "other";
+    others[1].resize = PROFILE_EXACT;
+    others[2].edge_height++;
+    others[3].edge_width++;
+    others[4].filter = PROFILE_BILINEAR;
+    others[5].centre = known->centre == PROFILE_CENTRE_EVEN ? PROFILE_CENTRE_DOWN : PROFILE_CENTRE_EVEN;
+    others[6].rounding = PROFILE_ROUND_NEAREST;
+    others[7].min_max = false;
+    others[8].rescale *= 2;
+    others[9].mean[2] += 1;
+    others[10].deviation[0] += 1;
+    others[11].mean[0] += 1;
+    for (size_t i = 0; i < 12; i++)
+        ck_assert_msg(!profile_equal(known, &others[i]), "number %zu is taken for the same", i);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("profile");
@@ -79,5 +103,6 @@ int main(void)
     tcase_add_test(cases, another_takes_its_own_numbers);
     tcase_add_test(cases, a_picture_of_one_value_is_normalised_without_min_max);
     tcase_add_test(cases, others_are_not_known);
+    tcase_add_test(cases, one_that_differs_in_anything_is_another);
     return suite_run("profile", cases);
 }
