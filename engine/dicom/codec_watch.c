@@ -1,9 +1,10 @@
 /* Functions in the place of the decoders' own, which the dynamic linker gives GDCM: each calls the one it
  * stands for and has warnings come here.
  *
- *   gdcmjpeg{8,12,16}_jpeg_std_error   GDCM's three builds of the Independent JPEG Group's library, release
- * 6b opj_set_error_handler              OpenJPEG opj_get_num_cpus                   OpenJPEG's opens a file,
- * which a decoder may not; it needs no threads
+ * - gdcmjpeg{8,12,16}_jpeg_std_error: GDCM's three builds of the Independent JPEG Group's library, release
+ * 6b.
+ * - opj_set_error_handler: OpenJPEG's.
+ * - opj_get_num_cpus: OpenJPEG's opens a file, which a decoder may not, and it needs no threads.
  */
 #include "engine/dicom/codec_watch.h"
 
