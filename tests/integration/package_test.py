@@ -14,7 +14,7 @@ import sys
 import tempfile
 import unittest
 
-from service import FORM, Service, form
+from service import FORM, Service, form, wait_until
 
 BINARY, MODEL = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1))
 SAMPLE = min((MODEL / "samples").glob("*.png"))
@@ -272,6 +272,7 @@ class Weights(Copy):
             self.assertEqual(len(whole["findings"]), 11)
             self.assertEqual(failed["error"]["type"], "urn:cxrd:problem:not-finite")
             self.assertIn("\ncxr_not_finite_total 1\n", service.get("/metrics").body.decode())
+            wait_until(lambda: '"level":"error"' in service.errors()) # the log is written after the answer
             [line] = [entry for entry in map(json.loads, service.errors().splitlines()) if entry["level"] == "error"]
             model = service.get("/models").json["models"][0]
             for name in ("name", "version", "device", "rung"):
