@@ -133,8 +133,10 @@ class Containers(unittest.TestCase):
         self.assertLessEqual(named, known)
 
     def test_the_image_has_what_the_program_is_linked_with(self):
-        linked = run("ldd", BINARY).stdout
-        files = re.findall(r"=> (/\S+)", linked)
+        # What a library needs in turn its package brings.
+        itself = re.findall(r"\(NEEDED\).*\[(\S+)\]", run("readelf", "-d", BINARY).stdout)
+        files = [file for name, file in re.findall(r"(\S+) => (/\S+)", run("ldd", BINARY).stdout) if name in itself]
+        self.assertTrue(files)
         needed = set()
         for file in files:
             places = (file, re.sub("^/lib/", "/usr/lib/", file), re.sub("^/usr/lib/", "/lib/", file))
