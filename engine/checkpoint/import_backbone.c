@@ -171,7 +171,7 @@ static enum status describe(const struct backbone_options *options, const struct
     out->profile = preprocessor->given
                        ? preprocessor_profile(preprocessor, card->image_height, card->image_width)
                        : *profile_known(layout->profile);
-    out->profile_assumed = !preprocessor->given && !layout->needs;
+    out->profile_assumed = !preprocessor->given && !layout_tells_pictures(layout);
     out->positions_assumed =
         config->interpolate_offset <= CONFIG_NOT_SAID && layout->guessed &&
         (backbone_rows(card) != card->position_grid || backbone_columns(card) != card->position_grid);
@@ -206,7 +206,8 @@ static enum status choose_layout(const struct backbone_options *options, unsigne
     return status;
 }
 
-static void take_note(const struct backbone_selection *found, bool configured, bool has_code,
+static void take_note(const struct backbone_selection *found, bool configured,
+                      const struct preprocessor *preprocessor, const char *unread,
                       char note[IMPORT_NOTE_BYTES])
 {
     if (found->adapters)
@@ -223,7 +224,11 @@ static void take_note(const struct backbone_selection *found, bool configured, b
     if (!configured && found->features & FEATURE_HUGGING_FACE)
         note_add(note, "Without its config.json LayerNorm's epsilon is taken to be 1e-06, and its "
                        "activation gelu.");
-    if (has_code)
+    if (unread)
+        note_add(note,
+                 "'%.200s', which says how pictures are prepared, is not read: --preprocessor takes it.",
+                 unread);
+    if (preprocessor->has_code)
         note_add(note, "Its preprocessor_config.json names code of its own, which is not run.");
     note_add_losses(note, found->losses, found->loss);
 }
@@ -251,8 +256,10 @@ enum status import_backbone_open(const struct backbone_options *options, struct 
         backbone.has_head = found.features & FEATURE_HEAD;
         status =
             choose_layout(options, found.features | (config.timm ? FEATURE_TIMM : 0), failure, &backbone);
-        take_note(&found, options->config || checkpoint_folder(backbone.checkpoint)->config,
-                  preprocessor.has_code, backbone.note);
+        const struct folder *folder = checkpoint_folder(backbone.checkpoint);
+        char *unread = preprocessor.given || options->profile ? NULL : import_beside_unread(options, folder);
+        take_note(&found, options->config || folder->config, &preprocessor, unread, backbone.note);
+        free(unread);
         if (!status)
             status = describe(options, &config, &preprocessor, failure, &backbone);
     }
