@@ -249,6 +249,8 @@ static enum status add_adapters(const struct value *state, const struct adapter_
             name.adapter && is_taken(&name, out))
             status = adapter_attach(&out->selection, &name, state->sequence.items[i + 1], failure);
     }
+    if (!status && out->adapters)
+        status = adapter_check_targets(&out->selection, &config->targets, state, out->owner, failure);
     return status ? status : adapter_finish(&out->selection, config, failure);
 }
 
