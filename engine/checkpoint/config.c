@@ -341,6 +341,8 @@ enum status config_merge(const char *path, const struct config *other, const cha
         return differ(path, other_path, part, failure);
     if (other->timm) { /* which one of two files is, at most */
         both.timm = true;
+        both.input_height = other->input_height;
+        both.input_width = other->input_width;
         both.pooling = other->pooling;
         memcpy(both.activation, other->activation, sizeof both.activation);
     }

@@ -25,9 +25,10 @@ enum config_pooling {
 struct config {
     int64_t patch_size, registers, width, depth, heads;
     int64_t image_height, image_width;
-    int64_t classes;     /* of timm's classifier */
-    char ffn_layer[32];  /* "mlp", "swiglu", "swiglufused" */
-    char activation[32]; /* of the feed-forward, as timm names it */
+    int64_t input_height, input_width; /* timm's, which its positions are made for; 0: not said */
+    int64_t classes;                   /* of timm's classifier */
+    char ffn_layer[32];                /* "mlp", "swiglu", "swiglufused" */
+    char activation[32];               /* of the feed-forward, as timm names it */
     enum config_pooling pooling;
     double interpolate_offset;
     int interpolate_antialias; /* 0 or 1 */

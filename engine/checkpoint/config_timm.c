@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CLASSES_MAX = 1000 * 1000 };
+enum { CLASSES_MAX = 1000 * 1000, SIDE_MAX = 1000 * 1000 };
 
 /* Arguments of timm's VisionTransformer that are read elsewhere or below, or that its tensors show, or that
  * no answer depends on. */
@@ -98,6 +98,21 @@ static enum status read_classes(const struct json *document, struct failure *fai
     return STATUS_OK;
 }
 
+/* What positions are made for where model_args say no size: channels, height and width. */
+static enum status read_input(const struct json *document, struct failure *failure, struct config *config)
+{
+    const struct json *value = json_member(json_member(document, "pretrained_cfg"), "input_size");
+    value = value ? value : json_member(document, "input_size");
+    const struct json *height =
+        json_is_array(value) && json_length(value) == 3 ? json_next(json_first(value)) : NULL;
+    if (!value || json_is_null(value))
+        return STATUS_OK;
+    if (!height || !json_integer(height, 1, SIDE_MAX, &config->input_height) ||
+        !json_integer(json_next(height), 1, SIDE_MAX, &config->input_width))
+        return failure_set(failure, STATUS_INVALID_FILE, "input_size is not three whole numbers over 0.");
+    return STATUS_OK;
+}
+
 enum status config_read_timm(const struct json *document, struct failure *failure, struct config *config)
 {
     const char *architecture = json_text(json_member(document, "architecture"));
@@ -113,5 +128,7 @@ enum status config_read_timm(const struct json *document, struct failure *failur
         status = read_layers(document, failure, config);
     if (!status)
         status = read_pooling(document, failure, config);
+    if (!status)
+        status = read_input(document, failure, config);
     return status ? status : read_classes(document, failure, config);
 }

@@ -3,6 +3,7 @@
 #include "engine/checkpoint/agreement.h"
 #include "engine/checkpoint/backbone_select.h"
 #include "engine/checkpoint/import_beside.h"
+#include "engine/checkpoint/names.h"
 #include "engine/checkpoint/origin.h"
 
 #include <stdio.h>
@@ -101,12 +102,12 @@ static enum status read_blocks(const struct selection *selection, struct failure
 
 /* timm makes as many positions as an input of that size has patches, and knows their rows and columns: taken
  * for a square grid they would lie in other places. */
-static enum status check_positions(const struct config *config, const struct preprocessor *preprocessor,
-                                   const struct backbone_card *card, struct failure *failure)
+static enum status check_positions(const struct config *config, const struct backbone_card *card,
+                                   struct failure *failure)
 {
     const bool said = config->image_height > 0;
-    const uint64_t height = said ? (uint64_t)config->image_height : preprocessor->height,
-                   width = said ? (uint64_t)config->image_width : preprocessor->width;
+    const uint64_t height = said ? (uint64_t)config->image_height : (uint64_t)config->input_height,
+                   width = said ? (uint64_t)config->image_width : (uint64_t)config->input_width;
     const uint64_t rows = height / card->patch_size, columns = width / card->patch_size;
     if (!config->timm || rows == columns ||
         rows * columns != (uint64_t)card->position_grid * card->position_grid)
@@ -115,6 +116,30 @@ static enum status check_positions(const struct config *config, const struct pre
                        "Its positions are those of an image of %llu x %llu: position embeddings that are no "
                        "square grid are not supported.",
                        (unsigned long long)height, (unsigned long long)width);
+}
+
+/* Networks of transformers and timm resize in one way each, whatever else a configuration beside them, of the
+ * training that they came from, says. */
+static enum status check_interpolation(const struct config *config, const struct layout *layout,
+                                       struct failure *failure)
+{
+    const unsigned fixed = FEATURE_HUGGING_FACE | FEATURE_TIMM | FEATURE_TIMM_REGISTERS;
+    const bool offset = config->interpolate_offset > CONFIG_NOT_SAID &&
+                        config->interpolate_offset != layout->interpolate_offset,
+               antialias = config->interpolate_antialias >= 0 &&
+                           config->interpolate_antialias != layout->interpolate_antialias;
+    if (!(layout->needs & fixed) || (!offset && !antialias))
+        return STATUS_OK;
+    if (offset)
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "The configuration says interpolate_offset: %g but the layout of its names is %s, "
+                           "whose networks resize positions with %g: they do not belong together.",
+                           config->interpolate_offset, layout->title, layout->interpolate_offset);
+    return failure_set(failure, STATUS_INVALID_FILE,
+                       "The configuration says interpolate_antialias: %s but the layout of its names is %s, "
+                       "whose networks resize positions %s: they do not belong together.",
+                       config->interpolate_antialias ? "true" : "false", layout->title,
+                       layout->interpolate_antialias ? "antialiased" : "without antialiasing");
 }
 
 /* The size that is asked for; or the preprocessing's, whose crop is what the network was given; or the
@@ -155,7 +180,9 @@ static enum status describe(const struct backbone_options *options, const struct
     if (!status)
         status = agreement_check(config, card, &out->selection, failure);
     if (!status)
-        status = check_positions(config, preprocessor, card, failure);
+        status = check_positions(config, card, failure);
+    if (!status)
+        status = check_interpolation(config, out->layout, failure);
     if (!status)
         status = choose_size(options, config, preprocessor, failure, card);
     if (status)

@@ -307,6 +307,75 @@ START_TEST(positions_of_a_rectangle_are_refused)
 }
 END_TEST
 
+/* Whatever size pictures are cut to: positions were made for timm's own. */
+START_TEST(a_preprocessor_does_not_hide_a_rectangle)
+{
+#define TIMMS \
+    "{\"architecture\": \"vit_small_patch14_dinov2\", \"model_args\": {\"embed_dim\": 64, \"depth\": 2}, "
+    static const char *const says[] = {TIMMS "\"pretrained_cfg\": {\"input_size\": [3, 126, 14]}}",
+                                       TIMMS "\"input_size\": [3, 126, 14], \"num_classes\": 0}"};
+    static const char square[] = "{\"image_processor_type\": \"ViTImageProcessor\", \"size\": 56}";
+    const struct published_form bare = {PUBLISHED_TIMM, 0, false, ""};
+    char *config = file_join(folder, "config.txt"), *pictures = file_join(folder, "labels.txt");
+    file_put(pictures, square, sizeof square - 1);
+    write_with(&bare, NULL, 0, 0);
+    options.config = config;
+    options.preprocessor = pictures;
+    options.head_count = 0;
+    set_image_size(0);
+    for (size_t i = 0; i < sizeof says / sizeof *says; i++) {
+        file_put(config, says[i], strlen(says[i]));
+        expect(STATUS_INVALID_FILE,
+               "Its positions are those of an image of 126 x 14: position embeddings that are no "
+               "square grid are not supported.");
+    }
+    free(pictures);
+    free(config);
+}
+END_TEST
+
+/* A training's configuration beside a library's network, which resizes in its own way. */
+START_TEST(a_librarys_network_resizes_in_its_own_way)
+{
+    static const struct {
+        struct published_form form;
+        const char *says, *sentence; /* NULL: taken */
+    } cases[] = {
+        {{PUBLISHED_OLD, 0, false, ""},
+         "student:\n  interpolate_offset: 0.1\n",
+         "The configuration says interpolate_offset: 0.1 but the layout of its names is that of "
+         "transformers' "
+         "Dinov2, whose networks resize positions with 0: they do not belong together."},
+        {{PUBLISHED_NEWER, 0, false, ""},
+         "{\"interpolate_antialias\": true}",
+         "The configuration says interpolate_antialias: true but the layout of its names is that of "
+         "transformers' Dinov2, since version 5, whose networks resize positions without antialiasing: they "
+         "do "
+         "not belong together."},
+        {{PUBLISHED_TIMM, 4, false, ""},
+         "{\"interpolate_antialias\": false}",
+         "The configuration says interpolate_antialias: false but the layout of its names is timm's, with "
+         "registers, whose networks resize positions antialiased: they do not belong together."},
+        {{PUBLISHED_OLD, 0, false, ""}, "student:\n  interpolate_offset: 0.0\n", NULL},
+        {{PUBLISHED_DINOV2, 0, false, ""}, "student:\n  interpolate_offset: 0.0\n", NULL},
+    };
+    char *config = file_join(folder, "labels.txt");
+    options.config = config;
+    options.head_count = 0;
+    set_image_size(0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        write_with(&cases[i].form, NULL, 0, 0);
+        file_put(config, cases[i].says, strlen(cases[i].says));
+        if (cases[i].sentence)
+            expect(STATUS_INVALID_FILE, cases[i].sentence);
+        else
+            ck_assert_msg(!import_now(), "%s", failure.sentence);
+        empty(output);
+    }
+    free(config);
+}
+END_TEST
+
 int main(void)
 {
     TCase *all = tcase_create("all");
@@ -316,6 +385,8 @@ int main(void)
     tcase_add_test(all, a_head_beside_it_tells);
     tcase_add_test(all, whoever_imports_it_tells);
     tcase_add_test(all, what_is_assumed_is_noted);
+    tcase_add_test(all, a_preprocessor_does_not_hide_a_rectangle);
+    tcase_add_test(all, a_librarys_network_resizes_in_its_own_way);
     tcase_add_test(all, names_of_a_library_do_not_tell_how_pictures_are_prepared);
     tcase_add_test(all, what_says_nothing_is_refused);
     tcase_add_test(all, a_preprocessors_file_is_given_for_weights_alone);
