@@ -254,7 +254,7 @@ static enum status add_adapters(const struct value *state, const struct adapter_
     return status ? status : adapter_finish(&out->selection, config, failure);
 }
 
-/* The shape that the rows of its pieces have together. */
+/* The shape that the rows of its pieces, which are as many of each, have together. */
 static enum status join(struct selection *selection, struct selected *item, struct failure *failure)
 {
     const struct stored_tensor *first = item->pieces[0].tensor;
@@ -269,7 +269,7 @@ static enum status join(struct selection *selection, struct selected *item, stru
                                : i == 1 ? "second"
                                         : "third");
         if (tensor->rank == 0 || tensor->rank != first->rank ||
-            memcmp(tensor->shape + 1, first->shape + 1, (first->rank - 1) * sizeof *shape) ||
+            memcmp(tensor->shape, first->shape, first->rank * sizeof *shape) ||
             !checked_add(shape[0], tensor->shape[0], &shape[0]))
             return failure_set(
                 failure, STATUS_INVALID_FILE,
