@@ -52,7 +52,8 @@ WARN_UNUSED enum status config_parse(struct bytes text, struct failure *failure,
 WARN_UNUSED enum status config_read(const char *path, struct failure *failure, struct config *out);
 
 /* A switch: true or false, or Python's texts for them. *out is left alone where `value` is NULL. Fails with
- * INVALID_FILE and a sentence that names section.key. */
+ * INVALID_FILE and a sentence that names section.key, also when *out is the other already, as was said
+ * elsewhere. */
 WARN_UNUSED enum status config_read_boolean(const struct json *value, const char *section, const char *key,
                                             struct failure *failure, int *out);
 

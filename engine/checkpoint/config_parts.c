@@ -64,6 +64,9 @@ static enum status read_scales(const struct json *document, struct failure *fail
         const bool none = json_is_null(value) || (text && !strcmp(text, "None"));
         if (!none && !json_number(value, &start))
             return failure_set(failure, STATUS_INVALID_FILE, "%s is no number.", keys[i].key);
+        if (out->scales >= 0 && out->scales != (start != 0))
+            return failure_set(failure, STATUS_INVALID_FILE, "%s and %s contradict one another.",
+                               out->scale_key, keys[i].key);
         out->scales = start != 0;
         out->scale_key = keys[i].key;
     }
@@ -74,10 +77,14 @@ static enum status read_ratio(const struct json *document, struct failure *failu
 {
     for (size_t i = 0; i < SECTIONS; i++) {
         const struct json *value = find_said(document, sections[i], "mlp_ratio");
+        const double before = out->mlp_ratio;
         if (value &&
             (!json_number(value, &out->mlp_ratio) || !(out->mlp_ratio > 0 && out->mlp_ratio <= RATIO_MAX)))
             return failure_set(failure, STATUS_INVALID_FILE,
                                "mlp_ratio is not a number over 0 and up to 64.");
+        if (before > 0 && before != out->mlp_ratio)
+            return failure_set(failure, STATUS_INVALID_FILE,
+                               "mlp_ratio is not what the file says of it elsewhere.");
     }
     return STATUS_OK;
 }
