@@ -26,6 +26,7 @@ void config_init(struct config *config)
                               .classes = -1,
                               .interpolate_offset = CONFIG_NOT_SAID,
                               .interpolate_antialias = -1,
+                              .no_class_position = -1,
                               .layer_norm_epsilon = -1};
     config_parts_init(&config->parts);
 }
@@ -238,6 +239,9 @@ static enum status read_document(const struct json *document, struct failure *fa
     if (!says_anything(document))
         return document_refuse(document, DOCUMENT_NETWORK, failure);
     config->timm = document_is_timm(document);
+    const struct json *architecture = look_up(document, NULL, "architecture");
+    if (architecture && !json_text(architecture))
+        return wrong(failure, NULL, "architecture", "a text");
     if (epsilon && (!json_number(epsilon, &config->layer_norm_epsilon) || !(config->layer_norm_epsilon > 0)))
         return wrong(failure, NULL, "layer_norm_eps", "a number over 0");
     enum status status = check_kind(document, failure);
@@ -348,6 +352,7 @@ enum status config_merge(const char *path, const struct config *other, const cha
         return differ(path, other_path, part, failure);
     if (other->timm) { /* which one of two files is, at most */
         both.timm = true;
+        both.no_class_position = other->no_class_position;
         both.input_height = other->input_height;
         both.input_width = other->input_width;
         both.pooling = other->pooling;

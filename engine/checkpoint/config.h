@@ -33,7 +33,8 @@ struct config {
     double interpolate_offset;
     int interpolate_antialias; /* 0 or 1 */
     double layer_norm_epsilon;
-    bool timm; /* it is one of timm's */
+    bool timm;             /* it is one of timm's */
+    int no_class_position; /* timm's no_embed_class: its positions have no row for the class token */
     struct config_parts parts;
 };
 #define CONFIG_NOT_SAID (-2.0)

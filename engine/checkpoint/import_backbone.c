@@ -100,11 +100,17 @@ static enum status read_blocks(const struct selection *selection, struct failure
                   : narrow("feed-forward's width", tensor->shape[1], HIDDEN_MAX, failure, &card->ffn_hidden);
 }
 
-/* timm makes as many positions as an input of that size has patches, and knows their rows and columns: taken
- * for a square grid they would lie in other places. */
-static enum status check_positions(const struct config *config, const struct backbone_card *card,
-                                   struct failure *failure)
+/* Of timm's networks those with registers have no position of the class token (`registers`). timm makes as
+ * many positions as an input of that size has patches, and knows their rows and columns: taken for a square
+ * grid they would lie in other places. */
+static enum status check_positions(const struct config *config, bool registers,
+                                   const struct backbone_card *card, struct failure *failure)
 {
+    if (config->no_class_position == 1 && !registers)
+        return failure_set(
+            failure, STATUS_INVALID_FILE,
+            "The configuration says no_embed_class: true but the weights have a position of the "
+            "class token: they do not belong together.");
     const bool said = config->image_height > 0;
     const uint64_t height = said ? (uint64_t)config->image_height : (uint64_t)config->input_height,
                    width = said ? (uint64_t)config->image_width : (uint64_t)config->input_width;
@@ -180,7 +186,7 @@ static enum status describe(const struct backbone_options *options, const struct
     if (!status)
         status = agreement_check(config, card, &out->selection, failure);
     if (!status)
-        status = check_positions(config, card, failure);
+        status = check_positions(config, out->layout->needs & FEATURE_TIMM_REGISTERS, card, failure);
     if (!status)
         status = check_interpolation(config, out->layout, failure);
     if (!status)

@@ -346,16 +346,15 @@ START_TEST(a_librarys_network_resizes_in_its_own_way)
          "The configuration says interpolate_offset: 0.1 but the layout of its names is that of "
          "transformers' "
          "Dinov2, whose networks resize positions with 0: they do not belong together."},
-        {{PUBLISHED_NEWER, 0, false, ""},
-         "{\"interpolate_antialias\": true}",
-         "The configuration says interpolate_antialias: true but the layout of its names is that of "
-         "transformers' Dinov2, since version 5, whose networks resize positions without antialiasing: they "
-         "do "
-         "not belong together."},
         {{PUBLISHED_TIMM, 4, false, ""},
          "{\"interpolate_antialias\": false}",
          "The configuration says interpolate_antialias: false but the layout of its names is timm's, with "
          "registers, whose networks resize positions antialiased: they do not belong together."},
+        {{PUBLISHED_TIMM, 0, false, ""},
+         "{\"architecture\": \"vit_tiny\", \"num_classes\": 0, \"model_args\": {\"no_embed_class\": true}}",
+         "The configuration says no_embed_class: true but the weights have a position of the class token: "
+         "they "
+         "do not belong together."},
         {{PUBLISHED_OLD, 0, false, ""}, "student:\n  interpolate_offset: 0.0\n", NULL},
         {{PUBLISHED_DINOV2, 0, false, ""}, "student:\n  interpolate_offset: 0.0\n", NULL},
     };
