@@ -165,7 +165,9 @@ static enum status add(struct gathering *gathering, const struct value *key, con
     }
     if (kind == NAME_KNOWN)
         return add_known(gathering, key->text.data, &name, value, failure);
-    if (kind == NAME_UNKNOWN)
+    const bool layer =
+        name.features & FEATURE_LOSS_LIKE && value->kind == VALUE_TENSOR && value->tensor->rank > 1;
+    if (kind == NAME_UNKNOWN || layer)
         return foreign_value(key, key->text.data, value, true, failure);
     out->features |= name.features & (FEATURE_MASK_TOKEN | FEATURE_HEAD);
     if (name.features & FEATURE_LOSS && !out->losses++)

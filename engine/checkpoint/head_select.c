@@ -104,7 +104,9 @@ static enum status select_tensors(const struct value *state, struct head_import 
         }
         const bool harmless = name_of_backbone(key->text.data, &backbone) == NAME_HARMLESS;
         const bool of_a_head = harmless && backbone.features & FEATURE_HEAD;
-        if ((kind == NAME_UNKNOWN || of_a_head) && (!*of || of_wanted))
+        const bool layer = harmless && backbone.features & FEATURE_LOSS_LIKE && value->kind == VALUE_TENSOR &&
+                           value->tensor->rank > 1;
+        if ((kind == NAME_UNKNOWN || of_a_head || layer) && (!*of || of_wanted))
             status = foreign_value(key, *of ? name : key->text.data, value, false, failure);
         else if (harmless && backbone.features & FEATURE_LOSS && !head->losses++)
             snprintf(head->loss, sizeof head->loss, "%s", key->text.data);

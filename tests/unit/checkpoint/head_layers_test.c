@@ -58,6 +58,28 @@ static void refuse(const char *key)
     ck_assert_msg(strstr(failure.sentence, start), "%s", failure.sentence);
 }
 
+/* A matrix under a name that only begins as a loss's is no weight of a loss. */
+START_TEST(a_matrix_that_a_loss_would_not_have_is_refused)
+{
+    static const char *const names[] = {"metric_fc.weight", "loss_proj.weight", "criterion_head.weight"};
+    set_image_size(0);
+    asked.features = IMPORT_CLASS;
+    asked.blocks = 1;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        write_file(backbone, true, NULL, 0, names[i], 2);
+        write_file(head, false, "linear", W, NULL, 0);
+        ck_assert_int_eq(import_now(), STATUS_INVALID_FILE);
+        ck_assert_msg(strstr(failure.sentence, names[i]), "%s", failure.sentence);
+        write_file(backbone, true, NULL, 0, names[i], 1);
+        write_file(head, false, "linear", W, names[i], 2);
+        refuse(names[i]);
+        write_file(head, false, "linear", W, "criterion.weight", 2);
+        ck_assert_msg(!import_now(), "%s", failure.sentence);
+        empty(output);
+    }
+}
+END_TEST
+
 START_TEST(another_layer_is_refused_by_name)
 {
     const bool two_tokens = cases[_i].width == 2 * W;
@@ -81,5 +103,6 @@ int main(void)
     TCase *all = tcase_create("all");
     tcase_add_checked_fixture(all, make_folder, remove_folder);
     tcase_add_loop_test(all, another_layer_is_refused_by_name, 0, sizeof cases / sizeof *cases);
+    tcase_add_test(all, a_matrix_that_a_loss_would_not_have_is_refused);
     return suite_run("head_layers", all);
 }
