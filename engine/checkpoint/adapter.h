@@ -8,6 +8,7 @@
 
 #include "engine/base/memory.h"
 #include "engine/base/status.h"
+#include "engine/checkpoint/adapter_targets.h"
 #include "engine/checkpoint/names.h"
 #include "engine/checkpoint/selection.h"
 
@@ -17,6 +18,7 @@ struct adapter_config {
     bool root_of_rank;
     bool changes_base;  /* training began by changing the weights that it adapts, */
     char beginning[41]; /* as this names it, cut to fit */
+    struct adapter_targets targets;
 };
 
 /* Reads adapter_config.json. Fails with INVALID_FILE when it is no such file, or asks for what is not merged
@@ -34,6 +36,14 @@ WARN_UNUSED enum status adapter_check_published(const struct adapter_config *con
  * INVALID_FILE when that tensor is not there, or has an adapter already. */
 WARN_UNUSED enum status adapter_attach(struct selection *selection, const struct backbone_name *name,
                                        const struct value *value, struct failure *failure);
+
+/* Checks that the adapters noted are of exactly the modules that the settings name, where they can be
+ * evaluated. `state`: the file's, `owner`: whose weights of it are taken. Fails with INVALID_FILE and
+ * the key of the first that is missing or is not named. */
+WARN_UNUSED enum status adapter_check_targets(const struct selection *selection,
+                                              const struct adapter_targets *targets,
+                                              const struct value *state, enum name_owner owner,
+                                              struct failure *failure);
 
 /* Checks that every adapter has both halves, of shapes that fit, and sets the scales. Fails with
  * INVALID_FILE. */

@@ -165,7 +165,9 @@ static enum status add(struct gathering *gathering, const struct value *key, con
     }
     if (kind == NAME_KNOWN)
         return add_known(gathering, key->text.data, &name, value, failure);
-    if (kind == NAME_UNKNOWN)
+    const bool layer =
+        name.features & FEATURE_LOSS_LIKE && value->kind == VALUE_TENSOR && value->tensor->rank > 1;
+    if (kind == NAME_UNKNOWN || layer)
         return foreign_value(key, key->text.data, value, true, failure);
     out->features |= name.features & (FEATURE_MASK_TOKEN | FEATURE_HEAD);
     if (name.features & FEATURE_LOSS && !out->losses++)
@@ -249,10 +251,12 @@ static enum status add_adapters(const struct value *state, const struct adapter_
             name.adapter && is_taken(&name, out))
             status = adapter_attach(&out->selection, &name, state->sequence.items[i + 1], failure);
     }
+    if (!status && out->adapters)
+        status = adapter_check_targets(&out->selection, &config->targets, state, out->owner, failure);
     return status ? status : adapter_finish(&out->selection, config, failure);
 }
 
-/* The shape that the rows of its pieces have together. */
+/* The shape that the rows of its pieces, which are as many of each, have together. */
 static enum status join(struct selection *selection, struct selected *item, struct failure *failure)
 {
     const struct stored_tensor *first = item->pieces[0].tensor;
@@ -267,7 +271,7 @@ static enum status join(struct selection *selection, struct selected *item, stru
                                : i == 1 ? "second"
                                         : "third");
         if (tensor->rank == 0 || tensor->rank != first->rank ||
-            memcmp(tensor->shape + 1, first->shape + 1, (first->rank - 1) * sizeof *shape) ||
+            memcmp(tensor->shape, first->shape, first->rank * sizeof *shape) ||
             !checked_add(shape[0], tensor->shape[0], &shape[0]))
             return failure_set(
                 failure, STATUS_INVALID_FILE,

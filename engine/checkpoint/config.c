@@ -26,6 +26,7 @@ void config_init(struct config *config)
                               .classes = -1,
                               .interpolate_offset = CONFIG_NOT_SAID,
                               .interpolate_antialias = -1,
+                              .no_class_position = -1,
                               .layer_norm_epsilon = -1};
     config_parts_init(&config->parts);
 }
@@ -103,6 +104,8 @@ static bool says_anything(const struct json *document)
            has_any(document, others, sizeof others / sizeof *others) || document_is_timm(document);
 }
 
+#define ELSEWHERE "what the file says of it elsewhere"
+
 static enum status wrong(struct failure *failure, const char *section, const char *key, const char *kind)
 {
     return failure_set(failure, STATUS_INVALID_FILE, "%s%s%s is not %s.", section ? section : "",
@@ -117,7 +120,7 @@ static enum status read_numbers(const struct json *document, struct failure *fai
         if (value && !json_integer(value, 0, NUMBER_MAX, &number))
             return wrong(failure, numbers[i].section, numbers[i].key, "a whole number from 0 to 1000000");
         if (*out >= 0 && *out != number)
-            return wrong(failure, numbers[i].section, numbers[i].key, "what the file says of it elsewhere");
+            return wrong(failure, numbers[i].section, numbers[i].key, ELSEWHERE);
         *out = number;
     }
     return STATUS_OK;
@@ -136,6 +139,8 @@ static enum status read_sizes(const struct json *document, struct failure *failu
             continue;
         if (!json_integer(first, 0, NUMBER_MAX, &height) || !json_integer(second, 0, NUMBER_MAX, &width))
             return wrong(failure, sizes[i].section, sizes[i].key, "a whole number from 0 to 1000000");
+        if (config->image_height >= 0 && (config->image_height != height || config->image_width != width))
+            return wrong(failure, sizes[i].section, sizes[i].key, ELSEWHERE);
         config->image_height = height;
         config->image_width = width;
     }
@@ -146,6 +151,7 @@ enum status config_read_boolean(const struct json *value, const char *section, c
                                 struct failure *failure, int *out)
 {
     const char *text = json_text(value); /* Python writes True */
+    const int before = *out;
     bool boolean;
     if (text && (!strcasecmp(text, "true") || !strcasecmp(text, "false")))
         *out = !strcasecmp(text, "true");
@@ -153,7 +159,7 @@ enum status config_read_boolean(const struct json *value, const char *section, c
         *out = boolean;
     else if (value)
         return wrong(failure, section, key, "true or false");
-    return STATUS_OK;
+    return before >= 0 && before != *out ? wrong(failure, section, key, ELSEWHERE) : STATUS_OK;
 }
 
 /* How positions are resized: in a training's configuration, or among a constructor's arguments. */
@@ -167,6 +173,8 @@ static enum status read_interpolation(const struct json *document, struct failur
         double number;
         if (offset && (!json_number(offset, &number) || !(number >= -1 && number <= 1)))
             return wrong(failure, sections[i], "interpolate_offset", "a number from -1 to 1");
+        if (offset && config->interpolate_offset > CONFIG_NOT_SAID && config->interpolate_offset != number)
+            return wrong(failure, sections[i], "interpolate_offset", ELSEWHERE);
         if (offset)
             config->interpolate_offset = number;
         status = config_read_boolean(look_up(document, sections[i], "interpolate_antialias"), sections[i],
@@ -231,6 +239,9 @@ static enum status read_document(const struct json *document, struct failure *fa
     if (!says_anything(document))
         return document_refuse(document, DOCUMENT_NETWORK, failure);
     config->timm = document_is_timm(document);
+    const struct json *architecture = look_up(document, NULL, "architecture");
+    if (architecture && !json_text(architecture))
+        return wrong(failure, NULL, "architecture", "a text");
     if (epsilon && (!json_number(epsilon, &config->layer_norm_epsilon) || !(config->layer_norm_epsilon > 0)))
         return wrong(failure, NULL, "layer_norm_eps", "a number over 0");
     enum status status = check_kind(document, failure);
@@ -341,6 +352,9 @@ enum status config_merge(const char *path, const struct config *other, const cha
         return differ(path, other_path, part, failure);
     if (other->timm) { /* which one of two files is, at most */
         both.timm = true;
+        both.no_class_position = other->no_class_position;
+        both.input_height = other->input_height;
+        both.input_width = other->input_width;
         both.pooling = other->pooling;
         memcpy(both.activation, other->activation, sizeof both.activation);
     }

@@ -25,14 +25,16 @@ enum config_pooling {
 struct config {
     int64_t patch_size, registers, width, depth, heads;
     int64_t image_height, image_width;
-    int64_t classes;     /* of timm's classifier */
-    char ffn_layer[32];  /* "mlp", "swiglu", "swiglufused" */
-    char activation[32]; /* of the feed-forward, as timm names it */
+    int64_t input_height, input_width; /* timm's, which its positions are made for; 0: not said */
+    int64_t classes;                   /* of timm's classifier */
+    char ffn_layer[32];                /* "mlp", "swiglu", "swiglufused" */
+    char activation[32];               /* of the feed-forward, as timm names it */
     enum config_pooling pooling;
     double interpolate_offset;
     int interpolate_antialias; /* 0 or 1 */
     double layer_norm_epsilon;
-    bool timm; /* it is one of timm's */
+    bool timm;             /* it is one of timm's */
+    int no_class_position; /* timm's no_embed_class: its positions have no row for the class token */
     struct config_parts parts;
 };
 #define CONFIG_NOT_SAID (-2.0)
@@ -51,7 +53,8 @@ WARN_UNUSED enum status config_parse(struct bytes text, struct failure *failure,
 WARN_UNUSED enum status config_read(const char *path, struct failure *failure, struct config *out);
 
 /* A switch: true or false, or Python's texts for them. *out is left alone where `value` is NULL. Fails with
- * INVALID_FILE and a sentence that names section.key. */
+ * INVALID_FILE and a sentence that names section.key, also when *out is the other already, as was said
+ * elsewhere. */
 WARN_UNUSED enum status config_read_boolean(const struct json *value, const char *section, const char *key,
                                             struct failure *failure, int *out);
 

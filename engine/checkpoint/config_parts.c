@@ -64,6 +64,9 @@ static enum status read_scales(const struct json *document, struct failure *fail
         const bool none = json_is_null(value) || (text && !strcmp(text, "None"));
         if (!none && !json_number(value, &start))
             return failure_set(failure, STATUS_INVALID_FILE, "%s is no number.", keys[i].key);
+        if (out->scales >= 0 && out->scales != (start != 0))
+            return failure_set(failure, STATUS_INVALID_FILE, "%s and %s contradict one another.",
+                               out->scale_key, keys[i].key);
         out->scales = start != 0;
         out->scale_key = keys[i].key;
     }
@@ -74,10 +77,14 @@ static enum status read_ratio(const struct json *document, struct failure *failu
 {
     for (size_t i = 0; i < SECTIONS; i++) {
         const struct json *value = find_said(document, sections[i], "mlp_ratio");
+        const double before = out->mlp_ratio;
         if (value &&
             (!json_number(value, &out->mlp_ratio) || !(out->mlp_ratio > 0 && out->mlp_ratio <= RATIO_MAX)))
             return failure_set(failure, STATUS_INVALID_FILE,
                                "mlp_ratio is not a number over 0 and up to 64.");
+        if (before > 0 && before != out->mlp_ratio)
+            return failure_set(failure, STATUS_INVALID_FILE,
+                               "mlp_ratio is not what the file says of it elsewhere.");
     }
     return STATUS_OK;
 }
@@ -94,9 +101,45 @@ static void read_names(const struct json *document, struct config_parts *out)
     snprintf(out->model_type, sizeof out->model_type, "%s", type ? type : "");
 }
 
+/* What changes a network of transformers in a way that no tensor need show: a program of its own, quantised
+ * weights, positions that rotate. */
+static enum status check_others(const struct json *document, struct failure *failure)
+{
+    static const char *const keys[] = {"auto_map", "quantization_config", "use_rope"};
+    const struct json *positions = find_said(document, NULL, "position_embedding_type");
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const struct json *value = find_said(document, NULL, keys[i]);
+        bool on;
+        if (value && (!json_boolean(value, &on) || on))
+            return failure_set(failure, STATUS_INVALID_FILE,
+                               "It has %s, which changes the network and is not supported.", keys[i]);
+    }
+    if (positions && (!json_text(positions) || strcmp(json_text(positions), "absolute")))
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "position_embedding_type is '%.40s', which is not supported: only absolute is.",
+                           json_text(positions) ? json_text(positions) : "?");
+    return STATUS_OK;
+}
+
+/* Names of layers are texts. */
+static enum status check_texts(const struct json *document, struct failure *failure)
+{
+    static const char *const keys[] = {"hidden_act", "ffn_layer"};
+    for (size_t i = 0; i < 2 * sizeof keys / sizeof *keys; i++) {
+        const struct json *value = find_said(document, sections[i % 2], keys[i / 2]);
+        if (value && !json_text(value))
+            return failure_set(failure, STATUS_INVALID_FILE, "%s is no text.", keys[i / 2]);
+    }
+    return STATUS_OK;
+}
+
 enum status config_parts_read(const struct json *document, struct failure *failure, struct config_parts *out)
 {
-    enum status status = read_switches(document, failure, out);
+    enum status status = check_others(document, failure);
+    if (!status)
+        status = check_texts(document, failure);
+    if (!status)
+        status = read_switches(document, failure, out);
     if (!status)
         status = read_scales(document, failure, out);
     if (!status)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CLASSES_MAX = 1000 * 1000 };
+enum { CLASSES_MAX = 1000 * 1000, SIDE_MAX = 1000 * 1000 };
 
 /* Arguments of timm's VisionTransformer that are read elsewhere or below, or that its tensors show, or that
  * no answer depends on. */
@@ -53,6 +53,41 @@ static enum status check_arguments(const struct json *document, struct failure *
     return STATUS_OK;
 }
 
+/* Switches of networks that this one is none of, whose tensors may be left out of a file. */
+static enum status check_switches(const struct json *document, struct failure *failure)
+{
+    static const struct {
+        const char *name;
+        bool supported;
+    } switches[] = {{"pre_norm", false}, {"final_norm", true},       {"class_token", true},
+                    {"qk_norm", false},  {"scale_attn_norm", false}, {"scale_mlp_norm", false}};
+    for (size_t i = 0; i < sizeof switches / sizeof *switches; i++) {
+        const struct json *value = argument(document, switches[i].name);
+        bool on;
+        if (value && !json_boolean(value, &on))
+            return refuse(failure, switches[i].name, "is neither true nor false");
+        if (value && on != switches[i].supported)
+            return refuse(failure, switches[i].name,
+                          on ? "is true, which is not supported" : "is false, which is not supported");
+    }
+    return STATUS_OK;
+}
+
+/* Networks of another kind, as a part of their name says (timm/models/vision_transformer.py and
+ * vision_transformer_relpos.py). */
+static enum status check_architecture(const char *architecture, struct failure *failure)
+{
+    static const char *const others[] = {"quickgelu", "relpos", "_rpn", "_gap"};
+    bool other = strncmp(architecture, "vit_", 4) != 0;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        other = other || strstr(architecture, others[i]);
+    if (!other)
+        return STATUS_OK;
+    return failure_set(failure, STATUS_INVALID_FILE,
+                       "It describes timm's '%.60s'; of timm's networks vit_*_dinov2 are supported.",
+                       architecture);
+}
+
 /* Layers that tensors do not show: timm's LayerNorm has an epsilon of 1e-6. */
 static enum status read_layers(const struct json *document, struct failure *failure, struct config *config)
 {
@@ -98,20 +133,41 @@ static enum status read_classes(const struct json *document, struct failure *fai
     return STATUS_OK;
 }
 
+/* What positions are made for where model_args say no size: channels, height and width. */
+static enum status read_input(const struct json *document, struct failure *failure, struct config *config)
+{
+    const struct json *value = json_member(json_member(document, "pretrained_cfg"), "input_size");
+    value = value ? value : json_member(document, "input_size");
+    const struct json *height =
+        json_is_array(value) && json_length(value) == 3 ? json_next(json_first(value)) : NULL;
+    if (!value || json_is_null(value))
+        return STATUS_OK;
+    if (!height || !json_integer(height, 1, SIDE_MAX, &config->input_height) ||
+        !json_integer(json_next(height), 1, SIDE_MAX, &config->input_width))
+        return failure_set(failure, STATUS_INVALID_FILE, "input_size is not three whole numbers over 0.");
+    return STATUS_OK;
+}
+
 enum status config_read_timm(const struct json *document, struct failure *failure, struct config *config)
 {
     const char *architecture = json_text(json_member(document, "architecture"));
-    if (strncmp(architecture, "vit_", 4))
-        return failure_set(failure, STATUS_INVALID_FILE,
-                           "It describes timm's '%.60s'; of timm's networks vit_*_dinov2 are supported.",
-                           architecture);
+    enum status status = check_architecture(architecture, failure);
+    if (status)
+        return status;
     for (size_t i = 0; config->heads < 0 && i < sizeof of_other_heads / sizeof *of_other_heads; i++)
         if (!strncmp(architecture, of_other_heads[i].start, strlen(of_other_heads[i].start)))
             config->heads = of_other_heads[i].heads;
-    enum status status = check_arguments(document, failure);
+    status = check_arguments(document, failure);
+    if (!status)
+        status = check_switches(document, failure);
+    if (!status)
+        status = config_read_boolean(argument(document, "no_embed_class"), "model_args", "no_embed_class",
+                                     failure, &config->no_class_position);
     if (!status)
         status = read_layers(document, failure, config);
     if (!status)
         status = read_pooling(document, failure, config);
+    if (!status)
+        status = read_input(document, failure, config);
     return status ? status : read_classes(document, failure, config);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { LABELS_BYTES_MAX = 1 << 20 };
 /* Of a config.json, which names each label twice. */
@@ -205,6 +206,18 @@ static enum status read_id2label(const struct json *named, size_t count, struct 
     return status;
 }
 
+/* Where the other direction is there, it says the same. */
+static bool are_same(const struct json *numbers, const struct label_list *labels)
+{
+    bool same = !json_is_object(numbers) || json_length(numbers) == labels->count;
+    for (size_t i = 0; i < labels->count && json_is_object(numbers) && same; i++) {
+        int64_t number;
+        same = json_integer(json_member(numbers, labels->names[i]), 0, (int64_t)labels->count, &number) &&
+               (size_t)number == i;
+    }
+    return same;
+}
+
 /* What transformers writes where nobody named anything. */
 static bool are_numbers(const struct label_list *labels)
 {
@@ -230,6 +243,9 @@ enum status labels_parse_config(struct bytes text, size_t count, struct failure 
                              "Its id2label does not name each of %zu outputs once, in plain text: give "
                              "labels=FILE.",
                              count);
+    if (!status && named && !are_same(json_member(root, "label2id"), &labels))
+        status = failure_set(failure, STATUS_INVALID_FILE,
+                             "Its label2id and its id2label contradict one another: give labels=FILE.");
     if (status || are_numbers(&labels))
         labels_finish(&labels);
     if (!status)
@@ -250,6 +266,24 @@ enum status labels_read_config(const char *path, size_t count, struct failure *f
         failure_prefix(failure, "%s", path);
     free((void *)text.data);
     return status;
+}
+
+static bool has_label(const struct label_list *labels, const char *name)
+{
+    for (size_t i = 0; i < labels->count; i++)
+        if (!strcasecmp(labels->names[i], name))
+            return true;
+    return false;
+}
+
+enum labels_order labels_compare(const struct label_list *a, const struct label_list *b)
+{
+    bool same = a->count == b->count, reordered = same;
+    for (size_t i = 0; i < a->count && reordered; i++) {
+        same = same && !strcasecmp(a->names[i], b->names[i]);
+        reordered = has_label(b, a->names[i]);
+    }
+    return same && reordered ? LABELS_SAME : reordered ? LABELS_REORDERED : LABELS_OTHER;
 }
 
 void labels_finish(struct label_list *labels)

@@ -27,12 +27,16 @@ WARN_UNUSED enum status labels_parse(struct bytes text, struct failure *failure,
 WARN_UNUSED enum status labels_read(const char *path, struct failure *failure, struct label_list *out);
 /* The "id2label" of a config.json of transformers, in the order of its numbers; none where it is missing or
  * has nothing but "LABEL_0", "LABEL_1", ... Fails with INVALID_FILE when it does not name each of `count`
- * outputs once. */
+ * outputs once, or "label2id" says another order. */
 WARN_UNUSED enum status labels_parse_config(struct bytes text, size_t count, struct failure *failure,
                                             struct label_list *out);
 /* The same of a file; sentences name the path. */
 WARN_UNUSED enum status labels_read_config(const char *path, size_t count, struct failure *failure,
                                            struct label_list *out);
+/* How two lists differ. */
+enum labels_order { LABELS_SAME, LABELS_REORDERED, LABELS_OTHER };
+enum labels_order labels_compare(const struct label_list *a, const struct label_list *b);
+
 void labels_finish(struct label_list *labels);
 
 #endif

@@ -45,11 +45,3 @@ enum name_kind head_form_of(const char *key, enum head_form *form, char candidat
     }
     return kind;
 }
-
-bool head_form_owns(enum head_form form, const char *name)
-{
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (rows[i].form == form && *rows[i].prefix && !strncmp(name, rows[i].prefix, strlen(rows[i].prefix)))
-            return true;
-    return false;
-}

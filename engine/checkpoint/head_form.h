@@ -20,8 +20,4 @@ const char *head_form_name(enum head_form form);
 enum name_kind head_form_of(const char *key, enum head_form *form, char candidate[NAME_BYTES],
                             char out[NAME_BYTES]);
 
-/* Whether a name that head_form_of does not know is in that form's module: such a tensor is a part of the
- * head ("head.norm.", of timm's), though harmless to others. */
-bool head_form_owns(enum head_form form, const char *name);
-
 #endif

@@ -79,6 +79,7 @@ static enum status check_forms(const struct value *state, struct failure *failur
     return STATUS_OK;
 }
 
+/* Whatever else reads features may be a layer of the head that is taken: only another candidate is not. */
 static enum status select_tensors(const struct value *state, struct head_import *head,
                                   struct failure *failure)
 {
@@ -97,12 +98,18 @@ static enum status select_tensors(const struct value *state, struct head_import 
         if (kind == NAME_KNOWN) {
             if (of_wanted && (*of || (form == FORM_AUTHORS) == (head->form == FORM_AUTHORS)))
                 status = selection_add(&head->selection, name, value, failure);
-        } else if ((kind == NAME_UNKNOWN || head_form_owns(head->form, name)) && (!*of || of_wanted)) {
-            status = foreign_value(key, *of ? name : key->text.data, value, false, failure);
-        } else if (name_of_backbone(key->text.data, &backbone) == NAME_HARMLESS &&
-                   backbone.features & FEATURE_LOSS && !head->losses++) {
-            snprintf(head->loss, sizeof head->loss, "%s", key->text.data);
+            else if (!of_wanted && !*of)
+                status = foreign_value(key, key->text.data, value, false, failure);
+            continue;
         }
+        const bool harmless = name_of_backbone(key->text.data, &backbone) == NAME_HARMLESS;
+        const bool of_a_head = harmless && backbone.features & FEATURE_HEAD;
+        const bool layer = harmless && backbone.features & FEATURE_LOSS_LIKE && value->kind == VALUE_TENSOR &&
+                           value->tensor->rank > 1;
+        if ((kind == NAME_UNKNOWN || of_a_head || layer) && (!*of || of_wanted))
+            status = foreign_value(key, *of ? name : key->text.data, value, false, failure);
+        else if (harmless && backbone.features & FEATURE_LOSS && !head->losses++)
+            snprintf(head->loss, sizeof head->loss, "%s", key->text.data);
     }
     return status;
 }

@@ -3,6 +3,7 @@
 #include "engine/checkpoint/agreement.h"
 #include "engine/checkpoint/backbone_select.h"
 #include "engine/checkpoint/import_beside.h"
+#include "engine/checkpoint/names.h"
 #include "engine/checkpoint/origin.h"
 
 #include <stdio.h>
@@ -99,14 +100,20 @@ static enum status read_blocks(const struct selection *selection, struct failure
                   : narrow("feed-forward's width", tensor->shape[1], HIDDEN_MAX, failure, &card->ffn_hidden);
 }
 
-/* timm makes as many positions as an input of that size has patches, and knows their rows and columns: taken
- * for a square grid they would lie in other places. */
-static enum status check_positions(const struct config *config, const struct preprocessor *preprocessor,
+/* Of timm's networks those with registers have no position of the class token (`registers`). timm makes as
+ * many positions as an input of that size has patches, and knows their rows and columns: taken for a square
+ * grid they would lie in other places. */
+static enum status check_positions(const struct config *config, bool registers,
                                    const struct backbone_card *card, struct failure *failure)
 {
+    if (config->no_class_position == 1 && !registers)
+        return failure_set(
+            failure, STATUS_INVALID_FILE,
+            "The configuration says no_embed_class: true but the weights have a position of the "
+            "class token: they do not belong together.");
     const bool said = config->image_height > 0;
-    const uint64_t height = said ? (uint64_t)config->image_height : preprocessor->height,
-                   width = said ? (uint64_t)config->image_width : preprocessor->width;
+    const uint64_t height = said ? (uint64_t)config->image_height : (uint64_t)config->input_height,
+                   width = said ? (uint64_t)config->image_width : (uint64_t)config->input_width;
     const uint64_t rows = height / card->patch_size, columns = width / card->patch_size;
     if (!config->timm || rows == columns ||
         rows * columns != (uint64_t)card->position_grid * card->position_grid)
@@ -115,6 +122,30 @@ static enum status check_positions(const struct config *config, const struct pre
                        "Its positions are those of an image of %llu x %llu: position embeddings that are no "
                        "square grid are not supported.",
                        (unsigned long long)height, (unsigned long long)width);
+}
+
+/* Networks of transformers and timm resize in one way each, whatever else a configuration beside them, of the
+ * training that they came from, says. */
+static enum status check_interpolation(const struct config *config, const struct layout *layout,
+                                       struct failure *failure)
+{
+    const unsigned fixed = FEATURE_HUGGING_FACE | FEATURE_TIMM | FEATURE_TIMM_REGISTERS;
+    const bool offset = config->interpolate_offset > CONFIG_NOT_SAID &&
+                        config->interpolate_offset != layout->interpolate_offset,
+               antialias = config->interpolate_antialias >= 0 &&
+                           config->interpolate_antialias != layout->interpolate_antialias;
+    if (!(layout->needs & fixed) || (!offset && !antialias))
+        return STATUS_OK;
+    if (offset)
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "The configuration says interpolate_offset: %g but the layout of its names is %s, "
+                           "whose networks resize positions with %g: they do not belong together.",
+                           config->interpolate_offset, layout->title, layout->interpolate_offset);
+    return failure_set(failure, STATUS_INVALID_FILE,
+                       "The configuration says interpolate_antialias: %s but the layout of its names is %s, "
+                       "whose networks resize positions %s: they do not belong together.",
+                       config->interpolate_antialias ? "true" : "false", layout->title,
+                       layout->interpolate_antialias ? "antialiased" : "without antialiasing");
 }
 
 /* The size that is asked for; or the preprocessing's, whose crop is what the network was given; or the
@@ -155,7 +186,9 @@ static enum status describe(const struct backbone_options *options, const struct
     if (!status)
         status = agreement_check(config, card, &out->selection, failure);
     if (!status)
-        status = check_positions(config, preprocessor, card, failure);
+        status = check_positions(config, out->layout->needs & FEATURE_TIMM_REGISTERS, card, failure);
+    if (!status)
+        status = check_interpolation(config, out->layout, failure);
     if (!status)
         status = choose_size(options, config, preprocessor, failure, card);
     if (status)
@@ -171,7 +204,7 @@ static enum status describe(const struct backbone_options *options, const struct
     out->profile = preprocessor->given
                        ? preprocessor_profile(preprocessor, card->image_height, card->image_width)
                        : *profile_known(layout->profile);
-    out->profile_assumed = !preprocessor->given && !layout->needs;
+    out->profile_assumed = !preprocessor->given && !layout_tells_pictures(layout);
     out->positions_assumed =
         config->interpolate_offset <= CONFIG_NOT_SAID && layout->guessed &&
         (backbone_rows(card) != card->position_grid || backbone_columns(card) != card->position_grid);
@@ -186,6 +219,12 @@ static enum status read_adapter(const struct backbone_options *options, const st
         folder->adapter_config ? adapter_read(folder->adapter_config, failure, adapter) : STATUS_OK;
     if (!status && folder->adapter && (status = adapter_check_published(adapter, failure)))
         failure_prefix(failure, "%s", folder->adapter_config);
+    if (!status && options->lora_alpha > 0 && adapter->alpha > 0 && adapter->alpha != options->lora_alpha)
+        return failure_set(
+            failure, STATUS_BAD_REQUEST,
+            "--lora-alpha is %g, and adapter_config.json says lora_alpha: %g: leave --lora-alpha "
+            "out.",
+            options->lora_alpha, adapter->alpha);
     if (options->lora_alpha > 0)
         adapter->alpha = options->lora_alpha;
     return status;
@@ -206,11 +245,16 @@ static enum status choose_layout(const struct backbone_options *options, unsigne
     return status;
 }
 
-static void take_note(const struct backbone_selection *found, bool configured, bool has_code,
+static void take_note(const struct backbone_selection *found, const struct adapter_config *adapter,
+                      bool configured, const struct preprocessor *preprocessor, const char *unread,
                       char note[IMPORT_NOTE_BYTES])
 {
     if (found->adapters)
         note_add(note, "A LoRA adapter is merged into the weights.");
+    if (found->adapters && adapter->targets.expression)
+        note_add(note,
+                 "Its adapter_config.json names modules by an expression, which is not evaluated: what the "
+                 "file holds is merged.");
     if (found->replaced)
         note_add(note, "Of %zu tensors the adapter's are taken, which were trained in the weights' place.",
                  found->replaced);
@@ -223,7 +267,11 @@ static void take_note(const struct backbone_selection *found, bool configured, b
     if (!configured && found->features & FEATURE_HUGGING_FACE)
         note_add(note, "Without its config.json LayerNorm's epsilon is taken to be 1e-06, and its "
                        "activation gelu.");
-    if (has_code)
+    if (unread)
+        note_add(note,
+                 "'%.200s', which says how pictures are prepared, is not read: --preprocessor takes it.",
+                 unread);
+    if (preprocessor->has_code)
         note_add(note, "Its preprocessor_config.json names code of its own, which is not run.");
     note_add_losses(note, found->losses, found->loss);
 }
@@ -251,8 +299,10 @@ enum status import_backbone_open(const struct backbone_options *options, struct 
         backbone.has_head = found.features & FEATURE_HEAD;
         status =
             choose_layout(options, found.features | (config.timm ? FEATURE_TIMM : 0), failure, &backbone);
-        take_note(&found, options->config || checkpoint_folder(backbone.checkpoint)->config,
-                  preprocessor.has_code, backbone.note);
+        const struct folder *folder = checkpoint_folder(backbone.checkpoint);
+        char *unread = preprocessor.given || options->profile ? NULL : import_beside_unread(options, folder);
+        take_note(&found, &adapter, options->config || folder->config, &preprocessor, unread, backbone.note);
+        free(unread);
         if (!status)
             status = describe(options, &config, &preprocessor, failure, &backbone);
     }

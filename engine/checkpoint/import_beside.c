@@ -1,6 +1,10 @@
 #include "engine/checkpoint/import_beside.h"
 
+#include "engine/base/file.h"
+
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* One that was given must say it. */
 static enum status read_given(const char *path, struct failure *failure, struct preprocessor *out)
@@ -55,4 +59,30 @@ enum status import_beside_read(const struct backbone_options *options, const str
         status = STATUS_OK;
     }
     return status;
+}
+
+/* The path of a file of that name beside another, or NULL. */
+static char *find_beside(const char *path, const char *name)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? memory_copy_text(path) : memory_copy_text(".");
+    if (slash)
+        folder[slash == path ? 1 : slash - path] = '\0';
+    char *found = file_join(folder, name);
+    free(folder);
+    if (access(found, F_OK) == 0)
+        return found;
+    free(found);
+    return NULL;
+}
+
+char *import_beside_unread(const struct backbone_options *options, const struct folder *folder)
+{
+    static const char *const names[] = {"preprocessor_config.json", "processor_config.json"};
+    const char *const paths[] = {folder->weights ? NULL : options->path, options->config};
+    char *found = NULL;
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        for (size_t k = 0; k < sizeof names / sizeof *names && !found; k++)
+            found = paths[i] ? find_beside(paths[i], names[k]) : NULL;
+    return found;
 }

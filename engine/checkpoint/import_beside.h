@@ -14,4 +14,8 @@ WARN_UNUSED enum status import_beside_read(const struct backbone_options *option
                                            const struct folder *folder, struct failure *failure,
                                            struct config *config, struct preprocessor *preprocessor);
 
+/* The path of a file that says how pictures are prepared and lies beside weights or a configuration that were
+ * given alone, so that nobody reads it; or NULL. The caller frees it. */
+char *import_beside_unread(const struct backbone_options *options, const struct folder *folder);
+
 #endif

@@ -56,32 +56,53 @@ enum status import_card_begin(const struct import_options *options, struct arena
     return STATUS_OK;
 }
 
+/* Labels in another order than that of the weights' own configuration would give every finding another's
+ * score; others than its own are whoever imports it to know. */
+static enum status check_order(const struct import_head *asked, const char *config,
+                               const struct label_list *labels, struct failure *failure, bool *differ)
+{
+    struct label_list own = {0};
+    if (!config || labels_read_config(config, labels->count, NULL, &own) || !own.count)
+        return STATUS_OK;
+    const enum labels_order order = labels_compare(labels, &own);
+    *differ = order == LABELS_OTHER;
+    labels_finish(&own);
+    return order != LABELS_REORDERED
+               ? STATUS_OK
+               : failure_set(failure, STATUS_INVALID_FILE,
+                             "%s: its labels are those of the id2label of %.80s in another order: give them "
+                             "in that order, or leave labels= out.",
+                             asked->labels, strrchr(config, '/') ? strrchr(config, '/') + 1 : config);
+}
+
 /* Those that are given with labels=, or lie in the config.json beside the weights; none. */
 static enum status given_labels(const struct import_head *asked, const char *config, size_t classes,
-                                struct failure *failure, struct label_list *out)
+                                struct failure *failure, struct label_list *out, bool *differ)
 {
     struct label_list labels = {0};
     enum status status = STATUS_OK;
     if (!asked->labels)
         return config ? labels_read_config(config, classes, failure, out) : STATUS_OK;
     status = labels_read(asked->labels, failure, &labels);
-    if (!status && labels.count != classes) {
+    if (!status && labels.count != classes)
         status = failure_set(failure, STATUS_INVALID_FILE,
                              "%s: it has %zu labels for the %zu classes of head '%s'.", asked->labels,
                              labels.count, classes, asked->name);
+    if (!status)
+        status = check_order(asked, config, &labels, failure, differ);
+    if (status)
         labels_finish(&labels);
-    }
     *out = labels;
     return status;
 }
 
 static enum status read_labels(const struct import_head *asked, enum head_form form, const char *config,
-                               size_t classes, struct failure *failure, struct label_list *out)
+                               size_t classes, struct failure *failure, struct label_list *out, bool *differ)
 {
     struct label_list labels = {0};
     const bool is_published =
         form == FORM_AUTHORS && asked->kind == IMPORT_FINDINGS && classes == FINDINGS_COUNT;
-    enum status status = given_labels(asked, config, classes, failure, &labels);
+    enum status status = given_labels(asked, config, classes, failure, &labels, differ);
     if (status || labels.count) {
         *out = labels;
         return status;
@@ -127,12 +148,14 @@ static enum status check_kind(const struct import_head *asked, enum head_form fo
 }
 
 enum status import_card_head(const struct import_head *asked, enum head_form form, const char *config,
-                             struct arena *arena, struct failure *failure, struct head_card *head)
+                             struct arena *arena, struct failure *failure, struct head_card *head,
+                             bool *labels_differ)
 {
     struct label_list names = {0};
+    *labels_differ = false;
     enum status status = check_kind(asked, form, head->label_count, failure);
     if (!status)
-        status = read_labels(asked, form, config, head->label_count, failure, &names);
+        status = read_labels(asked, form, config, head->label_count, failure, &names, labels_differ);
     if (status)
         return status;
     struct label *labels = arena_allocate(arena, names.count, sizeof *labels);

@@ -185,7 +185,7 @@ enum status import_head_open(const struct import_head *asked, const struct backb
     if (status)
         return failure_prefix(failure, "%s", asked->weights);
     const char *config = checkpoint_folder(out->checkpoint)->config_json;
-    return import_card_head(asked, out->form, config, arena, failure, &out->card);
+    return import_card_head(asked, out->form, config, arena, failure, &out->card, &out->labels_differ);
 }
 
 /* On a backbone that is as wide as the head's inputs: all of its shapes must fit one another. */
@@ -247,6 +247,8 @@ void import_head_note(const struct head_import *head, char note[IMPORT_NOTE_BYTE
             note,
             "Head '%s' is the adapter's, which was trained in the place of the one that the weights have.",
             head->asked->name);
+    if (head->labels_differ)
+        note_add(note, "Head '%s' has other labels than the id2label of its config.json.", head->asked->name);
     note_add_losses(note, head->losses, head->loss);
     import_weights_note(&head->selection, note);
 }

@@ -33,6 +33,12 @@ static const struct layout layouts[] = {
     {"DINOv2's, of training", "chexfound", 0, false, 0.1, false, true},
 };
 
+bool layout_tells_pictures(const struct layout *layout)
+{
+    const unsigned anybodys = FEATURE_HUGGING_FACE | FEATURE_TIMM | FEATURE_TIMM_REGISTERS;
+    return layout->needs && !layout->guessed && !(layout->needs & anybodys);
+}
+
 const struct layout *layout_at(size_t i)
 {
     return i < sizeof layouts / sizeof *layouts ? &layouts[i] : NULL;

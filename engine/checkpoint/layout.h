@@ -21,6 +21,10 @@ struct layout {
  * timm's config.json or shapes say so. */
 const struct layout *layout_find(unsigned features);
 
+/* Whether names alone tell how pictures are prepared: not those that transformers and timm give to whatever
+ * was trained, on pictures of any mean and deviation. */
+bool layout_tells_pictures(const struct layout *layout);
+
 /* Row i, or NULL behind the last. */
 const struct layout *layout_at(size_t i);
 

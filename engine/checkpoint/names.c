@@ -245,6 +245,20 @@ bool name_is_listed(const char *const *list, const char *name)
     return false;
 }
 
+/* Whether only the beginning of the first part is a loss's or a metric's, so that it may be a layer. */
+static bool is_like_loss(const char *name)
+{
+    static const char *const modules[] = {"loss.",     "loss_fn.", "losses.", "criterion.",
+                                          "criteria.", "metric.",  "metrics."};
+    static const char *const starts[] = {"loss_", "criterion_", "metric"};
+    bool module = false, like = false;
+    for (size_t i = 0; i < sizeof modules / sizeof *modules; i++)
+        module = module || name_behind(name, modules[i]);
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+        like = like || name_behind(name, starts[i]);
+    return like && !module;
+}
+
 /* Whether the name's first part is a loss's or a metric's, as Lightning saves them with a model. */
 static bool is_of_loss(const char *name)
 {
@@ -279,6 +293,7 @@ enum name_kind name_of_backbone(const char *key, struct backbone_name *out)
     bool is_head = fits && name_is_listed(heads, text);
     bool is_known = is_head || (fits && name_is_listed(harmless, text)), is_loss = fits && is_of_loss(text);
     out->features |= (is_head ? FEATURE_HEAD : 0) | (is_loss && !is_known ? FEATURE_LOSS : 0);
+    out->features |= is_loss && !is_known && is_like_loss(text) ? FEATURE_LOSS_LIKE : 0;
     return is_known || is_loss ? NAME_HARMLESS : NAME_UNKNOWN;
 }
 

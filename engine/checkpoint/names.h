@@ -45,7 +45,8 @@ enum name_feature {
     FEATURE_HEAD = 1024,         /* of a head that reads the backbone */
     FEATURE_HUB = 2048,          /* DINOv2's hub, as a head of its own beside it or whoever imports it says */
     FEATURE_TRAINING = 4096,     /* CheXFound's or DINOv2's training, as whoever imports it says */
-    FEATURE_LOSS = 8192          /* of a loss or a metric that was saved with the network */
+    FEATURE_LOSS = 8192,         /* of a loss or a metric that was saved with the network; */
+    FEATURE_LOSS_LIKE = 16384    /* ... or a layer of the network, as "metric_fc" is: a matrix is a layer's */
 };
 
 struct backbone_name {

@@ -215,6 +215,39 @@ START_TEST(labels_are_read_past_a_config_yaml)
 }
 END_TEST
 
+/* Of the same names in another order every score would be another finding's. */
+START_TEST(labels_in_another_order_than_the_configurations_are_refused)
+{
+    static const char json[] = "{\"id2label\": {\"0\": \"Mass\", \"1\": \"Nodule\"}}";
+    char *beside = file_join(folder, "hf"), *file = file_join(beside, "model.pth"), *ours = head,
+         *config = file_join(beside, "config.json");
+    ck_assert_int_eq(mkdir(beside, 0700), 0);
+    head = file;
+    write_linear(1, 2, 1);
+    head = ours;
+    file_put(config, json, sizeof json - 1);
+    asked.weights = beside;
+    file_put(labels, "Nodule\nmass\n", 12);
+    ck_assert_int_eq(add(&asked, 1), STATUS_INVALID_FILE);
+    ck_assert_msg(strstr(failure.sentence,
+                         "labels.txt: its labels are those of the id2label of config.json in another order: "
+                         "give them in that order, or leave labels= out."),
+                  "%s", failure.sentence);
+    file_put(labels, "Mass\nNodule\n", 12);
+    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
+    ck_assert_msg(!strstr(note, "other labels"), "%s", note);
+    asked.name = "second";
+    file_put(labels, "Mass\nEdema\n", 11);
+    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
+    ck_assert_msg(strstr(note, "Head 'second' has other labels than the id2label of its config.json."), "%s",
+                  note);
+    empty(beside);
+    free(config);
+    free(file);
+    free(beside);
+}
+END_TEST
+
 /* With its config.json it says what it pools and how many it tells apart. */
 START_TEST(timms_folder_says_what_its_head_reads)
 {
@@ -346,6 +379,7 @@ int main(void)
     tcase_add_test(all, a_head_with_rows_too_small_for_fp16_stays_fp32);
     tcase_add_test(all, candidates_of_dinov2_are_chosen);
     tcase_add_test(all, labels_are_read_past_a_config_yaml);
+    tcase_add_test(all, labels_in_another_order_than_the_configurations_are_refused);
     tcase_add_test(all, timms_folder_says_what_its_head_reads);
     tcase_add_test(all, nothing_of_a_head_is_dropped);
     tcase_add_test(all, a_choice_among_outputs_is_no_risk_and_needs_labels);

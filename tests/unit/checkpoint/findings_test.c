@@ -96,6 +96,13 @@ START_TEST(a_configuration_names_outputs_or_does_not)
     read_config("{\"id2label\":{\"0\":\"Mass\",\"1\":\"\\u001b[2J\"}}", 2, 0, wrong);
     read_config("{\"id2label\":{\"0\":\"Mass\",\"1\":\"MASS\"}}", 2, 0, wrong);
     read_config("{\"id2label\":{\"0\":\"Mass\",\"1\":5}}", 2, 0, wrong);
+    static const char other[] = "Its label2id and its id2label contradict one another: give labels=FILE.";
+#define NUMBERED "{\"id2label\":{\"0\":\"Edema\",\"1\":\"Mass\"},\"label2id\":"
+    read_config(NUMBERED "{\"Edema\":0,\"Mass\":1}}", 2, 2, NULL);
+    read_config(NUMBERED "null}", 2, 2, NULL);
+    read_config(NUMBERED "{\"Edema\":1,\"Mass\":0}}", 2, 0, other);
+    read_config(NUMBERED "{\"Edema\":0}}", 2, 0, other);
+    read_config(NUMBERED "{\"Edema\":0,\"Nodule\":1}}", 2, 0, other);
 }
 END_TEST
 

@@ -124,6 +124,31 @@ static void refuse(const struct published_form *form, const char *extra, const c
     expect(STATUS_INVALID_FILE, sentence);
 }
 
+/* Together they would have the right shape, with rows of one taken for rows of another. */
+START_TEST(query_key_and_value_have_as_many_rows_each)
+{
+    static const char *const names[] = {"encoder.layer.0.attention.attention.query.bias",
+                                        "encoder.layer.0.attention.attention.key.bias"};
+    const struct published_form old = {PUBLISHED_OLD, 0, false, ""};
+    struct published published;
+    published_begin(&published);
+    published_network(&published, &old);
+    for (size_t i = 0; i < published.count; i++)
+        for (size_t k = 0; k < 2; k++)
+            if (!strcmp(published.tensors[i].name, names[k]))
+                published.tensors[i] = published.tensors[--published.count];
+    published_add(&published, names[0], "a", 0, 1, (size_t[]){PUBLISHED_WIDTH / 2});
+    published_add(&published, names[1], "a", 0, 1, (size_t[]){PUBLISHED_WIDTH / 2 * 3});
+    published_write(&published, 0, published.count, backbone);
+    published_end(&published);
+    options.head_count = 0;
+    set_image_size(0);
+    expect(
+        STATUS_INVALID_FILE,
+        "Tensor 'blocks.0.attn.qkv.bias' is made of 3 of the file's, whose shapes do not fit one another.");
+}
+END_TEST
+
 START_TEST(what_is_not_of_a_layout_is_refused)
 {
     const struct published_form old = {PUBLISHED_OLD, 0, false, ""}, timm = {PUBLISHED_TIMM, 4, false, ""},
@@ -202,6 +227,7 @@ int main(void)
     tcase_set_timeout(all, 60);
     tcase_add_loop_test(all, every_layout_is_the_same_network, 0, sizeof rows / sizeof *rows);
     tcase_add_test(all, what_is_not_of_a_layout_is_refused);
+    tcase_add_test(all, query_key_and_value_have_as_many_rows_each);
     tcase_add_test(all, positions_of_registers_are_refused);
     tcase_add_test(all, of_teacher_and_student_the_teacher_is_taken);
     return suite_run("layouts", all);

@@ -9,8 +9,10 @@
 #include "tests/unit/suite.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 START_TEST(every_row_is_reached)
 {
@@ -60,7 +62,7 @@ START_TEST(a_head_beside_it_tells)
     write_with(&wrapped, NULL, 0, 0);
     check(&these, training, "chexfound", 0.1, false, true);
     write_with(&wrapped, "model.head.weight", 2, PUBLISHED_WIDTH);
-    check(&these, "timm's", "dinov2", 0, true, false);
+    check(&these, "timm's", "dinov2", 0, true, true);
     write_with(&wrapped, "head.weight", 2, PUBLISHED_WIDTH); /* of no network of timm's */
     check(&these, training, "chexfound", 0.1, false, true);
     write_with(&hub, "linear_head.weight", 2, 2 * PUBLISHED_WIDTH);
@@ -86,7 +88,7 @@ START_TEST(whoever_imports_it_tells)
     check(&(struct backbone_options){.path = backbone, .layout = "dinov2"},
           "that of DINOv2's hub, with registers", "dinov2", 0, true, false);
     write_with(&bare, NULL, 0, 0);
-    check(&(struct backbone_options){.path = backbone, .layout = "timm"}, "timm's", "dinov2", 0, true, false);
+    check(&(struct backbone_options){.path = backbone, .layout = "timm"}, "timm's", "dinov2", 0, true, true);
     options.head_count = 0;
     options.layout = "transformers";
     expect(STATUS_BAD_REQUEST, "--layout is chexfound, dinov2 or timm, not 'transformers'.");
@@ -112,12 +114,15 @@ START_TEST(what_is_assumed_is_noted)
     const struct published_form timm = {PUBLISHED_TIMM, 0, false, ""}; /* or a hub's without its mask token */
     write_with(&timm, NULL, 0, 0);
     ck_assert_msg(!import_now(), "%s", failure.sentence);
-    ck_assert_str_eq(note, "Nothing says how its positions are resized: antialiased, with an offset of 0, is "
-                           "assumed; --layout takes another origin.");
+    ck_assert_str_eq(
+        note, "Nothing says how its pictures are prepared: dinov2 is assumed; --profile takes "
+              "another. Nothing says how its positions are resized: antialiased, with an offset of 0, is "
+              "assumed; --layout takes another origin.");
     empty(output);
-    options.layout = "timm";
+    options.layout = "timm"; /* which says nothing of pictures */
     ck_assert_msg(!import_now(), "%s", failure.sentence);
-    ck_assert_str_eq(note, "");
+    ck_assert_str_eq(note, "Nothing says how its pictures are prepared: dinov2 is assumed; --profile takes "
+                           "another.");
     empty(output);
     options.layout = NULL;
     write_with(&wrapped, NULL, 0, 0);
@@ -174,6 +179,41 @@ START_TEST(a_preprocessors_file_is_given_for_weights_alone)
     ck_assert(!found.profile_assumed && found.positions_assumed);
     import_backbone_finish(&found);
     free(file);
+}
+END_TEST
+
+/* transformers' and timm's names stand before networks of any preparation, and a file beside weights that are
+ * given alone may say another. */
+START_TEST(names_of_a_library_do_not_tell_how_pictures_are_prepared)
+{
+    static const struct {
+        enum published_layout layout;
+        size_t registers;
+        bool assumed;
+    } cases[] = {{PUBLISHED_OLD, 0, true},     {PUBLISHED_OLD, 4, true},    {PUBLISHED_NEWER, 0, true},
+                 {PUBLISHED_NEWER, 4, true},   {PUBLISHED_TIMM, 4, true},   {PUBLISHED_TIMM, 0, true},
+                 {PUBLISHED_DINOV2, 4, false}, {PUBLISHED_DINOV2, 0, false}};
+    char *beside = file_join(folder, "preprocessor_config.json"), sentence[160];
+    snprintf(sentence, sizeof sentence,
+             "'%s', which says how pictures are prepared, is not read: --preprocessor takes it.", beside);
+    options.head_count = 0;
+    set_image_size(0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct published_form form = {cases[i].layout, cases[i].registers, false, ""};
+        write_with(&form, NULL, 0, 0);
+        ck_assert_msg(!import_now(), "%s", failure.sentence);
+        ck_assert_msg(!strstr(note, "Nothing says how its pictures are prepared: dinov2 is assumed;") ==
+                          !cases[i].assumed,
+                      "%zu: %s", i, note);
+        ck_assert_ptr_null(strstr(note, "--preprocessor"));
+        empty(output);
+        file_put(beside, "{}", 2);
+        ck_assert_msg(!import_now(), "%s", failure.sentence);
+        ck_assert_msg(strstr(note, sentence), "%zu: %s", i, note);
+        empty(output);
+        ck_assert_int_eq(unlink(beside), 0);
+    }
+    free(beside);
 }
 END_TEST
 
@@ -267,6 +307,74 @@ START_TEST(positions_of_a_rectangle_are_refused)
 }
 END_TEST
 
+/* Whatever size pictures are cut to: positions were made for timm's own. */
+START_TEST(a_preprocessor_does_not_hide_a_rectangle)
+{
+#define TIMMS \
+    "{\"architecture\": \"vit_small_patch14_dinov2\", \"model_args\": {\"embed_dim\": 64, \"depth\": 2}, "
+    static const char *const says[] = {TIMMS "\"pretrained_cfg\": {\"input_size\": [3, 126, 14]}}",
+                                       TIMMS "\"input_size\": [3, 126, 14], \"num_classes\": 0}"};
+    static const char square[] = "{\"image_processor_type\": \"ViTImageProcessor\", \"size\": 56}";
+    const struct published_form bare = {PUBLISHED_TIMM, 0, false, ""};
+    char *config = file_join(folder, "config.txt"), *pictures = file_join(folder, "labels.txt");
+    file_put(pictures, square, sizeof square - 1);
+    write_with(&bare, NULL, 0, 0);
+    options.config = config;
+    options.preprocessor = pictures;
+    options.head_count = 0;
+    set_image_size(0);
+    for (size_t i = 0; i < sizeof says / sizeof *says; i++) {
+        file_put(config, says[i], strlen(says[i]));
+        expect(STATUS_INVALID_FILE,
+               "Its positions are those of an image of 126 x 14: position embeddings that are no "
+               "square grid are not supported.");
+    }
+    free(pictures);
+    free(config);
+}
+END_TEST
+
+/* A training's configuration beside a library's network, which resizes in its own way. */
+START_TEST(a_librarys_network_resizes_in_its_own_way)
+{
+    static const struct {
+        struct published_form form;
+        const char *says, *sentence; /* NULL: taken */
+    } cases[] = {
+        {{PUBLISHED_OLD, 0, false, ""},
+         "student:\n  interpolate_offset: 0.1\n",
+         "The configuration says interpolate_offset: 0.1 but the layout of its names is that of "
+         "transformers' "
+         "Dinov2, whose networks resize positions with 0: they do not belong together."},
+        {{PUBLISHED_TIMM, 4, false, ""},
+         "{\"interpolate_antialias\": false}",
+         "The configuration says interpolate_antialias: false but the layout of its names is timm's, with "
+         "registers, whose networks resize positions antialiased: they do not belong together."},
+        {{PUBLISHED_TIMM, 0, false, ""},
+         "{\"architecture\": \"vit_tiny\", \"num_classes\": 0, \"model_args\": {\"no_embed_class\": true}}",
+         "The configuration says no_embed_class: true but the weights have a position of the class token: "
+         "they "
+         "do not belong together."},
+        {{PUBLISHED_OLD, 0, false, ""}, "student:\n  interpolate_offset: 0.0\n", NULL},
+        {{PUBLISHED_DINOV2, 0, false, ""}, "student:\n  interpolate_offset: 0.0\n", NULL},
+    };
+    char *config = file_join(folder, "labels.txt");
+    options.config = config;
+    options.head_count = 0;
+    set_image_size(0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        write_with(&cases[i].form, NULL, 0, 0);
+        file_put(config, cases[i].says, strlen(cases[i].says));
+        if (cases[i].sentence)
+            expect(STATUS_INVALID_FILE, cases[i].sentence);
+        else
+            ck_assert_msg(!import_now(), "%s", failure.sentence);
+        empty(output);
+    }
+    free(config);
+}
+END_TEST
+
 int main(void)
 {
     TCase *all = tcase_create("all");
@@ -276,6 +384,9 @@ int main(void)
     tcase_add_test(all, a_head_beside_it_tells);
     tcase_add_test(all, whoever_imports_it_tells);
     tcase_add_test(all, what_is_assumed_is_noted);
+    tcase_add_test(all, a_preprocessor_does_not_hide_a_rectangle);
+    tcase_add_test(all, a_librarys_network_resizes_in_its_own_way);
+    tcase_add_test(all, names_of_a_library_do_not_tell_how_pictures_are_prepared);
     tcase_add_test(all, what_says_nothing_is_refused);
     tcase_add_test(all, a_preprocessors_file_is_given_for_weights_alone);
     tcase_add_test(all, both_configurations_of_a_folder_are_read);
