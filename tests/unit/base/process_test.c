@@ -16,7 +16,9 @@ START_TEST(descriptors_are_counted)
     close(one);
     close(two);
     ck_assert_uint_eq(process_usage().descriptors, before);
-    const struct rlimit limit = {123, 123};
+    struct rlimit limit;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = 123;
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
     ck_assert_uint_eq(process_usage().descriptors_max, 123);
 }

@@ -124,6 +124,7 @@ END_TEST
 int main(void)
 {
     TCase *all = tcase_create("all");
+    tcase_set_timeout(all, 60);
     tcase_add_test(all, reads_one_label_a_line);
     tcase_add_test(all, wrong_labels_are_named);
     tcase_add_test(all, a_configuration_names_outputs_or_does_not);
