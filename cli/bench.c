@@ -46,20 +46,13 @@ static void print_help(void)
            bench_architecture_names(), BATCH_MAX, RUNS_DEFAULT);
 }
 
-static bool read_number(const char *text, uint32_t maximum, char **end, uint32_t *out)
-{
-    unsigned long value = strtoul(text, end, 10);
-    *out = (uint32_t)value;
-    return *end != text && value >= 1 && value <= maximum;
-}
-
 static bool read_batches(struct bench *bench, const char *text)
 {
     char *end;
     bench->batch_count = 0;
     do {
         if (bench->batch_count == BATCHES_MAX ||
-            !read_number(text, BATCH_MAX, &end, &bench->batches[bench->batch_count]))
+            !command_read_number(text, BATCH_MAX, &end, &bench->batches[bench->batch_count]))
             return false;
         bench->batch_count++;
         text = end + 1;
@@ -90,7 +83,7 @@ static const char *read_option(struct bench *bench, int option, const char *valu
         bench->json = !strcmp(value, "json");
         return bench->json || !strcmp(value, "table") ? NULL : "--format is table or json";
     case 'n':
-        return read_number(value, RUNS_MAX, &end, &bench->runs) && !*end
+        return command_read_number(value, RUNS_MAX, &end, &bench->runs) && !*end
                    ? NULL
                    : "--runs is a whole number from 1 to 1000";
     default:

@@ -43,6 +43,13 @@ void command_print(const char *format, ...)
     va_end(arguments);
 }
 
+bool command_read_number(const char *text, uint32_t maximum, char **end, uint32_t *out)
+{
+    unsigned long value = strtoul(text, end, 10);
+    *out = (uint32_t)value;
+    return *end != text && value >= 1 && value <= maximum;
+}
+
 int command_fail(const char *name, const struct failure *failure, int exit_code)
 {
     command_say(name, "%s", failure->sentence);

@@ -9,6 +9,8 @@
 #include "engine/base/status.h"
 
 #include <getopt.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 /* Of sentences about an option that several commands have. */
 #define PRECISION_FORM "--precision is auto, fp16 or fp32"
@@ -35,6 +37,9 @@ int command_version(int argc, char **argv);
  * fit for a terminal whatever names of files are in it (utf8_escape). */
 void command_say(const char *name, const char *format, ...) PRINTF_LIKE(2, 3);
 void command_print(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/* Reads a whole number from 1 to `maximum` at the start of a text; *end is what stands behind it. */
+bool command_read_number(const char *text, uint32_t maximum, char **end, uint32_t *out);
 
 /* Prints "cxrd NAME: sentence" on standard error and returns `exit_code`. */
 int command_fail(const char *name, const struct failure *failure, int exit_code);

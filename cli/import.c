@@ -53,9 +53,7 @@ static const char more_usage[] =
 
 static bool read_side(const char *text, char **end, uint32_t *out)
 {
-    unsigned long value = strtoul(text, end, 10);
-    *out = (uint32_t)value;
-    return *text >= '0' && *text <= '9' && value >= 1 && value <= IMAGE_SIDE_MAX;
+    return *text >= '0' && *text <= '9' && command_read_number(text, IMAGE_SIDE_MAX, end, out);
 }
 
 /* "512", or "1064x896": height before width. */

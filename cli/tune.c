@@ -60,9 +60,7 @@ static void print_help(void)
 static bool read_number(const char *text, uint32_t maximum, uint32_t *out)
 {
     char *end;
-    unsigned long value = strtoul(text, &end, 10);
-    *out = (uint32_t)value;
-    return end != text && !*end && value >= 1 && value <= maximum;
+    return command_read_number(text, maximum, &end, out) && !*end;
 }
 
 /* NULL, or what the option may be where the value is not that. */
