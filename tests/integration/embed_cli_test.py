@@ -23,7 +23,7 @@ import tempfile
 import time
 import unittest
 
-from service import FORM, Service, form, png
+from service import FORM, Service, form, png, program
 
 try:
     import numpy
@@ -31,7 +31,7 @@ try:
 except ImportError:
     numpy = load_file = None
 
-BINARY, MODEL = os.path.abspath(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1)).resolve()
+BINARY, MODEL = program(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1)).resolve()
 SAMPLES = sorted(path for path in pathlib.Path(sys.argv.pop(1)).resolve().iterdir() if path.suffix in (".png", ".jpg"))
 DOCS = pathlib.Path(__file__).resolve().parent.parent.parent / "docs" / "embeddings.md"
 CARD = json.loads((MODEL / "model.json").read_text())["backbone"]

@@ -15,9 +15,9 @@ import threading
 import time
 import unittest
 
-from service import FORM, Service, form, png, png_size
+from service import FORM, Service, form, png, png_size, program
 
-BINARY, MODEL = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1))
+BINARY, MODEL = program(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1))
 SAMPLES = sorted(path for path in (MODEL / "samples").iterdir() if path.suffix in (".png", ".jpg"))
 PNG = next(path for path in SAMPLES if path.suffix == ".png")
 JPEG = next(path for path in SAMPLES if path.suffix == ".jpg")

@@ -17,9 +17,9 @@ import tempfile
 import unittest
 
 from checkpoints import floats, read_safetensors
-from service import Service
+from service import Service, program
 
-BINARY, PUBLISHED = str(pathlib.Path(sys.argv.pop(1)).resolve()), pathlib.Path(sys.argv.pop(1)).resolve()
+BINARY, PUBLISHED = program(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1)).resolve()
 MODELS_A_SERVICE = 16  # as many as it takes
 COSINE, ERROR = 0.99999, 2e-4  # of each token; of its largest difference, in root mean squares of the token
 LOGIT = 1e-4

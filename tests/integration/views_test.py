@@ -19,9 +19,9 @@ import tempfile
 import unittest
 import zlib
 
-from service import BOUNDARY, FORM, Service, png
+from service import BOUNDARY, FORM, Service, png, program
 
-BINARY, GOLDEN = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1))
+BINARY, GOLDEN = program(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1))
 CARD = json.loads((GOLDEN / "model.json").read_text())["backbone"]
 SIDE, WIDTH = CARD["image_size"], CARD["width"]
 LABELS = ["Left", "Middle", "Right"]
