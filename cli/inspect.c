@@ -1,6 +1,7 @@
 /* cxrd inspect: a model package as tables, or a checkpoint (inspect_checkpoint.c). */
 #include "cli/command.h"
 #include "cli/inspect_checkpoint.h"
+#include "cli/summary.h"
 #include "cli/table.h"
 
 #include "engine/base/file.h"
@@ -98,12 +99,8 @@ static void show_architecture(const struct model_card *card)
 
 static void show_head(const struct head_card *head)
 {
-    printf("\nhead %s: %s, %s, ", head->name, head_kind_name(head->kind), head_type_name(head->type));
-    if (head->blocks)
-        printf("last %u blocks%s", head->blocks, head->average_pool ? " and their mean patch token" : "");
-    else
-        printf("mean patch token");
-    printf("%s\n", head->two_views ? ", of a frontal and a lateral view" : "");
+    printf("\n");
+    summary_head(head);
     if (head->definition)
         printf("%s\n", head->definition);
     struct table table;

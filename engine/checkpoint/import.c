@@ -170,7 +170,8 @@ static void take_note(const struct work *work, char note[IMPORT_NOTE_BYTES])
 }
 
 enum status checkpoint_import(const struct import_options *options, import_progress *progress, void *context,
-                              struct failure *failure, char note[IMPORT_NOTE_BYTES])
+                              struct failure *failure, char note[IMPORT_NOTE_BYTES],
+                              struct import_facts *facts)
 {
     size_t count = options->head_count;
     enum status status = import_heads_check(options->heads, count, failure);
@@ -192,6 +193,10 @@ enum status checkpoint_import(const struct import_options *options, import_progr
         status = package_create(options->output, fill, &work, failure);
     if (!status)
         take_note(&work, note);
+    if (!status && facts) {
+        *facts = import_backbone_facts(&work.backbone);
+        facts->profile_assumed = facts->profile_assumed && !options->profile;
+    }
 
     for (size_t i = 0; i < count; i++)
         import_head_finish(&work.heads[i]);
