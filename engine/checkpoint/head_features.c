@@ -1,6 +1,7 @@
 #include "engine/checkpoint/head_features.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { READINGS_MAX = 4, READING_BYTES = 64 };
 
@@ -58,11 +59,12 @@ static struct readings readings_of(size_t units, uint32_t depth, size_t *two_vie
 }
 
 /* Whether heads of the form are published with this reading: a candidate whose name does not say it has none,
- * nor has timm's, which pools in several ways of one width, without its configuration. */
+ * nor has timm's, which pools in several ways of one width, without its configuration, nor has any of two
+ * views. */
 static bool is_published(const struct head_source *source, const struct head_features *reading)
 {
     const bool one = reading->blocks == 1, four = reading->blocks == 4, pooled = reading->average_pool;
-    if (*source->candidate)
+    if (*source->candidate || reading->two_views)
         return false;
     switch (source->form) {
     case FORM_AUTHORS:
@@ -175,6 +177,11 @@ enum status head_features_choose(size_t inputs, const struct backbone_card *back
             found = i;
             count++;
         }
+    if (count != 1 && asked->views && !chosen && first < end) { /* it is said how many views, and no more */
+        struct readings left = {.count = end - first};
+        memcpy(left.items, all.items + first, left.count * sizeof *left.items);
+        return ask(inputs, units, &left, false, failure);
+    }
     if (count != 1)
         return ask(inputs, units, &all, chosen || first == end, failure);
     *out = all.items[found];
