@@ -81,7 +81,7 @@ static enum status check_options(struct settings *settings, int inputs, struct f
                            "--output is a file whose name ends in %s, not \"%.200s\".",
                            embed_form_endings(false, endings), settings->run.path);
     settings->run.tokens[TOKENS_CLASS] = !tokens;
-    if (tokens && tokens_read(settings->arena, &tokens->values, failure, settings->run.tokens))
+    if (tokens && tokens_read(settings->arena, &settings->choices, failure, settings->run.tokens))
         return failure->status;
     for (size_t kind = 0; kind < TOKENS_KINDS; kind++)
         kinds += settings->run.tokens[kind];
@@ -216,7 +216,7 @@ static int embed(struct settings *settings, const struct inputs *inputs)
 int command_embed(int argc, char **argv)
 {
     struct settings settings = {.arena = arena_create(),
-                                .choices = {.known = embed_option_names},
+                                .choices = {.known = embed_option_names, .command_line = true},
                                 .run = {.shard = {.number = 1, .count = 1}, .version = CXRD_VERSION}};
     struct failure failure = {0};
     struct inputs inputs = {0};

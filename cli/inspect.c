@@ -84,7 +84,7 @@ static void show_architecture(const struct model_card *card)
     add_text(&table, "ffn", backbone->ffn == FFN_SWIGLU ? "swiglu" : "gelu");
     add_number(&table, "width", backbone->width);
     add_number(&table, "depth", backbone->depth);
-    add_number(&table, "heads", backbone->heads);
+    add_number(&table, "attention heads", backbone->heads);
     add_number(&table, "patch_size", backbone->patch_size);
     table_add(&table, "image_size");
     table_add(&table, "%ux%u", backbone->image_height, backbone->image_width);

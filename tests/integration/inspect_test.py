@@ -57,7 +57,7 @@ class Inspect(unittest.TestCase):
         (published / "config.json").write_text(json.dumps({"img_size": BACKBONE["image_size"], "embed_dim": BACKBONE["width"],
                                                            "layer_norm_eps": 1e-5}))
         text = self.shown(published)
-        self.assertIn(f"width {BACKBONE['width']}, depth {BACKBONE['depth']}, heads {BACKBONE['heads']}", text)
+        self.assertIn(f"width {BACKBONE['width']}, depth {BACKBONE['depth']}, attention heads {BACKBONE['heads']}", text)
         self.assertIn(f"{BACKBONE['image_size']}x{BACKBONE['image_size']}", text)
         self.assertRegex(text, r"names +DINOv2's, of training\n")
         self.assertRegex(text, r"layer_norm_epsilon +1e-05\n")
