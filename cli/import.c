@@ -52,7 +52,10 @@ static const char more_usage[] =
     "\n"
     "No file is executed: a checkpoint that holds anything but data is refused. So is one with a tensor\n"
     "that this program would have to drop, by name. The package is opened as it will be to be served, and\n"
-    "sealed (cxrd inspect), before it is put in its place.\n";
+    "sealed (cxrd inspect), before it is put in its place.\n"
+    "\n"
+    "Exit codes: 0 made, 1 a file is refused or cannot be written, 2 usage, also where an option must say "
+    "more.\n";
 
 static bool read_side(const char *text, char **end, uint32_t *out)
 {

@@ -21,13 +21,17 @@ static const char usage[] =
     "Shows a model package's architecture, heads, labels and weight files, all verified as when it\n"
     "is loaded, and warns of members of its model.json that nothing reads. Of a checkpoint (a file of\n"
     "torch.save, a safetensors file, an index of several, or the folder of a published model) it shows\n"
-    "the tensors, what an import would make of them or what is in its way, and the line that imports\n"
-    "it. Nothing of a checkpoint is executed.\n"
+    "the tensors, what an import would make of them and of their values, or what is in its way, and the\n"
+    "line that imports it. Nothing of a checkpoint is executed.\n"
     "\n"
     "  --seal   first writes the package's SHA256SUMS, after a change of its model.json that was meant\n"
     "           (a threshold, a text) or for a package from before there were seals. Labels in another\n"
     "           order than the weights', weights that are not the network's, and members that nothing reads\n"
-    "           are refused all the same.\n";
+    "           are refused all the same.\n"
+    "\n"
+    "Exit codes: 0 all were shown, a checkpoint also where it cannot be imported; 1 one cannot be read, or "
+    "is\n"
+    "a package that would not be loaded; 2 usage.\n";
 
 static void add_text(struct table *table, const char *name, const char *text)
 {

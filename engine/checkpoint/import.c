@@ -154,8 +154,10 @@ static void take_note(const struct work *work, char note[IMPORT_NOTE_BYTES])
     const struct backbone_import *backbone = &work->backbone;
     memcpy(note, backbone->note, IMPORT_NOTE_BYTES);
     if (backbone->profile_assumed && !work->options->profile)
-        note_add(note, "Nothing says how its pictures are prepared: %s is assumed; --profile takes another.",
-                 backbone->profile.name);
+        note_add(
+            note, "Nothing says how its pictures are prepared: %s is assumed%s; --profile takes another.",
+            backbone->profile.name,
+            strcmp(backbone->profile.name, "chexfound") ? "" : ", as is right for CheXFound's own files");
     if (backbone->positions_assumed)
         note_add(note,
                  "Nothing says how its positions are resized: %s, with an offset of %g, is assumed; --layout "

@@ -199,7 +199,7 @@ class Inspect(unittest.TestCase):
         (sha256,) = re.findall(r"(?m)^package_sha256 +([0-9a-f]{64})", done.stdout)
         self.assertIn(sha256, package)
         self.assertIn("made with 1 head. Show it with: cxrd inspect ", done.stdout)
-        self.assertIn("note: Nothing says how its pictures are prepared: chexfound is assumed", done.stderr)
+        self.assertIn("note: Nothing says how its pictures are prepared: chexfound is assumed, as is right for CheXFound's own files; --profile", done.stderr)
 
     def test_the_authors_candidates_come_before_another_head(self):
         path = self.folder / "both.safetensors"
