@@ -289,14 +289,15 @@ class Resume(Embed):
 
 class Interrupted(Embed):
     def start(self, *options, **more):
-        """A run that has written something and has long to go on."""
-        size = (self.folder / "e.jsonl").stat().st_size if (self.folder / "e.jsonl").exists() else 0
+        """A run that has written twice, so that it has noted the first, and has long to go on."""
+        journal = self.folder / "e.jsonl"
+        sizes = {journal.stat().st_size if journal.exists() else 0}
         process = subprocess.Popen([BINARY, "embed", "--model", MODEL, "--batch", "1", "--output", self.folder / "e.npy", *options,
                                     self.images], **more)
-        journal, end = self.folder / "e.jsonl", time.monotonic() + 100
-        while process.poll() is None and (not journal.exists() or journal.stat().st_size <= size) and time.monotonic() < end:
+        end = time.monotonic() + 100
+        while process.poll() is None and len(sizes) < 3 and time.monotonic() < end:
+            sizes.add(journal.stat().st_size if journal.exists() else 0)
             time.sleep(0.002)
-        time.sleep(0.02)  # until it has noted that
         return process
 
     def test_it_says_what_is_kept_and_how_to_go_on(self):
@@ -331,7 +332,7 @@ class Interrupted(Embed):
         self.assertEqual(process.communicate(timeout=100)[0].strip(), "130")
 
     def test_a_damaged_row_is_told(self):
-        self.fill(20)
+        self.fill(40)
         self.run_embed("whole.npy", code=1)
         process = self.start(stderr=subprocess.DEVNULL)
         process.kill()
@@ -340,7 +341,7 @@ class Interrupted(Embed):
         data[128 + 4 * WIDTH * 3] ^= 1
         (self.folder / "e.npy.part").write_bytes(data)
         said = self.run_embed("e.npy", "--resume", code=1)
-        self.assertIn("cxrd embed: 3 of 20 images were done before.\n", said)
+        self.assertIn("cxrd embed: 3 of 40 images were done before.\n", said)
         self.assertIn(f"cxrd embed: the row of {self.images}/003.png has other bytes than were written, so {self.folder}/e.npy.part was "
                       "damaged: this image and those after it are computed again.\n", said)
         self.same("e", "whole")

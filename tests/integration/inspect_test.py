@@ -233,6 +233,18 @@ class Inspect(unittest.TestCase):
                     self.assertIn(sentence, done.stderr)
         self.assertFalse((self.folder / "package").exists())
 
+    def test_its_exit_codes_are_those_of_its_help(self):
+        said = run("inspect", "--help").stdout
+        for words in ("0 all were shown, a checkpoint also where it cannot be imported", "a package that would not be loaded", "2 usage"):
+            self.assertIn(words, " ".join(said.split()))
+        package = self.folder / "package"
+        path = publish(self.folder / "a.bin")
+        self.assertEqual(run("import", "--backbone", path, "--output", package).returncode, 0)
+        self.assertEqual([run("inspect", *words).returncode for words in ((package,), (path,), (self.folder / "gone",), ("--no",), ())],
+                         [0, 0, 1, 2, 2])
+        (package / "model.json").write_text((package / "model.json").read_text() + " ")
+        self.assertEqual(run("inspect", path, package).returncode, 1)
+
     def test_an_index_shows_all_of_its_files(self):
         publish(self.folder / "part", lambda name: "dinov2." + name)
         names = re.findall(r"^(dinov2\.\S+)", self.shown(self.folder / "part"), re.M)
