@@ -205,9 +205,9 @@ static enum status describe(const struct backbone_options *options, const struct
                        ? preprocessor_profile(preprocessor, card->image_height, card->image_width)
                        : *profile_known(layout->profile);
     out->profile_assumed = !preprocessor->given && !layout_tells_pictures(layout);
-    out->positions_assumed =
-        config->interpolate_offset <= CONFIG_NOT_SAID && layout->guessed &&
-        (backbone_rows(card) != card->position_grid || backbone_columns(card) != card->position_grid);
+    out->positions_unsaid = config->interpolate_offset <= CONFIG_NOT_SAID && layout->guessed;
+    out->positions_assumed = out->positions_unsaid && (backbone_rows(card) != card->position_grid ||
+                                                       backbone_columns(card) != card->position_grid);
     out->config = *config;
     return STATUS_OK;
 }
@@ -314,6 +314,26 @@ finish:
     else
         *out = backbone;
     return status;
+}
+
+/* Query, key and value are one tensor of the network and several of the file. */
+static size_t count_used(const struct selection *selection)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < selection->count; i++) {
+        const struct selected *item = &selection->items[i];
+        count += !item->piece_count;
+        for (size_t k = 0; k < item->piece_count; k++)
+            count += (item->pieces[k].tensor != NULL) + (item->pieces[k].down != NULL) +
+                     (item->pieces[k].up != NULL);
+    }
+    return count;
+}
+
+struct import_facts import_backbone_facts(const struct backbone_import *backbone)
+{
+    return (struct import_facts){backbone->layout->title, count_used(&backbone->selection),
+                                 backbone->profile_assumed, backbone->positions_assumed};
 }
 
 void import_backbone_finish(struct backbone_import *backbone)

@@ -212,13 +212,18 @@ static enum status check_shapes(struct head_import *head, struct failure *failur
 
 enum status import_head_examine(struct checkpoint *checkpoint, const char *candidate,
                                 const struct backbone_card *backbone, const struct config *config,
-                                struct failure *failure)
+                                struct failure *failure, struct failure *fp16)
 {
     const struct import_head asked = {.name = "head", .candidate = candidate};
     struct head_import head = {.asked = &asked, .checkpoint = checkpoint};
+    struct import_meter meter = {0};
     enum status status = head_select(&head, failure);
     if (!status)
         status = backbone ? describe(&head, backbone, config, failure) : check_shapes(&head, failure);
+    if (!status || status == STATUS_BAD_REQUEST) {
+        enum status values = import_weights_examine(checkpoint, &head.selection, &meter, failure, fp16);
+        status = values ? values : status;
+    }
     selection_finish(&head.selection);
     return status;
 }

@@ -124,6 +124,15 @@ enum status import_weights_check(struct checkpoint *checkpoint, struct selection
     return finish_reading(checkpoint, status, failure);
 }
 
+enum status import_weights_examine(struct checkpoint *checkpoint, struct selection *selection,
+                                   struct import_meter *meter, struct failure *failure, struct failure *fp16)
+{
+    *fp16 = (struct failure){0};
+    return import_weights_check(checkpoint, selection, IMPORT_FP16, meter, fp16)
+               ? import_weights_check(checkpoint, selection, IMPORT_FP32, meter, failure)
+               : STATUS_OK;
+}
+
 void import_weights_note(const struct selection *selection, char note[IMPORT_NOTE_BYTES])
 {
     const struct selected *first = NULL;

@@ -309,7 +309,7 @@ START_TEST(progress_goes_to_the_end)
     size_t last[2] = {0};
     sample_backbone(backbone, &SAMPLE_AS_IS);
     sample_linear(head, &SAMPLE_AS_IS);
-    ck_assert_int_eq(checkpoint_import(&options, watch, last, &failure, note), STATUS_OK);
+    ck_assert_int_eq(checkpoint_import(&options, watch, last, &failure, note, NULL), STATUS_OK);
     ck_assert_uint_gt(last[0], 0);
     ck_assert_uint_eq(last[0], last[1]);
 }

@@ -137,7 +137,7 @@ START_TEST(files_and_index_must_belong_together)
     options.head_count = 0;
     set_image_size(0);
     write_shards("third.safetensors", 0);
-    ck_assert_int_eq(checkpoint_import(&options, NULL, NULL, &failure, note), STATUS_NOT_FOUND);
+    ck_assert_int_eq(checkpoint_import(&options, NULL, NULL, &failure, note, NULL), STATUS_NOT_FOUND);
     ck_assert_ptr_nonnull(strstr(failure.sentence, "third.safetensors: No such file or directory."));
     write_shards("first.safetensors", 0);
     expect(STATUS_INVALID_FILE,
