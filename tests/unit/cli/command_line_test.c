@@ -374,10 +374,7 @@ END_TEST
 
 int main(int argc, char **argv)
 {
-    if (argc != 4)
-        return 2;
-    program = realpath(argv[1], NULL); /* it is run from another folder */
-    if (!program)
+    if (argc != 4 || !(program = realpath(argv[1], NULL))) /* it is run from another folder */
         return 2;
     package = argv[2];
     rotated = argv[3];
