@@ -183,6 +183,24 @@ enum status adapter_read(const char *path, struct failure *failure, struct adapt
     return status;
 }
 
+/* Every network has a class token: what has none is not the adapted model, or not all of it. */
+static enum status refuse_unattached(const struct selection *selection, const char *name,
+                                     struct failure *failure)
+{
+    if (selection_find(selection, "cls_token"))
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "It holds a LoRA adapter of '%s', and the weights beside it have no such tensor: "
+                           "it adapts another "
+                           "model, whose files belong beside it.",
+                           name);
+    return failure_set(
+        failure, STATUS_INVALID_FILE,
+        "It holds a LoRA adapter ('%s') and not the model that it adapts: copy the adapter, as "
+        "adapter_model.safetensors or .bin, and its adapter_config.json into that model's folder, and import "
+        "that.",
+        name);
+}
+
 enum status adapter_attach(struct selection *selection, const struct backbone_name *name,
                            const struct value *value, struct failure *failure)
 {
@@ -192,11 +210,7 @@ enum status adapter_attach(struct selection *selection, const struct backbone_na
         return status;
     if (!item || (item->piece_count && item->piece_count != name->pieces) ||
         (!item->piece_count && name->pieces != 1))
-        return failure_set(
-            failure, STATUS_INVALID_FILE,
-            "It holds a LoRA adapter of '%s', but not that tensor: put the model's files and the "
-            "adapter's into one folder.",
-            name->name);
+        return refuse_unattached(selection, name->name, failure);
     if (!item->piece_count) {
         item->piece_count = 1;
         item->pieces[0] = (struct piece){.tensor = item->source, .elements = item->source->elements};
@@ -304,7 +318,7 @@ static enum status check_target(const struct selection *selection, const struct 
 {
     char module[KEY_BYTES_MAX];
     const struct selected *item = selection_item(selection, name->name);
-    if (!item || value->kind != VALUE_TENSOR || value->tensor->rank < 2 ||
+    if (!item || name->copy || value->kind != VALUE_TENSOR || value->tensor->rank < 2 ||
         !read_module(key, name->adapter, module))
         return STATUS_OK;
     const struct piece *piece = &item->pieces[name->piece];

@@ -11,7 +11,7 @@ struct backbone_selection {
     unsigned features;     /* of its names and shapes (names.h) */
     enum name_owner owner; /* whose weights they are */
     size_t adapters;       /* halves of LoRA adapters that are merged */
-    size_t replaced;       /* tensors of the weights for which the adapter's file has others */
+    size_t replaced;       /* tensors of the weights for which others were trained beside an adapter */
     size_t losses;         /* tensors of losses and metrics, which are left out, */
     char loss[NAME_BYTES]; /* and the first of them */
 };

@@ -69,18 +69,17 @@ static bool ends_as_weights(const char *name)
     return false;
 }
 
-static enum status nothing_found(const struct folder *folder, struct failure *failure)
+/* A LoRA adapter alone is weights as any: whoever looks for a network in them says what is missing. */
+static enum status find_adapter(struct folder *folder, struct failure *failure)
 {
-    if (folder->adapter)
-        return failure_set(
-            failure, STATUS_INVALID_FILE,
-            "It holds a LoRA adapter and not the model that it adapts: put that model's files into the "
-            "folder, too.");
-    return failure_set(failure, STATUS_INVALID_FILE,
-                       "No weights are in it (model.safetensors, pytorch_model.bin, ...).");
+    folder->weights = folder->adapter;
+    folder->adapter = NULL;
+    return folder->weights ? STATUS_OK
+                           : failure_set(failure, STATUS_INVALID_FILE,
+                                         "No weights are in it (model.safetensors, pytorch_model.bin, ...).");
 }
 
-/* The only file that ends as weights do. */
+/* The only file that ends as weights do, or else an adapter's. */
 static enum status find_only(const char *path, struct folder *folder, struct failure *failure)
 {
     char list[FAILURE_SENTENCE_BYTES / 2] = "";
@@ -102,7 +101,7 @@ static enum status find_only(const char *path, struct folder *folder, struct fai
     if (count > 1)
         return failure_set(failure, STATUS_INVALID_FILE, "It holds several files of weights: give one of %s.",
                            list);
-    return count ? STATUS_OK : nothing_found(folder, failure);
+    return count ? STATUS_OK : find_adapter(folder, failure);
 }
 
 enum status folder_read(const char *path, struct failure *failure, struct folder *out)

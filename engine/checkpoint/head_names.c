@@ -38,8 +38,12 @@ static const char *const linear_parts[] = {"linear.weight", "linear.bias", NULL}
 enum name_kind name_of_head(const char *key, char candidate[NAME_BYTES], char out[NAME_BYTES])
 {
     struct backbone_name ignored;
+    char without[KEY_BYTES_MAX];
     candidate[0] = '\0';
-    const char *whole = key, *rest = name_behind(key = name_strip(key), "classifiers_dict.");
+    const enum name_copy which = name_copy_of(key, without);
+    const char *whole = key;
+    key = which == COPY_TRAINED ? without : key;
+    const char *rest = name_behind(key = name_strip(key), "classifiers_dict.");
     copy(out, key, strnlen(key, NAME_BYTES - 1));
     if (rest) {
         size_t length = strcspn(rest, ".");
@@ -49,7 +53,7 @@ enum name_kind name_of_head(const char *key, char candidate[NAME_BYTES], char ou
     }
     const char *decoder = name_behind(key, "decoder.");
     const char *name = decoder ? decoder : key;
-    if (!decoder && !rest && !name_behind(key, "linear."))
+    if (which == COPY_ORIGINAL || (!decoder && !rest && !name_behind(key, "linear.")))
         return name_of_backbone(whole, &ignored) == NAME_UNKNOWN ? NAME_UNKNOWN : NAME_HARMLESS;
     if (decoder && !strcmp(name, "query_embed.weight"))
         name = "query_embed";

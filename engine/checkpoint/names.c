@@ -1,5 +1,7 @@
 #include "engine/checkpoint/names.h"
 
+#include "engine/checkpoint/loss_name.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,6 +170,20 @@ static bool unwrap(const char *text, char out[KEY_BYTES_MAX])
     return true;
 }
 
+enum name_copy name_copy_of(const char *key, char out[KEY_BYTES_MAX])
+{
+    static const char trained[] = ".modules_to_save.", original[] = ".original_module.";
+    const char *saved = strstr(key, trained), *before = strstr(key, original);
+    const char *rest = saved    ? strchr(saved + strlen(trained), '.')
+                       : before ? before + strlen(original)
+                                : NULL;
+    if (!rest || (saved && before) || strlen(key) >= KEY_BYTES_MAX)
+        return COPY_ONLY;
+    snprintf(out, KEY_BYTES_MAX, "%.*s.%s", (int)((saved ? saved : before) - key), key,
+             rest + (saved != NULL));
+    return saved ? COPY_TRAINED : COPY_ORIGINAL;
+}
+
 /* "attn.qkv.lora_A.default.weight" -> "attn.qkv.weight", in place. */
 static enum name_adapter read_adapter(char *name)
 {
@@ -245,41 +261,12 @@ bool name_is_listed(const char *const *list, const char *name)
     return false;
 }
 
-/* Whether only the beginning of the first part is a loss's or a metric's, so that it may be a layer. */
-static bool is_like_loss(const char *name)
-{
-    static const char *const modules[] = {"loss.",     "loss_fn.", "losses.", "criterion.",
-                                          "criteria.", "metric.",  "metrics."};
-    static const char *const starts[] = {"loss_", "criterion_", "metric"};
-    bool module = false, like = false;
-    for (size_t i = 0; i < sizeof modules / sizeof *modules; i++)
-        module = module || name_behind(name, modules[i]);
-    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
-        like = like || name_behind(name, starts[i]);
-    return like && !module;
-}
-
-/* Whether the name's first part is a loss's or a metric's, as Lightning saves them with a model. */
-static bool is_of_loss(const char *name)
-{
-    static const char *const starts[] = {"loss.",      "loss_",     "losses.", "criterion.",
-                                         "criterion_", "criteria.", "metric"};
-    static const char *const ends[] = {"_loss", "_loss_fn", "_criterion", "_metric", "_metrics"};
-    const size_t length = strcspn(name, ".");
-    bool is_loss = false;
-    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
-        is_loss = is_loss || name_behind(name, starts[i]);
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-        const size_t tail = strlen(ends[i]);
-        is_loss = is_loss || (length > tail && !strncmp(name + length - tail, ends[i], tail));
-    }
-    return is_loss && name[length] == '.';
-}
-
 enum name_kind name_of_backbone(const char *key, struct backbone_name *out)
 {
-    char text[KEY_BYTES_MAX];
-    *out = (struct backbone_name){.pieces = 1};
+    char whole[KEY_BYTES_MAX], text[KEY_BYTES_MAX];
+    const enum name_copy copy = name_copy_of(key, whole);
+    *out = (struct backbone_name){.pieces = 1, .copy = copy};
+    key = copy ? whole : key;
     const char *stripped = strip(key, out);
     bool fits = unwrap(stripped, text);
     if (fits) {
@@ -291,9 +278,11 @@ enum name_kind name_of_backbone(const char *key, struct backbone_name *out)
     snprintf(out->name, NAME_BYTES, "%s", fits ? text : stripped);
     out->features |= fits && !strcmp(text, "mask_token") ? FEATURE_MASK_TOKEN : 0;
     bool is_head = fits && name_is_listed(heads, text);
-    bool is_known = is_head || (fits && name_is_listed(harmless, text)), is_loss = fits && is_of_loss(text);
-    out->features |= (is_head ? FEATURE_HEAD : 0) | (is_loss && !is_known ? FEATURE_LOSS : 0);
-    out->features |= is_loss && !is_known && is_like_loss(text) ? FEATURE_LOSS_LIKE : 0;
+    bool is_known = is_head || (fits && name_is_listed(harmless, text)),
+         is_loss = fits && loss_name_is(text) && !is_known;
+    out->features |= is_head && copy != COPY_ORIGINAL ? FEATURE_HEAD : 0;
+    out->features |= is_loss ? FEATURE_LOSS : 0;
+    out->features |= is_loss && loss_name_may_be_layer(text) ? FEATURE_LOSS_LIKE : 0;
     return is_known || is_loss ? NAME_HARMLESS : NAME_UNKNOWN;
 }
 

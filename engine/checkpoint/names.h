@@ -30,6 +30,13 @@ enum name_owner { OWNER_NONE, OWNER_TEACHER, OWNER_STUDENT, OWNER_AVERAGE };
 /* A half of a LoRA adapter of the named tensor: A [rank, in], B [out, rank]. */
 enum name_adapter { ADAPTER_NONE, ADAPTER_A, ADAPTER_B };
 
+/* Of a module that was trained whole beside an adapter (PEFT's modules_to_save), in a state dict of both. */
+enum name_copy {
+    COPY_ONLY,
+    COPY_TRAINED, /* "classifier.modules_to_save.default.weight" */
+    COPY_ORIGINAL /* "classifier.original_module.weight", in whose place the other is */
+};
+
 /* What a name shows of its file's layout. */
 enum name_feature {
     FEATURE_WRAPPED = 1,         /* something was stripped */
@@ -55,6 +62,7 @@ struct backbone_name {
         pieces; /* which of how many tensors whose rows, one after another, are that one: 0 of 1 */
     enum name_owner owner;
     enum name_adapter adapter;
+    enum name_copy copy;
     unsigned features;
     uint64_t place; /* the same for all parts of one network: of what was stripped */
 };
@@ -68,6 +76,10 @@ const char *name_behind(const char *text, const char *prefix);
 
 /* Whether a list, NULL after its last, has the name, or what it begins with as one that ends in a dot. */
 bool name_is_listed(const char *const *list, const char *name);
+
+/* Which copy of a module the name is of; *out is then the name without what says so. A name that is too long
+ * for that is of none. */
+enum name_copy name_copy_of(const char *key, char out[KEY_BYTES_MAX]);
 
 /* The text behind all wrappers of a name: heads lie behind the same ones. */
 const char *name_strip(const char *key);
