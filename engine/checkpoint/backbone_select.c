@@ -174,6 +174,8 @@ static enum status add(struct gathering *gathering, const struct value *key, con
         return add_known(gathering, key->text.data, &name, value, failure);
     const bool layer =
         name.features & FEATURE_LOSS_LIKE && value->kind == VALUE_TENSOR && value->tensor->rank > 1;
+    if (kind == NAME_UNKNOWN && module_buffers_take(&out->buffers, key->text.data, value))
+        return STATUS_OK;
     if (kind == NAME_UNKNOWN || layer)
         return foreign_value(key, key->text.data, value, true, failure);
     out->features |= name.features & (FEATURE_MASK_TOKEN | FEATURE_HEAD);
@@ -295,6 +297,9 @@ enum status backbone_select(const struct checkpoint *checkpoint, const struct ad
         found.features |= FEATURE_WRAPPED;
     if (found.owner == OWNER_NONE && !strcmp(under, "student"))
         found.owner = OWNER_STUDENT;
+    for (size_t i = 0; i < found.buffers.count; i++)
+        if (found.buffers.items[i].kind == BUFFER_AVERAGED && found.owner == OWNER_NONE)
+            found.owner = OWNER_AVERAGE;
     *out = found;
     return STATUS_OK;
 }

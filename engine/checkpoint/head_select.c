@@ -2,6 +2,7 @@
 
 #include "engine/checkpoint/candidates.h"
 #include "engine/checkpoint/foreign.h"
+#include "engine/checkpoint/module_buffer.h"
 #include "engine/checkpoint/results.h"
 
 #include <stdio.h>
@@ -84,6 +85,7 @@ static enum status select_tensors(const struct value *state, struct head_import 
                                   struct failure *failure)
 {
     enum status status = STATUS_OK;
+    const bool with_backbone = import_holds_backbone(state);
     for (size_t i = 0; i < state->sequence.count && !status; i += 2) {
         enum name_kind kind;
         enum head_form form;
@@ -102,6 +104,9 @@ static enum status select_tensors(const struct value *state, struct head_import 
                 status = foreign_value(key, key->text.data, value, false, failure);
             continue;
         }
+        /* whoever imported the backbone beside it has looked at its buffers */
+        if (kind == NAME_UNKNOWN && with_backbone && module_buffer_kind(key->text.data, value))
+            continue;
         const bool harmless = name_of_backbone(key->text.data, &backbone) == NAME_HARMLESS;
         const bool of_a_head = harmless && backbone.features & FEATURE_HEAD;
         const bool layer = harmless && backbone.features & FEATURE_LOSS_LIKE && value->kind == VALUE_TENSOR &&

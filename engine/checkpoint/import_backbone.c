@@ -305,6 +305,10 @@ enum status import_backbone_open(const struct backbone_options *options, struct 
         free(unread);
         if (!status)
             status = describe(options, &config, &preprocessor, failure, &backbone);
+        if (!status)
+            status = module_buffers_check(
+                &found.buffers, backbone.checkpoint,
+                options->profile ? profile_known(options->profile) : &backbone.profile, failure);
     }
     if (status && status != STATUS_BAD_REQUEST)
         failure_prefix(failure, "%s", options->path);
