@@ -116,7 +116,7 @@ static enum status check_feed_forward(const struct config *config, const struct 
                                       struct failure *failure)
 {
     const bool gated = card->ffn == FFN_SWIGLU;
-    if (*config->ffn_layer && (strncmp(config->ffn_layer, "swiglu", 6) == 0) != gated)
+    if (*config->ffn_layer && config_ffn_is_gated(config->ffn_layer) != gated)
         return failure_set(
             failure, STATUS_INVALID_FILE,
             "The configuration says ffn_layer: %s but the weights are of %s: they do not belong "

@@ -41,12 +41,15 @@ struct config {
 
 enum { CONFIG_BYTES_MAX = 1 << 20 };
 
+/* Whether an "ffn_layer" is SwiGLU, under either of its names. */
+bool config_ffn_is_gated(const char *ffn_layer);
+
 /* What an absent file says. */
 void config_init(struct config *config);
 
 /* Reads the keys above under each of their names. Fails with INVALID_FILE when the text is neither JSON nor
- * YAML, says nothing of a network, a key's value is not of its kind, or it describes a network of another
- * kind or with an activation or a part that is not supported. */
+ * YAML, says nothing of a network, a key's value is not of its kind, says another thing than another key
+ * does, or it describes a network of another kind or with an activation or a part that is not supported. */
 WARN_UNUSED enum status config_parse(struct bytes text, struct failure *failure, struct config *out);
 
 /* The same of a file; sentences name the path. Fails also with NOT_FOUND and TOO_LARGE. */
