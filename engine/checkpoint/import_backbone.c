@@ -245,16 +245,12 @@ static enum status choose_layout(const struct backbone_options *options, unsigne
     return status;
 }
 
-static void take_note(const struct backbone_selection *found, const struct adapter_config *adapter,
-                      bool configured, const struct preprocessor *preprocessor, const char *unread,
+static void take_note(const struct backbone_selection *found, bool configured,
+                      const struct preprocessor *preprocessor, const char *unread,
                       char note[IMPORT_NOTE_BYTES])
 {
     if (found->adapters)
         note_add(note, "A LoRA adapter is merged into the weights.");
-    if (found->adapters && adapter->targets.expression)
-        note_add(note,
-                 "Its adapter_config.json names modules by an expression, which is not evaluated: what the "
-                 "file holds is merged.");
     if (found->replaced)
         note_add(note, "Of %zu tensors the adapter's are taken, which were trained in the weights' place.",
                  found->replaced);
@@ -301,7 +297,7 @@ enum status import_backbone_open(const struct backbone_options *options, struct 
             choose_layout(options, found.features | (config.timm ? FEATURE_TIMM : 0), failure, &backbone);
         const struct folder *folder = checkpoint_folder(backbone.checkpoint);
         char *unread = preprocessor.given || options->profile ? NULL : import_beside_unread(options, folder);
-        take_note(&found, &adapter, options->config || folder->config, &preprocessor, unread, backbone.note);
+        take_note(&found, options->config || folder->config, &preprocessor, unread, backbone.note);
         free(unread);
         if (!status)
             status = describe(options, &config, &preprocessor, failure, &backbone);
