@@ -131,7 +131,7 @@ static enum status describe_linear(const struct head_import *head, const struct 
             "The configuration says num_classes: %lld but the head has %zu: they do not belong "
             "together.",
             (long long)config.classes, weight->shape[0]);
-    const struct head_source source = {head->form, head->candidate, config.pooling};
+    const struct head_source source = {head->form, head->candidate, config.pooling, head->convolution};
     status = head_features_choose(weight->shape[1], backbone, &source, head->asked, failure, &features);
     if (status)
         return status;
@@ -247,6 +247,12 @@ void import_head_note(const struct head_import *head, char note[IMPORT_NOTE_BYTE
             note,
             "Head '%s' is the adapter's, which was trained in the place of the one that the weights have.",
             head->asked->name);
+    if (head->convolution)
+        note_add(note,
+                 "Head '%s' is a convolution of 1 x 1, which is computed as a linear layer of what it reads.",
+                 head->asked->name);
+    if (head->no_bias)
+        note_add(note, "Head '%s' has no bias: zeros are added.", head->asked->name);
     if (head->labels_differ)
         note_add(note, "Head '%s' has other labels than the id2label of its config.json.", head->asked->name);
     note_add_losses(note, head->losses, head->loss);

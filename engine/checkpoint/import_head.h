@@ -17,6 +17,8 @@ struct head_import {
     char source_sha256[SHA256_HEX_BYTES];
     struct head_card card; /* but for the weights' file and hash */
     bool replaces;         /* it was saved with a LoRA adapter, and the weights beside have another one */
+    bool convolution;      /* of 1 x 1: its weight was [outputs, inputs, 1, 1] */
+    bool no_bias;          /* it has none: zeros are added */
     bool labels_differ;    /* those that were given are not the configuration's */
     size_t losses;         /* tensors of losses and metrics, which are left out, */
     char loss[NAME_BYTES]; /* and the first of them */
