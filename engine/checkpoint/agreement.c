@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-enum { HEAD_SIZE = 64 };
-
 /* What a name means in DINOv2 (dinov2/models/vision_transformer.py) and timm
  * (timm/models/vision_transformer.py, of vit_*_dinov2), where nothing else is said beside it. */
 static const struct {
@@ -46,13 +44,13 @@ static enum status check_numbers(const struct config *config, const struct backb
             "Its width of %u is that of networks whose heads of attention are not %d wide (ViT-H, "
             "ViT-G), and nothing says how many it has: give its configuration (num_heads) as "
             "--config.",
-            card->width, HEAD_SIZE);
+            card->width, CARD_HEAD_WIDTH);
     if (config->heads >= 0 && config->heads != card->heads)
         return failure_set(
             failure, STATUS_INVALID_FILE,
             "The configuration says %lld attention heads for a width of %u; only heads of size %d are "
             "supported, %u here.",
-            (long long)config->heads, card->width, HEAD_SIZE, card->heads);
+            (long long)config->heads, card->width, CARD_HEAD_WIDTH, card->heads);
     return STATUS_OK;
 }
 

@@ -10,11 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD_SIZE = 64, GRID_MAX = 1024 };
-/* What a package's card takes of the rest: checked here, as heads are read before the card is. */
-enum { PATCH_MAX = 64, REGISTERS_MAX = 64, HIDDEN_MAX = 8 * CARD_WIDTH_MAX };
-
-/* Sizes of a file are as large as it says: a card's are of 32 bits. */
+/* Sizes of a file are as large as it says: a card's are of 32 bits. Its limits are checked here already, as
+ * heads are read before the card is. */
 static enum status narrow(const char *what, size_t size, size_t maximum, struct failure *failure,
                           uint32_t *out)
 {
@@ -39,7 +36,7 @@ static uint32_t count_blocks(const struct selection *selection)
 /* The M of pos_embed [1, 1 + M*M, D]; 0 when there is none. */
 static size_t grid_of(size_t rows)
 {
-    for (size_t grid = 1; grid <= GRID_MAX; grid++) {
+    for (size_t grid = 1; grid <= IMAGE_SIZE_MAX; grid++) {
         if (1 + grid * grid == rows)
             return grid;
     }
@@ -54,9 +51,10 @@ static enum status read_embedding(const struct selection *selection, struct fail
     if (status)
         return status;
     const size_t D = tensor->shape[2];
-    if (D % HEAD_SIZE)
+    if (D % CARD_HEAD_WIDTH)
         return failure_set(failure, STATUS_INVALID_FILE,
-                           "Its width of %zu is not a multiple of 64, the size of an attention head.", D);
+                           "Its width of %zu is not a multiple of %d, the size of an attention head.", D,
+                           CARD_HEAD_WIDTH);
     status = narrow("width", D, CARD_WIDTH_MAX, failure, &card->width);
     if (!status)
         status = selection_require(selection, 4, (size_t[]){D, 3, 0, 0}, failure, &tensor,
@@ -66,8 +64,8 @@ static enum status read_embedding(const struct selection *selection, struct fail
     if (tensor->shape[3] != tensor->shape[2])
         return failure_set(failure, STATUS_INVALID_FILE, "Its patches of %zu x %zu are not square.",
                            tensor->shape[2], tensor->shape[3]);
-    card->heads = card->width / HEAD_SIZE;
-    status = narrow("patch size", tensor->shape[2], PATCH_MAX, failure, &card->patch_size);
+    card->heads = card->width / CARD_HEAD_WIDTH;
+    status = narrow("patch size", tensor->shape[2], CARD_PATCH_MAX, failure, &card->patch_size);
     if (!status)
         status = selection_require(selection, 3, (size_t[]){1, 0, D}, failure, &tensor, "pos_embed");
     if (status)
@@ -81,7 +79,7 @@ static enum status read_embedding(const struct selection *selection, struct fail
         return STATUS_OK;
     status = selection_require(selection, 3, (size_t[]){1, 0, D}, failure, &tensor, "register_tokens");
     return status ? status
-                  : narrow("number of register tokens", tensor->shape[1], REGISTERS_MAX, failure,
+                  : narrow("number of register tokens", tensor->shape[1], CARD_REGISTERS_MAX, failure,
                            &card->registers);
 }
 
@@ -97,7 +95,8 @@ static enum status read_blocks(const struct selection *selection, struct failure
     card->ffn = gated ? FFN_SWIGLU : FFN_GELU;
     status = narrow("depth", count_blocks(selection), CARD_DEPTH_MAX, failure, &card->depth);
     return status ? status
-                  : narrow("feed-forward's width", tensor->shape[1], HIDDEN_MAX, failure, &card->ffn_hidden);
+                  : narrow("feed-forward's width", tensor->shape[1], CARD_HIDDEN_MAX, failure,
+                           &card->ffn_hidden);
 }
 
 /* Of timm's networks those with registers have no position of the class token (`registers`). timm makes as
