@@ -38,19 +38,19 @@ static enum status check_numbers(const struct config *config, const struct backb
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         if (checks[i].said >= 0 && checks[i].said != checks[i].found)
             return disagree(failure, checks[i].key, checks[i].said, checks[i].found);
-    if (config->heads < 0 && is_of_other_heads(card->width))
+    if (config->attention_heads < 0 && is_of_other_heads(card->width))
         return failure_set(
             failure, STATUS_INVALID_FILE,
             "Its width of %u is that of networks whose heads of attention are not %d wide (ViT-H, "
             "ViT-G), and nothing says how many it has: give its configuration (num_heads) as "
             "--config.",
             card->width, CARD_HEAD_WIDTH);
-    if (config->heads >= 0 && config->heads != card->heads)
+    if (config->attention_heads >= 0 && config->attention_heads != card->heads)
         return failure_set(
             failure, STATUS_INVALID_FILE,
             "The configuration says %lld attention heads for a width of %u; only heads of size %d are "
             "supported, %u here.",
-            (long long)config->heads, card->width, CARD_HEAD_WIDTH, card->heads);
+            (long long)config->attention_heads, card->width, CARD_HEAD_WIDTH, card->heads);
     return STATUS_OK;
 }
 

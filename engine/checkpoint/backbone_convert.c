@@ -92,13 +92,13 @@ enum status backbone_convert(struct backbone_selection *out, struct failure *fai
     for (size_t i = 0; i < selection->count && !status; i++)
         if (selection->items[i].piece_count > 1)
             status = join(selection, &selection->items[i], failure);
-    if (!status && out->features & FEATURE_TIMM_REGISTERS)
+    if (!status && out->traits & TRAIT_TIMM_REGISTERS)
         status = add_class_position(selection, failure);
     if (!status && is_packed(selection)) {
-        out->features |= FEATURE_TIMM;
+        out->traits |= TRAIT_TIMM;
         unpack(selection);
     }
     if (patch && patch->rank == 4 && patch->shape[3] == 14)
-        out->features |= FEATURE_PATCH_14;
+        out->traits |= TRAIT_PATCH_14;
     return status;
 }

@@ -5,7 +5,7 @@
 
 #include "engine/checkpoint/backbone_select.h"
 
-/* Works on all that was selected, and adds to its features what shapes show. Fails with INVALID_FILE when a
+/* Works on all that was selected, and adds to its traits what shapes show. Fails with INVALID_FILE when a
  * piece is missing or does not fit the others. */
 WARN_UNUSED enum status backbone_convert(struct backbone_selection *out, struct failure *failure);
 

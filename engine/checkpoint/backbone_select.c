@@ -141,7 +141,7 @@ static enum status add_known(struct gathering *gathering, const char *key, const
                            "'%.120s' is there as it was before training (original_module), and not as it was "
                            "trained (modules_to_save): a part is missing.",
                            name->name);
-    out->features |= name->features;
+    out->traits |= name->traits;
     gathering->depth = depth_of(name) > gathering->depth ? depth_of(name) : gathering->depth;
     gathering->replacing += trained;
     enum status status = name->pieces > 1 ? add_piece(&out->selection, name, value, failure)
@@ -173,13 +173,13 @@ static enum status add(struct gathering *gathering, const struct value *key, con
     if (kind == NAME_KNOWN)
         return add_known(gathering, key->text.data, &name, value, failure);
     const bool layer =
-        name.features & FEATURE_LOSS_LIKE && value->kind == VALUE_TENSOR && value->tensor->rank > 1;
+        name.traits & TRAIT_LOSS_LIKE && value->kind == VALUE_TENSOR && value->tensor->rank > 1;
     if (kind == NAME_UNKNOWN && module_buffers_take(&out->buffers, key->text.data, value))
         return STATUS_OK;
     if (kind == NAME_UNKNOWN || layer)
         return foreign_value(key, key->text.data, value, true, failure);
-    out->features |= name.features & (FEATURE_MASK_TOKEN | FEATURE_HEAD);
-    if (name.features & FEATURE_LOSS && !out->losses++)
+    out->traits |= name.traits & (TRAIT_MASK_TOKEN | TRAIT_HEAD);
+    if (name.traits & TRAIT_LOSS && !out->losses++)
         snprintf(out->loss, sizeof out->loss, "%s", key->text.data);
     return STATUS_OK;
 }
@@ -294,7 +294,7 @@ enum status backbone_select(const struct checkpoint *checkpoint, const struct ad
     }
     const char *under = checkpoint_state_name(checkpoint);
     if (*under)
-        found.features |= FEATURE_WRAPPED;
+        found.traits |= TRAIT_WRAPPED;
     if (found.owner == OWNER_NONE && !strcmp(under, "student"))
         found.owner = OWNER_STUDENT;
     for (size_t i = 0; i < found.buffers.count; i++)

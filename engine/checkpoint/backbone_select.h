@@ -9,7 +9,7 @@
 
 struct backbone_selection {
     struct selection selection;
-    unsigned features;     /* of its names and shapes (names.h) */
+    unsigned traits;       /* of its names and shapes (names.h) */
     enum name_owner owner; /* whose weights they are */
     size_t adapters;       /* halves of LoRA adapters that are merged */
     size_t replaced;       /* tensors of the weights for which others were trained beside an adapter */

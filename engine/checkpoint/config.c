@@ -20,7 +20,7 @@ void config_init(struct config *config)
                               .registers = -1,
                               .width = -1,
                               .depth = -1,
-                              .heads = -1,
+                              .attention_heads = -1,
                               .image_height = -1,
                               .image_width = -1,
                               .classes = -1,
@@ -46,14 +46,14 @@ static const struct place {
     {NULL, "embed_dim", offsetof(struct config, width)},
     {NULL, "num_hidden_layers", offsetof(struct config, depth)},
     {NULL, "depth", offsetof(struct config, depth)},
-    {NULL, "num_attention_heads", offsetof(struct config, heads)},
-    {NULL, "num_heads", offsetof(struct config, heads)},
+    {NULL, "num_attention_heads", offsetof(struct config, attention_heads)},
+    {NULL, "num_heads", offsetof(struct config, attention_heads)},
     {NULL, "num_features", offsetof(struct config, width)},
     {"model_args", "patch_size", offsetof(struct config, patch_size)},
     {"model_args", "reg_tokens", offsetof(struct config, registers)},
     {"model_args", "embed_dim", offsetof(struct config, width)},
     {"model_args", "depth", offsetof(struct config, depth)},
-    {"model_args", "num_heads", offsetof(struct config, heads)},
+    {"model_args", "num_heads", offsetof(struct config, attention_heads)},
 };
 static const struct place sizes[] = {{"crops", "global_crops_size", 0},
                                      {NULL, "image_size", 0},
@@ -275,8 +275,8 @@ static enum status read_document(const struct json *document, struct failure *fa
         status = read_interpolation(document, failure, config);
     if (!status)
         status = read_ffn(document, failure, config);
-    if (!status && config->heads < 0 && look_up(document, NULL, "model_type"))
-        config->heads = HEADS_OF_DINOV2;
+    if (!status && config->attention_heads < 0 && look_up(document, NULL, "model_type"))
+        config->attention_heads = HEADS_OF_DINOV2;
     return status || !config->timm ? status : config_read_timm(document, failure, config);
 }
 

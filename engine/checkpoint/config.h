@@ -23,7 +23,7 @@ enum config_pooling {
 
 /* A number is -1 (interpolate_offset: CONFIG_NOT_SAID) and a text empty when the file does not say. */
 struct config {
-    int64_t patch_size, registers, width, depth, heads;
+    int64_t patch_size, registers, width, depth, attention_heads;
     int64_t image_height, image_width;
     int64_t input_height, input_width; /* timm's, which its positions are made for; 0: not said */
     int64_t classes;                   /* of timm's classifier */

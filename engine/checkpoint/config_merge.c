@@ -22,7 +22,7 @@ enum status config_merge(const char *path, const struct config *other, const cha
                 {"num_register_tokens", offsetof(struct config, registers)},
                 {"hidden_size", offsetof(struct config, width)},
                 {"num_hidden_layers", offsetof(struct config, depth)},
-                {"num_attention_heads", offsetof(struct config, heads)},
+                {"num_attention_heads", offsetof(struct config, attention_heads)},
                 {"the image's height", offsetof(struct config, image_height)},
                 {"the image's width", offsetof(struct config, image_width)},
                 {"num_classes", offsetof(struct config, classes)}};

@@ -109,12 +109,12 @@ static enum status select_tensors(const struct value *state, struct head_import 
         if (kind == NAME_UNKNOWN && with_backbone && module_buffer_kind(key->text.data, value))
             continue;
         const bool harmless = name_of_backbone(key->text.data, &backbone) == NAME_HARMLESS;
-        const bool of_a_head = harmless && backbone.features & FEATURE_HEAD;
-        const bool layer = harmless && backbone.features & FEATURE_LOSS_LIKE && value->kind == VALUE_TENSOR &&
+        const bool of_a_head = harmless && backbone.traits & TRAIT_HEAD;
+        const bool layer = harmless && backbone.traits & TRAIT_LOSS_LIKE && value->kind == VALUE_TENSOR &&
                            value->tensor->rank > 1;
         if ((kind == NAME_UNKNOWN || of_a_head || layer) && (!*of || of_wanted))
             status = foreign_value(key, *of ? name : key->text.data, value, false, failure);
-        else if (harmless && backbone.features & FEATURE_LOSS && !head->losses++)
+        else if (harmless && backbone.traits & TRAIT_LOSS && !head->losses++)
             snprintf(head->loss, sizeof head->loss, "%s", key->text.data);
     }
     return status;

@@ -128,7 +128,7 @@ static enum status check_positions(const struct config *config, bool registers,
 static enum status check_interpolation(const struct config *config, const struct layout *layout,
                                        struct failure *failure)
 {
-    const unsigned fixed = FEATURE_HUGGING_FACE | FEATURE_TIMM | FEATURE_TIMM_REGISTERS;
+    const unsigned fixed = TRAIT_HUGGING_FACE | TRAIT_TIMM | TRAIT_TIMM_REGISTERS;
     const bool offset = config->interpolate_offset > CONFIG_NOT_SAID &&
                         config->interpolate_offset != layout->interpolate_offset,
                antialias = config->interpolate_antialias >= 0 &&
@@ -185,7 +185,7 @@ static enum status describe(const struct backbone_options *options, const struct
     if (!status)
         status = agreement_check(config, card, &out->selection, failure);
     if (!status)
-        status = check_positions(config, out->layout->needs & FEATURE_TIMM_REGISTERS, card, failure);
+        status = check_positions(config, out->layout->needs & TRAIT_TIMM_REGISTERS, card, failure);
     if (!status)
         status = check_interpolation(config, out->layout, failure);
     if (!status)
@@ -230,17 +230,17 @@ static enum status read_adapter(const struct backbone_options *options, const st
 }
 
 /* A word of whoever imports it goes before what heads beside the network show. */
-static enum status choose_layout(const struct backbone_options *options, unsigned features,
+static enum status choose_layout(const struct backbone_options *options, unsigned traits,
                                  struct failure *failure, struct backbone_import *out)
 {
     const struct value *state = NULL;
     enum status status = checkpoint_state(out->checkpoint, failure, &state);
     if (!status && !options->layout)
-        features = origin_with_heads(state, features);
+        traits = origin_with_heads(state, traits);
     if (!status)
-        status = origin_with_option(options->layout, failure, &features);
+        status = origin_with_option(options->layout, failure, &traits);
     if (!status)
-        out->layout = layout_find(features);
+        out->layout = layout_find(traits);
     return status;
 }
 
@@ -259,7 +259,7 @@ static void take_note(const struct backbone_selection *found, bool configured,
     if (found->owner == OWNER_AVERAGE)
         note_add(note, "These are the running average of the weights.");
     /* The other layouts' networks have one epsilon and one activation. */
-    if (!configured && found->features & FEATURE_HUGGING_FACE)
+    if (!configured && found->traits & TRAIT_HUGGING_FACE)
         note_add(note, "Without its config.json LayerNorm's epsilon is taken to be 1e-06, and its "
                        "activation gelu.");
     if (unread)
@@ -291,9 +291,8 @@ enum status import_backbone_open(const struct backbone_options *options, struct 
     status = backbone_select(backbone.checkpoint, &adapter, failure, &found);
     if (!status) {
         backbone.selection = found.selection;
-        backbone.has_head = found.features & FEATURE_HEAD;
-        status =
-            choose_layout(options, found.features | (config.timm ? FEATURE_TIMM : 0), failure, &backbone);
+        backbone.has_head = found.traits & TRAIT_HEAD;
+        status = choose_layout(options, found.traits | (config.timm ? TRAIT_TIMM : 0), failure, &backbone);
         const struct folder *folder = checkpoint_folder(backbone.checkpoint);
         char *unread = preprocessor.given || options->profile ? NULL : import_beside_unread(options, folder);
         take_note(&found, options->config || folder->config, &preprocessor, unread, backbone.note);

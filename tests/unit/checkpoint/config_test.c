@@ -46,7 +46,7 @@ START_TEST(reads_the_keys_of_published_models)
         STATUS_OK);
     ck_assert_int_eq(config.width, 384);
     ck_assert_int_eq(config.depth, 12);
-    ck_assert_int_eq(config.heads, 6);
+    ck_assert_int_eq(config.attention_heads, 6);
     ck_assert_int_eq(config.image_height, 518);
     ck_assert_int_eq(config.image_width, 448);
     ck_assert_str_eq(config.ffn_layer, "mlp");
@@ -72,7 +72,7 @@ START_TEST(reads_the_keys_of_published_models)
     ck_assert_int_eq(config.image_height, 84);
     ck_assert(config.timm);
     ck_assert_int_eq(parse("{\"model_type\": \"dinov2\", \"hidden_size\": 384}", &config), STATUS_OK);
-    ck_assert_int_eq(config.heads, 12); /* Dinov2Config's */
+    ck_assert_int_eq(config.attention_heads, 12); /* Dinov2Config's */
 }
 END_TEST
 
@@ -107,7 +107,7 @@ START_TEST(reads_all_that_timm_says)
                            "\"qk_norm\": false, \"pool_include_prefix\": false}}",
                            &config),
                      STATUS_OK);
-    ck_assert_int_eq(config.heads, 6);
+    ck_assert_int_eq(config.attention_heads, 6);
     ck_assert_int_eq(config.depth, 12);
     ck_assert_int_eq(config.width, 384);
     ck_assert_int_eq(config.patch_size, 14);
@@ -117,7 +117,7 @@ START_TEST(reads_all_that_timm_says)
     ck_assert_int_eq(config.image_width, 112);
     ck_assert_str_eq(config.activation, "gelu_tanh");
     ck_assert(!parse("{\"architecture\": \"vit_huge_patch14_224\", \"num_classes\": 0}", &config));
-    ck_assert_int_eq(config.heads, 16); /* 80 wide, which only its function says */
+    ck_assert_int_eq(config.attention_heads, 16); /* 80 wide, which only its function says */
 }
 END_TEST
 
