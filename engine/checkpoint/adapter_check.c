@@ -104,8 +104,34 @@ static enum status check_target(const struct selection *selection, const struct 
     return STATUS_OK;
 }
 
+/* PEFT loads the trained copy of such a module, so the weights' own is not what was meant. Names of modules
+ * that the network does not have are usual. */
+static enum status check_saved(const struct adapter_targets *targets, const struct checkpoint *checkpoint,
+                               const struct value *state, size_t item, struct failure *failure)
+{
+    bool is_there = false, is_trained = false;
+    for (size_t i = 0; i < state->sequence.count && !is_trained; i += 2) {
+        char without[KEY_BYTES_MAX];
+        const struct value *key = state->sequence.items[i], *value = state->sequence.items[i + 1];
+        if (key->kind != VALUE_TEXT || value->kind != VALUE_TENSOR)
+            continue;
+        const enum name_copy copy = name_copy_of(key->text.data, without);
+        if (!adapter_targets_saved(targets, item, copy ? without : key->text.data))
+            continue;
+        is_there = true;
+        is_trained = copy == COPY_TRAINED || checkpoint_is_adapters(checkpoint, value->tensor);
+    }
+    if (!is_there || is_trained)
+        return STATUS_OK;
+    return failure_set(failure, STATUS_INVALID_FILE,
+                       "adapter_config.json names '%.100s' (modules_to_save), which was trained beside the "
+                       "adapter, and only the model's own is there: a part of the adapter is missing.",
+                       targets->saved.items[item]);
+}
+
 enum status adapter_check_targets(const struct selection *selection, const struct adapter_targets *targets,
-                                  const struct value *state, enum name_owner owner, struct failure *failure)
+                                  const struct checkpoint *checkpoint, const struct value *state,
+                                  enum name_owner owner, struct failure *failure)
 {
     struct prefixes prefixes;
     enum status status = STATUS_OK;
@@ -117,5 +143,7 @@ enum status adapter_check_targets(const struct selection *selection, const struc
             status = check_target(selection, targets, &prefixes, module, &name, state->sequence.items[i + 1],
                                   failure);
     }
+    for (size_t i = 0; i < targets->saved.count && !status; i++)
+        status = check_saved(targets, checkpoint, state, i, failure);
     return status;
 }

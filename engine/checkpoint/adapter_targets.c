@@ -72,7 +72,8 @@ enum status adapter_targets_read(const struct json *document, struct failure *fa
 {
     struct adapter_targets targets = {0};
     const struct json *names = find(document, "target_modules"),
-                      *excluded = find(document, "exclude_modules");
+                      *excluded = find(document, "exclude_modules"),
+                      *saved = find(document, "modules_to_save");
     const char *text = json_text(names);
     enum status status = STATUS_OK;
     targets.said = names != NULL;
@@ -81,6 +82,10 @@ enum status adapter_targets_read(const struct json *document, struct failure *fa
         status = read_names(names, "target_modules", failure, &targets.names);
     if (!status && excluded)
         status = read_names(excluded, "exclude_modules", failure, &targets.excluded);
+    if (!status && saved && !json_is_array(saved))
+        status = wrong(failure, "modules_to_save", "is no list of texts");
+    if (!status && saved)
+        status = read_names(saved, "modules_to_save", failure, &targets.saved);
     if (!status)
         status = read_layers(document, failure, &targets);
     if (!status)
@@ -115,4 +120,14 @@ bool adapter_targets_mean(const struct adapter_targets *targets, const char *key
     if (targets->of_layers && (!in_block || block >= ADAPTER_LAYERS_MAX || !targets->layers[block]))
         return false;
     return targets->all_linear ? in_block : has_name(&targets->names, key);
+}
+
+bool adapter_targets_saved(const struct adapter_targets *targets, size_t i, const char *key)
+{
+    const char *name = targets->saved.items[i];
+    const size_t length = strlen(name);
+    for (const char *at = strstr(key, name); at; at = strstr(at + 1, name))
+        if ((at == key || at[-1] == '.') && at[length] == '.')
+            return true;
+    return false;
 }

@@ -1,6 +1,6 @@
 /* Which modules of a network adapter_config.json says that a LoRA adapter is of, as PEFT reads it
  * (peft/tuners/tuners_utils.py, check_target_module_exists): "target_modules", "exclude_modules",
- * "layers_to_transform" and "layers_pattern". */
+ * "layers_to_transform" and "layers_pattern"; and which were trained beside it: "modules_to_save". */
 #ifndef CXRD_ENGINE_CHECKPOINT_ADAPTER_TARGETS_H
 #define CXRD_ENGINE_CHECKPOINT_ADAPTER_TARGETS_H
 
@@ -26,7 +26,8 @@ struct adapter_targets {
     bool said;       /* modules are named; else any may be adapted */
     bool all_linear; /* all matrices of the blocks */
     struct adapter_names names, excluded;
-    bool of_layers; /* only these: */
+    struct adapter_names saved; /* modules that were trained whole beside the adapter (modules_to_save) */
+    bool of_layers;             /* only these: */
     bool layers[ADAPTER_LAYERS_MAX];
 };
 
@@ -38,5 +39,8 @@ WARN_UNUSED enum status adapter_targets_read(const struct json *document, struct
 /* Whether the module of this key of a file, as the model that was trained has it, without ".weight" or
  * ".lora_A.weight" at its end, is meant. `name`: the package's name of it. */
 bool adapter_targets_mean(const struct adapter_targets *targets, const char *key, const char *name);
+
+/* Whether a key of a file is of a module that was trained whole; `i`-th of `saved`. */
+bool adapter_targets_saved(const struct adapter_targets *targets, size_t i, const char *key);
 
 #endif

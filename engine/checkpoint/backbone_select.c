@@ -256,8 +256,9 @@ static enum status add_all(const struct checkpoint *checkpoint, const struct val
 }
 
 /* Adapters come after all that they adapt. */
-static enum status add_adapters(const struct value *state, const struct adapter_config *config,
-                                struct failure *failure, struct backbone_selection *out)
+static enum status add_adapters(const struct checkpoint *checkpoint, const struct value *state,
+                                const struct adapter_config *config, struct failure *failure,
+                                struct backbone_selection *out)
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; out->adapters && i < state->sequence.count && !status; i += 2) {
@@ -268,7 +269,8 @@ static enum status add_adapters(const struct value *state, const struct adapter_
             status = adapter_attach(&out->selection, &name, state->sequence.items[i + 1], failure);
     }
     if (!status && out->adapters)
-        status = adapter_check_targets(&out->selection, &config->targets, state, out->owner, failure);
+        status =
+            adapter_check_targets(&out->selection, &config->targets, checkpoint, state, out->owner, failure);
     return status ? status : adapter_finish(&out->selection, config, failure);
 }
 
@@ -285,7 +287,7 @@ enum status backbone_select(const struct checkpoint *checkpoint, const struct ad
     if (!status)
         status = add_all(checkpoint, state, failure, &found);
     if (!status)
-        status = add_adapters(state, adapter, failure, &found);
+        status = add_adapters(checkpoint, state, adapter, failure, &found);
     if (!status)
         status = backbone_convert(&found, failure);
     if (status) {

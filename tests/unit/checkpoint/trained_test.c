@@ -8,6 +8,7 @@
 #include "tests/unit/suite.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -221,6 +222,39 @@ START_TEST(of_a_whole_models_copies_the_trained_are_taken)
 }
 END_TEST
 
+/* As a file that was cut, or saved without them, leaves it. */
+START_TEST(what_was_trained_beside_an_adapter_is_there)
+{
+    static const struct {
+        const char *saved, *sentence; /* NULL: imported */
+    } cases[] = {
+        {"[\"classifier\", \"score\"]", NULL}, /* as PEFT names both */
+        {"[\"layernorm\"]",
+         "adapter_config.json names 'layernorm' (modules_to_save), which was trained beside the adapter, and "
+         "only the model's own is there: a part of the adapter is missing."},
+        {"[\"norm\"]", NULL}, /* no part of a longer name */
+        {"\"classifier\"", "adapter_config.json: Its \"modules_to_save\" is no list of texts."},
+    };
+    char *config = file_join(published_folder, "adapter_config.json");
+    write_adapted("classifier", 2);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[256];
+        const int length = snprintf(text, sizeof text,
+                                    "{\"r\": 4, \"lora_alpha\": 4, \"target_modules\": "
+                                    "\".*1.attention.attention.query\", \"modules_to_save\": %s}",
+                                    cases[i].saved);
+        file_put(config, text, (size_t)length);
+        if (cases[i].sentence) {
+            expect(STATUS_INVALID_FILE, cases[i].sentence);
+            continue;
+        }
+        ck_assert_msg(!import_now(), "%s", failure.sentence);
+        empty(output);
+    }
+    free(config);
+}
+END_TEST
+
 int main(void)
 {
     TCase *all = tcase_create("all");
@@ -230,5 +264,6 @@ int main(void)
     tcase_add_test(all, an_adapters_classifier_goes_with_its_own_backbone_alone);
     tcase_add_test(all, an_adapters_own_tensors_go_before_the_models);
     tcase_add_test(all, of_a_whole_models_copies_the_trained_are_taken);
+    tcase_add_test(all, what_was_trained_beside_an_adapter_is_there);
     return suite_run("trained", all);
 }
