@@ -59,11 +59,11 @@ static struct readings readings_of(size_t units, uint32_t depth, size_t *two_vie
 }
 
 /* Whether heads of the form are published with this reading: a candidate whose name does not say it has none,
- * nor has timm's, which pools in several ways of one width, without its configuration. */
+ * nor has a convolution, nor timm's, which pools in several ways of one width, without its configuration. */
 static bool is_published(const struct head_source *source, const struct head_features *reading)
 {
     const bool one = reading->blocks == 1, four = reading->blocks == 4, pooled = reading->average_pool;
-    if (*source->candidate)
+    if (*source->candidate || source->convolution)
         return false;
     switch (source->form) {
     case FORM_AUTHORS:

@@ -23,6 +23,7 @@ struct head_source {
     enum head_form form;
     const char *candidate; /* empty where it has no name */
     enum config_pooling pooling;
+    bool convolution; /* over the patches, as it seems, and what was pooled behind it nothing says */
 };
 
 /* Of a head with `inputs` inputs on a backbone. A candidate's name says it, or timm's configuration, or else

@@ -100,7 +100,7 @@ REFUSED = {
     "refused/siglip.pth": "a network of images and text",
     "refused/swin.pth": "a hierarchical network",
     "refused/timm_clip.pth": "a LayerNorm before the first block is not supported",
-    "hf_lora": "put that model's files into the folder",
+    "hf_lora": "not the model that it adapts: copy the adapter",
     "dinov2_linear_head.pth": "no part of a backbone",
     "images": "No weights are in it",
 }

@@ -223,9 +223,10 @@ START_TEST(wrong_heads_are_refused)
     asked.labels = NULL;
     expect(STATUS_BAD_REQUEST, "Head 'findings' has 3 classes: name them with labels=FILE, one a line.");
     asked.weights = backbone;
-    expect(STATUS_INVALID_FILE, "backbone.pth: No tensor of a head is in it ('...decoder.query_embed', "
-                                "'...linear.weight', 'classifier.weight', 'head.weight', 'weight'): is it a "
-                                "head's file?");
+    expect(STATUS_INVALID_FILE,
+           "backbone.pth: No tensor of a head is in it ('...decoder.query_embed', "
+           "'...linear.weight', 'classifier.weight', 'head.weight', 'linear_head.weight', 'weight'): is it a "
+           "head's file?");
     options.backbone = head;
     expect(STATUS_INVALID_FILE, "head.pth: No tensor of a vision transformer is in it ('cls_token', "
                                 "'blocks.0.norm1.weight', ...): is it the backbone's file?");

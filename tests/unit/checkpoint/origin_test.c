@@ -19,7 +19,7 @@ START_TEST(every_row_is_reached)
     const struct layout *row;
     size_t count = 0;
     for (; (row = layout_at(count)); count++)
-        ck_assert_msg(layout_find(row->needs | (row->bare ? 0 : FEATURE_WRAPPED)) == row, "%s", row->title);
+        ck_assert_msg(layout_find(row->needs | (row->bare ? 0 : TRAIT_WRAPPED)) == row, "%s", row->title);
     ck_assert_uint_gt(count, 10);
     ck_assert_uint_eq(layout_at(count - 1)->needs, 0); /* so that there is always one */
 }

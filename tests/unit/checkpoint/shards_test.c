@@ -55,7 +55,9 @@ START_TEST(wrong_indexes_are_refused)
          "The index has tensor 'a' in something else than a file beside it."},
         {"{\"weight_map\": {\"a\": \"..\"}}",
          "The index has tensor 'a' in something else than a file beside it."},
-        {"{\"weight_map\": {\"a\": \"x\", \"a\": \"y\"}}", "The index has tensor 'a' twice."},
+        {"{\"weight_map\": {\"a\": \"x\", \"a\": \"y\"}}", "The index says 'a' twice."},
+        {"{\"weight_map\": {\"a\": \"x\"}, \"weight_map\": {\"b\": \"y\"}}",
+         "The index says 'weight_map' twice."},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct shards shards = {.count = 77};
