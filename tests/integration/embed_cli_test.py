@@ -31,6 +31,7 @@ try:
 except ImportError:
     numpy = load_file = None
 
+ITSELF = os.path.abspath(sys.argv[1])
 BINARY, MODEL = program(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1)).resolve()
 SAMPLES = sorted(path for path in pathlib.Path(sys.argv.pop(1)).resolve().iterdir() if path.suffix in (".png", ".jpg"))
 DOCS = pathlib.Path(__file__).resolve().parent.parent.parent / "docs" / "embeddings.md"
@@ -83,9 +84,9 @@ class Embed(unittest.TestCase):
             path.write_bytes(b"hello" if number % 7 == 5 else png(40 + number, 44, lambda x, y: (x * (number + 3) + y * 5) % 256))
         return count
 
-    def run_embed(self, output, *options, inputs=None, code=0, **more):
+    def run_embed(self, output, *options, inputs=None, code=0, binary=BINARY, **more):
         """What it says on standard error, but for the warning of a machine without a GPU."""
-        done = subprocess.run([BINARY, "embed", "--model", MODEL, "--output", self.folder / output, *options,
+        done = subprocess.run([binary, "embed", "--model", MODEL, "--output", self.folder / output, *options,
                                *(inputs or [self.images])], capture_output=True, text=True, timeout=300, **more)
         self.assertEqual(done.returncode, code, done.stderr)
         self.assertEqual(done.stdout, "")
@@ -254,21 +255,22 @@ class Resume(Embed):
     def test_a_full_disk_ends_with_a_sentence_and_goes_on_later(self):
         self.fill(20)
         row = 4 * VALUES["patch"]
-        self.run_embed("whole.npy", "--tokens", "patch", code=1)
+        self.run_embed("whole.npy", "--tokens", "patch", code=1, binary=ITSELF)  # newer drivers keep their memory in files
 
         def full():
             resource.setrlimit(resource.RLIMIT_FSIZE, (15 * row, 15 * row))
 
-        said = self.run_embed("e.npy", "--tokens", "patch", code=1, preexec_fn=full)
+        said = self.run_embed("e.npy", "--tokens", "patch", code=1, binary=ITSELF, preexec_fn=full)
         self.assertIn(f"cxrd embed: {self.folder}/e.npy.part: cannot be written: File too large.\n", said)
         self.assertIn("cxrd embed: 16 of 20 images are done; the same command with --resume goes on.\n", said)
         self.assertFalse((self.folder / "e.npy").exists())
-        self.run_embed("e.npy", "--tokens", "patch", "--resume", code=1)
+        self.run_embed("e.npy", "--tokens", "patch", "--resume", code=1, binary=ITSELF)
         self.same("e", "whole")
 
     def test_another_run_is_refused(self):
         self.fill(3)
-        self.run_embed("e.npy", "--resume")  # where there is nothing to go on with, it begins
+        rung = ("--rung", "portable")  # which has both precisions
+        self.run_embed("e.npy", "--resume", *rung)  # where there is nothing to go on with, it begins
         package = self.folder / "other"
         shutil.copytree(MODEL, package)
         card = json.loads((package / "model.json").read_text())
@@ -278,12 +280,12 @@ class Resume(Embed):
         for options, words in ((["--tokens", "mean"], "was begun with tokens class, and this run has mean"),
                                (["--precision", "fp16"], "was begun with precision auto, and this run has fp16"),
                                (["--model", package], "was begun with package_sha256 ")):
-            self.assertIn(words, self.run_embed("e.npy", "--resume", *options, code=2))
+            self.assertIn(words, self.run_embed("e.npy", "--resume", *rung, *options, code=2))
         (self.images / "000a.png").write_bytes(png(50, 50))
-        self.assertIn("image 2 was", self.run_embed("e.npy", "--resume", code=2))
+        self.assertIn("image 2 was", self.run_embed("e.npy", "--resume", *rung, code=2))
         (self.images / "000a.png").unlink()
         (self.images / "001.png").write_bytes(png(50, 50))
-        self.assertIn(f"{self.images}/001.png: this image was changed since its line 2 of ", self.run_embed("e.npy", "--resume", code=2))
+        self.assertIn(f"{self.images}/001.png: this image was changed since its line 2 of ", self.run_embed("e.npy", "--resume", *rung, code=2))
         self.assertIn("e.npy is there already; delete it", self.run_embed("e.npy", code=2))
 
 
