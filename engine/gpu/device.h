@@ -79,8 +79,8 @@ const char *gpu_device_cache_folder(const struct gpu_device *device); /* NULL li
 const struct gpu_device_info *gpu_device_info(const struct gpu_device *device);
 bool gpu_device_lost(const struct gpu_device *device); /* any call has returned VK_ERROR_DEVICE_LOST */
 
-/* Opens a device that was lost again. Whatever was made from it is destroyed before, and so is the device
- * itself on failure. */
+/* Opens a device that was lost again, its waits limited as before. Whatever was made from it is destroyed
+ * before, and so is the device itself on failure. */
 WARN_UNUSED enum status gpu_device_reopen(struct gpu_device **device, struct failure *failure);
 
 /* From now on whoever waits longer than so long for the device fails with TIMEOUT; 0: nobody does. What was
