@@ -104,7 +104,6 @@ START_TEST(usage_errors_exit_2_and_say_what_to_do)
          "--batch is a whole number from 1 to 64, not"},
         {"tune --arch vits16-512 --batch 65", "--batch is a whole number from 1 to 64, not \"65\"."},
         {"tune --arch vits16-512 --budget 0", "from 1 to 3600, not \"0\"."},
-        {"bench --arch vits16-512 --format csv", "--format is table or json, not \"csv\"."},
         {"bench", "give either --model DIR or --arch NAME"},
         {"bench --arch resnet50", "no architecture \"resnet50\"; there are vitl16-512"},
         {"bench --arch vits16-500", "no architecture \"vits16-500\""},
