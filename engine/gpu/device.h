@@ -45,9 +45,10 @@ struct gpu_device_info {
     bool matrix2_workgroup; /* those of any size are a workgroup's, with tensor addressing; else a subgroup's
                              */
     uint32_t matrix2_invocations_max, matrix2_side_max; /* of a workgroup; rows or columns of a matrix */
-    uint32_t shared_memory_bytes, push_constant_bytes, workgroup_invocations_max;
-    uint64_t memory_bytes;         /* of the largest device-local heap */
-    uint64_t allocation_bytes_max; /* maxMemoryAllocationSize */
+    uint32_t shared_memory_bytes, push_constant_bytes;
+    uint32_t workgroup_invocations_max; /* along x, as all kernels have them */
+    uint64_t memory_bytes;              /* of the largest device-local heap */
+    uint64_t allocation_bytes_max;      /* maxMemoryAllocationSize */
     bool usable;
     char refusal[160]; /* why not, when not usable */
 };

@@ -180,6 +180,8 @@ void gpu_physical_query(VkInstance instance, VkPhysicalDevice handle, struct gpu
     info->shared_memory_bytes = properties.limits.maxComputeSharedMemorySize;
     info->push_constant_bytes = properties.limits.maxPushConstantsSize;
     info->workgroup_invocations_max = properties.limits.maxComputeWorkGroupInvocations;
+    if (info->workgroup_invocations_max > properties.limits.maxComputeWorkGroupSize[0])
+        info->workgroup_invocations_max = properties.limits.maxComputeWorkGroupSize[0];
     info->usable = true;
     memory_query(out);
     if (properties.apiVersion < VK_API_VERSION_1_2) {

@@ -76,6 +76,8 @@ enum status gpu_pipeline_create(struct gpu_device *device, const struct gpu_shad
     assert(options->push_bytes <= PUSH_BYTES_MAX && options->push_bytes % 4 == 0);
     bool pinned = false;
     enum status status = subgroup_check(device, shader, options->subgroup_size, failure, &pinned);
+    if (status == STATUS_OK)
+        status = gpu_workgroup_check(gpu_device_info(device), shader, options, failure);
     if (status != STATUS_OK)
         return status;
     struct gpu_pipeline *pipeline = memory_allocate(1, sizeof *pipeline);

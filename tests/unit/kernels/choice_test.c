@@ -195,7 +195,7 @@ START_TEST(a_device_that_lacks_all_kernels_is_told_why)
     struct kernels *kernels = NULL;
     struct gpu_device_info *info = (struct gpu_device_info *)gpu_device_info(test_device);
     const uint32_t shared_memory_bytes = info->shared_memory_bytes;
-    info->shared_memory_bytes = 16384;
+    info->shared_memory_bytes = 12799;
     struct rung_record *record = rung_record_open(test_device, wish.precision, &wish.shape);
     ck_assert_int_eq(kernels_choose(&test_device, &wish, record, &failure, &kernels), STATUS_NO_DEVICE);
     rung_record_close(&record);
