@@ -35,6 +35,7 @@ struct gpu_device_info {
     bool int64;                 /* 64-bit integers in shaders */
     bool half_storage;          /* 16-bit storage behind buffer addresses */
     bool half_arithmetic;       /* float16 arithmetic */
+    bool half_denormals;        /* shaders are sure to keep those of float16 */
     /* Cooperative matrices of fixed shapes (VK_KHR_cooperative_matrix) and of any size
      * (VK_NV_cooperative_matrix2) that the kernels can use; if not, a sentence's end that says why. */
     bool cooperative_matrix, cooperative_matrix2;

@@ -119,6 +119,8 @@ static void properties_query(struct gpu_physical *out, bool has_pci)
     snprintf(info->driver, sizeof info->driver, "%s", v12.driverName);
     snprintf(info->driver_info, sizeof info->driver_info, "%s", v12.driverInfo);
     info->driver_id = v12.driverID;
+    gpu_float_controls_choose(&v12, &out->float_controls);
+    info->half_denormals = out->float_controls.keep_denormals;
     uuid_format(v11.deviceUUID, info->uuid);
     info->allocation_bytes_max = v11.maxMemoryAllocationSize;
     info->subgroup_size = info->subgroup_size_min = info->subgroup_size_max = v11.subgroupSize;
