@@ -20,7 +20,8 @@ static enum status check_named(const struct input *input, struct arena *arena, c
         return failure_set(
             failure, STATUS_BAD_REQUEST,
             "%s lacks its lateral: %zu images are frontal and %zu are lateral. With views=frontal "
-            "and no lateral, heads of two views read an image as both.",
+            "and no lateral, heads of two views read an image as both; for heads of one view send it as "
+            "'image'.",
             views_image(arena, "Frontal image", both, input->ids[numbers[VIEW_FRONTAL][both]]), frontals,
             laterals);
     if (laterals > frontals)
@@ -55,7 +56,8 @@ enum status arrange_views(struct input *input, struct arena *arena, struct failu
     if (counts[VIEW_UNSAID] == input->count)
         return STATUS_OK;
     const struct given_option *option = option_find(&input->options, "views");
-    enum status status = views_read(arena, option ? &option->values : NULL, failure, &pairing);
+    enum status status =
+        views_read(arena, option ? &option->values : NULL, &views_in_request, failure, &pairing);
     if (status || (pairing == PAIRING_FRONTAL && counts[VIEW_FRONTAL] == input->count))
         return status;
     status = check_named(input, arena, counts, numbers, failure);

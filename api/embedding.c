@@ -13,16 +13,18 @@ const char *const tokens_names[] = {
     [TOKENS_CLASS] = "class", [TOKENS_MEAN] = "mean", [TOKENS_PATCH] = "patch"};
 static_assert(sizeof tokens_names / sizeof *tokens_names == TOKENS_KINDS, "a name a kind");
 
-enum status tokens_read(struct arena *arena, const struct text_list *values, struct failure *failure,
+enum status tokens_read(struct arena *arena, const struct option_list *list, struct failure *failure,
                         bool tokens[TOKENS_KINDS])
 {
+    const struct text_list *values = &option_find(list, "tokens")->values;
     for (size_t i = 0; i < values->count; i++) {
         size_t kind = 0;
         while (kind < TOKENS_KINDS && strcmp(tokens_names[kind], values->items[i]))
             kind++;
         if (kind == TOKENS_KINDS)
-            return option_refuse(arena, failure, "The option 'tokens' cannot be", values->items[i],
-                                 tokens_names, TOKENS_KINDS);
+            return option_refuse(arena, failure,
+                                 arena_format(arena, "%s cannot be", option_title(list, "tokens").text),
+                                 values->items[i], tokens_names, TOKENS_KINDS);
         tokens[kind] = true;
     }
     return STATUS_OK;
@@ -41,7 +43,7 @@ enum status embedding_resolve(struct arena *arena, const struct model_card *card
     const struct given_option *option = option_find(list, "tokens");
     for (size_t kind = 0; kind < TOKENS_KINDS; kind++)
         tokens[kind] = !option && kind != TOKENS_PATCH;
-    enum status status = option ? tokens_read(arena, &option->values, failure, tokens) : STATUS_OK;
+    enum status status = option ? tokens_read(arena, list, failure, tokens) : STATUS_OK;
     if (status)
         return status;
     size_t most = EMBEDDING_PATCH_BYTES_MAX / patch_bytes(card);

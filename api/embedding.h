@@ -8,8 +8,9 @@
 enum tokens { TOKENS_CLASS, TOKENS_MEAN, TOKENS_PATCH, TOKENS_KINDS };
 extern const char *const tokens_names[]; /* [TOKENS_KINDS]: "class", "mean", "patch" */
 
-/* Marks those that are named. Fails with BAD_REQUEST, naming what is wrong and what there is. */
-WARN_UNUSED enum status tokens_read(struct arena *arena, const struct text_list *values,
+/* Marks those that the option `tokens`, which was given, names. Fails with BAD_REQUEST, naming what is wrong
+ * and what there is. */
+WARN_UNUSED enum status tokens_read(struct arena *arena, const struct option_list *list,
                                     struct failure *failure, bool tokens[TOKENS_KINDS]);
 
 /* What the patch tokens of one answer may add up to as float32, before base64: 8 images of a ViT-L at

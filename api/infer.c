@@ -165,7 +165,7 @@ static enum status read_views(struct arena *arena, const struct json *root, stru
         return failure_set(failure, STATUS_BAD_REQUEST,
                            "The parameter \"views\" must be a text, \"frontal,lateral\" or \"frontal\".");
     const struct text_list values = text_split(arena, text);
-    enum status status = views_read(arena, &values, failure, &out->pairing);
+    enum status status = views_read(arena, &values, &views_in_inference, failure, &out->pairing);
     return status ? status : views_count(arena, out->pairing, NULL, out->count, failure);
 }
 

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,15 @@ const struct given_option *option_find(const struct option_list *list, const cha
     return NULL;
 }
 
+struct option_title option_title(const struct option_list *list, const char *name)
+{
+    struct option_title title;
+    snprintf(title.text, sizeof title.text, list->command_line ? "--%s" : "The option '%s'", name);
+    for (char *at = title.text; *at && list->command_line; at++)
+        *at = *at == '_' ? '-' : *at;
+    return title;
+}
+
 enum status option_refuse(struct arena *arena, struct failure *failure, const char *what, const char *given,
                           const char *const *there, size_t count)
 {
@@ -45,9 +55,9 @@ enum status option_add(struct option_list *list, struct arena *arena, const char
     if (i == count)
         return option_refuse(arena, failure, "Unknown option", name, known, count);
     if (option_find(list, name))
-        return failure_set(failure, STATUS_BAD_REQUEST, "The option '%s' is given twice.", name);
+        return failure_set(failure, STATUS_BAD_REQUEST, "%s is given twice.", option_title(list, name).text);
     if (!values.count)
-        return failure_set(failure, STATUS_BAD_REQUEST, "The option '%s' has no value.", name);
+        return failure_set(failure, STATUS_BAD_REQUEST, "%s has no value.", option_title(list, name).text);
     list->items[list->count++] = (struct given_option){known[i], values};
     return STATUS_OK;
 }
@@ -57,8 +67,8 @@ enum status option_value(const struct option_list *list, const char *name, struc
 {
     const struct given_option *option = option_find(list, name);
     if (option && option->values.count != 1)
-        return failure_set(failure, STATUS_BAD_REQUEST, "The option '%s' takes one value, not %zu.", name,
-                           option->values.count);
+        return failure_set(failure, STATUS_BAD_REQUEST, "%s takes one value, not %zu.",
+                           option_title(list, name).text, option->values.count);
     *out = option ? option->values.items[0] : NULL;
     return STATUS_OK;
 }
@@ -130,12 +140,14 @@ static enum status resolve_heads(struct arena *arena, const struct model_card *c
 
 /* Marks the labels of this name in the heads that were asked for and have maps; lists those labels when none
  * has the name. */
-static enum status mark_label(struct arena *arena, const struct model_card *card, const bool *heads,
-                              const char *name, struct failure *failure, bool *labels)
+static enum status mark_label(struct arena *arena, const struct model_card *card,
+                              const struct option_list *list, const bool *heads, const char *name,
+                              struct failure *failure, bool *labels)
 {
     const char **there = arena_allocate(arena, options_label_count(card) + 1, sizeof *there);
     size_t count = 0, first = 0;
     bool found = false, linear = false;
+    const struct option_title title = option_title(list, "attention_for");
     for (size_t i = 0; i < card->head_count; first += card->heads[i++].label_count) {
         const struct head_card *head = &card->heads[i];
         for (size_t label = 0; heads[i] && label < head->label_count; label++) {
@@ -153,16 +165,18 @@ static enum status mark_label(struct arena *arena, const struct model_card *card
         return STATUS_OK;
     if (linear)
         return failure_set(failure, STATUS_BAD_REQUEST,
-                           "The label '%s' of 'attention_for' has no attention map: its head is linear.",
-                           text_quote(arena, name, QUOTE_BYTES));
-    return option_refuse(arena, failure, "In the heads asked for, 'attention_for' finds no label", name,
+                           "%s names the label '%s', which has no attention map: its head is linear.",
+                           title.text, text_quote(arena, name, QUOTE_BYTES));
+    return option_refuse(arena, failure,
+                         arena_format(arena, "%s, in the heads asked for, finds no label", title.text), name,
                          there, count);
 }
 
 static enum status resolve_choice(struct arena *arena, const struct model_card *card,
-                                  const struct given_option *option, struct failure *failure,
+                                  const struct option_list *list, struct failure *failure,
                                   struct options *out)
 {
+    const struct given_option *option = option_find(list, "attention_for");
     out->choice = ATTENTION_POSITIVE;
     const char *first = option ? option->values.items[0] : "positive";
     bool alone = !option || option->values.count == 1;
@@ -176,9 +190,8 @@ static enum status resolve_choice(struct arena *arena, const struct model_card *
         double number = 0;
         if (!text_number(first + 4, &number) || number < 1 || number > TOP_MAX || number != floor(number))
             return failure_set(
-                failure, STATUS_BAD_REQUEST,
-                "The option 'attention_for' needs a whole number from 1 to %d after 'top:', not '%s'.",
-                TOP_MAX, text_quote(arena, first + 4, QUOTE_BYTES));
+                failure, STATUS_BAD_REQUEST, "%s needs a whole number from 1 to %d after 'top:', not '%s'.",
+                option_title(list, "attention_for").text, TOP_MAX, text_quote(arena, first + 4, QUOTE_BYTES));
         out->choice = ATTENTION_TOP;
         out->top = (size_t)number;
         return STATUS_OK;
@@ -187,11 +200,18 @@ static enum status resolve_choice(struct arena *arena, const struct model_card *
     bool *labels = arena_allocate(arena, options_label_count(card) + 1, sizeof *labels);
     out->labels = labels;
     for (size_t i = 0; option && i < option->values.count; i++) {
-        enum status status = mark_label(arena, card, out->heads, option->values.items[i], failure, labels);
+        enum status status =
+            mark_label(arena, card, list, out->heads, option->values.items[i], failure, labels);
         if (status)
             return status;
     }
     return STATUS_OK;
+}
+
+/* "The option 'attention' cannot be": before a value and those that there are. */
+static const char *cannot_be(struct arena *arena, const struct option_list *list, const char *name)
+{
+    return arena_format(arena, "%s cannot be", option_title(list, name).text);
 }
 
 static enum status resolve_attention(struct arena *arena, const struct option_list *list,
@@ -210,7 +230,7 @@ static enum status resolve_attention(struct arena *arena, const struct option_li
     while (form < ATTENTION_FORMS && strcmp(forms[form], value ? value : "grid"))
         form++;
     if (form == ATTENTION_FORMS)
-        return option_refuse(arena, failure, "The option 'attention' cannot be", value, forms,
+        return option_refuse(arena, failure, cannot_be(arena, list, "attention"), value, forms,
                              ATTENTION_FORMS);
     *out = (enum attention_form)form;
     return STATUS_OK;
@@ -224,9 +244,8 @@ static enum status resolve_threshold(struct arena *arena, const struct option_li
     if (status || !value)
         return status;
     if (!text_number(value, &out->threshold) || out->threshold < 0 || out->threshold > 1)
-        return failure_set(failure, STATUS_BAD_REQUEST,
-                           "The option 'threshold' must be a number between 0 and 1, not '%s'.",
-                           text_quote(arena, value, QUOTE_BYTES));
+        return failure_set(failure, STATUS_BAD_REQUEST, "%s must be a number between 0 and 1, not '%s'.",
+                           option_title(list, "threshold").text, text_quote(arena, value, QUOTE_BYTES));
     out->has_threshold = true;
     return STATUS_OK;
 }
@@ -242,8 +261,9 @@ static enum status resolve_size(struct arena *arena, const struct option_list *l
     if (value && (!text_number(value, &side) || side < PICTURE_SIDE_MIN || side > PICTURE_SIDE_MAX ||
                   side != floor(side)))
         return failure_set(failure, STATUS_BAD_REQUEST,
-                           "The option 'size' must be a whole number of pixels between %d and %d, not '%s'.",
-                           PICTURE_SIDE_MIN, PICTURE_SIDE_MAX, text_quote(arena, value, QUOTE_BYTES));
+                           "%s must be a whole number of pixels between %d and %d, not '%s'.",
+                           option_title(list, "size").text, PICTURE_SIDE_MIN, PICTURE_SIDE_MAX,
+                           text_quote(arena, value, QUOTE_BYTES));
     *out = (uint32_t)side;
     return STATUS_OK;
 }
@@ -257,8 +277,8 @@ static enum status resolve_flip(struct arena *arena, const struct option_list *l
         return status;
     *out = !strcmp(value, "true");
     if (!*out && strcmp(value, "false"))
-        return failure_set(failure, STATUS_BAD_REQUEST, "The option 'flip' must be true or false, not '%s'.",
-                           text_quote(arena, value, QUOTE_BYTES));
+        return failure_set(failure, STATUS_BAD_REQUEST, "%s must be true or false, not '%s'.",
+                           option_title(list, "flip").text, text_quote(arena, value, QUOTE_BYTES));
     return STATUS_OK;
 }
 
@@ -266,10 +286,9 @@ static enum status resolve_views(struct arena *arena, const struct model_card *c
                                  const struct option_list *list, struct failure *failure, struct options *out)
 {
     const struct given_option *option = option_find(list, "views");
-    enum status status = views_read(arena, option ? &option->values : NULL, failure, &out->pairing);
-    return status ? status
-                  : views_check(arena, card, out->heads, out->pairing,
-                                "leave the head out of those that 'heads' names", failure);
+    const struct views_words *words = list->command_line ? &views_on_command_line : &views_in_request;
+    enum status status = views_read(arena, option ? &option->values : NULL, words, failure, &out->pairing);
+    return status ? status : views_check(arena, card, out->heads, out->pairing, words, failure);
 }
 
 enum status options_image(struct arena *arena, const struct option_list *list, struct failure *failure,
@@ -283,9 +302,9 @@ enum status options_image(struct arena *arena, const struct option_list *list, s
     if (status)
         return status;
     if (profile && strcmp(profile, profiles[0]) && strcmp(profile, profiles[1]))
-        return option_refuse(arena, failure, "The option 'dicom_profile' cannot be", profile, profiles, 2);
+        return option_refuse(arena, failure, cannot_be(arena, list, "dicom_profile"), profile, profiles, 2);
     if (identifiers && strcmp(identifiers, kinds[0]))
-        return option_refuse(arena, failure, "The option 'identifiers' cannot be", identifiers, kinds, 1);
+        return option_refuse(arena, failure, cannot_be(arena, list, "identifiers"), identifiers, kinds, 1);
     out->dicom_profile = !profile                        ? DICOM_PROFILE_UNSAID
                          : !strcmp(profile, profiles[0]) ? DICOM_PROFILE_MIMIC
                                                          : DICOM_PROFILE_VOI;
@@ -305,7 +324,7 @@ enum status options_resolve(struct arena *arena, const struct model_card *card,
     if (!status)
         status = resolve_attention(arena, list, failure, &options.attention);
     if (!status)
-        status = resolve_choice(arena, card, option_find(list, "attention_for"), failure, &options);
+        status = resolve_choice(arena, card, list, failure, &options);
     if (!status)
         status = resolve_size(arena, list, failure, &options.picture_side);
     if (!status)

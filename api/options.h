@@ -21,9 +21,16 @@ extern const char *const embed_option_names[];
 
 struct option_list {
     const char *const *known; /* one of those above */
+    bool command_line;        /* where they were given, in whose words sentences are */
     struct given_option items[OPTION_COUNT_MAX];
     size_t count;
 };
+
+/* "The option 'attention_for'", or "--attention-for" of a command line: as sentences begin. */
+struct option_title {
+    char text[40];
+};
+struct option_title option_title(const struct option_list *list, const char *name);
 
 /* Adds an option. Fails with BAD_REQUEST when its name is unknown, it was given before, or it is empty. */
 WARN_UNUSED enum status option_add(struct option_list *list, struct arena *arena, const char *name,

@@ -5,6 +5,23 @@
 
 enum { QUOTE_BYTES = 60 };
 
+const struct views_words views_in_request = {
+    .is = "The option 'views' is",
+    .pairs = "say views=frontal,lateral and send images",
+    .both = "say views=frontal",
+    .leave_out = "leave the head out of those that 'heads' names",
+    .without = "send each image by itself as 'image', not as 'frontal' or 'lateral', and without 'views'"};
+const struct views_words views_in_inference = {.is = "The parameter \"views\" is",
+                                               .pairs = "say views=frontal,lateral and send images",
+                                               .both = "say views=frontal",
+                                               .leave_out = "name only outputs of other heads",
+                                               .without = "ask without the parameter \"views\""};
+const struct views_words views_on_command_line = {.is = "--views is",
+                                                  .pairs = "give --views frontal,lateral and files",
+                                                  .both = "give --views frontal",
+                                                  .leave_out = "name only other heads in --heads",
+                                                  .without = "leave --views out"};
+
 const char *views_name(enum pairing pairing)
 {
     static const char *const names[] = {
@@ -13,8 +30,8 @@ const char *views_name(enum pairing pairing)
     return names[pairing];
 }
 
-enum status views_read(struct arena *arena, const struct text_list *values, struct failure *failure,
-                       enum pairing *out)
+enum status views_read(struct arena *arena, const struct text_list *values, const struct views_words *words,
+                       struct failure *failure, enum pairing *out)
 {
     *out = PAIRING_NONE;
     if (!values)
@@ -27,14 +44,14 @@ enum status views_read(struct arena *arena, const struct text_list *values, stru
     else
         return failure_set(
             failure, STATUS_BAD_REQUEST,
-            "The option 'views' is 'frontal,lateral', with images in pairs, each frontal followed by its "
-            "lateral, or 'frontal', with images that are read as both; not '%s'.",
-            text_join(arena, values->items, values->count, QUOTE_BYTES));
+            "%s 'frontal,lateral', with images in pairs, each frontal followed by its lateral, or 'frontal', "
+            "with images that are read as both; not '%s'.",
+            words->is, text_join(arena, values->items, values->count, QUOTE_BYTES));
     return STATUS_OK;
 }
 
 enum status views_check(struct arena *arena, const struct model_card *card, const bool *heads,
-                        enum pairing pairing, const char *leave_out, struct failure *failure)
+                        enum pairing pairing, const struct views_words *words, struct failure *failure)
 {
     const char *two_views = NULL;
     for (size_t i = 0; i < card->head_count && !two_views; i++)
@@ -43,15 +60,13 @@ enum status views_check(struct arena *arena, const struct model_card *card, cons
     if (two_views && pairing == PAIRING_NONE)
         return failure_set(
             failure, STATUS_BAD_REQUEST,
-            "The head '%s' reads a frontal and a lateral image: say views=frontal,lateral and send images in "
-            "pairs, each frontal followed by its lateral; or say views=frontal, and it reads each image as "
-            "both; or %s.",
-            text_quote(arena, two_views, QUOTE_BYTES), leave_out);
+            "The head '%s' reads a frontal and a lateral image: %s in pairs, each frontal followed by its "
+            "lateral; or %s, and it reads each image as both; or %s.",
+            text_quote(arena, two_views, QUOTE_BYTES), words->pairs, words->both, words->leave_out);
     if (!two_views && pairing != PAIRING_NONE)
-        return failure_set(
-            failure, STATUS_BAD_REQUEST,
-            "Nothing that is asked for of the model '%s' reads a lateral image: ask without 'views'.",
-            text_quote(arena, card->name, QUOTE_BYTES));
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "Nothing that is asked for of the model '%s' reads a lateral image: %s.",
+                           text_quote(arena, card->name, QUOTE_BYTES), words->without);
     return STATUS_OK;
 }
 

@@ -12,14 +12,26 @@
 /* "frontal,lateral" and "frontal": as requests say it; NULL for PAIRING_NONE. */
 const char *views_name(enum pairing pairing);
 
+/* How whoever asks would say it, in the places of sentences. */
+struct views_words {
+    const char *is;        /* "The option 'views' is": before its values */
+    const char *pairs;     /* "say views=frontal,lateral and send images": asks for pairs */
+    const char *both;      /* "say views=frontal": has each image read as both */
+    const char *leave_out; /* "leave the head out of ...": asks for other heads alone */
+    const char *without;   /* how images of one view are sent */
+};
+extern const struct views_words views_in_request, views_in_inference, views_on_command_line;
+
 /* Reads the option's values, NULL where it was not given. Fails with BAD_REQUEST. */
 WARN_UNUSED enum status views_read(struct arena *arena, const struct text_list *values,
-                                   struct failure *failure, enum pairing *out);
+                                   const struct views_words *words, struct failure *failure,
+                                   enum pairing *out);
 
 /* Whether the heads asked for fit: those of two views need pairs, and without one nothing reads a lateral.
- * `leave_out` says how a head is left out of the request. Fails with BAD_REQUEST. */
+ * Fails with BAD_REQUEST. */
 WARN_UNUSED enum status views_check(struct arena *arena, const struct model_card *card, const bool *heads,
-                                    enum pairing pairing, const char *leave_out, struct failure *failure);
+                                    enum pairing pairing, const struct views_words *words,
+                                    struct failure *failure);
 
 /* "Frontal image 3 ('a.png')", counted from 0; id: NULL where it has none. */
 const char *views_image(struct arena *arena, const char *what, size_t number, const char *id);

@@ -4,6 +4,7 @@
 #include "cli/embed_header.h"
 #include "cli/embed_output.h"
 #include "cli/engine_choice.h"
+#include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "engine/kernels/kernels.h"
 
@@ -27,7 +28,9 @@ static const char usage[] =
     "                         FILE.part until it is whole; what is there is not written over\n"
     "\n"
     "Exit codes: 0 all images have a row, 1 one failed or was not there, the model could not be started or\n"
-    "the file not be written, 2 usage, and a file that is there already or is of another run.\n";
+    "the file not be written, 2 usage, and a file that is there already or is of another run, 130 "
+    "interrupted:\n"
+    "what is done is kept for --resume.\n";
 
 struct settings {
     struct engine_choice engine;
@@ -67,6 +70,7 @@ static enum status check_options(struct settings *settings, int inputs, struct f
 {
     const struct given_option *tokens = option_find(&settings->choices, "tokens");
     enum embed_form form;
+    char endings[EMBED_ENDINGS_BYTES];
     size_t kinds = 0;
     if (!settings->engine.options.model || !settings->run.path || !inputs)
         return failure_set(
@@ -74,18 +78,19 @@ static enum status check_options(struct settings *settings, int inputs, struct f
             "Give --model DIR, --output FILE.npy and at least one image; see cxrd embed --help.");
     if (!embed_form_read(settings->run.path, &form))
         return failure_set(failure, STATUS_BAD_REQUEST,
-                           "--output is a file whose name ends in .npy or .safetensors, not \"%.200s\".",
-                           settings->run.path);
+                           "--output is a file whose name ends in %s, not \"%.200s\".",
+                           embed_form_endings(false, endings), settings->run.path);
     settings->run.tokens[TOKENS_CLASS] = !tokens;
-    if (tokens && tokens_read(settings->arena, &tokens->values, failure, settings->run.tokens))
+    if (tokens && tokens_read(settings->arena, &settings->choices, failure, settings->run.tokens))
         return failure->status;
     for (size_t kind = 0; kind < TOKENS_KINDS; kind++)
         kinds += settings->run.tokens[kind];
     if (kinds > 1 && !embed_form_holds_several(form))
         return failure_set(
             failure, STATUS_BAD_REQUEST,
-            "A .npy file holds one array: give one of class, mean and patch as --tokens, or an --output "
-            "that ends in .safetensors.");
+            "A %s file holds one array: give one of class, mean and patch as --tokens, or an --output that "
+            "ends in %s.",
+            embed_form_ending(form), embed_form_endings(true, endings));
     return embed_output_check(settings->run.path, settings->resume, failure);
 }
 
@@ -115,6 +120,18 @@ static int read_options(struct settings *settings, int argc, char **argv)
     return -1;
 }
 
+/* What there is of the run, should it be interrupted now. */
+static void expect_interruption(const struct embed_run *run, const struct inputs *inputs,
+                                const struct embed_output *output)
+{
+    const struct embed_progress *progress = embed_output_progress(output);
+    interrupt_expect("embed",
+                     "interrupted: %zu of %zu images are done, and %zu row%s kept in %.300s.part; the same "
+                     "command with --resume goes on.",
+                     progress->images, inputs->count, progress->rows, progress->rows == 1 ? " is" : "s are",
+                     run->path);
+}
+
 /* Embeds the inputs that are not yet done, a chunk at a time. A failure that is no image's ends it. */
 static enum status embed_all(struct engine *engine, const struct embed_run *run, const struct inputs *inputs,
                              bool quiet, struct embed_output *output, struct failure *failure)
@@ -125,6 +142,7 @@ static enum status embed_all(struct engine *engine, const struct embed_run *run,
         .command = "embed", .unit = "images", .total = inputs->count, .before = before, .quiet = quiet};
     enum status status = STATUS_OK;
     progress_begin(&progress);
+    expect_interruption(run, inputs, output);
     for (size_t at = before; at < inputs->count && !status;) {
         struct prediction predictions[CHUNK_IMAGES];
         struct chunk_file files[CHUNK_IMAGES];
@@ -134,6 +152,7 @@ static enum status embed_all(struct engine *engine, const struct embed_run *run,
         status = chunk_predict(engine, items, count, &options, files, failure, predictions);
         if (!status)
             status = embed_output_write(output, predictions, files, count, failure);
+        expect_interruption(run, inputs, output);
         for (size_t i = 0; i < count; i++) {
             if (!status && predictions[i].failure.status)
                 chunk_complain("embed", &items[i], &predictions[i].failure);
@@ -157,11 +176,17 @@ static int embed_to_file(struct engine *engine, const struct settings *settings,
     const struct embed_progress *progress = embed_output_progress(output);
     if (progress->images)
         command_say("embed", "%zu of %zu images were done before.", progress->images, inputs->count);
+    if (progress->damaged)
+        command_say("embed",
+                    "the row of %s has other bytes than were written, so %s.part was damaged: this image and "
+                    "those after it are computed again.",
+                    inputs->items[progress->images].path, run->path);
     enum status status = STATUS_OK;
     if (!embed_output_complete(output)) {
         status = embed_all(engine, run, inputs, settings->quiet, output, &failure);
         if (!status)
             status = embed_output_finish(output, &failure);
+        interrupt_end();
     }
     int exit_code = progress->failed || inputs->failed ? EXIT_FAILED : EXIT_DONE;
     if (status) {
@@ -191,7 +216,7 @@ static int embed(struct settings *settings, const struct inputs *inputs)
 int command_embed(int argc, char **argv)
 {
     struct settings settings = {.arena = arena_create(),
-                                .choices = {.known = embed_option_names},
+                                .choices = {.known = embed_option_names, .command_line = true},
                                 .run = {.shard = {.number = 1, .count = 1}, .version = CXRD_VERSION}};
     struct failure failure = {0};
     struct inputs inputs = {0};

@@ -76,6 +76,21 @@ bool embed_form_read(const char *path, enum embed_form *out)
     return false;
 }
 
+const char *embed_form_ending(enum embed_form form)
+{
+    return forms[form].ending;
+}
+
+const char *embed_form_endings(bool several, char text[EMBED_ENDINGS_BYTES])
+{
+    size_t used = 0;
+    for (size_t form = 0; form < EMBED_FORMS; form++)
+        if (!several || forms[form].holds_several)
+            used += (size_t)snprintf(text + used, EMBED_ENDINGS_BYTES - used, "%s%s", used ? " or " : "",
+                                     forms[form].ending);
+    return text;
+}
+
 bool embed_form_holds_several(enum embed_form form)
 {
     return forms[form].holds_several;

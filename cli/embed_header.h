@@ -7,8 +7,13 @@
 #include "cli/embed_run.h"
 
 enum embed_form { EMBED_NPY, EMBED_SAFETENSORS, EMBED_FORMS };
-/* By the ending of a path; false when it is neither. */
+/* By the ending of a path; false when it is none. */
 bool embed_form_read(const char *path, enum embed_form *out);
+/* ".npy" */
+const char *embed_form_ending(enum embed_form form);
+/* ".npy or .safetensors": of all forms, or of those alone that have a place for several kinds of tokens. */
+enum { EMBED_ENDINGS_BYTES = 64 };
+const char *embed_form_endings(bool several, char text[EMBED_ENDINGS_BYTES]);
 
 /* The order in which a file has its tensors: the largest first, since the others are moved behind it. */
 extern const enum tokens embed_order[TOKENS_KINDS];

@@ -62,17 +62,20 @@ static void print_time(int64_t time_ns, char text[TIME_BYTES])
 /* Which file the row is of. */
 static void add_file(struct json *line, const struct chunk_file *file)
 {
-    char time[TIME_BYTES];
+    char modified[TIME_BYTES], changed[TIME_BYTES];
     if (!*file->sha256)
         return;
-    print_time(file->stamp.modified_ns, time);
+    print_time(file->stamp.modified_ns, modified);
+    print_time(file->stamp.changed_ns, changed);
     json_add_number(line, "bytes", (double)file->stamp.size_bytes);
-    json_add_text(line, "modified", time);
+    json_add_text(line, "modified", modified);
     json_add_text(line, "sha256", file->sha256);
+    json_add_text(line, "changed", changed);
 }
 
 char *embed_journal_line(const struct embed_run *run, const struct input *input,
-                         const struct chunk_file *file, const struct prediction *prediction, size_t row)
+                         const struct chunk_file *file, const struct prediction *prediction, size_t row,
+                         const char *row_sha256)
 {
     struct arena *arena = arena_create();
     const struct backbone_card *backbone = &run->card->backbone;
@@ -86,6 +89,8 @@ char *embed_journal_line(const struct embed_run *run, const struct input *input,
     add_file(line, file);
     if (failed)
         json_add_text(line, "error", prediction->failure.sentence);
+    else
+        json_add_text(line, "row_sha256", row_sha256);
     struct json *warnings = json_add(line, "warnings", json_array());
     const char *sentence;
     for (uint32_t left = prediction->image.warnings; (sentence = image_warning_next(&left));)
@@ -113,6 +118,7 @@ struct reading {
     const char *path;
     const struct embed_run *run;
     const struct inputs *inputs;
+    const struct embed_rows *rows;
     struct says says[SAYS];
     struct arena *arena; /* of the line at hand */
     struct embed_progress progress;
@@ -168,26 +174,35 @@ static enum status check_image(const struct reading *reading, const char *image,
     return STATUS_OK;
 }
 
-/* Whether the image is still the file that its line is of. One whose time alone is another is read for it. */
+/* Whether a text is a SHA-256. */
+static bool is_sha256(const char *text)
+{
+    return text && strlen(text) == SHA256_HEX_BYTES - 1;
+}
+
+/* Whether the image is still the file that its line is of. One that anything happened to since, were it but a
+ * new name, is read for it: the time of writing alone does not tell, as anyone sets it. */
 static enum status check_file(const struct reading *reading, const struct json *line, bool failed,
                               struct failure *failure)
 {
     const char *path = reading->inputs->items[reading->progress.images].path;
     const char *sha256 = json_text(json_member(line, "sha256"));
     const char *modified = json_text(json_member(line, "modified"));
-    char time[TIME_BYTES], found[SHA256_HEX_BYTES] = "";
+    const char *changed = json_text(json_member(line, "changed"));
+    char times[2][TIME_BYTES], found[SHA256_HEX_BYTES] = "";
     struct file_stamp now;
     int64_t bytes;
     if (failed && !sha256)
         return STATUS_OK; /* it could not be read */
-    if (!sha256 || strlen(sha256) != SHA256_HEX_BYTES - 1 || !modified ||
+    if (!is_sha256(sha256) || !modified || !changed ||
         !json_integer(json_member(line, "bytes"), 0, INT64_C(1) << 53, &bytes))
         return damaged(reading, failure);
     enum status status = file_stamp_read(path, failure, &now);
     if (status)
         return status;
-    print_time(now.modified_ns, time);
-    if (now.size_bytes == (size_t)bytes && !strcmp(time, modified))
+    print_time(now.modified_ns, times[0]);
+    print_time(now.changed_ns, times[1]);
+    if (now.size_bytes == (size_t)bytes && !strcmp(times[0], modified) && !strcmp(times[1], changed))
         return STATUS_OK;
     if (now.size_bytes == (size_t)bytes)
         status = sha256_file(path, failure, found);
@@ -200,9 +215,25 @@ static enum status check_file(const struct reading *reading, const struct json *
         path, reading->progress.images + 1, reading->path);
 }
 
-/* Takes a line in; *more is false when its row is not held. */
-static enum status take_line(struct reading *reading, struct bytes text, size_t rows_held,
-                             struct failure *failure, bool *more)
+/* Whether the row is there and the one that its line is of. */
+static enum status check_row(struct reading *reading, const struct json *line, struct failure *failure,
+                             bool *good)
+{
+    const char *sha256 = json_text(json_member(line, "row_sha256"));
+    char found[SHA256_HEX_BYTES];
+    *good = false;
+    if (!is_sha256(sha256))
+        return damaged(reading, failure);
+    if (reading->progress.rows >= reading->rows->held)
+        return STATUS_OK;
+    enum status status = embed_row_sha256(reading->rows, reading->progress.rows, failure, found);
+    *good = !status && !strcmp(found, sha256);
+    reading->progress.damaged = !status && !*good;
+    return status;
+}
+
+/* Takes a line in; *more is false when its row is not held, or damaged. */
+static enum status take_line(struct reading *reading, struct bytes text, struct failure *failure, bool *more)
 {
     struct json *line = NULL;
     if (text.size > EMBED_LINE_BYTES_MAX || json_parse(text, line_limits, NULL, &line))
@@ -219,7 +250,9 @@ static enum status take_line(struct reading *reading, struct bytes text, size_t 
         status = check_run(reading, line, failure);
     if (!status)
         status = check_image(reading, image, failure);
-    *more = failed || reading->progress.rows < rows_held;
+    *more = failed;
+    if (!status && !failed)
+        status = check_row(reading, line, failure, more);
     if (!status && *more)
         status = check_file(reading, line, failed, failure);
     json_destroy(&line);
@@ -232,8 +265,7 @@ static enum status take_line(struct reading *reading, struct bytes text, size_t 
     return STATUS_OK;
 }
 
-static enum status read_lines(struct reading *reading, struct bytes content, size_t rows_held,
-                              struct failure *failure)
+static enum status read_lines(struct reading *reading, struct bytes content, struct failure *failure)
 {
     enum status status = STATUS_OK;
     const uint8_t *end;
@@ -243,23 +275,24 @@ static enum status read_lines(struct reading *reading, struct bytes content, siz
         if (!left || !(end = memchr(at, '\n', left)))
             break;
         reading->arena = arena_create();
-        status = take_line(reading, (struct bytes){at, (size_t)(end - at)}, rows_held, failure, &more);
+        status = take_line(reading, (struct bytes){at, (size_t)(end - at)}, failure, &more);
         arena_destroy(&reading->arena);
     }
     return status;
 }
 
 enum status embed_journal_read(const char *path, const struct embed_run *run, const struct inputs *inputs,
-                               size_t rows_held, struct failure *failure, struct embed_progress *out)
+                               const struct embed_rows *rows, struct failure *failure,
+                               struct embed_progress *out)
 {
-    struct reading reading = {.path = path, .run = run, .inputs = inputs};
+    struct reading reading = {.path = path, .run = run, .inputs = inputs, .rows = rows};
     struct file_mapping mapping;
     enum status status = file_map(path, failure, &mapping);
     if (status)
         return status;
     struct arena *arena = arena_create();
     run_says(arena, run, reading.says);
-    status = read_lines(&reading, mapping.content, rows_held, failure);
+    status = read_lines(&reading, mapping.content, failure);
     arena_destroy(&arena);
     file_unmap(&mapping);
     if (!status)

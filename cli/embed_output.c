@@ -3,6 +3,7 @@
 #include "cli/chunk.h"
 #include "cli/embed_header.h"
 #include "cli/embed_part.h"
+#include "cli/embed_whole.h"
 #include "engine/base/file.h"
 
 #include <assert.h>
@@ -122,15 +123,15 @@ static void drop_empty(const struct embed_output *output)
             unlink(output->parts[i].path);
 }
 
-/* How many whole rows all parts have. */
-static size_t rows_held(const struct embed_output *output)
+/* The rows that are whole in all parts. */
+static struct embed_rows rows_of(const struct embed_output *output)
 {
-    size_t least = SIZE_MAX;
+    struct embed_rows out = {output->parts, output->part_count, SIZE_MAX};
     for (size_t i = 0; i < output->part_count; i++) {
         size_t rows = embed_part_rows(&output->parts[i]);
-        least = rows < least ? rows : least;
+        out.held = rows < out.held ? rows : out.held;
     }
-    return least;
+    return out;
 }
 
 /* Goes to where the next row belongs and drops what is behind. */
@@ -146,30 +147,22 @@ static enum status cut_files(struct embed_output *output, struct failure *failur
     return status;
 }
 
+static enum status read_journal(struct embed_output *output, struct failure *failure)
+{
+    const struct embed_rows rows = rows_of(output);
+    return embed_journal_read(output->journal_path, output->run, output->inputs, &rows, failure,
+                              &output->progress);
+}
+
 /* Holds a file that is whole against the run; parts that were moved into it may still be there. */
 static enum status check_complete(struct embed_output *output, struct failure *failure)
 {
-    const char *path = output->run->path;
-    enum status status = embed_journal_read(output->journal_path, output->run, output->inputs, SIZE_MAX,
-                                            failure, &output->progress);
-    if (status)
-        return status;
-    size_t size = embed_header_bytes(output->form);
-    for (size_t i = 0; i < output->part_count; i++)
-        size += output->progress.rows * output->parts[i].row_bytes;
-    struct stat info;
-    if (output->progress.images != output->inputs->count)
-        return failure_set(failure, STATUS_BAD_REQUEST,
-                           "%.100s is complete with %zu images, and this run has %zu; give another --output.",
-                           path, output->progress.images, output->inputs->count);
-    if (stat(path, &info) || (size_t)info.st_size != size)
-        return failure_set(failure, STATUS_BAD_REQUEST,
-                           "%.100s has another size than %.100s says; delete both to begin anew.", path,
-                           output->journal_path);
-    for (size_t i = 1; i < output->part_count; i++)
+    enum status status = embed_whole_check(output->run, output->inputs, output->journal_path, output->parts,
+                                           output->part_count, failure, &output->progress);
+    for (size_t i = 1; i < output->part_count && !status; i++)
         unlink(output->parts[i].path);
-    output->complete = true;
-    return STATUS_OK;
+    output->complete = !status;
+    return status;
 }
 
 static struct embed_output *output_create(const struct embed_run *run, const struct inputs *inputs)
@@ -210,8 +203,7 @@ enum status embed_output_open(const struct embed_run *run, const struct inputs *
     } else {
         status = open_files(output, resume, failure);
         if (!status)
-            status = embed_journal_read(output->journal_path, run, inputs, rows_held(output), failure,
-                                        &output->progress);
+            status = read_journal(output, failure);
         if (!status)
             status = cut_files(output, failure);
         if (status)
@@ -251,16 +243,23 @@ bool embed_output_complete(const struct embed_output *output)
     return output->complete;
 }
 
+/* The SHA-256 is of what was meant, not of what came to the disk. */
 static enum status write_row(struct embed_output *output, const struct embedding *embedding,
-                             struct failure *failure)
+                             struct failure *failure, char sha256[SHA256_HEX_BYTES])
 {
     const float *const tokens[TOKENS_KINDS] = {embedding->class_token, embedding->mean, embedding->patches};
     enum status status = STATUS_OK;
+    struct buffer row = {.maximum = SIZE_MAX};
     for (size_t i = 0; i < output->part_count && !status; i++) {
         const struct embed_part *part = &output->parts[i];
-        status = embed_file_write(part->descriptor, part->path, tokens[output->kinds[i]], part->row_bytes,
-                                  failure);
+        const void *piece = tokens[output->kinds[i]];
+        status = embed_file_write(part->descriptor, part->path, piece, part->row_bytes, failure);
+        bool fits = buffer_append(&row, piece, part->row_bytes);
+        assert(fits);
+        (void)fits;
     }
+    sha256_hex((struct bytes){row.data, row.size}, sha256);
+    buffer_finish(&row);
     return status;
 }
 
@@ -273,10 +272,11 @@ enum status embed_output_write(struct embed_output *output, const struct predict
     enum status status = STATUS_OK;
     for (size_t i = 0; i < count && !status; i++) {
         bool failed = predictions[i].failure.status;
-        char *line = embed_journal_line(output->run, &output->inputs->items[progress.images], &files[i],
-                                        &predictions[i], progress.rows);
+        char row_sha256[SHA256_HEX_BYTES] = "";
         if (!failed)
-            status = write_row(output, &predictions[i].embedding, failure);
+            status = write_row(output, &predictions[i].embedding, failure, row_sha256);
+        char *line = embed_journal_line(output->run, &output->inputs->items[progress.images], &files[i],
+                                        &predictions[i], progress.rows, row_sha256);
         bool fits = buffer_append(&lines, line, strlen(line));
         assert(fits);
         (void)fits;

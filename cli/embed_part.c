@@ -55,6 +55,43 @@ size_t embed_part_rows(const struct embed_part *part)
     return size > part->start ? (size - part->start) / part->row_bytes : 0;
 }
 
+/* All bytes from `at` on; a file that ends before is damaged. */
+static enum status read_at(const struct embed_part *part, void *out, size_t size, size_t at,
+                           struct failure *failure)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t got = pread(part->descriptor, (uint8_t *)out + done, size - done, (off_t)(at + done));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return fail(part->path, "read", failure);
+        if (!got)
+            return failure_set(failure, STATUS_INVALID_FILE, "%s: it was cut short while it was read.",
+                               part->path);
+        done += (size_t)got;
+    }
+    return STATUS_OK;
+}
+
+enum status embed_row_sha256(const struct embed_rows *rows, size_t row, struct failure *failure,
+                             char out[SHA256_HEX_BYTES])
+{
+    size_t size = 0, at = 0;
+    for (size_t i = 0; i < rows->part_count; i++)
+        size += rows->parts[i].row_bytes;
+    uint8_t *bytes = memory_allocate(size, 1);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < rows->part_count && !status; i++) {
+        const struct embed_part *part = &rows->parts[i];
+        status = read_at(part, bytes + at, part->row_bytes, part->start + row * part->row_bytes, failure);
+        at += part->row_bytes;
+    }
+    if (!status)
+        sha256_hex((struct bytes){bytes, size}, out);
+    free(bytes);
+    return status;
+}
+
 enum status embed_part_append(const struct embed_part *part, const struct embed_part *from,
                               struct failure *failure)
 {

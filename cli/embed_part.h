@@ -2,7 +2,7 @@
 #ifndef CXRD_CLI_EMBED_PART_H
 #define CXRD_CLI_EMBED_PART_H
 
-#include "engine/base/memory.h"
+#include "engine/base/sha256.h"
 
 struct embed_part {
     char *path;              /* owned */
@@ -26,6 +26,15 @@ WARN_UNUSED enum status embed_file_cut(int descriptor, const char *path, size_t 
 
 /* How many whole rows the part has. */
 size_t embed_part_rows(const struct embed_part *part);
+
+/* Rows that several parts have each a piece of, one behind the other. */
+struct embed_rows {
+    const struct embed_part *parts;
+    size_t part_count, held; /* how many rows are whole in all parts */
+};
+/* The SHA-256 of one row that is held, as its pieces follow one another. */
+WARN_UNUSED enum status embed_row_sha256(const struct embed_rows *rows, size_t row, struct failure *failure,
+                                         char out[SHA256_HEX_BYTES]);
 /* Copies the whole of `from` to where `part` stands. */
 WARN_UNUSED enum status embed_part_append(const struct embed_part *part, const struct embed_part *from,
                                           struct failure *failure);

@@ -1,16 +1,19 @@
 #include "cli/head_option.h"
 
+#include "engine/checkpoint/head_form.h"
 #include "engine/package/card.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#define FORM_LINE(form, title) "                                " title "\n"
+#define FORM_LINES             HEAD_FORM_TABLE(FORM_LINE)
+
 const char head_option_help[] =
     "        name=NAME             letters, digits, '-' and '_'\n"
     "        kind=findings|risk\n"
-    "        weights=FILE          a GLoRI head, or a linear one of the authors, DINOv2's hub, Hugging "
-    "Face's\n"
-    "                              transformers or timm\n"
+    "        weights=FILE          a GLoRI head or a linear one, a file or a folder, in the form "
+    "of\n" FORM_LINES
     "        labels=FILE           one label a line (default: the 40 CXR-LT 2024 findings of an authors' "
     "head,\n"
     "                              or the name of a head with one output)\n"

@@ -2,15 +2,18 @@
 #include "cli/command.h"
 #include "cli/head_option.h"
 #include "cli/progress.h"
+#include "cli/summary.h"
 
+#include "api/text.h"
 #include "engine/base/memory.h"
+#include "engine/package/package.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { IMAGE_SIDE_MAX = 65536 };
+enum { IMAGE_SIDE_MAX = 65536, LABELS_BYTES = 150 };
 
 static const char usage[] =
     "Usage: cxrd import --backbone FILE|FOLDER --output DIR [--image-size N|HxW] [--config FILE]\n"
@@ -49,7 +52,10 @@ static const char more_usage[] =
     "\n"
     "No file is executed: a checkpoint that holds anything but data is refused. So is one with a tensor\n"
     "that this program would have to drop, by name. The package is opened as it will be to be served, and\n"
-    "sealed (cxrd inspect), before it is put in its place.\n";
+    "sealed (cxrd inspect), before it is put in its place.\n"
+    "\n"
+    "Exit codes: 0 made, 1 a file is refused or cannot be written, 2 usage, also where an option must say "
+    "more.\n";
 
 /* "512", or "1064x896": height before width. */
 static enum status read_image_size(const char *text, struct failure *failure, struct import_options *out)
@@ -162,18 +168,67 @@ static int read_options(int argc, char **argv, struct import_head *heads, struct
     return failure.status ? command_fail("import", &failure, EXIT_USAGE) : -1;
 }
 
+static void add_file(struct table *table, const char *name, const struct safetensors *file)
+{
+    table_add(table, "%s", name);
+    table_add(table, "%zu bytes", safetensors_content(file).size);
+}
+
+/* The labels' names, the first of many. */
+static void print_labels(const struct head_card *head)
+{
+    struct arena *arena = arena_create();
+    const char **names = arena_allocate(arena, head->label_count, sizeof *names);
+    for (size_t i = 0; i < head->label_count; i++)
+        names[i] = head->labels[i].name;
+    command_print("  %s", text_join(arena, names, head->label_count, LABELS_BYTES));
+    arena_destroy(&arena);
+}
+
+/* What the package is, as the loader finds it, and what its files did not say. */
+static enum status show_made(const struct import_options *options, const struct import_facts *facts,
+                             struct failure *failure)
+{
+    struct package *package = NULL;
+    struct table table;
+    enum status status = package_open(options->output, failure, &package);
+    if (status)
+        return status;
+    const struct model_card *card = package_card(package);
+    table_init(&table, "ll", "model", card->name);
+    summary_backbone(&card->backbone, &card->profile, facts, &table);
+    table_add(&table, "tensors");
+    table_add(&table, "%zu used, matrices as %s", facts->tensors,
+              options->precision == IMPORT_FP32 ? "fp32" : "fp16");
+    add_file(&table, card->backbone.weights, package_backbone(package));
+    for (size_t i = 0; i < card->head_count; i++)
+        add_file(&table, card->heads[i].weights, package_head(package, i));
+    table_add(&table, "package_sha256");
+    table_add(&table, "%s", card->package_sha256);
+    table_print(&table);
+    for (size_t i = 0; i < card->head_count; i++) {
+        summary_head(&card->heads[i]);
+        print_labels(&card->heads[i]);
+    }
+    package_close(&package);
+    return STATUS_OK;
+}
+
 static int run(const struct import_options *options)
 {
     struct failure failure;
     char note[IMPORT_NOTE_BYTES];
+    struct import_facts facts;
     struct progress progress = {.command = "import", .unit = "MiB"};
     progress_begin(&progress);
-    enum status status = checkpoint_import(options, progress_bytes, &progress, &failure, note);
+    enum status status = checkpoint_import(options, progress_bytes, &progress, &failure, note, &facts);
     progress_clear();
     if (status)
         return command_fail("import", &failure, status == STATUS_BAD_REQUEST ? EXIT_USAGE : EXIT_FAILED);
     if (*note)
         command_say("import", "note: %s", note);
+    if (show_made(options, &facts, &failure))
+        return command_fail("import", &failure, EXIT_FAILED);
     if (options->head_count)
         command_print("%s: made with %zu head%s. Show it with: cxrd inspect %s", options->output,
                       options->head_count, options->head_count == 1 ? "" : "s", options->output);

@@ -1,6 +1,7 @@
 /* cxrd inspect: a model package as tables, or a checkpoint (inspect_checkpoint.c). */
 #include "cli/command.h"
 #include "cli/inspect_checkpoint.h"
+#include "cli/summary.h"
 #include "cli/table.h"
 
 #include "engine/base/file.h"
@@ -20,13 +21,17 @@ static const char usage[] =
     "Shows a model package's architecture, heads, labels and weight files, all verified as when it\n"
     "is loaded, and warns of members of its model.json that nothing reads. Of a checkpoint (a file of\n"
     "torch.save, a safetensors file, an index of several, or the folder of a published model) it shows\n"
-    "the tensors, what an import would make of them or what is in its way, and the line that imports\n"
-    "it. Nothing of a checkpoint is executed.\n"
+    "the tensors, what an import would make of them and of their values, or what is in its way, and the\n"
+    "line that imports it. Nothing of a checkpoint is executed.\n"
     "\n"
     "  --seal   first writes the package's SHA256SUMS, after a change of its model.json that was meant\n"
     "           (a threshold, a text) or for a package from before there were seals. Labels in another\n"
     "           order than the weights', weights that are not the network's, and members that nothing reads\n"
-    "           are refused all the same.\n";
+    "           are refused all the same.\n"
+    "\n"
+    "Exit codes: 0 all were shown, a checkpoint also where it cannot be imported; 1 one cannot be read, or "
+    "is\n"
+    "a package that would not be loaded; 2 usage.\n";
 
 static void add_text(struct table *table, const char *name, const char *text)
 {
@@ -83,7 +88,7 @@ static void show_architecture(const struct model_card *card)
     add_text(&table, "ffn", backbone->ffn == FFN_SWIGLU ? "swiglu" : "gelu");
     add_number(&table, "width", backbone->width);
     add_number(&table, "depth", backbone->depth);
-    add_number(&table, "heads", backbone->heads);
+    add_number(&table, "attention heads", backbone->heads);
     add_number(&table, "patch_size", backbone->patch_size);
     table_add(&table, "image_size");
     table_add(&table, "%ux%u", backbone->image_height, backbone->image_width);
@@ -98,12 +103,8 @@ static void show_architecture(const struct model_card *card)
 
 static void show_head(const struct head_card *head)
 {
-    printf("\nhead %s: %s, %s, ", head->name, head_kind_name(head->kind), head_type_name(head->type));
-    if (head->blocks)
-        printf("last %u blocks%s", head->blocks, head->average_pool ? " and their mean patch token" : "");
-    else
-        printf("mean patch token");
-    printf("%s\n", head->two_views ? ", of a frontal and a lateral view" : "");
+    printf("\n");
+    summary_head(head);
     if (head->definition)
         printf("%s\n", head->definition);
     struct table table;

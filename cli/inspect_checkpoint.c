@@ -1,6 +1,8 @@
 #include "cli/inspect_checkpoint.h"
 
 #include "cli/command.h"
+#include "cli/progress.h"
+#include "cli/summary.h"
 #include "cli/table.h"
 
 #include "engine/base/utf8.h"
@@ -59,45 +61,15 @@ static enum status check_backbone(const struct backbone_import *backbone, struct
     return status ? status : card_check(&card, failure);
 }
 
-/* How many of the file's tensors make the network: query, key and value are one of it. */
-static size_t count_used(const struct selection *selection)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < selection->count; i++) {
-        const struct selected *item = &selection->items[i];
-        count += !item->piece_count;
-        for (size_t k = 0; k < item->piece_count; k++)
-            count += (item->pieces[k].tensor != NULL) + (item->pieces[k].down != NULL) +
-                     (item->pieces[k].up != NULL);
-    }
-    return count;
-}
-
 static void show_backbone(const struct backbone_import *backbone, size_t tensors)
 {
-    const struct backbone_card *card = &backbone->card;
+    struct import_facts facts = import_backbone_facts(backbone);
     struct table table;
+    facts.positions_assumed = backbone->positions_unsaid; /* --image-size may have them resized */
     table_init(&table, "ll", "checkpoint", checkpoint_kind(backbone->checkpoint));
-    table_add(&table, "names");
-    table_add(&table, "%s", backbone->layout->title);
-    table_add(&table, "network");
-    table_add(&table, "width %u, depth %u, heads %u, patch %u, %s of %u, registers %u", card->width,
-              card->depth, card->heads, card->patch_size, card->ffn == FFN_SWIGLU ? "swiglu" : "gelu",
-              card->ffn_hidden, card->registers);
-    table_add(&table, "input");
-    table_add(&table, "%ux%u", card->image_height, card->image_width);
-    table_add(&table, "positions");
-    const bool assumed = backbone->layout->guessed && backbone->config.interpolate_offset <= CONFIG_NOT_SAID;
-    table_add(&table, "%ux%u, resized with offset %g, %s%s", card->position_grid, card->position_grid,
-              card->interpolate_offset, card->interpolate_antialias ? "antialiased" : "not antialiased",
-              assumed ? ", as nothing says otherwise (--layout)" : "");
-    table_add(&table, "layer_norm_epsilon");
-    table_add(&table, "%g", card->layer_norm_epsilon);
-    table_add(&table, "preprocessing");
-    table_add(&table, "%s%s", backbone->profile.name,
-              backbone->profile_assumed ? ", as nothing says otherwise (--profile)" : "");
+    summary_backbone(&backbone->card, &backbone->profile, &facts, &table);
     table_add(&table, "tensors");
-    table_add(&table, "%zu, of the %zu above", count_used(&backbone->selection), tensors);
+    table_add(&table, "%zu, of the %zu above", facts.tensors, tensors);
     table_print(&table);
     if (*backbone->note)
         command_print("note: %s", backbone->note);
@@ -109,7 +81,17 @@ struct offer {
     size_t heads;     /* that can be, */
     bool must_choose; /* one of several candidates */
     bool must_say;    /* what they read */
+    bool fp32;        /* float16 has no room for a value */
 };
+
+/* A precision is of a whole line: what one of its parts needs all have. */
+static void take_precision(const struct failure *fp16, const char *indent, struct offer *offer)
+{
+    if (!fp16->status)
+        return;
+    offer->fp32 = true;
+    command_print("%sto be said: %s", indent, fp16->sentence);
+}
 
 /* The heads that a checkpoint holds beside a backbone, or alone, as import would take each. */
 static enum status show_heads(struct checkpoint *checkpoint, const struct value *state,
@@ -122,9 +104,9 @@ static enum status show_heads(struct checkpoint *checkpoint, const struct value 
     offer->must_choose = count > 1;
     for (size_t i = 0; i < count; i++) {
         const char *name = candidates->names[i];
-        struct failure why = {0};
+        struct failure why = {0}, fp16 = {0};
         enum status found = import_head_examine(checkpoint, name, backbone ? &backbone->card : NULL,
-                                                backbone ? &backbone->config : NULL, &why);
+                                                backbone ? &backbone->config : NULL, &why, &fp16);
         offer->heads += !found || found == STATUS_BAD_REQUEST;
         offer->must_say |= found == STATUS_BAD_REQUEST;
         if (i == 0)
@@ -134,6 +116,8 @@ static enum status show_heads(struct checkpoint *checkpoint, const struct value 
         if (found)
             command_print("  %s: %s", found == STATUS_BAD_REQUEST ? "to be said" : "in the way of its import",
                           why.sentence);
+        if (!found || found == STATUS_BAD_REQUEST)
+            take_precision(&fp16, "  ", offer);
     }
     free(candidates);
     return status;
@@ -166,26 +150,44 @@ static void show_lines(const char *path, const struct offer *offer)
     if (offer->backbone) {
         printf("cxrd import --backbone ");
         print_word(path);
-        printf(" --output DIR%s", offer->heads ? " \\\n    " : "");
+        printf(" --output DIR%s%s", offer->fp32 ? " --precision fp32" : "", offer->heads ? " \\\n    " : "");
     }
     if (offer->heads) {
-        printf("%s--head name=NAME,kind=findings,labels=FILE,%s%sweights=",
+        printf("%s%s--head name=NAME,kind=findings,labels=FILE,%s%sweights=",
                offer->backbone ? "" : "cxrd head add --model DIR ",
+               offer->fp32 && !offer->backbone ? "--precision fp32 " : "",
                offer->must_choose ? "candidate=KEY," : "", offer->must_say ? "features=FEATURES," : "");
         print_word(path);
     }
     printf("\n");
 }
 
-/* Shows the backbone or says what is in the way of one. Where it can be imported the caller finishes *out. */
-static bool try_backbone(const char *path, size_t tensors, struct backbone_import *out)
+/* What import would say of the values, which takes a while of many. */
+static enum status check_values(struct backbone_import *backbone, struct failure *failure,
+                                struct failure *fp16)
 {
-    struct failure failure;
+    struct progress progress = {.command = "inspect", .unit = "MiB"};
+    struct import_meter meter = {progress_bytes, &progress, 0, import_weights_work(&backbone->selection)};
+    progress_begin(&progress);
+    enum status status =
+        import_weights_examine(backbone->checkpoint, &backbone->selection, &meter, failure, fp16);
+    progress_clear();
+    return status;
+}
+
+/* Shows the backbone or says what is in the way of one. Where it can be imported the caller finishes *out. */
+static bool try_backbone(const char *path, size_t tensors, struct backbone_import *out, struct offer *offer)
+{
+    struct failure failure, fp16 = {0};
     const struct backbone_options options = {.path = path};
     enum status status = import_backbone_open(&options, &failure, out);
     if (!status) {
         show_backbone(out, tensors);
         status = check_backbone(out, &failure);
+        if (!status)
+            status = check_values(out, &failure, &fp16);
+        if (!status)
+            take_precision(&fp16, "", offer);
         if (status)
             import_backbone_finish(out);
     }
@@ -201,7 +203,8 @@ static enum status show(const char *path, struct checkpoint *checkpoint, const s
     size_t tensors =
         list_tensors(checkpoint_folder(checkpoint)->adapter ? state : checkpoint_root(checkpoint));
     printf("\n");
-    struct offer offer = {.backbone = try_backbone(path, tensors, &backbone)};
+    struct offer offer = {0};
+    offer.backbone = try_backbone(path, tensors, &backbone, &offer);
     enum status status = show_heads(checkpoint, state, offer.backbone ? &backbone : NULL, failure, &offer);
     /* import asks the same: a head was trained with the backbone beside it, and goes with no other */
     if (!status && (offer.backbone || !import_holds_backbone(state)))

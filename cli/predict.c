@@ -15,7 +15,8 @@ static const char usage[] =
     "\n" ENGINE_CHOICE_USAGE
     "  --format F             table (default), json, jsonl (one prediction a line) or csv\n"
     "  --heads NAME,...       only these heads\n"
-    "  --attention A          none, grid (default but for tables and csv), png or overlay\n"
+    "  --attention A          none, grid (default but for tables and csv), png or overlay; of GLoRI heads,\n"
+    "                         linear ones have no maps\n"
     "  --attention-for WHICH  positive (default), all, top:K or LABEL,...\n"
     "  --size N               the longer side of a drawn map: 16 to 2048 pixels, 1024 by default\n"
     "  --threshold T          instead of each label's own\n"
@@ -122,7 +123,8 @@ static int read_options(struct settings *settings, int argc, char **argv)
         return EXIT_USAGE;
     }
     const struct given_option *views = option_find(&settings->choices, "views");
-    if (views_read(settings->arena, views ? &views->values : NULL, &failure, &settings->pairing))
+    if (views_read(settings->arena, views ? &views->values : NULL, &views_on_command_line, &failure,
+                   &settings->pairing))
         return command_fail("predict", &failure, EXIT_USAGE);
     return -1;
 }
@@ -203,7 +205,8 @@ static enum status list_inputs(const struct settings *settings, char *const *pat
 
 int command_predict(int argc, char **argv)
 {
-    struct settings settings = {.arena = arena_create(), .choices = {.known = predict_option_names}};
+    struct settings settings = {.arena = arena_create(),
+                                .choices = {.known = predict_option_names, .command_line = true}};
     struct failure failure = {0};
     struct inputs inputs = {0};
     int exit_code = read_options(&settings, argc, argv);

@@ -86,6 +86,28 @@ static enum status check_places(const struct predict_output *output, struct aren
     return places_check_results(inputs, &results, failure);
 }
 
+/* What was asked for of maps has a place, or is refused: nothing asked for is left out without a word. */
+static enum status check_attention(const struct predict_output *output, const struct option_list *choices,
+                                   struct failure *failure)
+{
+    const struct options *options = &output->options;
+    const bool asked = option_find(choices, "attention"), chosen = option_find(choices, "attention_for");
+    if (options->attention == ATTENTION_NONE)
+        return STATUS_OK;
+    if ((asked || chosen) && !options_map_count(options, output->card))
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "No head that is asked for has attention maps, which GLoRI heads have and linear "
+                           "ones do not: leave --attention and --attention-for out.");
+    if ((asked || chosen) && !is_json(output) && options->attention == ATTENTION_GRID)
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "Grids have no place in this form: give --format json or jsonl.");
+    if (!is_json(output) && !output->folder && options_draw(options))
+        return failure_set(
+            failure, STATUS_BAD_REQUEST,
+            "Pictures have no place in this form: give --output DIR, or --format json or jsonl.");
+    return STATUS_OK;
+}
+
 enum status predict_output_begin(struct predict_output *output, struct arena *arena,
                                  const struct model_card *card, const struct option_list *choices,
                                  const struct inputs *inputs, struct failure *failure)
@@ -93,6 +115,8 @@ enum status predict_output_begin(struct predict_output *output, struct arena *ar
     output->card = card;
     output->label_names = label_names(arena, card);
     enum status status = options_resolve(arena, card, choices, failure, &output->options);
+    if (!status)
+        status = check_attention(output, choices, failure);
     if (!status && output->folder)
         status = check_places(output, arena, inputs, failure);
     if (!status && output->folder)
@@ -101,10 +125,6 @@ enum status predict_output_begin(struct predict_output *output, struct arena *ar
         return status;
     if (!is_json(output) && output->options.attention == ATTENTION_GRID)
         output->options.attention = ATTENTION_NONE; /* a table has no place for it */
-    if (!is_json(output) && !output->folder && options_draw(&output->options))
-        return failure_set(
-            failure, STATUS_BAD_REQUEST,
-            "Pictures have no place in this form: give --output DIR, or --format json or jsonl.");
     write_opening(output);
     return STATUS_OK;
 }

@@ -119,15 +119,6 @@ static const char *const frontal_words[] = {
     [PAIRING_NONE] = "", [PAIRING_VIEWS] = "frontal", [PAIRING_FRONTAL] = "frontal, read as lateral too"};
 static_assert(sizeof frontal_words / sizeof *frontal_words == PAIRINGS, "words a pairing");
 
-/* Heads may have labels of one name: where several are shown, each stands above its own. */
-static bool shows_several_heads(const struct options *options, size_t head_count)
-{
-    size_t shown = 0;
-    for (size_t h = 0; h < head_count; h++)
-        shown += options->heads[h];
-    return shown > 1;
-}
-
 void predict_write_table(FILE *out, const struct options *options, const char *const *ids,
                          const struct prediction *prediction)
 {
@@ -143,7 +134,7 @@ void predict_write_table(FILE *out, const struct options *options, const char *c
         write_image(out, ids[1], &prediction->lateral, "lateral", "");
     for (size_t h = 0; h < prediction->head_count; h++) {
         const struct head_prediction *head = &prediction->heads[h];
-        if (options->heads[h] && shows_several_heads(options, prediction->head_count))
+        if (options->heads[h])
             fprintf(out, "  %s\n", head->head->name);
         for (size_t i = 0; options->heads[h] && i < head->head->label_count; i++) {
             double probability = (double)head->probabilities[i];

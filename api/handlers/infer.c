@@ -79,7 +79,7 @@ static enum status check_views(struct arena *arena, const struct model_card *car
     for (size_t i = 0; i < tensors->count; i++)
         if (tensors->items[i].kind <= TENSOR_ATTENTION)
             heads[tensors->items[i].head] = true;
-    return views_check(arena, card, heads, asked->pairing, "name only outputs of other heads", failure);
+    return views_check(arena, card, heads, asked->pairing, &views_in_inference, failure);
 }
 
 static size_t study_count(const struct infer_request *asked)

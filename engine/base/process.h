@@ -11,4 +11,16 @@ struct process_usage {
 /* Of now; 0 where the system does not tell (no /proc). Thread-safe. */
 struct process_usage process_usage(void);
 
+/* Whether a sanitizer is at work in this program, with threads, memory and descriptors of its own. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define PROCESS_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define PROCESS_SANITIZED 1
+#endif
+#endif
+#ifndef PROCESS_SANITIZED
+#define PROCESS_SANITIZED 0
+#endif
+
 #endif

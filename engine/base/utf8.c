@@ -25,12 +25,12 @@ static bool turns_text(const unsigned char *at, size_t length)
 }
 
 /* Unicode table 3-7 says which bytes may follow which. */
-size_t utf8_character(const char *text, size_t left)
+size_t utf8_sequence(const char *text, size_t left)
 {
     const unsigned char *at = (const unsigned char *)text;
     unsigned char lead = at[0];
     if (lead < 0x80)
-        return lead >= 0x20 && lead != 0x7f;
+        return 1;
     const size_t length = length_by(lead);
     if (!length || length > left)
         return 0;
@@ -40,8 +40,16 @@ size_t utf8_character(const char *text, size_t left)
     bool overlong = (lead == 0xe0 && at[1] < 0xa0) || (lead == 0xf0 && at[1] < 0x90);
     bool surrogate = lead == 0xed && at[1] > 0x9f;
     bool beyond = lead == 0xf4 && at[1] > 0x8f;
-    bool control = lead == 0xc2 && at[1] < 0xa0;
-    return overlong || surrogate || beyond || control || turns_text(at, length) ? 0 : length;
+    return overlong || surrogate || beyond ? 0 : length;
+}
+
+size_t utf8_character(const char *text, size_t left)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    const size_t length = utf8_sequence(text, left);
+    const bool control =
+        length == 1 ? at[0] < 0x20 || at[0] == 0x7f : length == 2 && at[0] == 0xc2 && at[1] < 0xa0;
+    return control || turns_text(at, length) ? 0 : length;
 }
 
 bool utf8_is_plain(const char *text, size_t length)

@@ -5,6 +5,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Bytes of the well-formed character at `text`, whichever it is, of which `left` bytes are there (at least
+ * one); 0 when there is none. */
+size_t utf8_sequence(const char *text, size_t left);
+
 /* Bytes of the well-formed character at `text`, of which `left` bytes are there (at least one); 0 when there
  * is none, or it is a control character (C0, DEL, C1) or one of those that turn the direction of the text
  * around them, and so can show it as another (U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069). */

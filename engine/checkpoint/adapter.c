@@ -183,6 +183,24 @@ enum status adapter_read(const char *path, struct failure *failure, struct adapt
     return status;
 }
 
+/* Every network has a class token: what has none is not the adapted model, or not all of it. */
+static enum status refuse_unattached(const struct selection *selection, const char *name,
+                                     struct failure *failure)
+{
+    if (selection_find(selection, "cls_token"))
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "It holds a LoRA adapter of '%s', and the weights beside it have no such tensor: "
+                           "it adapts another "
+                           "model, whose files belong beside it.",
+                           name);
+    return failure_set(
+        failure, STATUS_INVALID_FILE,
+        "It holds a LoRA adapter ('%s') and not the model that it adapts: copy the adapter, as "
+        "adapter_model.safetensors or .bin, and its adapter_config.json into that model's folder, and import "
+        "that.",
+        name);
+}
+
 enum status adapter_attach(struct selection *selection, const struct backbone_name *name,
                            const struct value *value, struct failure *failure)
 {
@@ -192,11 +210,7 @@ enum status adapter_attach(struct selection *selection, const struct backbone_na
         return status;
     if (!item || (item->piece_count && item->piece_count != name->pieces) ||
         (!item->piece_count && name->pieces != 1))
-        return failure_set(
-            failure, STATUS_INVALID_FILE,
-            "It holds a LoRA adapter of '%s', but not that tensor: put the model's files and the "
-            "adapter's into one folder.",
-            name->name);
+        return refuse_unattached(selection, name->name, failure);
     if (!item->piece_count) {
         item->piece_count = 1;
         item->pieces[0] = (struct piece){.tensor = item->source, .elements = item->source->elements};
@@ -269,72 +283,6 @@ enum status adapter_finish(struct selection *selection, const struct adapter_con
         for (size_t k = 0; k < item->piece_count && !status; k++)
             if (item->pieces[k].up || item->pieces[k].down)
                 status = finish_piece(item->name, &item->pieces[k], config, failure);
-    }
-    return status;
-}
-
-/* "x.query.base_layer.weight" and "base_model.model.x.query.lora_A.default.weight" -> "x.query"; false of
- * what is no matrix.
- */
-static bool read_module(const char *key, enum name_adapter adapter, char out[KEY_BYTES_MAX])
-{
-    const char *inside = name_behind(key, "base_model.model.");
-    key = inside ? inside : key;
-    const char *half = adapter == ADAPTER_A ? strstr(key, ".lora_A.") : strstr(key, ".lora_B.");
-    size_t length = strlen(key);
-    if (adapter != ADAPTER_NONE && half)
-        length = (size_t)(half - key);
-    else if (length > strlen(".weight") && !strcmp(key + length - strlen(".weight"), ".weight"))
-        length -= strlen(".weight");
-    else
-        return false;
-    const size_t tail = strlen(".base_layer");
-    if (length > tail && !strncmp(key + length - tail, ".base_layer", tail))
-        length -= tail;
-    if (length >= KEY_BYTES_MAX)
-        return false;
-    memcpy(out, key, length);
-    out[length] = '\0';
-    return true;
-}
-
-static enum status check_target(const struct selection *selection, const struct adapter_targets *targets,
-                                const char *key, const struct backbone_name *name, const struct value *value,
-                                struct failure *failure)
-{
-    char module[KEY_BYTES_MAX];
-    const struct selected *item = selection_item(selection, name->name);
-    if (!item || value->kind != VALUE_TENSOR || value->tensor->rank < 2 ||
-        !read_module(key, name->adapter, module))
-        return STATUS_OK;
-    const struct piece *piece = &item->pieces[name->piece];
-    const struct stored_tensor *own = item->piece_count ? piece->tensor : item->source;
-    const bool meant = adapter_targets_mean(targets, module, name->name);
-    if (!name->adapter && own == value->tensor && meant && !(item->piece_count && piece->down))
-        return failure_set(failure, STATUS_INVALID_FILE,
-                           "adapter_config.json names '%.100s' (target_modules), of which no LoRA adapter is "
-                           "there: a part of it is missing.",
-                           module);
-    if (name->adapter && !meant)
-        return failure_set(failure, STATUS_INVALID_FILE,
-                           "It holds a LoRA adapter of '%.100s', which adapter_config.json does not name "
-                           "(target_modules, exclude_modules, layers_to_transform): they do not belong "
-                           "together.",
-                           module);
-    return STATUS_OK;
-}
-
-enum status adapter_check_targets(const struct selection *selection, const struct adapter_targets *targets,
-                                  const struct value *state, enum name_owner owner, struct failure *failure)
-{
-    enum status status = STATUS_OK;
-    for (size_t i = 0; adapter_targets_known(targets) && i < state->sequence.count && !status; i += 2) {
-        struct backbone_name name;
-        const struct value *key = state->sequence.items[i];
-        if (key->kind == VALUE_TEXT && name_of_backbone(key->text.data, &name) == NAME_KNOWN &&
-            (name.owner == OWNER_NONE || name.owner == owner))
-            status = check_target(selection, targets, key->text.data, &name, state->sequence.items[i + 1],
-                                  failure);
     }
     return status;
 }

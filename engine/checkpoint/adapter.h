@@ -37,13 +37,14 @@ WARN_UNUSED enum status adapter_check_published(const struct adapter_config *con
 WARN_UNUSED enum status adapter_attach(struct selection *selection, const struct backbone_name *name,
                                        const struct value *value, struct failure *failure);
 
-/* Checks that the adapters noted are of exactly the modules that the settings name, where they can be
- * evaluated. `state`: the file's, `owner`: whose weights of it are taken. Fails with INVALID_FILE and
- * the key of the first that is missing or is not named. */
+/* Checks that the adapters noted are of exactly the modules that the settings name, and that of those that
+ * were trained whole beside them the trained ones are there (adapter_check.c). `state`: the checkpoint's,
+ * `owner`: whose weights of it are taken. Fails with INVALID_FILE and the key of the first that is missing or
+ * is not named. */
 WARN_UNUSED enum status adapter_check_targets(const struct selection *selection,
                                               const struct adapter_targets *targets,
-                                              const struct value *state, enum name_owner owner,
-                                              struct failure *failure);
+                                              const struct checkpoint *checkpoint, const struct value *state,
+                                              enum name_owner owner, struct failure *failure);
 
 /* Checks that every adapter has both halves, of shapes that fit, and sets the scales. Fails with
  * INVALID_FILE. */

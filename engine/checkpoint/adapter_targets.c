@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static const struct json *find(const struct json *document, const char *key)
 {
@@ -17,6 +18,15 @@ static enum status wrong(struct failure *failure, const char *key, const char *w
 static enum status read_names(const struct json *value, const char *key, struct failure *failure,
                               struct adapter_names *out)
 {
+    const char *expression = json_text(value);
+    if (expression && adapter_expression_read(expression, out->expression))
+        return STATUS_OK;
+    if (expression)
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "Its \"%s\" is the expression '%.80s', which this program cannot evaluate: write "
+                           "the names of the modules as a list, or merge the adapter in PEFT "
+                           "(merge_and_unload) and save the model.",
+                           key, expression);
     if (!json_is_array(value))
         return wrong(failure, key, "is neither a text nor a list of texts");
     for (const struct json *at = json_first(value); at; at = json_next(at)) {
@@ -62,26 +72,25 @@ enum status adapter_targets_read(const struct json *document, struct failure *fa
 {
     struct adapter_targets targets = {0};
     const struct json *names = find(document, "target_modules"),
-                      *excluded = find(document, "exclude_modules");
+                      *excluded = find(document, "exclude_modules"),
+                      *saved = find(document, "modules_to_save");
     const char *text = json_text(names);
     enum status status = STATUS_OK;
     targets.said = names != NULL;
-    targets.all_linear = text && !strcmp(text, "all-linear");
-    targets.expression = (text && !targets.all_linear) || (excluded && json_text(excluded));
-    if (names && !text)
+    targets.all_linear = text && !strcasecmp(text, "all-linear");
+    if (names && !targets.all_linear)
         status = read_names(names, "target_modules", failure, &targets.names);
-    if (!status && excluded && !json_text(excluded))
+    if (!status && excluded)
         status = read_names(excluded, "exclude_modules", failure, &targets.excluded);
+    if (!status && saved && !json_is_array(saved))
+        status = wrong(failure, "modules_to_save", "is no list of texts");
+    if (!status && saved)
+        status = read_names(saved, "modules_to_save", failure, &targets.saved);
     if (!status)
         status = read_layers(document, failure, &targets);
     if (!status)
         *out = targets;
     return status;
-}
-
-bool adapter_targets_known(const struct adapter_targets *targets)
-{
-    return targets->said && !targets->expression;
 }
 
 static bool ends_with(const char *key, const char *end)
@@ -94,6 +103,8 @@ static bool ends_with(const char *key, const char *end)
 /* A whole path of the model that was trained may be longer than that of the file. */
 static bool has_name(const struct adapter_names *names, const char *key)
 {
+    if (*names->expression)
+        return adapter_expression_matches(names->expression, key);
     for (size_t i = 0; i < names->count; i++)
         if (ends_with(key, names->items[i]) || ends_with(names->items[i], key))
             return true;
@@ -109,4 +120,14 @@ bool adapter_targets_mean(const struct adapter_targets *targets, const char *key
     if (targets->of_layers && (!in_block || block >= ADAPTER_LAYERS_MAX || !targets->layers[block]))
         return false;
     return targets->all_linear ? in_block : has_name(&targets->names, key);
+}
+
+bool adapter_targets_saved(const struct adapter_targets *targets, size_t i, const char *key)
+{
+    const char *name = targets->saved.items[i];
+    const size_t length = strlen(name);
+    for (const char *at = strstr(key, name); at; at = strstr(at + 1, name))
+        if ((at == key || at[-1] == '.') && at[length] == '.')
+            return true;
+    return false;
 }

@@ -32,9 +32,9 @@ static enum status load_head(struct work *work, const struct import_head *asked,
 {
     struct head_import *head = &work->heads[index];
     const struct model_card *card = package_card(package_edit_package(work->edit));
-    const struct backbone_origin origin = {package_edit_source(work->edit, "sha256"),
-                                           package_edit_source(work->edit, "adapter_sha256")};
-    enum status status = import_head_open(asked, &card->backbone, &origin, work->arena, failure, head);
+    const struct backbone_files from = {package_edit_source(work->edit, "sha256"),
+                                        package_edit_source(work->edit, "adapter_sha256")};
+    enum status status = import_head_open(asked, &card->backbone, &from, work->arena, failure, head);
     if (status)
         return status;
     work->paths[index] = package_edit_file(work->edit, head->card.name, &head->card.weights);

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-enum { HEAD_SIZE = 64 };
-
 /* What a name means in DINOv2 (dinov2/models/vision_transformer.py) and timm
  * (timm/models/vision_transformer.py, of vit_*_dinov2), where nothing else is said beside it. */
 static const struct {
@@ -40,19 +38,19 @@ static enum status check_numbers(const struct config *config, const struct backb
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         if (checks[i].said >= 0 && checks[i].said != checks[i].found)
             return disagree(failure, checks[i].key, checks[i].said, checks[i].found);
-    if (config->heads < 0 && is_of_other_heads(card->width))
+    if (config->attention_heads < 0 && is_of_other_heads(card->width))
         return failure_set(
             failure, STATUS_INVALID_FILE,
             "Its width of %u is that of networks whose heads of attention are not %d wide (ViT-H, "
             "ViT-G), and nothing says how many it has: give its configuration (num_heads) as "
             "--config.",
-            card->width, HEAD_SIZE);
-    if (config->heads >= 0 && config->heads != card->heads)
+            card->width, CARD_HEAD_WIDTH);
+    if (config->attention_heads >= 0 && config->attention_heads != card->heads)
         return failure_set(
             failure, STATUS_INVALID_FILE,
             "The configuration says %lld attention heads for a width of %u; only heads of size %d are "
             "supported, %u here.",
-            (long long)config->heads, card->width, HEAD_SIZE, card->heads);
+            (long long)config->attention_heads, card->width, CARD_HEAD_WIDTH, card->heads);
     return STATUS_OK;
 }
 
@@ -116,7 +114,7 @@ static enum status check_feed_forward(const struct config *config, const struct 
                                       struct failure *failure)
 {
     const bool gated = card->ffn == FFN_SWIGLU;
-    if (*config->ffn_layer && (strncmp(config->ffn_layer, "swiglu", 6) == 0) != gated)
+    if (*config->ffn_layer && config_ffn_is_gated(config->ffn_layer) != gated)
         return failure_set(
             failure, STATUS_INVALID_FILE,
             "The configuration says ffn_layer: %s but the weights are of %s: they do not belong "

@@ -1,5 +1,6 @@
 #include "engine/checkpoint/backbone_select.h"
 
+#include "engine/checkpoint/backbone_convert.h"
 #include "engine/checkpoint/foreign.h"
 
 #include <stdio.h>
@@ -66,7 +67,7 @@ static enum status add_piece(struct selection *selection, const struct backbone_
 struct gathering {
     const struct checkpoint *checkpoint;
     struct backbone_selection *out;
-    size_t replacing;     /* tensors of the adapter's file that stand for the weights' own */
+    size_t replacing;     /* tensors that were trained in the place of the weights' own */
     size_t halves;        /* of adapters, in the adapter's file */
     const char *first;    /* the key of the first tensor that was taken from the weights, */
     uint64_t place;       /* and where it lies */
@@ -93,7 +94,8 @@ static unsigned depth_of(const struct backbone_name *name)
     return sscanf(name->name, "blocks.%u.", &block) == 1 ? block + 1 : 0;
 }
 
-/* Whether the adapter's file has this tensor, trained, in the place of the weights' (modules_to_save). */
+/* Whether the adapter's file has this tensor, trained, in the place of the weights' (modules_to_save), or the
+ * weights have both. */
 static bool is_replaced(const struct gathering *gathering, const struct backbone_name *name)
 {
     const struct selected *item =
@@ -101,7 +103,7 @@ static bool is_replaced(const struct gathering *gathering, const struct backbone
     const struct stored_tensor *tensor = !item                   ? NULL
                                          : item->piece_count > 1 ? item->pieces[name->piece].tensor
                                                                  : item->source;
-    return tensor && checkpoint_is_adapters(gathering->checkpoint, tensor);
+    return tensor && (name->copy == COPY_ORIGINAL || checkpoint_is_adapters(gathering->checkpoint, tensor));
 }
 
 /* Parts of one network lie behind the same wrappers: halves of two would be a third that nobody trained. */
@@ -124,19 +126,24 @@ static enum status add_known(struct gathering *gathering, const char *key, const
                              const struct value *value, struct failure *failure)
 {
     struct backbone_selection *out = gathering->out;
-    const bool of_adapter = is_adapters(gathering, value);
+    const bool of_adapter = is_adapters(gathering, value), trained = of_adapter || name->copy == COPY_TRAINED;
     if (name->adapter) {
         out->adapters++;
         gathering->halves += of_adapter;
         return selection_check(name->name, value, failure);
     }
-    if (!of_adapter && is_replaced(gathering, name)) {
+    if (!trained && is_replaced(gathering, name)) {
         out->replaced++;
         return STATUS_OK;
     }
-    out->features |= name->features;
+    if (name->copy == COPY_ORIGINAL)
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "'%.120s' is there as it was before training (original_module), and not as it was "
+                           "trained (modules_to_save): a part is missing.",
+                           name->name);
+    out->traits |= name->traits;
     gathering->depth = depth_of(name) > gathering->depth ? depth_of(name) : gathering->depth;
-    gathering->replacing += of_adapter;
+    gathering->replacing += trained;
     enum status status = name->pieces > 1 ? add_piece(&out->selection, name, value, failure)
                                           : selection_add(&out->selection, name->name, value, failure);
     return status || of_adapter ? status : check_place(gathering, key, name, failure);
@@ -166,11 +173,13 @@ static enum status add(struct gathering *gathering, const struct value *key, con
     if (kind == NAME_KNOWN)
         return add_known(gathering, key->text.data, &name, value, failure);
     const bool layer =
-        name.features & FEATURE_LOSS_LIKE && value->kind == VALUE_TENSOR && value->tensor->rank > 1;
+        name.traits & TRAIT_LOSS_LIKE && value->kind == VALUE_TENSOR && value->tensor->rank > 1;
+    if (kind == NAME_UNKNOWN && module_buffers_take(&out->buffers, key->text.data, value))
+        return STATUS_OK;
     if (kind == NAME_UNKNOWN || layer)
         return foreign_value(key, key->text.data, value, true, failure);
-    out->features |= name.features & (FEATURE_MASK_TOKEN | FEATURE_HEAD);
-    if (name.features & FEATURE_LOSS && !out->losses++)
+    out->traits |= name.traits & (TRAIT_MASK_TOKEN | TRAIT_HEAD);
+    if (name.traits & TRAIT_LOSS && !out->losses++)
         snprintf(out->loss, sizeof out->loss, "%s", key->text.data);
     return STATUS_OK;
 }
@@ -222,15 +231,22 @@ static enum status check_depth(struct gathering *gathering, struct failure *fail
                        gathering->depth, gathering->other_depth, gathering->deepest);
 }
 
-/* What is the adapter's own goes before what it stands for. */
+/* What was trained goes before what it stands for. */
+static bool goes_first(const struct gathering *gathering, const struct value *key, const struct value *value)
+{
+    char without[KEY_BYTES_MAX];
+    return is_adapters(gathering, value) ||
+           (value_is_name(key) && name_copy_of(key->text.data, without) == COPY_TRAINED);
+}
+
 static enum status add_all(const struct checkpoint *checkpoint, const struct value *state,
                            struct failure *failure, struct backbone_selection *out)
 {
     struct gathering gathering = {.checkpoint = checkpoint, .out = out};
     enum status status = STATUS_OK;
-    for (int pass = checkpoint_folder(checkpoint)->adapter ? 0 : 1; pass < 2; pass++)
+    for (int pass = 0; pass < 2; pass++)
         for (size_t i = 0; i < state->sequence.count && !status; i += 2)
-            if (is_adapters(&gathering, state->sequence.items[i + 1]) == (pass == 0))
+            if (goes_first(&gathering, state->sequence.items[i], state->sequence.items[i + 1]) == (pass == 0))
                 status = add(&gathering, state->sequence.items[i], state->sequence.items[i + 1], failure);
     if (!status && out->selection.count == 0 && !out->adapters)
         status = nothing_found(failure);
@@ -240,8 +256,9 @@ static enum status add_all(const struct checkpoint *checkpoint, const struct val
 }
 
 /* Adapters come after all that they adapt. */
-static enum status add_adapters(const struct value *state, const struct adapter_config *config,
-                                struct failure *failure, struct backbone_selection *out)
+static enum status add_adapters(const struct checkpoint *checkpoint, const struct value *state,
+                                const struct adapter_config *config, struct failure *failure,
+                                struct backbone_selection *out)
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; out->adapters && i < state->sequence.count && !status; i += 2) {
@@ -252,105 +269,9 @@ static enum status add_adapters(const struct value *state, const struct adapter_
             status = adapter_attach(&out->selection, &name, state->sequence.items[i + 1], failure);
     }
     if (!status && out->adapters)
-        status = adapter_check_targets(&out->selection, &config->targets, state, out->owner, failure);
+        status =
+            adapter_check_targets(&out->selection, &config->targets, checkpoint, state, out->owner, failure);
     return status ? status : adapter_finish(&out->selection, config, failure);
-}
-
-/* The shape that the rows of its pieces, which are as many of each, have together. */
-static enum status join(struct selection *selection, struct selected *item, struct failure *failure)
-{
-    const struct stored_tensor *first = item->pieces[0].tensor;
-    size_t shape[TENSOR_RANK_MAX] = {0};
-    for (size_t i = 0; i < item->piece_count; i++) {
-        const struct stored_tensor *tensor = item->pieces[i].tensor;
-        if (!tensor)
-            return failure_set(failure, STATUS_INVALID_FILE,
-                               "Tensor '%s' is made of %zu of the file's, of which the %s is missing.",
-                               item->name, item->piece_count,
-                               i == 0   ? "first"
-                               : i == 1 ? "second"
-                                        : "third");
-        if (tensor->rank == 0 || tensor->rank != first->rank ||
-            memcmp(tensor->shape, first->shape, first->rank * sizeof *shape) ||
-            !checked_add(shape[0], tensor->shape[0], &shape[0]))
-            return failure_set(
-                failure, STATUS_INVALID_FILE,
-                "Tensor '%s' is made of %zu of the file's, whose shapes do not fit one another.", item->name,
-                item->piece_count);
-    }
-    memcpy(shape + 1, first->shape + 1, (first->rank - 1) * sizeof *shape);
-    selection_compose(selection, item, first->rank, shape);
-    return STATUS_OK;
-}
-
-/* timm's positions with registers have no row for the class token, which holds its own already: a row of
- * zeros. */
-static enum status add_class_position(struct selection *selection, struct failure *failure)
-{
-    struct selected *item = selection_item(selection, "pos_embed");
-    const struct stored_tensor *tensor = item ? item->source : NULL,
-                               *registers = selection_find(selection, "register_tokens");
-    if (!tensor || tensor->rank != 3 || tensor->shape[0] != 1 || !tensor->elements)
-        return STATUS_OK; /* its shape is refused later, as any other's */
-    size_t side = 1;
-    const size_t rows = tensor->shape[1], width = tensor->shape[2];
-    while (side * side < rows)
-        side++;
-    if (side * side != rows)
-        return failure_set(
-            failure, STATUS_INVALID_FILE,
-            "Tensor 'pos_embed' has %zu rows, which is not a square grid: positions of the class token "
-            "or of the %zu register tokens ('reg_token') are not supported.",
-            rows, registers->rank == 3 ? registers->shape[1] : 0);
-    if (item->piece_count)
-        return failure_set(failure, STATUS_INVALID_FILE, "A LoRA adapter of 'pos_embed' is not supported.");
-    item->pieces[0] = (struct piece){.elements = width};
-    item->pieces[1] = (struct piece){.tensor = tensor, .elements = tensor->elements};
-    item->piece_count = 2;
-    selection_compose(selection, item, 3, (size_t[]){1, rows + 1, width});
-    return STATUS_OK;
-}
-
-/* timm packs SwiGLU as fc1, with the rows of two matrices, and fc2. */
-static bool is_packed(const struct selection *selection)
-{
-    const struct stored_tensor *first = selection_find(selection, "blocks.0.mlp.fc1.weight"),
-                               *second = selection_find(selection, "blocks.0.mlp.fc2.weight");
-    return first && second && first->rank == 2 && second->rank == 2 && second->shape[1] &&
-           first->shape[0] / 2 == second->shape[1] && first->shape[0] % 2 == 0;
-}
-
-static void unpack(struct selection *selection)
-{
-    for (size_t i = 0; i < selection->count; i++) {
-        char *part = strstr(selection->items[i].name, ".mlp.fc");
-        char renamed[NAME_BYTES];
-        if (!part || (part[7] != '1' && part[7] != '2'))
-            continue;
-        snprintf(renamed, sizeof renamed, "%.*s.mlp.%s%s", (int)(part - selection->items[i].name),
-                 selection->items[i].name, part[7] == '1' ? "w12" : "w3", part + 8);
-        free(selection->items[i].name);
-        selection->items[i].name = memory_copy_text(renamed);
-    }
-}
-
-static enum status convert(struct backbone_selection *out, struct failure *failure)
-{
-    struct selection *selection = &out->selection;
-    const struct stored_tensor *patch = selection_find(selection, "patch_embed.proj.weight");
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < selection->count && !status; i++)
-        if (selection->items[i].piece_count > 1)
-            status = join(selection, &selection->items[i], failure);
-    if (!status && out->features & FEATURE_TIMM_REGISTERS)
-        status = add_class_position(selection, failure);
-    if (!status && is_packed(selection)) {
-        out->features |= FEATURE_TIMM;
-        unpack(selection);
-    }
-    if (patch && patch->rank == 4 && patch->shape[3] == 14)
-        out->features |= FEATURE_PATCH_14;
-    return status;
 }
 
 enum status backbone_select(const struct checkpoint *checkpoint, const struct adapter_config *adapter,
@@ -366,18 +287,21 @@ enum status backbone_select(const struct checkpoint *checkpoint, const struct ad
     if (!status)
         status = add_all(checkpoint, state, failure, &found);
     if (!status)
-        status = add_adapters(state, adapter, failure, &found);
+        status = add_adapters(checkpoint, state, adapter, failure, &found);
     if (!status)
-        status = convert(&found, failure);
+        status = backbone_convert(&found, failure);
     if (status) {
         selection_finish(&found.selection);
         return status;
     }
     const char *under = checkpoint_state_name(checkpoint);
     if (*under)
-        found.features |= FEATURE_WRAPPED;
+        found.traits |= TRAIT_WRAPPED;
     if (found.owner == OWNER_NONE && !strcmp(under, "student"))
         found.owner = OWNER_STUDENT;
+    for (size_t i = 0; i < found.buffers.count; i++)
+        if (found.buffers.items[i].kind == BUFFER_AVERAGED && found.owner == OWNER_NONE)
+            found.owner = OWNER_AVERAGE;
     *out = found;
     return STATUS_OK;
 }

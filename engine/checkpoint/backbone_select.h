@@ -4,16 +4,18 @@
 
 #include "engine/checkpoint/adapter.h"
 #include "engine/checkpoint/checkpoint.h"
+#include "engine/checkpoint/module_buffer.h"
 #include "engine/checkpoint/selection.h"
 
 struct backbone_selection {
     struct selection selection;
-    unsigned features;     /* of its names and shapes (names.h) */
+    unsigned traits;       /* of its names and shapes (names.h) */
     enum name_owner owner; /* whose weights they are */
     size_t adapters;       /* halves of LoRA adapters that are merged */
-    size_t replaced;       /* tensors of the weights for which the adapter's file has others */
+    size_t replaced;       /* tensors of the weights for which others were trained beside an adapter */
     size_t losses;         /* tensors of losses and metrics, which are left out, */
     char loss[NAME_BYTES]; /* and the first of them */
+    struct module_buffers buffers; /* which are no weights; whether they agree is to be checked */
 };
 
 /* Selects every tensor of the network, whatever layout of names the checkpoint has. Of a teacher and its

@@ -82,12 +82,11 @@ static void list_candidates(const struct candidates *candidates, char *text, siz
 enum status candidates_choose(const struct candidates *candidates, const char *wanted,
                               struct failure *failure, char out[NAME_BYTES])
 {
-    char list[FAILURE_SENTENCE_BYTES - 64];
+    char list[FAILURE_SENTENCE_BYTES - 64], examples[HEAD_EXAMPLES_BYTES];
     if (candidates->count == 0)
         return failure_set(failure, STATUS_INVALID_FILE,
-                           "No tensor of a head is in it ('...decoder.query_embed', '...linear.weight', "
-                           "'classifier.weight', "
-                           "'head.weight', 'weight'): is it a head's file?");
+                           "No tensor of a head is in it (%s): is it a head's file?",
+                           head_form_examples(examples));
     if (!wanted && candidates->count == 1) {
         memcpy(out, candidates->names[0], NAME_BYTES);
         return STATUS_OK;

@@ -20,7 +20,7 @@ void config_init(struct config *config)
                               .registers = -1,
                               .width = -1,
                               .depth = -1,
-                              .heads = -1,
+                              .attention_heads = -1,
                               .image_height = -1,
                               .image_width = -1,
                               .classes = -1,
@@ -38,20 +38,22 @@ static const struct place {
 } numbers[] = {
     {"student", "patch_size", offsetof(struct config, patch_size)},
     {"student", "num_register_tokens", offsetof(struct config, registers)},
+    {"teacher", "patch_size", offsetof(struct config, patch_size)},
+    {"teacher", "num_register_tokens", offsetof(struct config, registers)},
     {NULL, "patch_size", offsetof(struct config, patch_size)},
     {NULL, "num_register_tokens", offsetof(struct config, registers)},
     {NULL, "hidden_size", offsetof(struct config, width)},
     {NULL, "embed_dim", offsetof(struct config, width)},
     {NULL, "num_hidden_layers", offsetof(struct config, depth)},
     {NULL, "depth", offsetof(struct config, depth)},
-    {NULL, "num_attention_heads", offsetof(struct config, heads)},
-    {NULL, "num_heads", offsetof(struct config, heads)},
+    {NULL, "num_attention_heads", offsetof(struct config, attention_heads)},
+    {NULL, "num_heads", offsetof(struct config, attention_heads)},
     {NULL, "num_features", offsetof(struct config, width)},
     {"model_args", "patch_size", offsetof(struct config, patch_size)},
     {"model_args", "reg_tokens", offsetof(struct config, registers)},
     {"model_args", "embed_dim", offsetof(struct config, width)},
     {"model_args", "depth", offsetof(struct config, depth)},
-    {"model_args", "num_heads", offsetof(struct config, heads)},
+    {"model_args", "num_heads", offsetof(struct config, attention_heads)},
 };
 static const struct place sizes[] = {{"crops", "global_crops_size", 0},
                                      {NULL, "image_size", 0},
@@ -166,7 +168,7 @@ enum status config_read_boolean(const struct json *value, const char *section, c
 static enum status read_interpolation(const struct json *document, struct failure *failure,
                                       struct config *config)
 {
-    static const char *const sections[] = {"student", NULL};
+    static const char *const sections[] = {"student", "teacher", NULL};
     enum status status = STATUS_OK;
     for (size_t i = 0; i < sizeof sections / sizeof *sections && !status; i++) {
         const struct json *offset = look_up(document, sections[i], "interpolate_offset");
@@ -183,22 +185,40 @@ static enum status read_interpolation(const struct json *document, struct failur
     return status;
 }
 
+bool config_ffn_is_gated(const char *ffn_layer)
+{
+    return !strcmp(ffn_layer, "swiglu") || !strcmp(ffn_layer, "swiglufused");
+}
+
+/* Under each of its names; all say the same. */
 static enum status read_ffn(const struct json *document, struct failure *failure, struct config *config)
 {
+    static const char *const sections[] = {"student", "teacher", NULL};
     int gated = -1;
-    const char *training = json_text(look_up(document, "student", "ffn_layer"));
-    const char *argument = json_text(look_up(document, NULL, "ffn_layer"));
+    const char *ffn = "";
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
+        const char *text = json_text(look_up(document, sections[i], "ffn_layer"));
+        if (!text)
+            continue;
+        if (strcmp(text, "mlp") && !config_ffn_is_gated(text))
+            return failure_set(
+                failure, STATUS_INVALID_FILE,
+                "ffn_layer is '%.40s', which is not supported: mlp, swiglu and swiglufused are.", text);
+        if (*ffn && config_ffn_is_gated(ffn) != config_ffn_is_gated(text))
+            return wrong(failure, sections[i], "ffn_layer", ELSEWHERE);
+        ffn = *ffn ? ffn : text;
+    }
     const char *activation = json_text(look_up(document, NULL, "hidden_act"));
     enum status status = config_read_boolean(look_up(document, NULL, "use_swiglu_ffn"), NULL,
                                              "use_swiglu_ffn", failure, &gated);
+    if (!status && gated >= 0 && *ffn && config_ffn_is_gated(ffn) != gated)
+        return wrong(failure, NULL, "use_swiglu_ffn", ELSEWHERE);
     if (status)
         return status;
-    const char *ffn = training ? training : argument ? argument : gated < 0 ? "" : gated ? "swiglu" : "mlp";
-    if (*ffn && strcmp(ffn, "mlp") && strcmp(ffn, "swiglu") && strcmp(ffn, "swiglufused"))
-        return failure_set(failure, STATUS_INVALID_FILE,
-                           "ffn_layer is '%.40s', which is not supported: mlp, swiglu and swiglufused are.",
-                           ffn);
-    snprintf(config->ffn_layer, sizeof config->ffn_layer, "%s", ffn);
+    snprintf(config->ffn_layer, sizeof config->ffn_layer, "%s",
+             *ffn || gated < 0 ? ffn
+             : gated           ? "swiglu"
+                               : "mlp");
     if (activation && gated != 1 && strcmp(activation, "gelu"))
         return failure_set(
             failure, STATUS_INVALID_FILE,
@@ -255,8 +275,8 @@ static enum status read_document(const struct json *document, struct failure *fa
         status = read_interpolation(document, failure, config);
     if (!status)
         status = read_ffn(document, failure, config);
-    if (!status && config->heads < 0 && look_up(document, NULL, "model_type"))
-        config->heads = HEADS_OF_DINOV2;
+    if (!status && config->attention_heads < 0 && look_up(document, NULL, "model_type"))
+        config->attention_heads = HEADS_OF_DINOV2;
     return status || !config->timm ? status : config_read_timm(document, failure, config);
 }
 
@@ -298,70 +318,6 @@ enum status config_parse(struct bytes text, struct failure *failure, struct conf
     return status;
 }
 
-static enum status differ(const char *path, const char *other_path, const char *key, struct failure *failure)
-{
-    const char *slash = strrchr(path, '/'), *other_slash = strrchr(other_path, '/');
-    return failure_set(failure, STATUS_INVALID_FILE,
-                       "%.80s and %.80s differ in %s: give the one that is right as --config, or remove the "
-                       "other.",
-                       slash ? slash + 1 : path, other_slash ? other_slash + 1 : other_path, key);
-}
-
-enum status config_merge(const char *path, const struct config *other, const char *other_path,
-                         struct failure *failure, struct config *config)
-{
-    const struct {
-        const char *key;
-        size_t offset;
-    } keys[] = {{"patch_size", offsetof(struct config, patch_size)},
-                {"num_register_tokens", offsetof(struct config, registers)},
-                {"hidden_size", offsetof(struct config, width)},
-                {"num_hidden_layers", offsetof(struct config, depth)},
-                {"num_attention_heads", offsetof(struct config, heads)},
-                {"the image's height", offsetof(struct config, image_height)},
-                {"the image's width", offsetof(struct config, image_width)},
-                {"num_classes", offsetof(struct config, classes)}};
-    struct config both = *config;
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        int64_t *mine = (int64_t *)((char *)&both + keys[i].offset);
-        const int64_t theirs = *(const int64_t *)((const char *)other + keys[i].offset);
-        if (*mine >= 0 && theirs >= 0 && *mine != theirs)
-            return differ(path, other_path, keys[i].key, failure);
-        *mine = *mine < 0 ? theirs : *mine;
-    }
-    const bool offset = other->interpolate_offset > CONFIG_NOT_SAID, epsilon = other->layer_norm_epsilon > 0;
-    if (offset && both.interpolate_offset > CONFIG_NOT_SAID &&
-        both.interpolate_offset != other->interpolate_offset)
-        return differ(path, other_path, "interpolate_offset", failure);
-    if (other->interpolate_antialias >= 0 && both.interpolate_antialias >= 0 &&
-        both.interpolate_antialias != other->interpolate_antialias)
-        return differ(path, other_path, "interpolate_antialias", failure);
-    if (epsilon && both.layer_norm_epsilon > 0 && both.layer_norm_epsilon != other->layer_norm_epsilon)
-        return differ(path, other_path, "layer_norm_eps", failure);
-    if (*other->ffn_layer && *both.ffn_layer &&
-        !strncmp(other->ffn_layer, "swiglu", 6) != !strncmp(both.ffn_layer, "swiglu", 6))
-        return differ(path, other_path, "ffn_layer", failure);
-    both.interpolate_offset = offset ? other->interpolate_offset : both.interpolate_offset;
-    both.interpolate_antialias =
-        other->interpolate_antialias >= 0 ? other->interpolate_antialias : both.interpolate_antialias;
-    both.layer_norm_epsilon = epsilon ? other->layer_norm_epsilon : both.layer_norm_epsilon;
-    if (!*both.ffn_layer)
-        memcpy(both.ffn_layer, other->ffn_layer, sizeof both.ffn_layer);
-    const char *part = config_parts_merge(&other->parts, &both.parts);
-    if (part)
-        return differ(path, other_path, part, failure);
-    if (other->timm) { /* which one of two files is, at most */
-        both.timm = true;
-        both.no_class_position = other->no_class_position;
-        both.input_height = other->input_height;
-        both.input_width = other->input_width;
-        both.pooling = other->pooling;
-        memcpy(both.activation, other->activation, sizeof both.activation);
-    }
-    *config = both;
-    return STATUS_OK;
-}
-
 enum status config_read(const char *path, struct failure *failure, struct config *out)
 {
     struct bytes text;
@@ -372,20 +328,5 @@ enum status config_read(const char *path, struct failure *failure, struct config
     if (status)
         failure_prefix(failure, "%s", path);
     free((void *)text.data);
-    return status;
-}
-
-enum status config_read_folder(const struct folder *folder, struct failure *failure, struct config *out)
-{
-    struct config config, other;
-    config_init(&config);
-    enum status status = folder->config ? config_read(folder->config, failure, &config) : STATUS_OK;
-    if (!status && folder->config_json && strcmp(folder->config, folder->config_json)) {
-        status = config_read(folder->config_json, failure, &other);
-        if (!status)
-            status = config_merge(folder->config, &other, folder->config_json, failure, &config);
-    }
-    if (!status)
-        *out = config;
     return status;
 }

@@ -23,7 +23,7 @@ enum config_pooling {
 
 /* A number is -1 (interpolate_offset: CONFIG_NOT_SAID) and a text empty when the file does not say. */
 struct config {
-    int64_t patch_size, registers, width, depth, heads;
+    int64_t patch_size, registers, width, depth, attention_heads;
     int64_t image_height, image_width;
     int64_t input_height, input_width; /* timm's, which its positions are made for; 0: not said */
     int64_t classes;                   /* of timm's classifier */
@@ -41,12 +41,15 @@ struct config {
 
 enum { CONFIG_BYTES_MAX = 1 << 20 };
 
+/* Whether an "ffn_layer" is SwiGLU, under either of its names. */
+bool config_ffn_is_gated(const char *ffn_layer);
+
 /* What an absent file says. */
 void config_init(struct config *config);
 
 /* Reads the keys above under each of their names. Fails with INVALID_FILE when the text is neither JSON nor
- * YAML, says nothing of a network, a key's value is not of its kind, or it describes a network of another
- * kind or with an activation or a part that is not supported. */
+ * YAML, says nothing of a network, a key's value is not of its kind, says another thing than another key
+ * does, or it describes a network of another kind or with an activation or a part that is not supported. */
 WARN_UNUSED enum status config_parse(struct bytes text, struct failure *failure, struct config *out);
 
 /* The same of a file; sentences name the path. Fails also with NOT_FOUND and TOO_LARGE. */

@@ -8,8 +8,9 @@
 
 static const double RATIO_MAX = 64;
 
-/* Where a training's configuration, a constructor's arguments, and timm's have them. */
-static const char *const sections[] = {"student", NULL, "model_args"};
+/* Where a training's configuration, a constructor's arguments, and timm's have them. A training's says it of
+ * the student; a teacher of another form is another network. */
+static const char *const sections[] = {"student", "teacher", NULL, "model_args"};
 enum { SECTIONS = sizeof sections / sizeof *sections };
 
 void config_parts_init(struct config_parts *parts)
@@ -52,6 +53,7 @@ static enum status read_scales(const struct json *document, struct failure *fail
     static const struct {
         const char *section, *key;
     } keys[] = {{"student", "layerscale"},
+                {"teacher", "layerscale"},
                 {NULL, "layerscale_value"},
                 {NULL, "init_values"},
                 {"model_args", "init_values"}};
@@ -89,16 +91,37 @@ static enum status read_ratio(const struct json *document, struct failure *failu
     return STATUS_OK;
 }
 
-static void read_names(const struct json *document, struct config_parts *out)
+/* Whether two names of architectures may be of one network: "vit_giant2" of DINOv2 is
+ * "vit_giant_patch14_dinov2" of timm. What timm adds (patches, registers) is said elsewhere as well. */
+static bool is_same_arch(const char *a, const char *b)
+{
+    const char *const names[] = {a, b};
+    size_t length[2];
+    for (size_t i = 0; i < 2; i++) {
+        const char *first = strchr(names[i], '_');
+        length[i] = first ? (size_t)(first + 1 - names[i]) + strcspn(first + 1, "_") : strlen(names[i]);
+        length[i] -= length[i] && names[i][length[i] - 1] == '2';
+    }
+    return length[0] == length[1] && !strncmp(a, b, length[0]);
+}
+
+static enum status read_names(const struct json *document, struct failure *failure, struct config_parts *out)
 {
     static const char *const keys[] = {"arch", "architecture"};
     for (size_t i = 0; i < SECTIONS * sizeof keys / sizeof *keys; i++) {
         const char *arch = json_text(find_said(document, sections[i % SECTIONS], keys[i / SECTIONS]));
-        if (arch)
-            snprintf(out->arch, sizeof out->arch, "%s", arch);
+        if (!arch)
+            continue;
+        if (*out->arch && !is_same_arch(out->arch, arch))
+            return failure_set(
+                failure, STATUS_INVALID_FILE,
+                "It names two architectures, '%.60s' and '%.60s': remove the one that is wrong.", out->arch,
+                arch);
+        snprintf(out->arch, sizeof out->arch, "%s", arch);
     }
     const char *type = json_text(find_said(document, NULL, "model_type"));
     snprintf(out->model_type, sizeof out->model_type, "%s", type ? type : "");
+    return STATUS_OK;
 }
 
 /* What changes a network of transformers in a way that no tensor need show: a program of its own, quantised
@@ -124,11 +147,11 @@ static enum status check_others(const struct json *document, struct failure *fai
 /* Names of layers are texts. */
 static enum status check_texts(const struct json *document, struct failure *failure)
 {
-    static const char *const keys[] = {"hidden_act", "ffn_layer"};
-    for (size_t i = 0; i < 2 * sizeof keys / sizeof *keys; i++) {
-        const struct json *value = find_said(document, sections[i % 2], keys[i / 2]);
+    static const char *const keys[] = {"hidden_act", "ffn_layer", "arch"};
+    for (size_t i = 0; i < SECTIONS * sizeof keys / sizeof *keys; i++) {
+        const struct json *value = find_said(document, sections[i % SECTIONS], keys[i / SECTIONS]);
         if (value && !json_text(value))
-            return failure_set(failure, STATUS_INVALID_FILE, "%s is no text.", keys[i / 2]);
+            return failure_set(failure, STATUS_INVALID_FILE, "%s is no text.", keys[i / SECTIONS]);
     }
     return STATUS_OK;
 }
@@ -144,8 +167,7 @@ enum status config_parts_read(const struct json *document, struct failure *failu
         status = read_scales(document, failure, out);
     if (!status)
         status = read_ratio(document, failure, out);
-    read_names(document, out);
-    return status;
+    return status ? status : read_names(document, failure, out);
 }
 
 static const char *merge_switch(const char *key, int other, int *mine)
@@ -164,6 +186,10 @@ const char *config_parts_merge(const struct config_parts *other, struct config_p
     differs = differs ? differs : merge_switch("LayerScale", other->scales, &parts->scales);
     if (!differs && parts->mlp_ratio > 0 && other->mlp_ratio > 0 && parts->mlp_ratio != other->mlp_ratio)
         differs = "mlp_ratio";
+    if (!differs && *parts->arch && *other->arch && !is_same_arch(parts->arch, other->arch))
+        differs = "the architecture's name";
+    if (!differs && *parts->model_type && *other->model_type && strcmp(parts->model_type, other->model_type))
+        differs = "model_type";
     parts->scale_key = *parts->scale_key ? parts->scale_key : other->scale_key;
     parts->mlp_ratio = parts->mlp_ratio > 0 ? parts->mlp_ratio : other->mlp_ratio;
     if (!*parts->arch)

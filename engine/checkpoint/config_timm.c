@@ -154,9 +154,9 @@ enum status config_read_timm(const struct json *document, struct failure *failur
     enum status status = check_architecture(architecture, failure);
     if (status)
         return status;
-    for (size_t i = 0; config->heads < 0 && i < sizeof of_other_heads / sizeof *of_other_heads; i++)
+    for (size_t i = 0; config->attention_heads < 0 && i < sizeof of_other_heads / sizeof *of_other_heads; i++)
         if (!strncmp(architecture, of_other_heads[i].start, strlen(of_other_heads[i].start)))
-            config->heads = of_other_heads[i].heads;
+            config->attention_heads = of_other_heads[i].heads;
     status = check_arguments(document, failure);
     if (!status)
         status = check_switches(document, failure);

@@ -94,6 +94,22 @@ static size_t line_length(const uint8_t *line, size_t length)
     return length;
 }
 
+/* Editors and spreadsheets of Windows save as Windows-1252, which has a letter for all but five bytes. */
+static enum status refuse_encoding(const char *line, size_t length, size_t at, size_t number,
+                                   struct failure *failure)
+{
+    bool windows = true;
+    for (size_t i = 0; i < length; i++)
+        windows = windows && !strchr("\x81\x8d\x8f\x90\x9d", line[i]);
+    return failure_set(failure, STATUS_INVALID_FILE,
+                       "Line %zu is not UTF-8: its byte %zu is 0x%02x. It was saved in another encoding, %s: "
+                       "convert it with "
+                       "iconv -f %s -t UTF-8 FILE >NEW, and see that its letters are right.",
+                       number, at + 1, (unsigned char)line[at],
+                       windows ? "Windows-1252 probably" : "which nothing tells",
+                       windows ? "WINDOWS-1252" : "ENCODING");
+}
+
 static enum status check_line(const struct label_list *labels, const char *line, size_t length,
                               struct failure *failure)
 {
@@ -105,9 +121,13 @@ static enum status check_line(const struct label_list *labels, const char *line,
     if (length > LABEL_BYTES_MAX)
         return failure_set(failure, STATUS_INVALID_FILE,
                            "Line %zu is over %d bytes long, too long for a label.", number, LABEL_BYTES_MAX);
+    for (size_t at = 0, bytes; at < length; at += bytes)
+        if (!(bytes = utf8_sequence(line + at, length - at)))
+            return refuse_encoding(line, length, at, number, failure);
     if (!utf8_is_plain(line, length))
         return failure_set(failure, STATUS_INVALID_FILE,
-                           "Line %zu holds a control character or is not UTF-8.", number);
+                           "Line %zu holds a control character, or one that turns the direction of text.",
+                           number);
     if (labels->count == HEAD_LABELS_MAX)
         return failure_set(failure, STATUS_INVALID_FILE, "It holds over %d labels.", HEAD_LABELS_MAX);
     return STATUS_OK;

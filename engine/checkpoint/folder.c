@@ -1,6 +1,8 @@
 #include "engine/checkpoint/folder.h"
 
 #include "engine/base/file.h"
+#include "engine/base/text.h"
+#include "engine/weights/safetensors.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,7 +15,7 @@
 static const char *const weights_names[] = {"model.safetensors", "model.safetensors.index.json",
                                             "pytorch_model.bin", "pytorch_model.bin.index.json",
                                             "teacher_checkpoint.pth"};
-static const char *const weights_ends[] = {".safetensors", ".pth", ".pt", ".bin", ".ckpt"};
+static const char *const weights_ends[] = {SAFETENSORS_ENDING, ".pth", ".pt", ".bin", ".ckpt"};
 
 /* The path of what has that name in the folder, or NULL. */
 static char *find(const char *folder, const char *name)
@@ -59,28 +61,23 @@ static char *find_either(const char *folder, const char *first, const char *seco
 
 static bool ends_as_weights(const char *name)
 {
-    size_t length = strlen(name);
-    for (size_t i = 0; i < sizeof weights_ends / sizeof *weights_ends; i++) {
-        size_t tail = strlen(weights_ends[i]);
-        if (length > tail && !strcmp(name + length - tail, weights_ends[i]) &&
-            strncmp(name, "adapter_model.", 14))
-            return true;
-    }
-    return false;
+    bool ends = false;
+    for (size_t i = 0; i < sizeof weights_ends / sizeof *weights_ends; i++)
+        ends = ends || text_stem(name, weights_ends[i]);
+    return ends && strncmp(name, "adapter_model.", 14) != 0;
 }
 
-static enum status nothing_found(const struct folder *folder, struct failure *failure)
+/* A LoRA adapter alone is weights as any: whoever looks for a network in them says what is missing. */
+static enum status find_adapter(struct folder *folder, struct failure *failure)
 {
-    if (folder->adapter)
-        return failure_set(
-            failure, STATUS_INVALID_FILE,
-            "It holds a LoRA adapter and not the model that it adapts: put that model's files into the "
-            "folder, too.");
-    return failure_set(failure, STATUS_INVALID_FILE,
-                       "No weights are in it (model.safetensors, pytorch_model.bin, ...).");
+    folder->weights = folder->adapter;
+    folder->adapter = NULL;
+    return folder->weights ? STATUS_OK
+                           : failure_set(failure, STATUS_INVALID_FILE,
+                                         "No weights are in it (model.safetensors, pytorch_model.bin, ...).");
 }
 
-/* The only file that ends as weights do. */
+/* The only file that ends as weights do, or else an adapter's. */
 static enum status find_only(const char *path, struct folder *folder, struct failure *failure)
 {
     char list[FAILURE_SENTENCE_BYTES / 2] = "";
@@ -102,7 +99,7 @@ static enum status find_only(const char *path, struct folder *folder, struct fai
     if (count > 1)
         return failure_set(failure, STATUS_INVALID_FILE, "It holds several files of weights: give one of %s.",
                            list);
-    return count ? STATUS_OK : nothing_found(folder, failure);
+    return count ? STATUS_OK : find_adapter(folder, failure);
 }
 
 enum status folder_read(const char *path, struct failure *failure, struct folder *out)

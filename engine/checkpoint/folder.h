@@ -7,12 +7,12 @@
 /* Paths, each NULL when there is no such file. */
 struct folder {
     char *weights; /* model.safetensors, its index, pytorch_model.bin, its index, teacher_checkpoint.pth, or
-                      the only file that ends as weights do */
+                      the only file that ends as weights do; of a folder of an adapter alone the adapter's */
     char *config;  /* config.yaml, or else config.json */
     char *config_json;    /* config.json */
     char *preprocessor;   /* preprocessor_config.json */
     char *processor;      /* processor_config.json */
-    char *adapter;        /* adapter_model.safetensors or .bin: a LoRA adapter */
+    char *adapter;        /* adapter_model.safetensors or .bin: a LoRA adapter, beside weights */
     char *adapter_config; /* adapter_config.json */
 };
 

@@ -1,6 +1,7 @@
 #include "engine/checkpoint/head_features.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { READINGS_MAX = 4, READING_BYTES = 64 };
 
@@ -58,11 +59,11 @@ static struct readings readings_of(size_t units, uint32_t depth, size_t *two_vie
 }
 
 /* Whether heads of the form are published with this reading: a candidate whose name does not say it has none,
- * nor has timm's, which pools in several ways of one width, without its configuration. */
+ * nor has a convolution, nor timm's, which pools in several ways of one width, without its configuration. */
 static bool is_published(const struct head_source *source, const struct head_features *reading)
 {
     const bool one = reading->blocks == 1, four = reading->blocks == 4, pooled = reading->average_pool;
-    if (*source->candidate)
+    if (*source->candidate || source->convolution)
         return false;
     switch (source->form) {
     case FORM_AUTHORS:
@@ -168,13 +169,18 @@ enum status head_features_choose(size_t inputs, const struct backbone_card *back
     const bool pairs = asked->views ? asked->views == 2 : two_views == 0;
     const size_t first = pairs ? two_views : 0, end = pairs ? all.count : two_views;
     const bool chosen = asked->blocks || asked->features != IMPORT_ANY;
-    size_t found = 0, count = 0;
+    size_t found = 0, count = 0; /* of two views nothing is published without a name */
     for (size_t i = first; i < end; i++)
         if (is_asked(asked, &all.items[i]) &&
-            (chosen || end - first == 1 || is_published(source, &all.items[i]))) {
+            (chosen || end - first == 1 || (!pairs && is_published(source, &all.items[i])))) {
             found = i;
             count++;
         }
+    if (count != 1 && asked->views && !chosen && first < end) { /* it is said how many views, and no more */
+        struct readings left = {.count = end - first};
+        memcpy(left.items, all.items + first, left.count * sizeof *left.items);
+        return ask(inputs, units, &left, false, failure);
+    }
     if (count != 1)
         return ask(inputs, units, &all, chosen || first == end, failure);
     *out = all.items[found];

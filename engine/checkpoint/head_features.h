@@ -23,14 +23,15 @@ struct head_source {
     enum head_form form;
     const char *candidate; /* empty where it has no name */
     enum config_pooling pooling;
+    bool convolution; /* over the patches, as it seems, and what was pooled behind it nothing says */
 };
 
 /* Of a head with `inputs` inputs on a backbone. A candidate's name says it, or timm's configuration, or else
- * the form does where its kind of head is published with so many; where several readings are left, features=,
- * blocks= and views= of `asked` choose. It is one of two views where the name says half of the inputs, or one
- * image cannot give so many, or `asked` says so. Fails with INVALID_FILE when the inputs do not fit the
- * backbone or the candidate's name, or the configuration pools in another way, with BAD_REQUEST, listing the
- * readings, when they must be chosen or what was chosen is none. */
+ * the form does where its kind of head, of one view, is published with so many; where several readings are
+ * left, features=, blocks= and views= of `asked` choose. It is one of two views where the name says half of
+ * the inputs, or one image cannot give so many, or `asked` says so. Fails with INVALID_FILE when the inputs
+ * do not fit the backbone or the candidate's name, or the configuration pools in another way, with
+ * BAD_REQUEST, listing the readings, when they must be chosen or what was chosen is none. */
 WARN_UNUSED enum status head_features_choose(size_t inputs, const struct backbone_card *backbone,
                                              const struct head_source *source,
                                              const struct import_head *asked, struct failure *failure,

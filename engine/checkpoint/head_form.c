@@ -1,28 +1,48 @@
 #include "engine/checkpoint/head_form.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
-/* What stands before "weight" and "bias". */
+/* Modules that are heads. Of the forms but the authors' (head_names.h) a weight and a bias are all. */
 static const struct {
     const char *prefix;
     enum head_form form;
-} rows[] = {
-    {"", FORM_DINOV2},
-    {"linear_head.", FORM_DINOV2},
-    {"classifier.", FORM_TRANSFORMERS},
-    {"head.", FORM_TIMM},
+    const char *example; /* NULL: another's is one of this, too */
+} modules[] = {
+    {"classifiers_dict.", FORM_AUTHORS, NULL},
+    {"decoder.", FORM_AUTHORS, "...decoder.query_embed"},
+    {"linear.", FORM_AUTHORS, "...linear.weight"},
+    {"classifier.", FORM_TRANSFORMERS, "classifier.weight"},
+    {"head.", FORM_TIMM, "head.weight"},
+    {"linear_head.", FORM_DINOV2, "linear_head.weight"},
+    {"", FORM_DINOV2, "weight"},
 };
+enum { MODULES = sizeof modules / sizeof *modules };
 
 const char *head_form_name(enum head_form form)
 {
-    static const char *const names[] = {[FORM_AUTHORS] = "the authors' head",
-                                        [FORM_DINOV2] = "DINOv2's linear head",
-                                        [FORM_TRANSFORMERS] = "transformers' classifier",
-                                        [FORM_TIMM] = "timm's head"};
-    static_assert(sizeof names / sizeof *names == FORM_TIMM + 1, "a name a form");
-    return names[form];
+#define HEAD_FORM_TITLE(form, title) title,
+    static const char *const titles[] = {HEAD_FORM_TABLE(HEAD_FORM_TITLE)};
+#undef HEAD_FORM_TITLE
+    return titles[form];
+}
+
+bool head_form_begins(const char *name)
+{
+    bool begins = false;
+    for (size_t i = 0; i < MODULES; i++)
+        begins = begins || (*modules[i].prefix && name_behind(name, modules[i].prefix));
+    return begins;
+}
+
+const char *head_form_examples(char text[HEAD_EXAMPLES_BYTES])
+{
+    size_t used = 0;
+    for (size_t i = 0; i < MODULES && used < HEAD_EXAMPLES_BYTES; i++)
+        if (modules[i].example)
+            used += (size_t)snprintf(text + used, HEAD_EXAMPLES_BYTES - used, "%s'%s'", used ? ", " : "",
+                                     modules[i].example);
+    return text;
 }
 
 enum name_kind head_form_of(const char *key, enum head_form *form, char candidate[NAME_BYTES],
@@ -34,12 +54,11 @@ enum name_kind head_form_of(const char *key, enum head_form *form, char candidat
                 : FORM_AUTHORS;
     if (kind == NAME_KNOWN || *candidate)
         return kind;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        size_t length = strlen(rows[i].prefix);
-        const char *part = out + length;
-        if (strncmp(out, rows[i].prefix, length) || (strcmp(part, "weight") && strcmp(part, "bias")))
+    for (size_t i = 0; i < MODULES; i++) {
+        const char *part = modules[i].form == FORM_AUTHORS ? NULL : name_behind(out, modules[i].prefix);
+        if (!part || (strcmp(part, "weight") && strcmp(part, "bias")))
             continue;
-        *form = rows[i].form;
+        *form = modules[i].form;
         snprintf(out, NAME_BYTES, "%s", *part == 'w' ? "linear.weight" : "linear.bias");
         return NAME_KNOWN;
     }

@@ -10,10 +10,29 @@
 
 #include "engine/checkpoint/head_names.h"
 
-enum head_form { FORM_AUTHORS, FORM_DINOV2, FORM_TRANSFORMERS, FORM_TIMM };
+/* X(form, what it is, for people) */
+#define HEAD_FORM_TABLE(X)                      \
+    X(AUTHORS, "the authors' head")             \
+    X(DINOV2, "DINOv2's linear head")           \
+    X(TRANSFORMERS, "transformers' classifier") \
+    X(TIMM, "timm's head")
 
-/* "timm's head": for people. */
+enum head_form {
+#define HEAD_FORM_ENUM(form, title) FORM_##form,
+    HEAD_FORM_TABLE(HEAD_FORM_ENUM)
+#undef HEAD_FORM_ENUM
+};
+
+/* What it is, for people: "timm's head". */
 const char *head_form_name(enum head_form form);
+
+/* Whether a name, behind its wrappers, is of a module that is a head: in a backbone's file nothing of the
+ * backbone depends on it. */
+bool head_form_begins(const char *name);
+
+/* Writes names that heads have, each in quotes and one after another, for a sentence. */
+enum { HEAD_EXAMPLES_BYTES = 160 };
+const char *head_form_examples(char text[HEAD_EXAMPLES_BYTES]);
 
 /* As name_of_head; and knows the other forms' names, as "linear.weight" and "linear.bias" of the candidate
  * "", or of one of DINOv2's training. */

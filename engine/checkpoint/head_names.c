@@ -1,5 +1,7 @@
 #include "engine/checkpoint/head_names.h"
 
+#include "engine/package/tensors.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,33 +15,25 @@ static bool copy(char out[NAME_BYTES], const char *text, size_t length)
     return true;
 }
 
-static const char *const glori_parts[] = {"embed_standart.weight",
-                                          "embed_standart.bias",
-                                          "query_embed",
-                                          "layers.0.multihead_attn.in_proj_weight",
-                                          "layers.0.multihead_attn.in_proj_bias",
-                                          "layers.0.multihead_attn.out_proj.weight",
-                                          "layers.0.multihead_attn.out_proj.bias",
-                                          "layers.0.norm1.weight",
-                                          "layers.0.norm1.bias",
-                                          "layers.0.norm2.weight",
-                                          "layers.0.norm2.bias",
-                                          "layers.0.norm3.weight",
-                                          "layers.0.norm3.bias",
-                                          "layers.0.linear1.weight",
-                                          "layers.0.linear1.bias",
-                                          "layers.0.linear2.weight",
-                                          "layers.0.linear2.bias",
-                                          "duplicate_pooling",
-                                          "duplicate_pooling_bias",
-                                          NULL};
 static const char *const linear_parts[] = {"linear.weight", "linear.bias", NULL};
+
+static bool is_gloris(const char *name)
+{
+    size_t i = 0;
+    while (glori_tensor_name(i) && strcmp(glori_tensor_name(i), name))
+        i++;
+    return glori_tensor_name(i) != NULL;
+}
 
 enum name_kind name_of_head(const char *key, char candidate[NAME_BYTES], char out[NAME_BYTES])
 {
     struct backbone_name ignored;
+    char without[KEY_BYTES_MAX];
     candidate[0] = '\0';
-    const char *whole = key, *rest = name_behind(key = name_strip(key), "classifiers_dict.");
+    const enum name_copy which = name_copy_of(key, without);
+    const char *whole = key;
+    key = which == COPY_TRAINED ? without : key;
+    const char *rest = name_behind(key = name_strip(key), "classifiers_dict.");
     copy(out, key, strnlen(key, NAME_BYTES - 1));
     if (rest) {
         size_t length = strcspn(rest, ".");
@@ -49,24 +43,24 @@ enum name_kind name_of_head(const char *key, char candidate[NAME_BYTES], char ou
     }
     const char *decoder = name_behind(key, "decoder.");
     const char *name = decoder ? decoder : key;
-    if (!decoder && !rest && !name_behind(key, "linear."))
+    if (which == COPY_ORIGINAL || (!decoder && !rest && !name_behind(key, "linear.")))
         return name_of_backbone(whole, &ignored) == NAME_UNKNOWN ? NAME_UNKNOWN : NAME_HARMLESS;
     if (decoder && !strcmp(name, "query_embed.weight"))
         name = "query_embed";
     copy(out, name, strnlen(name, NAME_BYTES - 1));
-    return name_is_listed(decoder ? glori_parts : linear_parts, name) ? NAME_KNOWN : NAME_UNKNOWN;
+    return (decoder ? is_gloris(name) : name_is_listed(linear_parts, name)) ? NAME_KNOWN : NAME_UNKNOWN;
 }
 
 bool name_nearest_of_head(const char *name, char out[NAME_BYTES])
 {
     size_t nearest = SIZE_MAX;
-    const char *const *lists[] = {glori_parts, linear_parts};
     name = name_strip(name);
     if (strnlen(name, KEY_BYTES_MAX) == KEY_BYTES_MAX)
         return false;
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        for (const char *const *part = lists[i]; *part; part++)
-            name_consider(name, *part, &nearest, out);
+    for (size_t i = 0; glori_tensor_name(i); i++)
+        name_consider(name, glori_tensor_name(i), &nearest, out);
+    for (const char *const *part = linear_parts; *part; part++)
+        name_consider(name, *part, &nearest, out);
     return nearest != SIZE_MAX;
 }
 

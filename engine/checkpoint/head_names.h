@@ -9,7 +9,8 @@
 #include "engine/checkpoint/names.h"
 
 /* "module.classifiers_dict.X.decoder.query_embed.weight" -> candidate "X", name "query_embed"; linear heads
- * keep "linear.weight", "linear.bias". A backbone is harmless to a head. */
+ * keep "linear.weight", "linear.bias". Of two copies of a head the one that was trained is known (enum
+ * name_copy). A backbone is harmless to a head, and so is the other copy. */
 enum name_kind name_of_head(const char *key, char candidate[NAME_BYTES], char out[NAME_BYTES]);
 
 /* The package's name of a head's tensor that is nearest to an unknown one: false when none is near. */

@@ -2,6 +2,7 @@
 
 #include "engine/checkpoint/candidates.h"
 #include "engine/checkpoint/foreign.h"
+#include "engine/checkpoint/module_buffer.h"
 #include "engine/checkpoint/results.h"
 
 #include <stdio.h>
@@ -81,9 +82,10 @@ static enum status check_forms(const struct value *state, struct failure *failur
 
 /* Whatever else reads features may be a layer of the head that is taken: only another candidate is not. */
 static enum status select_tensors(const struct value *state, struct head_import *head,
-                                  struct failure *failure)
+                                  struct failure *failure, bool *others_have_bias)
 {
     enum status status = STATUS_OK;
+    const bool with_backbone = import_holds_backbone(state);
     for (size_t i = 0; i < state->sequence.count && !status; i += 2) {
         enum name_kind kind;
         enum head_form form;
@@ -96,22 +98,46 @@ static enum status select_tensors(const struct value *state, struct head_import 
         }
         bool of_wanted = !strcmp(of, head->candidate);
         if (kind == NAME_KNOWN) {
+            *others_have_bias |= !of_wanted && !strcmp(name, "linear.bias");
             if (of_wanted && (*of || (form == FORM_AUTHORS) == (head->form == FORM_AUTHORS)))
                 status = selection_add(&head->selection, name, value, failure);
             else if (!of_wanted && !*of)
                 status = foreign_value(key, key->text.data, value, false, failure);
             continue;
         }
+        /* whoever imported the backbone beside it has looked at its buffers */
+        if (kind == NAME_UNKNOWN && with_backbone && module_buffer_kind(key->text.data, value))
+            continue;
         const bool harmless = name_of_backbone(key->text.data, &backbone) == NAME_HARMLESS;
-        const bool of_a_head = harmless && backbone.features & FEATURE_HEAD;
-        const bool layer = harmless && backbone.features & FEATURE_LOSS_LIKE && value->kind == VALUE_TENSOR &&
+        const bool of_a_head = harmless && backbone.traits & TRAIT_HEAD;
+        const bool layer = harmless && backbone.traits & TRAIT_LOSS_LIKE && value->kind == VALUE_TENSOR &&
                            value->tensor->rank > 1;
         if ((kind == NAME_UNKNOWN || of_a_head || layer) && (!*of || of_wanted))
             status = foreign_value(key, *of ? name : key->text.data, value, false, failure);
-        else if (harmless && backbone.features & FEATURE_LOSS && !head->losses++)
+        else if (harmless && backbone.traits & TRAIT_LOSS && !head->losses++)
             snprintf(head->loss, sizeof head->loss, "%s", key->text.data);
     }
     return status;
+}
+
+/* A convolution of 1 x 1 is a matrix, and a layer without a bias has one of zeros. Where other candidates
+ * have a bias, one is missing. */
+static void complete_linear(struct head_import *head, bool others_have_bias)
+{
+    struct selection *selection = &head->selection;
+    struct selected *weight = selection_item(selection, "linear.weight");
+    if (!weight || weight->source->rank < 2)
+        return;
+    const struct stored_tensor *tensor = weight->source;
+    if (tensor->rank == 4 && tensor->shape[2] == 1 && tensor->shape[3] == 1) {
+        head->convolution = true;
+        weight->pieces[0] = (struct piece){.tensor = tensor, .elements = tensor->elements};
+        weight->piece_count = 1;
+        selection_compose(selection, weight, 2, tensor->shape);
+    }
+    head->no_bias = !others_have_bias && !selection_item(selection, "linear.bias");
+    if (head->no_bias)
+        selection_add_zeros(selection, "linear.bias", 1, tensor->shape);
 }
 
 static enum status select_of(const struct value *state, const char *wanted, struct head_import *head,
@@ -125,7 +151,10 @@ static enum status select_of(const struct value *state, const char *wanted, stru
         status = candidates_choose(candidates, wanted, failure, head->candidate);
     if (!status) {
         head->form = candidate_form(head->candidate, candidates->form);
-        status = select_tensors(state, head, failure);
+        bool others_have_bias = false;
+        status = select_tensors(state, head, failure, &others_have_bias);
+        if (!status)
+            complete_linear(head, others_have_bias);
     }
     free(candidates);
     return status;

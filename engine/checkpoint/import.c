@@ -57,8 +57,8 @@ static enum status load_backbone(struct work *work, struct failure *failure)
 static enum status load_head(struct work *work, size_t index, struct failure *failure)
 {
     struct head_import *head = &work->heads[index];
-    const struct backbone_origin origin = {work->source_sha256, work->adapter_sha256, &work->backbone.config};
-    enum status status = import_head_open(&work->options->heads[index], &work->card.backbone, &origin,
+    const struct backbone_files from = {work->source_sha256, work->adapter_sha256, &work->backbone.config};
+    enum status status = import_head_open(&work->options->heads[index], &work->card.backbone, &from,
                                           work->arena, failure, head);
     if (status)
         return status;
@@ -154,8 +154,10 @@ static void take_note(const struct work *work, char note[IMPORT_NOTE_BYTES])
     const struct backbone_import *backbone = &work->backbone;
     memcpy(note, backbone->note, IMPORT_NOTE_BYTES);
     if (backbone->profile_assumed && !work->options->profile)
-        note_add(note, "Nothing says how its pictures are prepared: %s is assumed; --profile takes another.",
-                 backbone->profile.name);
+        note_add(
+            note, "Nothing says how its pictures are prepared: %s is assumed%s; --profile takes another.",
+            backbone->profile.name,
+            strcmp(backbone->profile.name, "chexfound") ? "" : ", as is right for CheXFound's own files");
     if (backbone->positions_assumed)
         note_add(note,
                  "Nothing says how its positions are resized: %s, with an offset of %g, is assumed; --layout "
@@ -170,7 +172,8 @@ static void take_note(const struct work *work, char note[IMPORT_NOTE_BYTES])
 }
 
 enum status checkpoint_import(const struct import_options *options, import_progress *progress, void *context,
-                              struct failure *failure, char note[IMPORT_NOTE_BYTES])
+                              struct failure *failure, char note[IMPORT_NOTE_BYTES],
+                              struct import_facts *facts)
 {
     size_t count = options->head_count;
     enum status status = import_heads_check(options->heads, count, failure);
@@ -192,6 +195,10 @@ enum status checkpoint_import(const struct import_options *options, import_progr
         status = package_create(options->output, fill, &work, failure);
     if (!status)
         take_note(&work, note);
+    if (!status && facts) {
+        *facts = import_backbone_facts(&work.backbone);
+        facts->profile_assumed = facts->profile_assumed && !options->profile;
+    }
 
     for (size_t i = 0; i < count; i++)
         import_head_finish(&work.heads[i]);

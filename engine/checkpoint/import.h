@@ -9,6 +9,7 @@
 #include "engine/base/status.h"
 #include "engine/checkpoint/note.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,10 +48,19 @@ struct import_options {
 /* Told the bytes worked through of all there are; never called when NULL. */
 typedef void import_progress(void *context, size_t done_bytes, size_t total_bytes);
 
-/* `note`: what whoever imports it should know, or empty. Fails with BAD_REQUEST (an option), NOT_FOUND or
- * INVALID_FILE (a file; the sentence names it); then no package and no temporary folder is left. */
+/* What became of the backbone's files that the package does not say itself. */
+struct import_facts {
+    const char *names;      /* whose names the weights have, "DINOv2's"; a constant */
+    size_t tensors;         /* how many of the files' tensors make the network */
+    bool profile_assumed;   /* nothing says how pictures are prepared */
+    bool positions_assumed; /* ... nor how positions are resized, which they are */
+};
+
+/* `note`: what whoever imports it should know, or empty. `facts`: NULL, nobody asks. Fails with BAD_REQUEST
+ * (an option), NOT_FOUND or INVALID_FILE (a file; the sentence names it); then no package and no temporary
+ * folder is left. */
 WARN_UNUSED enum status checkpoint_import(const struct import_options *options, import_progress *progress,
                                           void *context, struct failure *failure,
-                                          char note[IMPORT_NOTE_BYTES]);
+                                          char note[IMPORT_NOTE_BYTES], struct import_facts *facts);
 
 #endif

@@ -10,11 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD_SIZE = 64, GRID_MAX = 1024 };
-/* What a package's card takes of the rest: checked here, as heads are read before the card is. */
-enum { PATCH_MAX = 64, REGISTERS_MAX = 64, HIDDEN_MAX = 8 * CARD_WIDTH_MAX };
-
-/* Sizes of a file are as large as it says: a card's are of 32 bits. */
+/* Sizes of a file are as large as it says: a card's are of 32 bits. Its limits are checked here already, as
+ * heads are read before the card is. */
 static enum status narrow(const char *what, size_t size, size_t maximum, struct failure *failure,
                           uint32_t *out)
 {
@@ -39,7 +36,7 @@ static uint32_t count_blocks(const struct selection *selection)
 /* The M of pos_embed [1, 1 + M*M, D]; 0 when there is none. */
 static size_t grid_of(size_t rows)
 {
-    for (size_t grid = 1; grid <= GRID_MAX; grid++) {
+    for (size_t grid = 1; grid <= IMAGE_SIZE_MAX; grid++) {
         if (1 + grid * grid == rows)
             return grid;
     }
@@ -54,9 +51,10 @@ static enum status read_embedding(const struct selection *selection, struct fail
     if (status)
         return status;
     const size_t D = tensor->shape[2];
-    if (D % HEAD_SIZE)
+    if (D % CARD_HEAD_WIDTH)
         return failure_set(failure, STATUS_INVALID_FILE,
-                           "Its width of %zu is not a multiple of 64, the size of an attention head.", D);
+                           "Its width of %zu is not a multiple of %d, the size of an attention head.", D,
+                           CARD_HEAD_WIDTH);
     status = narrow("width", D, CARD_WIDTH_MAX, failure, &card->width);
     if (!status)
         status = selection_require(selection, 4, (size_t[]){D, 3, 0, 0}, failure, &tensor,
@@ -66,8 +64,8 @@ static enum status read_embedding(const struct selection *selection, struct fail
     if (tensor->shape[3] != tensor->shape[2])
         return failure_set(failure, STATUS_INVALID_FILE, "Its patches of %zu x %zu are not square.",
                            tensor->shape[2], tensor->shape[3]);
-    card->heads = card->width / HEAD_SIZE;
-    status = narrow("patch size", tensor->shape[2], PATCH_MAX, failure, &card->patch_size);
+    card->heads = card->width / CARD_HEAD_WIDTH;
+    status = narrow("patch size", tensor->shape[2], CARD_PATCH_MAX, failure, &card->patch_size);
     if (!status)
         status = selection_require(selection, 3, (size_t[]){1, 0, D}, failure, &tensor, "pos_embed");
     if (status)
@@ -81,7 +79,7 @@ static enum status read_embedding(const struct selection *selection, struct fail
         return STATUS_OK;
     status = selection_require(selection, 3, (size_t[]){1, 0, D}, failure, &tensor, "register_tokens");
     return status ? status
-                  : narrow("number of register tokens", tensor->shape[1], REGISTERS_MAX, failure,
+                  : narrow("number of register tokens", tensor->shape[1], CARD_REGISTERS_MAX, failure,
                            &card->registers);
 }
 
@@ -97,7 +95,8 @@ static enum status read_blocks(const struct selection *selection, struct failure
     card->ffn = gated ? FFN_SWIGLU : FFN_GELU;
     status = narrow("depth", count_blocks(selection), CARD_DEPTH_MAX, failure, &card->depth);
     return status ? status
-                  : narrow("feed-forward's width", tensor->shape[1], HIDDEN_MAX, failure, &card->ffn_hidden);
+                  : narrow("feed-forward's width", tensor->shape[1], CARD_HIDDEN_MAX, failure,
+                           &card->ffn_hidden);
 }
 
 /* Of timm's networks those with registers have no position of the class token (`registers`). timm makes as
@@ -129,7 +128,7 @@ static enum status check_positions(const struct config *config, bool registers,
 static enum status check_interpolation(const struct config *config, const struct layout *layout,
                                        struct failure *failure)
 {
-    const unsigned fixed = FEATURE_HUGGING_FACE | FEATURE_TIMM | FEATURE_TIMM_REGISTERS;
+    const unsigned fixed = TRAIT_HUGGING_FACE | TRAIT_TIMM | TRAIT_TIMM_REGISTERS;
     const bool offset = config->interpolate_offset > CONFIG_NOT_SAID &&
                         config->interpolate_offset != layout->interpolate_offset,
                antialias = config->interpolate_antialias >= 0 &&
@@ -186,7 +185,7 @@ static enum status describe(const struct backbone_options *options, const struct
     if (!status)
         status = agreement_check(config, card, &out->selection, failure);
     if (!status)
-        status = check_positions(config, out->layout->needs & FEATURE_TIMM_REGISTERS, card, failure);
+        status = check_positions(config, out->layout->needs & TRAIT_TIMM_REGISTERS, card, failure);
     if (!status)
         status = check_interpolation(config, out->layout, failure);
     if (!status)
@@ -205,9 +204,9 @@ static enum status describe(const struct backbone_options *options, const struct
                        ? preprocessor_profile(preprocessor, card->image_height, card->image_width)
                        : *profile_known(layout->profile);
     out->profile_assumed = !preprocessor->given && !layout_tells_pictures(layout);
-    out->positions_assumed =
-        config->interpolate_offset <= CONFIG_NOT_SAID && layout->guessed &&
-        (backbone_rows(card) != card->position_grid || backbone_columns(card) != card->position_grid);
+    out->positions_unsaid = config->interpolate_offset <= CONFIG_NOT_SAID && layout->guessed;
+    out->positions_assumed = out->positions_unsaid && (backbone_rows(card) != card->position_grid ||
+                                                       backbone_columns(card) != card->position_grid);
     out->config = *config;
     return STATUS_OK;
 }
@@ -231,30 +230,26 @@ static enum status read_adapter(const struct backbone_options *options, const st
 }
 
 /* A word of whoever imports it goes before what heads beside the network show. */
-static enum status choose_layout(const struct backbone_options *options, unsigned features,
+static enum status choose_layout(const struct backbone_options *options, unsigned traits,
                                  struct failure *failure, struct backbone_import *out)
 {
     const struct value *state = NULL;
     enum status status = checkpoint_state(out->checkpoint, failure, &state);
     if (!status && !options->layout)
-        features = origin_with_heads(state, features);
+        traits = origin_with_heads(state, traits);
     if (!status)
-        status = origin_with_option(options->layout, failure, &features);
+        status = origin_with_option(options->layout, failure, &traits);
     if (!status)
-        out->layout = layout_find(features);
+        out->layout = layout_find(traits);
     return status;
 }
 
-static void take_note(const struct backbone_selection *found, const struct adapter_config *adapter,
-                      bool configured, const struct preprocessor *preprocessor, const char *unread,
+static void take_note(const struct backbone_selection *found, bool configured,
+                      const struct preprocessor *preprocessor, const char *unread,
                       char note[IMPORT_NOTE_BYTES])
 {
     if (found->adapters)
         note_add(note, "A LoRA adapter is merged into the weights.");
-    if (found->adapters && adapter->targets.expression)
-        note_add(note,
-                 "Its adapter_config.json names modules by an expression, which is not evaluated: what the "
-                 "file holds is merged.");
     if (found->replaced)
         note_add(note, "Of %zu tensors the adapter's are taken, which were trained in the weights' place.",
                  found->replaced);
@@ -264,7 +259,7 @@ static void take_note(const struct backbone_selection *found, const struct adapt
     if (found->owner == OWNER_AVERAGE)
         note_add(note, "These are the running average of the weights.");
     /* The other layouts' networks have one epsilon and one activation. */
-    if (!configured && found->features & FEATURE_HUGGING_FACE)
+    if (!configured && found->traits & TRAIT_HUGGING_FACE)
         note_add(note, "Without its config.json LayerNorm's epsilon is taken to be 1e-06, and its "
                        "activation gelu.");
     if (unread)
@@ -296,15 +291,18 @@ enum status import_backbone_open(const struct backbone_options *options, struct 
     status = backbone_select(backbone.checkpoint, &adapter, failure, &found);
     if (!status) {
         backbone.selection = found.selection;
-        backbone.has_head = found.features & FEATURE_HEAD;
-        status =
-            choose_layout(options, found.features | (config.timm ? FEATURE_TIMM : 0), failure, &backbone);
+        backbone.has_head = found.traits & TRAIT_HEAD;
+        status = choose_layout(options, found.traits | (config.timm ? TRAIT_TIMM : 0), failure, &backbone);
         const struct folder *folder = checkpoint_folder(backbone.checkpoint);
         char *unread = preprocessor.given || options->profile ? NULL : import_beside_unread(options, folder);
-        take_note(&found, &adapter, options->config || folder->config, &preprocessor, unread, backbone.note);
+        take_note(&found, options->config || folder->config, &preprocessor, unread, backbone.note);
         free(unread);
         if (!status)
             status = describe(options, &config, &preprocessor, failure, &backbone);
+        if (!status)
+            status = module_buffers_check(
+                &found.buffers, backbone.checkpoint,
+                options->profile ? profile_known(options->profile) : &backbone.profile, failure);
     }
     if (status && status != STATUS_BAD_REQUEST)
         failure_prefix(failure, "%s", options->path);
@@ -314,6 +312,26 @@ finish:
     else
         *out = backbone;
     return status;
+}
+
+/* Query, key and value are one tensor of the network and several of the file. */
+static size_t count_used(const struct selection *selection)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < selection->count; i++) {
+        const struct selected *item = &selection->items[i];
+        count += !item->piece_count;
+        for (size_t k = 0; k < item->piece_count; k++)
+            count += (item->pieces[k].tensor != NULL) + (item->pieces[k].down != NULL) +
+                     (item->pieces[k].up != NULL);
+    }
+    return count;
+}
+
+struct import_facts import_backbone_facts(const struct backbone_import *backbone)
+{
+    return (struct import_facts){backbone->layout->title, count_used(&backbone->selection),
+                                 backbone->profile_assumed, backbone->positions_assumed};
 }
 
 void import_backbone_finish(struct backbone_import *backbone)

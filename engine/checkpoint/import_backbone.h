@@ -5,6 +5,7 @@
 
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/checkpoint/config.h"
+#include "engine/checkpoint/import.h"
 #include "engine/checkpoint/layout.h"
 #include "engine/checkpoint/note.h"
 #include "engine/checkpoint/selection.h"
@@ -28,7 +29,8 @@ struct backbone_import {
     struct config config;
     struct profile profile;       /* of preprocessor_config.json, or the layout's */
     bool profile_assumed;         /* nothing in the files says it, nor do the names */
-    bool positions_assumed;       /* ... nor how positions are resized, which they are */
+    bool positions_unsaid;        /* ... nor how positions are resized, */
+    bool positions_assumed;       /* which they are */
     bool has_head;                /* the file holds a head that reads this backbone */
     char note[IMPORT_NOTE_BYTES]; /* or empty: the student's weights, ... */
 };
@@ -38,6 +40,8 @@ struct backbone_import {
  * fits the card is for backbone_check to say. */
 WARN_UNUSED enum status import_backbone_open(const struct backbone_options *options, struct failure *failure,
                                              struct backbone_import *out);
+/* What it is made of, and what was assumed. */
+struct import_facts import_backbone_facts(const struct backbone_import *backbone);
 void import_backbone_finish(struct backbone_import *backbone);
 
 #endif

@@ -50,9 +50,9 @@ static bool has_backbone(const struct checkpoint *checkpoint)
 }
 
 /* Whether the head lies in the file that the backbone was imported from. */
-static bool is_own(const struct head_import *head, const struct backbone_origin *origin)
+static bool is_own(const struct head_import *head, const struct backbone_files *from)
 {
-    const char *const files[] = {origin->weights, origin->adapter};
+    const char *const files[] = {from->weights, from->adapter};
     bool own = false;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         own = own || (files[i] && !strcmp(files[i], head->source_sha256));
@@ -60,10 +60,10 @@ static bool is_own(const struct head_import *head, const struct backbone_origin 
 }
 
 /* A head that was trained together with a backbone gives other answers on any other. */
-static enum status check_own_backbone(const struct head_import *head, const struct backbone_origin *origin,
+static enum status check_own_backbone(const struct head_import *head, const struct backbone_files *from,
                                       struct failure *failure)
 {
-    if (!has_backbone(head->checkpoint) || is_own(head, origin))
+    if (!has_backbone(head->checkpoint) || is_own(head, from))
         return STATUS_OK;
     return failure_set(failure, STATUS_INVALID_FILE,
                        "It holds a backbone, too, which the head was trained with: give this file as "
@@ -131,7 +131,7 @@ static enum status describe_linear(const struct head_import *head, const struct 
             "The configuration says num_classes: %lld but the head has %zu: they do not belong "
             "together.",
             (long long)config.classes, weight->shape[0]);
-    const struct head_source source = {head->form, head->candidate, config.pooling};
+    const struct head_source source = {head->form, head->candidate, config.pooling, head->convolution};
     status = head_features_choose(weight->shape[1], backbone, &source, head->asked, failure, &features);
     if (status)
         return status;
@@ -169,8 +169,8 @@ static enum status describe(struct head_import *head, const struct backbone_card
 }
 
 enum status import_head_open(const struct import_head *asked, const struct backbone_card *backbone,
-                             const struct backbone_origin *origin, struct arena *arena,
-                             struct failure *failure, struct head_import *out)
+                             const struct backbone_files *from, struct arena *arena, struct failure *failure,
+                             struct head_import *out)
 {
     *out = (struct head_import){.asked = asked};
     enum status status = checkpoint_open(asked->weights, failure, &out->checkpoint);
@@ -179,9 +179,9 @@ enum status import_head_open(const struct import_head *asked, const struct backb
     checkpoint_sha256(out->checkpoint, out->source_sha256);
     status = head_select(out, failure);
     if (!status)
-        status = check_own_backbone(out, origin, failure);
+        status = check_own_backbone(out, from, failure);
     if (!status)
-        status = describe(out, backbone, is_own(out, origin) ? origin->config : NULL, failure);
+        status = describe(out, backbone, is_own(out, from) ? from->config : NULL, failure);
     if (status)
         return failure_prefix(failure, "%s", asked->weights);
     const char *config = checkpoint_folder(out->checkpoint)->config_json;
@@ -212,13 +212,18 @@ static enum status check_shapes(struct head_import *head, struct failure *failur
 
 enum status import_head_examine(struct checkpoint *checkpoint, const char *candidate,
                                 const struct backbone_card *backbone, const struct config *config,
-                                struct failure *failure)
+                                struct failure *failure, struct failure *fp16)
 {
     const struct import_head asked = {.name = "head", .candidate = candidate};
     struct head_import head = {.asked = &asked, .checkpoint = checkpoint};
+    struct import_meter meter = {0};
     enum status status = head_select(&head, failure);
     if (!status)
         status = backbone ? describe(&head, backbone, config, failure) : check_shapes(&head, failure);
+    if (!status || status == STATUS_BAD_REQUEST) {
+        enum status values = import_weights_examine(checkpoint, &head.selection, &meter, failure, fp16);
+        status = values ? values : status;
+    }
     selection_finish(&head.selection);
     return status;
 }
@@ -247,6 +252,12 @@ void import_head_note(const struct head_import *head, char note[IMPORT_NOTE_BYTE
             note,
             "Head '%s' is the adapter's, which was trained in the place of the one that the weights have.",
             head->asked->name);
+    if (head->convolution)
+        note_add(note,
+                 "Head '%s' is a convolution of 1 x 1, which is computed as a linear layer of what it reads.",
+                 head->asked->name);
+    if (head->no_bias)
+        note_add(note, "Head '%s' has no bias: zeros are added.", head->asked->name);
     if (head->labels_differ)
         note_add(note, "Head '%s' has other labels than the id2label of its config.json.", head->asked->name);
     note_add_losses(note, head->losses, head->loss);

@@ -17,6 +17,8 @@ struct head_import {
     char source_sha256[SHA256_HEX_BYTES];
     struct head_card card; /* but for the weights' file and hash */
     bool replaces;         /* it was saved with a LoRA adapter, and the weights beside have another one */
+    bool convolution;      /* of 1 x 1: its weight was [outputs, inputs, 1, 1] */
+    bool no_bias;          /* it has none: zeros are added */
     bool labels_differ;    /* those that were given are not the configuration's */
     size_t losses;         /* tensors of losses and metrics, which are left out, */
     char loss[NAME_BYTES]; /* and the first of them */
@@ -27,7 +29,7 @@ WARN_UNUSED enum status import_heads_check(const struct import_head *asked, size
                                            struct failure *failure);
 
 /* The hashes of the files that a backbone was imported from; NULL: there is none, or nobody knows. */
-struct backbone_origin {
+struct backbone_files {
     const char *weights,
         *adapter;                /* checkpoint_sha256 of what was opened; of a LoRA adapter merged into it */
     const struct config *config; /* what was said of the backbone, and of a head in its file */
@@ -36,12 +38,15 @@ struct backbone_origin {
 /* Whether a state dict holds a part of a backbone: its own tensors, or an adapter's. */
 bool import_holds_backbone(const struct value *state);
 
-/* What import_head_open would say of one candidate of an open checkpoint, but for its labels and for whose
+/* Where nothing is in the way but what must be said (BAD_REQUEST), values are looked at, too: fails then as
+ * import_weights_examine, which sets *fp16.
+ *
+ * What import_head_open would say of one candidate of an open checkpoint, but for its labels and for whose
  * backbone it needs: on a backbone, or on any of a fitting width where that is NULL. `config` as in struct
- * backbone_origin. */
+ * backbone_files. */
 WARN_UNUSED enum status import_head_examine(struct checkpoint *checkpoint, const char *candidate,
                                             const struct backbone_card *backbone, const struct config *config,
-                                            struct failure *failure);
+                                            struct failure *failure, struct failure *fp16);
 
 /* Opens the file, selects the candidate's tensors and describes the head on a backbone: type, blocks, pooling
  * and labels; all of its tensors fit. A head that was trained together with a backbone, or with an adapter of
@@ -51,7 +56,7 @@ WARN_UNUSED enum status import_head_examine(struct checkpoint *checkpoint, const
  * every case. */
 WARN_UNUSED enum status import_head_open(const struct import_head *asked,
                                          const struct backbone_card *backbone,
-                                         const struct backbone_origin *origin, struct arena *arena,
+                                         const struct backbone_files *from, struct arena *arena,
                                          struct failure *failure, struct head_import *out);
 void import_head_finish(struct head_import *head);
 

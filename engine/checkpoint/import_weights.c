@@ -1,6 +1,7 @@
 #include "engine/checkpoint/import_weights.h"
 
 #include "engine/base/half.h"
+#include "engine/base/text.h"
 #include "engine/weights/safetensors.h"
 
 #include <math.h>
@@ -13,15 +14,9 @@ static const float HALF_OVERFLOW = 65520; /* rounds to infinity; what is below r
  * The engine scales each row before it rounds, so only what is stored can lose more. */
 static const double HALF_LOSS_MAX = 0x1p-10;
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t length = strlen(text), tail = strlen(end);
-    return length >= tail && !strcmp(text + length - tail, end);
-}
-
 static enum tensor_type written_type(const struct selected *item, enum import_precision precision)
 {
-    bool is_matrix = item->source->rank >= 2 && ends_with(item->name, "weight");
+    bool is_matrix = item->source->rank >= 2 && text_stem(item->name, "weight");
     return precision == IMPORT_FP16 && is_matrix && !item->stays_float ? TENSOR_F16 : TENSOR_F32;
 }
 
@@ -122,6 +117,15 @@ enum status import_weights_check(struct checkpoint *checkpoint, struct selection
         count_work(meter, item);
     }
     return finish_reading(checkpoint, status, failure);
+}
+
+enum status import_weights_examine(struct checkpoint *checkpoint, struct selection *selection,
+                                   struct import_meter *meter, struct failure *failure, struct failure *fp16)
+{
+    *fp16 = (struct failure){0};
+    return import_weights_check(checkpoint, selection, IMPORT_FP16, meter, fp16)
+               ? import_weights_check(checkpoint, selection, IMPORT_FP32, meter, failure)
+               : STATUS_OK;
 }
 
 void import_weights_note(const struct selection *selection, char note[IMPORT_NOTE_BYTES])

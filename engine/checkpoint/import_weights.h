@@ -24,6 +24,11 @@ size_t import_weights_work(const struct selection *selection);
 WARN_UNUSED enum status import_weights_check(struct checkpoint *checkpoint, struct selection *selection,
                                              enum import_precision precision, struct import_meter *meter,
                                              struct failure *failure);
+/* The same for who has not chosen: at IMPORT_FP32, where *fp16 has why it fails at IMPORT_FP16 or is of
+ * STATUS_OK. */
+WARN_UNUSED enum status import_weights_examine(struct checkpoint *checkpoint, struct selection *selection,
+                                               struct import_meter *meter, struct failure *failure,
+                                               struct failure *fp16);
 /* Adds the sentence on what is stored in F32 although F16 was asked for, if anything is. */
 void import_weights_note(const struct selection *selection, char note[IMPORT_NOTE_BYTES]);
 

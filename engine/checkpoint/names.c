@@ -1,5 +1,8 @@
 #include "engine/checkpoint/names.h"
 
+#include "engine/checkpoint/head_form.h"
+#include "engine/checkpoint/loss_name.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,24 +48,30 @@ static const char *const inner_wrappers[] = {"_fsdp_wrapped_module.",
 /* One that ends in a dot is a module: its weight and its bias. */
 struct rename {
     const char *theirs, *ours;
-    unsigned features;
+    unsigned traits;
     unsigned piece, pieces; /* 0, 0: the whole */
 };
 
 static const struct rename outer_names[] = {
     {"cls_token", "cls_token", 0, 0, 0},
     {"pos_embed", "pos_embed", 0, 0, 0},
-    {"register_tokens", "register_tokens", FEATURE_REGISTERS, 0, 0},
-    {"reg_token", "register_tokens", FEATURE_TIMM_REGISTERS, 0, 0},
+    {"register_tokens", "register_tokens", TRAIT_REGISTERS, 0, 0},
+    {"reg_token", "register_tokens", TRAIT_TIMM_REGISTERS, 0, 0},
     {"patch_embed.proj.", "patch_embed.proj.", 0, 0, 0},
     {"norm.", "norm.", 0, 0, 0},
-    {"embeddings.cls_token", "cls_token", FEATURE_HUGGING_FACE, 0, 0},
-    {"embeddings.position_embeddings", "pos_embed", FEATURE_HUGGING_FACE, 0, 0},
-    {"embeddings.register_tokens", "register_tokens", FEATURE_HUGGING_FACE | FEATURE_REGISTERS, 0, 0},
-    {"embeddings.patch_embeddings.projection.", "patch_embed.proj.", FEATURE_HUGGING_FACE, 0, 0},
-    {"layernorm.", "norm.", FEATURE_HUGGING_FACE, 0, 0},
+    {"embeddings.cls_token", "cls_token", TRAIT_HUGGING_FACE, 0, 0},
+    {"embeddings.position_embeddings", "pos_embed", TRAIT_HUGGING_FACE, 0, 0},
+    {"embeddings.register_tokens", "register_tokens", TRAIT_HUGGING_FACE | TRAIT_REGISTERS, 0, 0},
+    {"embeddings.patch_embeddings.projection.", "patch_embed.proj.", TRAIT_HUGGING_FACE, 0, 0},
+    {"layernorm.", "norm.", TRAIT_HUGGING_FACE, 0, 0},
     {0},
 };
+
+/* What the list of blocks is called: "blocks.<i>.", "blocks.<chunk>.<i>.", "layer.<i>.". */
+static const struct {
+    const char *prefix;
+    unsigned traits;
+} block_lists[] = {{"blocks.", 0}, {"layer.", TRAIT_HUGGING_FACE}};
 
 static const struct rename block_names[] = {
     {"norm1.", "norm1.", 0, 0, 0},
@@ -77,31 +86,27 @@ static const struct rename block_names[] = {
     {"mlp.w3.", "mlp.w3.", 0, 0, 0},
     {"mlp.fc1.", "mlp.fc1.", 0, 0, 0},
     {"mlp.fc2.", "mlp.fc2.", 0, 0, 0},
-    {"attention.attention.query.", "attn.qkv.", FEATURE_HUGGING_FACE, 0, 3},
-    {"attention.attention.key.", "attn.qkv.", FEATURE_HUGGING_FACE, 1, 3},
-    {"attention.attention.value.", "attn.qkv.", FEATURE_HUGGING_FACE, 2, 3},
-    {"attention.q_proj.", "attn.qkv.", FEATURE_HUGGING_FACE | FEATURE_NEWER, 0, 3},
-    {"attention.k_proj.", "attn.qkv.", FEATURE_HUGGING_FACE | FEATURE_NEWER, 1, 3},
-    {"attention.v_proj.", "attn.qkv.", FEATURE_HUGGING_FACE | FEATURE_NEWER, 2, 3},
-    {"attention.output.dense.", "attn.proj.", FEATURE_HUGGING_FACE, 0, 0},
-    {"attention.o_proj.", "attn.proj.", FEATURE_HUGGING_FACE | FEATURE_NEWER, 0, 0},
-    {"layer_scale1.lambda1", "ls1.gamma", FEATURE_HUGGING_FACE, 0, 0},
-    {"layer_scale2.lambda1", "ls2.gamma", FEATURE_HUGGING_FACE, 0, 0},
-    {"mlp.weights_in.", "mlp.w12.", FEATURE_HUGGING_FACE, 0, 0},
-    {"mlp.weights_out.", "mlp.w3.", FEATURE_HUGGING_FACE, 0, 0},
-    {"mlp.gate_proj.", "mlp.w12.", FEATURE_HUGGING_FACE | FEATURE_NEWER, 0, 2},
-    {"mlp.up_proj.", "mlp.w12.", FEATURE_HUGGING_FACE | FEATURE_NEWER, 1, 2},
-    {"mlp.down_proj.", "mlp.w3.", FEATURE_HUGGING_FACE | FEATURE_NEWER, 0, 0},
+    {"attention.attention.query.", "attn.qkv.", TRAIT_HUGGING_FACE, 0, 3},
+    {"attention.attention.key.", "attn.qkv.", TRAIT_HUGGING_FACE, 1, 3},
+    {"attention.attention.value.", "attn.qkv.", TRAIT_HUGGING_FACE, 2, 3},
+    {"attention.q_proj.", "attn.qkv.", TRAIT_HUGGING_FACE | TRAIT_NEWER, 0, 3},
+    {"attention.k_proj.", "attn.qkv.", TRAIT_HUGGING_FACE | TRAIT_NEWER, 1, 3},
+    {"attention.v_proj.", "attn.qkv.", TRAIT_HUGGING_FACE | TRAIT_NEWER, 2, 3},
+    {"attention.output.dense.", "attn.proj.", TRAIT_HUGGING_FACE, 0, 0},
+    {"attention.o_proj.", "attn.proj.", TRAIT_HUGGING_FACE | TRAIT_NEWER, 0, 0},
+    {"layer_scale1.lambda1", "ls1.gamma", TRAIT_HUGGING_FACE, 0, 0},
+    {"layer_scale2.lambda1", "ls2.gamma", TRAIT_HUGGING_FACE, 0, 0},
+    {"mlp.weights_in.", "mlp.w12.", TRAIT_HUGGING_FACE, 0, 0},
+    {"mlp.weights_out.", "mlp.w3.", TRAIT_HUGGING_FACE, 0, 0},
+    {"mlp.gate_proj.", "mlp.w12.", TRAIT_HUGGING_FACE | TRAIT_NEWER, 0, 2},
+    {"mlp.up_proj.", "mlp.w12.", TRAIT_HUGGING_FACE | TRAIT_NEWER, 1, 2},
+    {"mlp.down_proj.", "mlp.w3.", TRAIT_HUGGING_FACE | TRAIT_NEWER, 0, 0},
     {0},
 };
 
 /* What no answer depends on, as it serves training. One that ends in a dot is a whole module. */
 static const char *const harmless[] = {"mask_token", "embeddings.mask_token", "dino_head.",  "ibot_head.",
                                        "dino_loss.", "ibot_patch_loss.",      "koleo_loss.", NULL};
-
-/* What reads the backbone's features. */
-static const char *const heads[] = {"head.",   "classifiers_dict.", "classifier.", "linear_head.",
-                                    "linear.", "decoder.",          NULL};
 
 const char *name_behind(const char *text, const char *prefix)
 {
@@ -168,6 +173,20 @@ static bool unwrap(const char *text, char out[KEY_BYTES_MAX])
     return true;
 }
 
+enum name_copy name_copy_of(const char *key, char out[KEY_BYTES_MAX])
+{
+    static const char trained[] = ".modules_to_save.", original[] = ".original_module.";
+    const char *saved = strstr(key, trained), *before = strstr(key, original);
+    const char *rest = saved    ? strchr(saved + strlen(trained), '.')
+                       : before ? before + strlen(original)
+                                : NULL;
+    if (!rest || (saved && before) || strlen(key) >= KEY_BYTES_MAX)
+        return COPY_ONLY;
+    snprintf(out, KEY_BYTES_MAX, "%.*s.%s", (int)((saved ? saved : before) - key), key,
+             rest + (saved != NULL));
+    return saved ? COPY_TRAINED : COPY_ORIGINAL;
+}
+
 /* "attn.qkv.lora_A.default.weight" -> "attn.qkv.weight", in place. */
 static enum name_adapter read_adapter(char *name)
 {
@@ -196,10 +215,10 @@ static const char *read_index(const char *text, unsigned *out)
 
 /* The part of a block behind "<chunk>.<i>." or "<i>.", and i, which is global in both; NULL when neither is
  * there. */
-static const char *read_block(const char *text, unsigned *index, unsigned *features)
+static const char *read_block(const char *text, unsigned *index, unsigned *traits)
 {
     const char *rest = read_index(text, index), *deeper = rest ? read_index(rest, index) : NULL;
-    *features |= deeper ? FEATURE_CHUNKS : FEATURE_BLOCKS;
+    *traits |= deeper ? TRAIT_CHUNKS : TRAIT_BLOCKS;
     return deeper ? deeper : rest;
 }
 
@@ -213,7 +232,7 @@ static bool look_up(const struct rename *table, const char *text, struct backbon
         if (!rest || (module ? strcmp(rest, "weight") && strcmp(rest, "bias") : *rest != '\0'))
             continue;
         snprintf(out->name + used, NAME_BYTES - used, "%s%s", table->ours, rest);
-        out->features |= table->features;
+        out->traits |= table->traits;
         out->piece = table->piece;
         out->pieces = table->pieces ? table->pieces : 1;
         return true;
@@ -223,16 +242,19 @@ static bool look_up(const struct rename *table, const char *text, struct backbon
 
 static bool look_up_all(const char *text, struct backbone_name *out)
 {
-    unsigned index;
     if (look_up(outer_names, text, out))
         return true;
-    const char *blocks = name_behind(text, "blocks."), *layers = name_behind(text, "layer.");
-    const char *part = blocks || layers ? read_block(blocks ? blocks : layers, &index, &out->features) : NULL;
-    if (!part)
-        return false;
-    snprintf(out->name, NAME_BYTES, "blocks.%u.", index);
-    out->features |= layers ? FEATURE_HUGGING_FACE : 0;
-    return look_up(block_names, part, out);
+    for (size_t i = 0; i < sizeof block_lists / sizeof *block_lists; i++) {
+        unsigned index;
+        const char *rest = name_behind(text, block_lists[i].prefix),
+                   *part = rest ? read_block(rest, &index, &out->traits) : NULL;
+        if (!part)
+            continue;
+        snprintf(out->name, NAME_BYTES, "blocks.%u.", index);
+        out->traits |= block_lists[i].traits;
+        return look_up(block_names, part, out);
+    }
+    return false;
 }
 
 bool name_is_listed(const char *const *list, const char *name)
@@ -245,55 +267,28 @@ bool name_is_listed(const char *const *list, const char *name)
     return false;
 }
 
-/* Whether only the beginning of the first part is a loss's or a metric's, so that it may be a layer. */
-static bool is_like_loss(const char *name)
-{
-    static const char *const modules[] = {"loss.",     "loss_fn.", "losses.", "criterion.",
-                                          "criteria.", "metric.",  "metrics."};
-    static const char *const starts[] = {"loss_", "criterion_", "metric"};
-    bool module = false, like = false;
-    for (size_t i = 0; i < sizeof modules / sizeof *modules; i++)
-        module = module || name_behind(name, modules[i]);
-    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
-        like = like || name_behind(name, starts[i]);
-    return like && !module;
-}
-
-/* Whether the name's first part is a loss's or a metric's, as Lightning saves them with a model. */
-static bool is_of_loss(const char *name)
-{
-    static const char *const starts[] = {"loss.",      "loss_",     "losses.", "criterion.",
-                                         "criterion_", "criteria.", "metric"};
-    static const char *const ends[] = {"_loss", "_loss_fn", "_criterion", "_metric", "_metrics"};
-    const size_t length = strcspn(name, ".");
-    bool is_loss = false;
-    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
-        is_loss = is_loss || name_behind(name, starts[i]);
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-        const size_t tail = strlen(ends[i]);
-        is_loss = is_loss || (length > tail && !strncmp(name + length - tail, ends[i], tail));
-    }
-    return is_loss && name[length] == '.';
-}
-
 enum name_kind name_of_backbone(const char *key, struct backbone_name *out)
 {
-    char text[KEY_BYTES_MAX];
-    *out = (struct backbone_name){.pieces = 1};
+    char whole[KEY_BYTES_MAX], text[KEY_BYTES_MAX];
+    const enum name_copy copy = name_copy_of(key, whole);
+    *out = (struct backbone_name){.pieces = 1, .copy = copy};
+    key = copy ? whole : key;
     const char *stripped = strip(key, out);
     bool fits = unwrap(stripped, text);
     if (fits) {
-        out->features = stripped != key || strlen(text) != strlen(stripped) ? FEATURE_WRAPPED : 0;
+        out->traits = stripped != key || strlen(text) != strlen(stripped) ? TRAIT_WRAPPED : 0;
         out->adapter = read_adapter(text);
         if (look_up_all(text, out))
             return NAME_KNOWN;
     }
     snprintf(out->name, NAME_BYTES, "%s", fits ? text : stripped);
-    out->features |= fits && !strcmp(text, "mask_token") ? FEATURE_MASK_TOKEN : 0;
-    bool is_head = fits && name_is_listed(heads, text);
-    bool is_known = is_head || (fits && name_is_listed(harmless, text)), is_loss = fits && is_of_loss(text);
-    out->features |= (is_head ? FEATURE_HEAD : 0) | (is_loss && !is_known ? FEATURE_LOSS : 0);
-    out->features |= is_loss && !is_known && is_like_loss(text) ? FEATURE_LOSS_LIKE : 0;
+    out->traits |= fits && !strcmp(text, "mask_token") ? TRAIT_MASK_TOKEN : 0;
+    bool is_head = fits && head_form_begins(text);
+    bool is_known = is_head || (fits && name_is_listed(harmless, text)),
+         is_loss = fits && loss_name_is(text) && !is_known;
+    out->traits |= is_head && copy != COPY_ORIGINAL ? TRAIT_HEAD : 0;
+    out->traits |= is_loss ? TRAIT_LOSS : 0;
+    out->traits |= is_loss && loss_name_may_be_layer(text) ? TRAIT_LOSS_LIKE : 0;
     return is_known || is_loss ? NAME_HARMLESS : NAME_UNKNOWN;
 }
 
@@ -345,14 +340,14 @@ static void consider_table(const struct rename *table, const char *prefix, const
 bool name_nearest_of_backbone(const char *name, char out[NAME_BYTES])
 {
     size_t nearest = SIZE_MAX;
-    unsigned index = 0, features = 0;
+    unsigned index = 0, traits = 0;
     char prefix[32];
     name = name_strip(name);
     if (strnlen(name, KEY_BYTES_MAX) == KEY_BYTES_MAX)
         return false;
     const char *block = strstr(name, "blocks.");
     if (block)
-        (void)read_block(block + strlen("blocks."), &index, &features);
+        (void)read_block(block + strlen("blocks."), &index, &traits);
     consider_table(outer_names, "", name, &nearest, out);
     snprintf(prefix, sizeof prefix, "blocks.%u.", index);
     if (block)

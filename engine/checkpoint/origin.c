@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* What timm's networks without registers never show. */
-enum { NEVER_TIMMS = FEATURE_HUGGING_FACE | FEATURE_CHUNKS | FEATURE_REGISTERS | FEATURE_MASK_TOKEN };
+enum { NEVER_TIMMS = TRAIT_HUGGING_FACE | TRAIT_CHUNKS | TRAIT_REGISTERS | TRAIT_MASK_TOKEN };
 
 static bool has_key(const struct value *state, const char *start, size_t length, const char *end)
 {
@@ -19,38 +19,38 @@ static bool has_key(const struct value *state, const char *start, size_t length,
     return false;
 }
 
-unsigned origin_with_heads(const struct value *state, unsigned features)
+unsigned origin_with_heads(const struct value *state, unsigned traits)
 {
     static const char timms[] = "head.weight";
-    if (features & FEATURE_HUGGING_FACE)
-        return features;
+    if (traits & TRAIT_HUGGING_FACE)
+        return traits;
     for (size_t i = 0; i < state->sequence.count; i += 2) {
         const struct value *key = state->sequence.items[i], *value = state->sequence.items[i + 1];
         if (key->kind != VALUE_TEXT || value->kind != VALUE_TENSOR)
             continue;
         const char *name = name_strip(key->text.data);
         if (!strcmp(name, "linear_head.weight"))
-            return features | FEATURE_HUB;
-        if (!strcmp(name, timms) && !(features & NEVER_TIMMS) && value->tensor->rank == 2 &&
+            return traits | TRAIT_HUB;
+        if (!strcmp(name, timms) && !(traits & NEVER_TIMMS) && value->tensor->rank == 2 &&
             has_key(state, key->text.data, (size_t)(name - key->text.data), "cls_token"))
-            return features | FEATURE_TIMM;
+            return traits | TRAIT_TIMM;
     }
-    return features;
+    return traits;
 }
 
-enum status origin_with_option(const char *option, struct failure *failure, unsigned *features)
+enum status origin_with_option(const char *option, struct failure *failure, unsigned *traits)
 {
-    const unsigned shown = FEATURE_HUGGING_FACE | FEATURE_TIMM_REGISTERS | FEATURE_TIMM | FEATURE_HUB;
-    const unsigned feature = option ? layout_option(option) : 0;
+    const unsigned shown = TRAIT_HUGGING_FACE | TRAIT_TIMM_REGISTERS | TRAIT_TIMM | TRAIT_HUB;
+    const unsigned trait = option ? layout_option(option) : 0;
     if (!option)
         return STATUS_OK;
-    if (!feature)
+    if (!trait)
         return failure_set(failure, STATUS_BAD_REQUEST, "--layout is chexfound, dinov2 or timm, not '%.40s'.",
                            option);
-    if (*features & shown && !(*features & feature))
+    if (*traits & shown && !(*traits & trait))
         return failure_set(failure, STATUS_BAD_REQUEST,
                            "Its files show that its layout is %s: leave --layout out.",
-                           layout_find(*features)->title);
-    *features |= feature;
+                           layout_find(*traits)->title);
+    *traits |= trait;
     return STATUS_OK;
 }

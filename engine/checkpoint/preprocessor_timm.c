@@ -3,7 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-static const char bicubic[] = "bicubic", bilinear[] = "bilinear";
 /* What timm fills in (PretrainedCfg of timm/models/_pretrained.py): input_size, crop_pct. */
 enum { INPUT_SIDE = 224 };
 static const double CROP_PART = 0.875;
@@ -28,12 +27,16 @@ static enum status read_input(const struct json *object, struct failure *failure
 static enum status read_filter(const struct json *object, struct failure *failure, struct profile *profile)
 {
     const struct json *value = preprocessor_member(object, "interpolation");
-    const char *filter = value ? json_text(value) : bicubic;
-    if (!filter || (strcmp(filter, bicubic) && strcmp(filter, bilinear)))
-        return preprocessor_refuse(failure, "interpolation",
-                                   "asks for a filter that is not supported: bicubic and bilinear are");
-    profile->filter = strcmp(filter, bilinear) ? PROFILE_BICUBIC : PROFILE_BILINEAR;
-    return STATUS_OK;
+    const char *asked = json_text(value);
+    profile->filter = PROFILE_BICUBIC;
+    for (enum profile_filter filter = 0; asked && filter < PROFILE_FILTERS; filter++)
+        if (!strcmp(asked, profile_filter_name(filter))) {
+            profile->filter = filter;
+            return STATUS_OK;
+        }
+    return !value ? STATUS_OK
+                  : preprocessor_refuse(failure, "interpolation",
+                                        "asks for a filter that is not supported: bicubic and bilinear are");
 }
 
 static enum status read_crop(const struct json *object, struct failure *failure, struct preprocessor *out)

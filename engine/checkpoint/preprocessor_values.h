@@ -22,9 +22,6 @@ WARN_UNUSED enum status preprocessor_channels(const struct json *object, const c
 /* Refuses a crop that the resized image does not cover; an edge that is the input itself needs no number. */
 WARN_UNUSED enum status preprocessor_check_edge(struct failure *failure, struct preprocessor *out);
 
-/* Those of transformers and timm (IMAGENET_DEFAULT_MEAN, ...). */
-extern const double IMAGENET_MEANS[3], IMAGENET_DEVIATIONS[3];
-
 /* Fills *out from "pretrained_cfg" of timm's config.json, or a flat one. */
 WARN_UNUSED enum status preprocessor_read_timm(const struct json *object, struct failure *failure,
                                                struct preprocessor *out);

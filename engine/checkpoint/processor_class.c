@@ -8,12 +8,10 @@
 static const double clip_means[3] = {0.48145466, 0.4578275, 0.40821073},
                     clip_deviations[3] = {0.26862954, 0.26130258, 0.27577711}, halves[3] = {0.5, 0.5, 0.5};
 
-enum { BILINEAR = 2, BICUBIC = 3 };
-
-#define BIT                                                                                           \
-    {                                                                                                 \
-        .name = "BitImageProcessor", .edge = 224, .crop = 224, .filter = BICUBIC, .mean = clip_means, \
-        .deviation = clip_deviations                                                                  \
+#define BIT                                                                                                  \
+    {                                                                                                        \
+        .name = "BitImageProcessor", .edge = 224, .crop = 224, .filter = FILTER_BICUBIC, .mean = clip_means, \
+        .deviation = clip_deviations                                                                         \
     }
 
 const struct processor_class PROCESSOR_OF_DINOV2 = BIT;
@@ -28,20 +26,20 @@ static const struct processor_class classes[] = {
     {.name = "CLIPImageProcessor",
      .edge = 224,
      .crop = 224,
-     .filter = BICUBIC,
+     .filter = FILTER_BICUBIC,
      .mean = clip_means,
      .deviation = clip_deviations},
     {.name = "ViTImageProcessor",
      .number = NUMBER_SQUARE,
      .side = 224,
-     .filter = BILINEAR,
+     .filter = FILTER_BILINEAR,
      .mean = halves,
      .deviation = halves},
     {.name = "DeiTImageProcessor",
      .number = NUMBER_SQUARE,
      .side = 256,
      .crop = 224,
-     .filter = BICUBIC,
+     .filter = FILTER_BICUBIC,
      .mean = halves,
      .deviation = halves},
     {.name = "ConvNextImageProcessor",
@@ -53,13 +51,13 @@ static const struct processor_class classes[] = {
     {.name = "SiglipImageProcessor",
      .number = NUMBER_UNCLEAR,
      .side = 224,
-     .filter = BICUBIC,
+     .filter = FILTER_BICUBIC,
      .mean = halves,
      .deviation = halves},
     {.name = "DINOv3ViTImageProcessor",
      .number = NUMBER_SQUARE,
      .side = 224,
-     .filter = BILINEAR,
+     .filter = FILTER_BILINEAR,
      .mean = IMAGENET_MEANS,
      .deviation = IMAGENET_DEVIATIONS},
 };

@@ -8,7 +8,8 @@
 /* What one number for "size" is. */
 enum processor_number { NUMBER_EDGE, NUMBER_SQUARE, NUMBER_UNCLEAR };
 
-enum { FILTER_NOT_SAID = -1 };
+/* Pillow's numbers of its filters. */
+enum { FILTER_NOT_SAID = -1, FILTER_BILINEAR = 2, FILTER_BICUBIC = 3 };
 
 struct processor_class {
     const char *name; /* without what says how it computes: "Fast", "Pil" */

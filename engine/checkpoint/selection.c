@@ -22,6 +22,17 @@ enum status selection_check(const char *name, const struct value *value, struct 
     return STATUS_OK;
 }
 
+static struct selected *add(struct selection *selection, const char *name)
+{
+    if (selection->count == selection->capacity) {
+        selection->capacity = selection->capacity ? 2 * selection->capacity : 64;
+        selection->items = memory_resize(selection->items, selection->capacity, sizeof *selection->items);
+    }
+    struct selected *item = &selection->items[selection->count++];
+    *item = (struct selected){.name = memory_copy_text(name)};
+    return item;
+}
+
 enum status selection_add(struct selection *selection, const char *name, const struct value *value,
                           struct failure *failure)
 {
@@ -33,13 +44,20 @@ enum status selection_add(struct selection *selection, const char *name, const s
     if (selection->count == SELECTION_ITEMS_MAX)
         return failure_set(failure, STATUS_INVALID_FILE, "The network has over %d tensors.",
                            SELECTION_ITEMS_MAX);
-    if (selection->count == selection->capacity) {
-        selection->capacity = selection->capacity ? 2 * selection->capacity : 64;
-        selection->items = memory_resize(selection->items, selection->capacity, sizeof *selection->items);
-    }
-    selection->items[selection->count++] =
-        (struct selected){.name = memory_copy_text(name), .source = value->tensor};
+    add(selection, name)->source = value->tensor;
     return STATUS_OK;
+}
+
+void selection_add_zeros(struct selection *selection, const char *name, size_t rank, const size_t *shape)
+{
+    static const struct stored_tensor zeros = {.type = TENSOR_F32};
+    struct selected *item = add(selection, name);
+    item->source = &zeros;
+    item->piece_count = 1;
+    item->pieces[0].elements = 1;
+    for (size_t i = 0; i < rank; i++)
+        item->pieces[0].elements *= shape[i];
+    selection_compose(selection, item, rank, shape);
 }
 
 void selection_finish(struct selection *selection)

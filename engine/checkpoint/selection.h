@@ -42,6 +42,8 @@ WARN_UNUSED enum status selection_check(const char *name, const struct value *va
  * before, or there are over SELECTION_ITEMS_MAX. */
 WARN_UNUSED enum status selection_add(struct selection *selection, const char *name,
                                       const struct value *value, struct failure *failure);
+/* Adds zeros of this shape under a name that is not there yet. */
+void selection_add_zeros(struct selection *selection, const char *name, size_t rank, const size_t *shape);
 void selection_finish(struct selection *selection);
 
 /* Makes an item the tensor of this shape that its pieces, already set, have together. */

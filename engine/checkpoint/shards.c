@@ -60,14 +60,9 @@ static enum status read_map(const struct json *map, const char **texts, struct s
         const char **found = bsearch(&file, shards->files, shards->count, sizeof file, compare_text);
         shards->entries[i++].file = (size_t)(found - shards->files);
     }
-    if (status)
-        return status;
-    qsort(shards->entries, shards->entry_count, sizeof *shards->entries, compare_entry);
-    for (i = 1; i < shards->entry_count; i++)
-        if (!strcmp(shards->entries[i - 1].name, shards->entries[i].name))
-            return failure_set(failure, STATUS_INVALID_FILE, "The index has tensor '%.100s' twice.",
-                               shards->entries[i].name);
-    return STATUS_OK;
+    if (!status)
+        qsort(shards->entries, shards->entry_count, sizeof *shards->entries, compare_entry);
+    return status;
 }
 
 enum status shards_parse(struct bytes text, struct failure *failure, struct shards *out)
@@ -76,8 +71,11 @@ enum status shards_parse(struct bytes text, struct failure *failure, struct shar
     if (text.size > SHARDS_INDEX_BYTES_MAX || json_parse(text, limits, NULL, &shards.index))
         return failure_set(failure, STATUS_INVALID_FILE, "It begins as JSON but is not valid JSON.");
     const struct json *map = json_member(shards.index, "weight_map");
+    const char *twice = json_duplicate_name(shards.index);
     enum status status = STATUS_OK;
-    if (!json_is_object(map)) {
+    if (twice) {
+        status = failure_set(failure, STATUS_INVALID_FILE, "The index says '%.100s' twice.", twice);
+    } else if (!json_is_object(map)) {
         status =
             failure_set(failure, STATUS_INVALID_FILE,
                         "It is JSON without a \"weight_map\", so no index of weights: give the file of the "

@@ -20,7 +20,7 @@ struct shard_entry {
     size_t file;
 };
 
-/* Fails with INVALID_FILE: no JSON, no weight_map, a tensor that stands twice, a file that is not a plain
+/* Fails with INVALID_FILE: no JSON, no weight_map, a name that stands twice, a file that is not a plain
  * name beside the index, over SHARDS_MAX files. The caller finishes *out. */
 WARN_UNUSED enum status shards_parse(struct bytes text, struct failure *failure, struct shards *out);
 void shards_finish(struct shards *shards);

@@ -36,15 +36,6 @@ bool value_is_name(const struct value *key)
     return key->kind == VALUE_TEXT && strlen(key->text.data) == key->text.length;
 }
 
-/* Names come from the file: nothing that moves a terminal's cursor. */
-static const char *make_plain(char *text)
-{
-    for (char *c = text; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';
-    return text;
-}
-
 const char *value_describe(const struct value *value, char *text, size_t size)
 {
     static const char *const kinds[] = {
@@ -65,7 +56,7 @@ const char *value_describe(const struct value *value, char *text, size_t size)
         snprintf(text, size, "a tensor of %s", tensor_type_name(value->tensor->type));
     else
         snprintf(text, size, "%s", kinds[value->kind]);
-    return make_plain(text);
+    return text;
 }
 
 const char *value_key(const struct value *key, char *text, size_t size)
@@ -76,7 +67,7 @@ const char *value_key(const struct value *key, char *text, size_t size)
         snprintf(text, size, "%lld", (long long)key->integer);
     else
         return value_describe(key, text, size);
-    return make_plain(text);
+    return text;
 }
 
 struct walk {

@@ -77,7 +77,8 @@ bool value_is_tensor(const struct value *value);
 /* Whether a dict's key is a text that C's functions take whole. */
 bool value_is_name(const struct value *key);
 
-/* "a dict", "the result of os.system", ...: for sentences. Writes into `text`, which it also returns. */
+/* "a dict", "the result of os.system", ...: for the sentences of failures, which escape what must not be
+ * shown. Writes into `text`, which it also returns. */
 const char *value_describe(const struct value *value, char *text, size_t size);
 /* A dict's key, as text: what it says, or what it is. The same. */
 const char *value_key(const struct value *key, char *text, size_t size);

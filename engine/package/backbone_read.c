@@ -36,21 +36,24 @@ void card_read_backbone(struct reader *reader, const struct json *root, struct b
 {
     const struct json *object = reader_take(reader, root, "backbone");
     backbone->weights = reader_file_name(reader, object, WHERE);
-    backbone->width = reader_integer(reader, object, WHERE, "width", 64, CARD_WIDTH_MAX);
+    backbone->width = reader_integer(reader, object, WHERE, "width", CARD_HEAD_WIDTH, CARD_WIDTH_MAX);
     backbone->depth = reader_integer(reader, object, WHERE, "depth", 1, CARD_DEPTH_MAX);
-    backbone->heads = reader_integer(reader, object, WHERE, "heads", 1, CARD_WIDTH_MAX / 64);
-    backbone->patch_size = reader_integer(reader, object, WHERE, "patch_size", 1, 64);
+    backbone->heads = reader_integer(reader, object, WHERE, "heads", 1, CARD_WIDTH_MAX / CARD_HEAD_WIDTH);
+    backbone->patch_size = reader_integer(reader, object, WHERE, "patch_size", 1, CARD_PATCH_MAX);
     read_image_size(reader, object, backbone);
-    backbone->registers = reader_integer(reader, object, WHERE, "registers", 0, 64);
-    backbone->ffn = reader_choice(reader, object, WHERE, "ffn", "swiglu", "gelu") ? FFN_GELU : FFN_SWIGLU;
-    backbone->ffn_hidden = reader_integer(reader, object, WHERE, "ffn_hidden", 1, 8 * CARD_WIDTH_MAX);
+    backbone->registers = reader_integer(reader, object, WHERE, "registers", 0, CARD_REGISTERS_MAX);
+    backbone->ffn =
+        reader_choice(reader, object, WHERE, "ffn", ffn_kind_name(FFN_SWIGLU), ffn_kind_name(FFN_GELU))
+            ? FFN_GELU
+            : FFN_SWIGLU;
+    backbone->ffn_hidden = reader_integer(reader, object, WHERE, "ffn_hidden", 1, CARD_HIDDEN_MAX);
     backbone->layer_norm_epsilon =
         reader_optional_number(reader, object, WHERE, "layer_norm_epsilon", LAYER_NORM_EPSILON_MIN,
                                LAYER_NORM_EPSILON_MAX, LAYER_NORM_EPSILON);
     read_positions(reader, object, backbone);
     if (reader->status)
         return;
-    if (backbone->width != 64 * backbone->heads)
+    if (backbone->width != CARD_HEAD_WIDTH * backbone->heads)
         reader_refuse(reader, WHERE, "width", "64 times \"heads\"");
     if (backbone->image_height % backbone->patch_size || backbone->image_width % backbone->patch_size)
         reader_refuse(reader, WHERE, "image_size", "a multiple of \"patch_size\"");

@@ -1,6 +1,7 @@
 #include "engine/package/card.h"
 
 #include <assert.h>
+#include <string.h>
 
 static const char *const kind_names[] = {[HEAD_FINDINGS] = "findings", [HEAD_RISK] = "risk"};
 static_assert(sizeof kind_names / sizeof *kind_names == HEAD_KINDS, "a name a kind");
@@ -15,4 +16,12 @@ const char *head_kind_name(enum head_kind kind)
 const char *head_type_name(enum head_type type)
 {
     return type_names[type];
+}
+
+bool card_names_weights(const struct model_card *card, const char *file)
+{
+    bool found = !strcmp(file, card->backbone.weights);
+    for (size_t i = 0; i < card->head_count; i++)
+        found = found || !strcmp(file, card->heads[i].weights);
+    return found;
 }

@@ -46,7 +46,15 @@ struct head_card {
 
 enum ffn_kind { FFN_SWIGLU, FFN_GELU };
 
-enum { CARD_DEPTH_MAX = 128, CARD_WIDTH_MAX = 2048 /* the widest row the LayerNorm kernels take */ };
+/* What is computed here of a backbone. */
+enum {
+    CARD_HEAD_WIDTH = 64, /* of each of its attention heads */
+    CARD_DEPTH_MAX = 128,
+    CARD_WIDTH_MAX = 2048, /* the widest row the LayerNorm kernels take */
+    CARD_HIDDEN_MAX = 8 * CARD_WIDTH_MAX,
+    CARD_PATCH_MAX = 64,
+    CARD_REGISTERS_MAX = 64
+};
 enum { IMAGE_SIZE_MIN = 16, IMAGE_SIZE_MAX = 4096 }; /* of either side of the network's input */
 #define LAYER_NORM_EPSILON     1e-6                  /* DINOv2's, and where a card says none */
 #define LAYER_NORM_EPSILON_MIN 1e-12
@@ -85,6 +93,15 @@ struct model_card {
 
 const char *head_kind_name(enum head_kind kind); /* "findings", "risk" */
 const char *head_type_name(enum head_type type); /* "glori", "linear" */
+
+/* "swiglu" or "gelu", as model.json has it. */
+static inline const char *ffn_kind_name(enum ffn_kind kind)
+{
+    return kind == FFN_SWIGLU ? "swiglu" : "gelu";
+}
+
+/* Whether a file of that name is the weights of the backbone or of a head. */
+bool card_names_weights(const struct model_card *card, const char *file);
 
 /* How many values a head computes of one image: its logits, or of a head of two views what the image adds to
  * them as the frontal and then what it adds as the lateral (study.h). */

@@ -105,14 +105,6 @@ static const char *read_hash(struct reader *reader, const struct json *hashes, c
     return hash;
 }
 
-static bool is_weights(const struct model_card *card, const char *file)
-{
-    bool found = !strcmp(file, card->backbone.weights);
-    for (size_t i = 0; i < card->head_count; i++)
-        found = found || !strcmp(file, card->heads[i].weights);
-    return found;
-}
-
 static void read_hashes(struct reader *reader, const struct json *root, struct model_card *card,
                         struct head_card *heads)
 {
@@ -121,7 +113,7 @@ static void read_hashes(struct reader *reader, const struct json *root, struct m
     for (size_t i = 0; i < card->head_count; i++)
         heads[i].sha256 = read_hash(reader, hashes, heads[i].weights);
     for (const struct json *at = json_first(hashes); at && !reader->status; at = json_next(at))
-        if (!json_name(at) || !is_weights(card, json_name(at)))
+        if (!json_name(at) || !card_names_weights(card, json_name(at)))
             reader->status = failure_set(reader->failure, STATUS_INVALID_FILE,
                                          "\"weights_sha256\" has \"%.80s\", which is the weights of nothing.",
                                          json_name(at) ? json_name(at) : "");

@@ -23,7 +23,7 @@ static struct json *backbone_json(const struct backbone_card *backbone)
     json_add_number(json, "patch_size", backbone->patch_size);
     json_add(json, "image_size", size_json(backbone->image_height, backbone->image_width));
     json_add_number(json, "registers", backbone->registers);
-    json_add_text(json, "ffn", backbone->ffn == FFN_SWIGLU ? "swiglu" : "gelu");
+    json_add_text(json, "ffn", ffn_kind_name(backbone->ffn));
     json_add_number(json, "ffn_hidden", backbone->ffn_hidden);
     json_add_number(json, "position_grid", backbone->position_grid);
     json_add_number(json, "interpolate_offset", backbone->interpolate_offset);
@@ -51,7 +51,7 @@ static struct json *profile_json(const struct profile *profile)
     json_add_text(json, "resize", profile->resize == PROFILE_EXACT ? "exact" : "shortest_edge");
     if (profile->edge_height)
         json_add(json, "edge", size_json(profile->edge_height, profile->edge_width));
-    json_add_text(json, "filter", profile->filter == PROFILE_BILINEAR ? "bilinear" : "bicubic");
+    json_add_text(json, "filter", profile_filter_name(profile->filter));
     json_add_text(json, "centre", profile->centre == PROFILE_CENTRE_DOWN ? "down" : "even");
     if (profile->rounding == PROFILE_ROUND_NEAREST)
         json_add_text(json, "rounding", "nearest");

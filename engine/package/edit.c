@@ -2,9 +2,11 @@
 
 #include "engine/base/file.h"
 #include "engine/base/log.h"
+#include "engine/base/text.h"
 #include "engine/package/card_read.h"
 #include "engine/package/card_write.h"
 #include "engine/package/sums.h"
+#include "engine/weights/safetensors.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -40,27 +42,17 @@ static enum status lock_folder(struct package_edit *edit, struct failure *failur
     return STATUS_OK; /* also where a file system has no locks */
 }
 
-static bool is_weights(const struct model_card *card, const char *file)
-{
-    bool found = !strcmp(file, card->backbone.weights);
-    for (size_t i = 0; i < card->head_count && !found; i++)
-        found = !strcmp(file, card->heads[i].weights);
-    return found;
-}
-
 /* Warns of files that a change which was killed has left; nobody else is at one. */
 static void warn_of_rest(const struct package_edit *edit)
 {
-    static const char ending[] = ".safetensors";
     char *left = file_left_behind(edit->folder, true);
     if (left)
         log_message(LOG_WARNING, "%s is what a run that was killed has left; delete it.", left);
     free(left);
     DIR *directory = opendir(edit->folder);
     for (struct dirent *entry; directory && (entry = readdir(directory));) {
-        size_t length = strlen(entry->d_name);
-        if (length >= sizeof ending && !strcmp(entry->d_name + length + 1 - sizeof ending, ending) &&
-            !is_weights(package_card(edit->package), entry->d_name))
+        if (text_stem(entry->d_name, SAFETENSORS_ENDING) &&
+            !card_names_weights(package_card(edit->package), entry->d_name))
             log_message(LOG_WARNING,
                         "%s/%s: nothing in the package uses this file, which a run that was killed may "
                         "have left.",

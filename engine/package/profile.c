@@ -13,6 +13,8 @@
         0.229, 0.224, 0.225 \
     }
 
+const double IMAGENET_MEANS[3] = IMAGENET_MEAN, IMAGENET_DEVIATIONS[3] = IMAGENET_DEVIATION;
+
 static const struct profile known[] = {
     {.name = "chexfound",
      .min_max = true,

@@ -60,6 +60,15 @@ static inline const char *dicom_profile_name(enum dicom_profile profile)
     return profile == DICOM_PROFILE_MIMIC ? "mimic" : profile == DICOM_PROFILE_VOI ? "voi" : "";
 }
 
+/* Of ImageNet's pictures: those of both profiles, of transformers and timm (IMAGENET_DEFAULT_MEAN, ...). */
+extern const double IMAGENET_MEANS[3], IMAGENET_DEVIATIONS[3];
+
+/* "bicubic", "bilinear": as model.json, Pillow and timm call them. */
+static inline const char *profile_filter_name(enum profile_filter filter)
+{
+    return filter == PROFILE_BILINEAR ? "bilinear" : "bicubic";
+}
+
 /* The profile of that name, "chexfound" or "dinov2", in static storage; NULL: there is none. */
 const struct profile *profile_known(const char *name);
 /* What makes a byte of each channel the network's value, as one multiplication and one addition: scale R G B,

@@ -49,8 +49,10 @@ static void read_object(struct reader *reader, const struct json *object, struct
                           : PROFILE_SHORTEST_EDGE;
     if (json_member(object, "edge"))
         read_edge(reader, object, profile);
-    profile->filter =
-        optional_choice(reader, object, "filter", "bicubic", "bilinear") ? PROFILE_BILINEAR : PROFILE_BICUBIC;
+    profile->filter = optional_choice(reader, object, "filter", profile_filter_name(PROFILE_BICUBIC),
+                                      profile_filter_name(PROFILE_BILINEAR))
+                          ? PROFILE_BILINEAR
+                          : PROFILE_BICUBIC;
     profile->centre =
         optional_choice(reader, object, "centre", "even", "down") ? PROFILE_CENTRE_DOWN : PROFILE_CENTRE_EVEN;
     profile->rounding = optional_choice(reader, object, "rounding", "down", "nearest") ? PROFILE_ROUND_NEAREST

@@ -1,12 +1,14 @@
 #include "engine/package/seal.h"
 
 #include "engine/base/file.h"
+#include "engine/base/text.h"
 #include "engine/package/binding.h"
 #include "engine/package/card_read.h"
 #include "engine/package/card_write.h"
 #include "engine/package/edit.h"
 #include "engine/package/package.h"
 #include "engine/package/sums.h"
+#include "engine/weights/safetensors.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -44,13 +46,11 @@ static void state_file(const struct sealing *sealing, const char *before, const 
 static enum status bind_labels(struct sealing *sealing, const struct head_card *head,
                                const struct safetensors *file, struct failure *failure)
 {
-    static const char ending[] = ".safetensors";
-    size_t count = safetensors_count(file), length = strlen(head->weights);
+    size_t count = safetensors_count(file), length = text_stem(head->weights, SAFETENSORS_ENDING);
     struct tensor *tensors = memory_allocate(count, sizeof *tensors);
     for (size_t i = 0; i < count; i++)
         tensors[i] = *safetensors_at(file, i);
-    if (length >= sizeof ending && !strcmp(head->weights + length + 1 - sizeof ending, ending))
-        length -= sizeof ending - 1;
+    length = length ? length : strlen(head->weights);
     const char *stem = arena_copy_text(sealing->arena, head->weights, length), *name;
     const char *path = package_free_file(sealing->arena, sealing->folder, stem, &name);
     struct json *metadata = labels_metadata(head);

@@ -135,7 +135,40 @@ static void check_pool(struct check *check, size_t classes, size_t width, size_t
                         "Tensor 'duplicate_pooling' takes %zu values a class where %zu, or %zu with "
                         "class tokens, are needed.",
                         pool->shape[1], width, class_tokens + width);
-    need(check, 1, (size_t[]){classes}, "duplicate_pooling_bias");
+}
+
+/* Of a GLoRI head, whose sizes are those of its own tensors. */
+enum glori_size { OUTPUTS, WIDTH, TRIPLE, INNER, FEATURES };
+static const struct {
+    const char *name;
+    size_t rank; /* 0: more than one shape is right (check_pool) */
+    enum glori_size rows, columns;
+} glori_tensors[] = {
+    {"embed_standart.weight", 2, WIDTH, FEATURES},
+    {"embed_standart.bias", 1, WIDTH},
+    {"query_embed", 2, OUTPUTS, WIDTH},
+    {"layers.0.multihead_attn.in_proj_weight", 2, TRIPLE, WIDTH},
+    {"layers.0.multihead_attn.in_proj_bias", 1, TRIPLE},
+    {"layers.0.multihead_attn.out_proj.weight", 2, WIDTH, WIDTH},
+    {"layers.0.multihead_attn.out_proj.bias", 1, WIDTH},
+    {"layers.0.norm1.weight", 1, WIDTH},
+    {"layers.0.norm1.bias", 1, WIDTH},
+    {"layers.0.norm2.weight", 1, WIDTH},
+    {"layers.0.norm2.bias", 1, WIDTH},
+    {"layers.0.norm3.weight", 1, WIDTH},
+    {"layers.0.norm3.bias", 1, WIDTH},
+    {"layers.0.linear1.weight", 2, INNER, WIDTH},
+    {"layers.0.linear1.bias", 1, INNER},
+    {"layers.0.linear2.weight", 2, WIDTH, INNER},
+    {"layers.0.linear2.bias", 1, WIDTH},
+    {"duplicate_pooling", 0},
+    {"duplicate_pooling_bias", 1, OUTPUTS},
+};
+enum { GLORI_TENSORS = sizeof glori_tensors / sizeof *glori_tensors };
+
+const char *glori_tensor_name(size_t i)
+{
+    return i < GLORI_TENSORS ? glori_tensors[i].name : NULL;
 }
 
 static void check_glori(struct check *check, const struct head_card *card, size_t features)
@@ -144,29 +177,13 @@ static void check_glori(struct check *check, const struct head_card *card, size_
     const struct tensor *linear1 = need(check, 2, (size_t[]){0, 0}, "layers.0.linear1.weight");
     const size_t E = embed ? embed->shape[0] : 0, I = linear1 ? linear1->shape[0] : 0;
     check_sizes(check, E, I);
-    const struct {
-        const char *name;
-        size_t rank, rows, columns;
-    } needed[] = {
-        {"embed_standart.bias", 1, E, 0},
-        {"query_embed", 2, card->label_count, E},
-        {"layers.0.multihead_attn.in_proj_weight", 2, 3 * E, E},
-        {"layers.0.multihead_attn.in_proj_bias", 1, 3 * E, 0},
-        {"layers.0.multihead_attn.out_proj.weight", 2, E, E},
-        {"layers.0.multihead_attn.out_proj.bias", 1, E, 0},
-        {"layers.0.norm1.weight", 1, E, 0},
-        {"layers.0.norm1.bias", 1, E, 0},
-        {"layers.0.norm2.weight", 1, E, 0},
-        {"layers.0.norm2.bias", 1, E, 0},
-        {"layers.0.norm3.weight", 1, E, 0},
-        {"layers.0.norm3.bias", 1, E, 0},
-        {"layers.0.linear1.weight", 2, I, E},
-        {"layers.0.linear1.bias", 1, I, 0},
-        {"layers.0.linear2.weight", 2, E, I},
-        {"layers.0.linear2.bias", 1, E, 0},
-    };
-    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
-        need(check, needed[i].rank, (size_t[]){needed[i].rows, needed[i].columns}, "%s", needed[i].name);
+    const size_t sizes[] = {
+        [OUTPUTS] = card->label_count, [WIDTH] = E, [TRIPLE] = 3 * E, [INNER] = I, [FEATURES] = features};
+    for (size_t i = 0; i < GLORI_TENSORS; i++)
+        if (glori_tensors[i].rank)
+            need(check, glori_tensors[i].rank,
+                 (size_t[]){sizes[glori_tensors[i].rows], sizes[glori_tensors[i].columns]}, "%s",
+                 glori_tensors[i].name);
     check_pool(check, card->label_count, E, features);
 }
 

@@ -19,4 +19,7 @@ WARN_UNUSED enum status backbone_check(const struct backbone_card *card, const s
 WARN_UNUSED enum status head_check(const struct head_card *card, uint32_t width, const struct tensor *tensors,
                                    size_t count, struct failure *failure);
 
+/* The names of a GLoRI head's tensors, NULL behind the last. */
+const char *glori_tensor_name(size_t i);
+
 #endif

@@ -1,5 +1,7 @@
 #include "engine/sandbox/child.h"
 
+#include "engine/base/process.h"
+
 #include <fcntl.h>
 #include <malloc.h>
 #include <sys/prctl.h>
@@ -12,7 +14,7 @@ int child_keep_only(int descriptor)
     dup2(descriptor, KEPT); /* first: it may have a standard number, when the process was started without */
     int nowhere = open("/dev/null", O_RDWR);
     for (int standard = STDIN_FILENO; nowhere >= 0 && standard <= STDERR_FILENO; standard++)
-        if (standard != STDERR_FILENO || !CHILD_SANITIZED)
+        if (standard != STDERR_FILENO || !PROCESS_SANITIZED)
             dup2(nowhere, standard);
     close_range(KEPT + 1, ~0u, 0);
     return KEPT;

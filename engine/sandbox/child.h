@@ -58,15 +58,4 @@ void child_follow(pid_t parent);
  * nowhere from then on, and so does standard error, but where a sanitizer speaks there. */
 int child_keep_only(int descriptor);
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define CHILD_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define CHILD_SANITIZED 1
-#endif
-#endif
-#ifndef CHILD_SANITIZED
-#define CHILD_SANITIZED 0
-#endif
-
 #endif

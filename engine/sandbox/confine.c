@@ -1,4 +1,5 @@
 /* What a child gives up for good: the kernel holds it to these whatever a decoder is made to do. */
+#include "engine/base/process.h"
 #include "engine/sandbox/child.h"
 
 #include <errno.h>
@@ -24,7 +25,7 @@ static enum status limit_resources(uint32_t cpu_s, struct failure *failure)
                   {RLIMIT_CPU, cpu_s},
                   /* Of private memory: what is shared is mapped already, and no more can be. A sanitizer's
                    * shadow is private too, and has no bounds. */
-                  {RLIMIT_DATA, CHILD_SANITIZED ? RLIM_INFINITY : MEMORY_BYTES_MAX}};
+                  {RLIMIT_DATA, PROCESS_SANITIZED ? RLIM_INFINITY : MEMORY_BYTES_MAX}};
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
         struct rlimit limit; /* the lower one is what counts; the filter leaves no way to raise it again */
         getrlimit(limits[i].resource, &limit);
@@ -47,7 +48,7 @@ static int add_rules(scmp_filter_ctx filter)
     int error = 0;
     for (size_t i = 0; i < sizeof allowed / sizeof *allowed && !error; i++)
         error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
-    if (!error && CHILD_SANITIZED) /* which looks for the stack's end at every jump */
+    if (!error && PROCESS_SANITIZED) /* which looks for the stack's end at every jump */
         error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sigaltstack), 0);
     /* Memory, but no code and no files. */
     if (!error)

@@ -12,6 +12,9 @@
 #include "engine/base/status.h"
 #include "engine/weights/tensor.h"
 
+/* What names of such files end in. */
+#define SAFETENSORS_ENDING ".safetensors"
+
 struct safetensors; /* an open file; immutable, so any number of threads may read it */
 
 /* Maps the file and checks every field of its header: the header lies in the file and is at most 100 MB; each

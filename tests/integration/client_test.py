@@ -10,9 +10,9 @@ import time
 import unittest
 
 import service
-from service import Service, codes, png, receive_all, receive_answer
+from service import Service, codes, png, program, receive_all, receive_answer
 
-BINARY = sys.argv.pop(1)
+BINARY = program(sys.argv.pop(1))
 PICTURE = png(100, 80)
 
 

@@ -10,9 +10,9 @@ import threading
 import time
 import unittest
 
-from service import Service, children, in_background, png, stat, wait_until
+from service import Service, children, in_background, png, program, stat, wait_until
 
-BINARY = sys.argv.pop(1)
+BINARY = program(sys.argv.pop(1))
 PICTURE = png(100, 80)
 LARGE = png(1500, 1500, lambda x, y: (x * y) % 251)
 DECODERS = 2

@@ -15,9 +15,9 @@ import unittest
 from PIL import Image
 
 import dicom_files as files
-from service import FORM, Service, form
+from service import FORM, Service, form, program
 
-BINARY, MODEL = os.path.abspath(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1)).resolve()
+BINARY, MODEL = program(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1)).resolve()
 SAMPLE = MODEL / "samples/edema_effusion.dcm"
 KIND = "application/dicom"
 

@@ -23,7 +23,7 @@ import tempfile
 import time
 import unittest
 
-from service import FORM, Service, form, png
+from service import FORM, Service, form, png, program
 
 try:
     import numpy
@@ -31,7 +31,7 @@ try:
 except ImportError:
     numpy = load_file = None
 
-BINARY, MODEL = os.path.abspath(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1)).resolve()
+BINARY, MODEL = program(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1)).resolve()
 SAMPLES = sorted(path for path in pathlib.Path(sys.argv.pop(1)).resolve().iterdir() if path.suffix in (".png", ".jpg"))
 DOCS = pathlib.Path(__file__).resolve().parent.parent.parent / "docs" / "embeddings.md"
 CARD = json.loads((MODEL / "model.json").read_text())["backbone"]
@@ -124,7 +124,10 @@ class Numbers(Embed):
         for number, (line, path, one) in enumerate(zip(lines(self.folder / "all.jsonl"), SAMPLES, expected["embeddings"])):
             self.assertEqual(line, {"row": number, "image": str(path), "width": one["image"]["width"], "height": one["image"]["height"],
                                     "bytes": path.stat().st_size, "modified": line["modified"],
-                                    "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "cxrd": line["cxrd"],
+                                    "changed": line["changed"], "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+                                    "row_sha256": hashlib.sha256(b"".join(rows[name][number * 4 * VALUES[name]:][:4 * VALUES[name]]
+                                                                          for name in ("patch", "mean", "class"))).hexdigest(),
+                                    "cxrd": line["cxrd"],
                                     "warnings": one["image"]["warnings"], "grid": [GRID, GRID], "tokens": "class,mean,patch",
                                     "package_sha256": expected["model"]["package_sha256"], "device": line["device"],
                                     "rung": line["rung"], "precision": "auto"})
@@ -282,6 +285,66 @@ class Resume(Embed):
         (self.images / "001.png").write_bytes(png(50, 50))
         self.assertIn(f"{self.images}/001.png: this image was changed since its line 2 of ", self.run_embed("e.npy", "--resume", code=2))
         self.assertIn("e.npy is there already; delete it", self.run_embed("e.npy", code=2))
+
+
+class Interrupted(Embed):
+    def start(self, *options, **more):
+        """A run that has written twice, so that it has noted the first, and has long to go on."""
+        journal = self.folder / "e.jsonl"
+        sizes = {journal.stat().st_size if journal.exists() else 0}
+        process = subprocess.Popen([BINARY, "embed", "--model", MODEL, "--batch", "1", "--output", self.folder / "e.npy", *options,
+                                    self.images], **more)
+        end = time.monotonic() + 100
+        while process.poll() is None and len(sizes) < 3 and time.monotonic() < end:
+            sizes.add(journal.stat().st_size if journal.exists() else 0)
+            time.sleep(0.002)
+        return process
+
+    def test_it_says_what_is_kept_and_how_to_go_on(self):
+        self.fill(300)
+        done = 0
+        for number in (signal.SIGINT, signal.SIGTERM):
+            process = self.start("--resume", stderr=subprocess.PIPE, text=True)
+            process.send_signal(number)
+            _, said = process.communicate(timeout=100)
+            self.assertEqual(process.returncode, -number, said)
+            (line,) = [line for line in said.splitlines() if "interrupted" in line]
+            found = re.fullmatch(rf"cxrd embed: interrupted: (\d+) of 300 images are done, and (\d+) rows are kept in "
+                                 rf"{self.folder}/e\.npy\.part; the same command with --resume goes on\.", line)
+            self.assertTrue(found, line)
+            kept = lines(self.folder / "e.jsonl")[:int(found[1])]
+            self.assertEqual((len(kept), sum(one["row"] is not None for one in kept)), (int(found[1]), int(found[2])))
+            self.assertGreater(len(kept), done)
+            done = len(kept)
+        self.assertIn(" of 300 images were done before.", self.run_embed("e.npy", "--resume", code=1))
+        self.run_embed("whole.npy", code=1)
+        self.same("e", "whole")
+
+    def test_a_shell_sees_130(self):
+        self.fill(300)
+        process = subprocess.Popen(["sh", "-c", 'trap : INT; "$@"; echo $?', "sh", BINARY, "embed", "--model", MODEL, "--batch", "1", "--output",
+                                    self.folder / "e.npy", self.images], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                                   start_new_session=True)
+        end = time.monotonic() + 100
+        while not ((self.folder / "e.jsonl").exists() and (self.folder / "e.jsonl").stat().st_size) and time.monotonic() < end:
+            time.sleep(0.002)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        self.assertEqual(process.communicate(timeout=100)[0].strip(), "130")
+
+    def test_a_damaged_row_is_told(self):
+        self.fill(40)
+        self.run_embed("whole.npy", code=1)
+        process = self.start(stderr=subprocess.DEVNULL)
+        process.kill()
+        process.wait()
+        data = bytearray((self.folder / "e.npy.part").read_bytes())
+        data[128 + 4 * WIDTH * 3] ^= 1
+        (self.folder / "e.npy.part").write_bytes(data)
+        said = self.run_embed("e.npy", "--resume", code=1)
+        self.assertIn("cxrd embed: 3 of 40 images were done before.\n", said)
+        self.assertIn(f"cxrd embed: the row of {self.images}/003.png has other bytes than were written, so {self.folder}/e.npy.part was "
+                      "damaged: this image and those after it are computed again.\n", said)
+        self.same("e", "whole")
 
 
 class Usage(Embed):

@@ -16,9 +16,9 @@ import zlib
 
 import service
 from checkpoints import floats, read_safetensors
-from service import FORM, Service, form
+from service import FORM, Service, form, program
 
-BINARY, MODEL, GOLDEN = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1))
+BINARY, MODEL, GOLDEN = program(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1))
 SAMPLES = sorted(path for path in (MODEL / "samples").iterdir() if path.suffix in (".png", ".jpg"))[:5]
 PNG = next(path for path in SAMPLES if path.suffix == ".png")
 ALL = "class,mean,patch"

@@ -13,9 +13,9 @@ import tempfile
 import unittest
 
 import service
-from service import FORM, Service, form, png
+from service import FORM, Service, form, png, program
 
-BINARY, MODEL = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1))
+BINARY, MODEL = program(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1))
 CARD = json.loads((MODEL / "model.json").read_text())["backbone"]
 SQUARE = isinstance(CARD["image_size"], int)
 HEIGHT, WIDTH = [CARD["image_size"]] * 2 if SQUARE else CARD["image_size"]

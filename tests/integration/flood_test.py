@@ -11,9 +11,9 @@ import threading
 import time
 import unittest
 
-from service import Service, codes, in_background, png, receive_all, receive_answer, samples, wait_until
+from service import Service, codes, in_background, png, program, receive_all, receive_answer, samples, wait_until
 
-BINARY = sys.argv.pop(1)
+BINARY = program(sys.argv.pop(1))
 PICTURE = png(100, 80)
 HEAD = b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\n"
 

@@ -20,9 +20,9 @@ import time
 import unittest
 
 from checkpoints import write_safetensors
-from service import Service, png, wait_until
+from service import Service, png, program, wait_until
 
-BINARY, GOLDEN = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1))
+BINARY, GOLDEN = program(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1))
 CARD = json.loads((GOLDEN / "model.json").read_text())
 SIDE = CARD["backbone"]["image_size"]
 PNG = png(SIDE, SIDE)

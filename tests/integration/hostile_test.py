@@ -24,7 +24,7 @@ import threading
 import time
 import zlib
 
-from service import FORM, ROOT, Service, children, form, in_background, png, wait_until
+from service import FORM, ROOT, Service, children, form, in_background, png, program, wait_until
 
 WORKERS, THREADS, DECODERS, ARRAYS = 4, 256, 2, 16
 PICTURE = png(100, 80)
@@ -292,7 +292,7 @@ def main():
     parser.add_argument("--warm", type=int, default=3, help="times that every thread is used before memory is measured")
     parser.add_argument("--minutes", type=float, default=0, help="to go on for, again and again")
     arguments = parser.parse_args()
-    with Service(arguments.binary, "--log-level", "error", "--head-timeout-ms", "5000", "--body-timeout-ms", "8000",
+    with Service(program(arguments.binary), "--log-level", "error", "--head-timeout-ms", "5000", "--body-timeout-ms", "8000",
                  "--decoders", str(DECODERS), "--threads", str(THREADS), model=arguments.model) as running:
         model = running.get("/models").json["models"][0]["name"]
         for _ in range(arguments.warm):

@@ -10,9 +10,9 @@ import time
 import unittest
 
 import service
-from service import FORM, Service, codes, form, in_background, png, receive_all, receive_answer, wait_until
+from service import FORM, Service, codes, form, in_background, png, program, receive_all, receive_answer, wait_until
 
-BINARY = sys.argv.pop(1)
+BINARY = program(sys.argv.pop(1))
 PICTURE = png(100, 80)
 INFERENCE = json.dumps({"inputs": [{"name": "image", "datatype": "BYTES", "shape": [1],
                                     "data": [base64.b64encode(PICTURE).decode()]}]})

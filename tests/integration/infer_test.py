@@ -11,9 +11,9 @@ import sys
 import unittest
 
 import service
-from service import Service
+from service import Service, program
 
-BINARY, MODEL = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1))
+BINARY, MODEL = program(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1))
 SAMPLES = sorted(path for path in (MODEL / "samples").iterdir() if path.suffix in (".png", ".jpg"))[:3]
 IMAGES = [path.read_bytes() for path in SAMPLES]
 KINDS = {".png": "image/png", ".jpg": "image/jpeg"}

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import unittest
 
-from checkpoints import count, write_safetensors
+from checkpoints import count, read_safetensors, write_safetensors
 
 BINARY, GOLDEN = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1))
 BACKBONE = json.loads((GOLDEN / "model.json").read_text())["backbone"]
@@ -57,7 +57,7 @@ class Inspect(unittest.TestCase):
         (published / "config.json").write_text(json.dumps({"img_size": BACKBONE["image_size"], "embed_dim": BACKBONE["width"],
                                                            "layer_norm_eps": 1e-5}))
         text = self.shown(published)
-        self.assertIn(f"width {BACKBONE['width']}, depth {BACKBONE['depth']}, heads {BACKBONE['heads']}", text)
+        self.assertIn(f"width {BACKBONE['width']}, depth {BACKBONE['depth']}, attention heads {BACKBONE['heads']}", text)
         self.assertIn(f"{BACKBONE['image_size']}x{BACKBONE['image_size']}", text)
         self.assertRegex(text, r"names +DINOv2's, of training\n")
         self.assertRegex(text, r"layer_norm_epsilon +1e-05\n")
@@ -126,6 +126,81 @@ class Inspect(unittest.TestCase):
                 self.assertEqual(offered, added.returncode == 0, added.stderr)
         self.assertIn("in the way of its import: Tensor 'head.norm.weight'", self.shown(self.folder / "foreign.safetensors"))
 
+    def broken(self, name, tensor, value):
+        """The golden backbone in float32 with one value of a tensor another."""
+        tensors = {}
+        for key, (kind, shape, data) in read_safetensors(GOLDEN / BACKBONE["weights"]).items():
+            values = struct.unpack(f"<{count(shape)}{'e' if kind == 'F16' else 'f'}", data)
+            if key == tensor:
+                values = (*values[:5], value, *values[6:])
+            tensors[key] = ("F32", shape, struct.pack(f"<{count(shape)}f", *values))
+        write_safetensors(self.folder / name, tensors)
+        return self.folder / name
+
+    def test_values_that_import_refuses_are_said_in_the_same_words(self):
+        matrix = "blocks.0.attn.qkv.weight"
+        for number, (tensor, value) in enumerate(((matrix, float("nan")), ("norm.bias", float("inf")), (matrix, -float("inf")))):
+            path = self.broken(f"{number}.safetensors", tensor, value)
+            done = run("import", "--backbone", path, "--output", self.folder / "package")
+            self.assertEqual(done.returncode, 1)
+            sentence = done.stderr.removeprefix(f"cxrd import: {path}: ")
+            self.assertEqual(sentence, f"Tensor '{tensor}' holds a value that is not a finite number.\n")
+            text = self.shown(path)
+            self.assertIn("in the way of a backbone's import: " + sentence, text)
+            self.assertNotIn("cxrd import", text)
+
+    def test_the_line_asks_for_fp32_where_fp16_has_no_room(self):
+        path = self.broken("large.safetensors", "blocks.1.attn.proj.weight", 7e4)
+        done = run("import", "--backbone", path, "--output", self.folder / "package")
+        sentence = done.stderr.removeprefix(f"cxrd import: {path}: ")
+        self.assertEqual((done.returncode, sentence), (1, "Tensor 'blocks.1.attn.proj.weight' holds 70000, too large for fp16. "
+                                                          "Import with --precision fp32.\n"))
+        text = self.shown(path)
+        self.assertIn("to be said: " + sentence, text)
+        line = shlex.split(text[text.index("  cxrd import"):])
+        self.assertEqual(line[4:], ["--output", "DIR", "--precision", "fp32"])
+        done = run(*line[1:5], self.folder / "package", *line[6:])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        width = BACKBONE["width"]
+        for name, value in (("nan", float("nan")), ("large", 1e6), ("small", 1.0)):
+            path = self.folder / f"head.{name}.safetensors"
+            write_safetensors(path, {"weight": ("F32", [1, 2 * width], struct.pack(f"<{2 * width}f", value, *[0.5] * (2 * width - 1))),
+                                     "bias": ("F32", [1], bytes(4))})
+            added = [run("head", "add", "--model", self.folder / "package", "--precision", precision, "--head",
+                         f"name={name}-{precision},kind=findings,weights={path}") for precision in ("fp16", "fp32")]
+            text = self.shown(path)
+            self.assertEqual("cxrd head add" in text, added[1].returncode == 0, added[1].stderr)
+            self.assertEqual("--precision fp32" in text, (added[0].returncode, added[1].returncode) == (1, 0), text)
+            for done in added:
+                if done.returncode:
+                    self.assertIn(done.stderr.split(f"{path}: ")[1].strip(), text)
+
+    def test_an_import_says_what_it_made(self):
+        """On standard output, as inspect would; notes are on standard error."""
+        path = publish(self.folder / "model.safetensors", lambda name: "net." + name)
+        (self.folder / "labels").write_text("Oedema\nMass\n")
+        width = BACKBONE["width"]
+        write_safetensors(self.folder / "probe", {"weight": ("F32", [2, 2 * width], bytes(16 * width)), "bias": ("F32", [2], bytes(8))})
+        done = run("import", "--backbone", path, "--output", self.folder / "package", "--head",
+                   f"name=probe,kind=findings,weights={self.folder}/probe,labels={self.folder}/labels")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        inspected, package = self.shown(path), self.shown(self.folder / "package")
+        for name in ("names", "network", "input", "positions", "layer_norm_epsilon", "preprocessing"):
+            (line,) = re.findall(rf"^{name} +(.*)\n", inspected, re.M)
+            if name == "positions":
+                line = line.replace(", as nothing says otherwise (--layout)", "")  # they are not resized
+            self.assertRegex(done.stdout, rf"(?m)^{name} +{re.escape(line)}$")
+        self.assertRegex(done.stdout, rf"(?m)^tensors +{len(re.findall('^net[.]', inspected, re.M))} used, matrices as fp16$")
+        for file in ("backbone", "head.probe"):
+            size = (self.folder / "package" / f"{file}.safetensors").stat().st_size
+            self.assertRegex(done.stdout, rf"(?m)^{file}\.safetensors +{size} bytes$")
+        self.assertIn("head probe: findings, linear, last 1 blocks and their mean patch token, 2 labels\n  Oedema, Mass\n", done.stdout)
+        self.assertIn("head probe: findings, linear, last 1 blocks and their mean patch token, 2 labels\n", package)
+        (sha256,) = re.findall(r"(?m)^package_sha256 +([0-9a-f]{64})", done.stdout)
+        self.assertIn(sha256, package)
+        self.assertIn("made with 1 head. Show it with: cxrd inspect ", done.stdout)
+        self.assertIn("note: Nothing says how its pictures are prepared: chexfound is assumed, as is right for CheXFound's own files; --profile", done.stderr)
+
     def test_the_authors_candidates_come_before_another_head(self):
         path = self.folder / "both.safetensors"
         width = BACKBONE["width"]
@@ -157,6 +232,18 @@ class Inspect(unittest.TestCase):
                     self.assertEqual(done.returncode, 1)
                     self.assertIn(sentence, done.stderr)
         self.assertFalse((self.folder / "package").exists())
+
+    def test_its_exit_codes_are_those_of_its_help(self):
+        said = run("inspect", "--help").stdout
+        for words in ("0 all were shown, a checkpoint also where it cannot be imported", "a package that would not be loaded", "2 usage"):
+            self.assertIn(words, " ".join(said.split()))
+        package = self.folder / "package"
+        path = publish(self.folder / "a.bin")
+        self.assertEqual(run("import", "--backbone", path, "--output", package).returncode, 0)
+        self.assertEqual([run("inspect", *words).returncode for words in ((package,), (path,), (self.folder / "gone",), ("--no",), ())],
+                         [0, 0, 1, 2, 2])
+        (package / "model.json").write_text((package / "model.json").read_text() + " ")
+        self.assertEqual(run("inspect", path, package).returncode, 1)
 
     def test_an_index_shows_all_of_its_files(self):
         publish(self.folder / "part", lambda name: "dinov2." + name)

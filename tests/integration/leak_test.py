@@ -7,17 +7,15 @@ unload its compiled code; what it leaks itself is in valgrind.supp.
 
 import base64
 import json
-import os
 import pathlib
 import sys
 
+from service import FORM, Service, form, png, under
+
 HERE = pathlib.Path(__file__).resolve().parent
-os.environ["CXRD_TEST_WRAPPER"] = (
+VALGRIND = (
     "valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite "
     f"--error-exitcode=99 --suppressions={HERE / 'valgrind.supp'}")
-
-from service import FORM, Service, form, png
-
 REQUESTS = 160
 
 
@@ -25,7 +23,7 @@ def main(binary, model="demo"):
     picture = png(300, 280)
     kinds = ["/predict", "/predict?attention=overlay", "/predict?attention=png&attention_for=top:2", "/predict?hat=1",
              "/embed?tokens=class,mean,patch"]
-    with Service(binary, "--decoder-sandbox", "off", "--cors-origins", "https://a.example", model=model) as running:
+    with Service(under(VALGRIND, binary), "--decoder-sandbox", "off", "--cors-origins", "https://a.example", model=model) as running:
         for number in range(REQUESTS // 8):
             target = kinds[number % len(kinds)]
             running.post(target, "image/png", picture)

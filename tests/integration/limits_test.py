@@ -16,9 +16,9 @@ import tempfile
 import time
 import unittest
 
-from service import Service, codes, png, receive_all, samples, wait_until
+from service import Service, codes, png, program, receive_all, samples, wait_until
 
-BINARY = sys.argv.pop(1)
+BINARY = program(sys.argv.pop(1))
 PICTURE = png(100, 80)
 POST = b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(PICTURE)
 

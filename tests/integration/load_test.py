@@ -18,10 +18,10 @@ import threading
 import time
 import unittest
 
-from service import FORM, Service, form, png, wait_until
+from service import FORM, Service, form, png, program, wait_until
 
 MODEL = pathlib.Path(sys.argv.pop(2))
-BINARY = sys.argv.pop(1)
+BINARY = program(sys.argv.pop(1))
 PICTURE = png(100, 80)
 
 

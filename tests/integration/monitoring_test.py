@@ -13,9 +13,9 @@ import unittest
 import yaml
 
 import service
-from service import Service, png, samples, wait_until
+from service import Service, png, program, samples, wait_until
 
-BINARY = sys.argv.pop(1)
+BINARY = program(sys.argv.pop(1))
 FOLDER = service.ROOT / "docs/monitoring"
 FROM_THE_SCRAPE = {"instance", "job", "le"}
 

@@ -19,9 +19,9 @@ import time
 import unittest
 
 from checkpoints import count, write_pth, write_safetensors
-from service import Service, png
+from service import Service, png, program
 
-BINARY = sys.argv.pop(1)
+BINARY = program(sys.argv.pop(1))
 FULL = "--full" in sys.argv and not sys.argv.remove("--full")
 SECONDS_MAX, MEMORY_MAX = 20, 300 << 20
 RUNG = ["--rung", "cpu"] if FULL else []

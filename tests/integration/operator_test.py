@@ -10,9 +10,9 @@ import unittest
 import unittest.mock
 
 import service
-from service import FORM, Service, codes, form, in_background, png, samples, wait_until
+from service import FORM, Service, codes, form, in_background, png, program, samples, wait_until
 
-BINARY = sys.argv.pop(1)
+BINARY = program(sys.argv.pop(1))
 PICTURE = png(100, 80)
 
 

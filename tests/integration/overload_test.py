@@ -9,12 +9,12 @@ import time
 import unittest
 
 import service
-from service import Service, codes, png, receive_answer, samples, wait_until
+from service import Service, codes, png, program, receive_answer, samples, wait_until
 
 sys.path.insert(0, str(service.ROOT / "tests/bench"))
 from open_loop import OpenLoop
 
-BINARY = sys.argv.pop(1)
+BINARY = program(sys.argv.pop(1))
 PICTURE = png(100, 80)
 HEAD = b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n" % len(PICTURE)
 BATCH_MS, BATCH = 200, 8 # so few requests a second that the machine is not the limit, the thread sanitizer on it or not

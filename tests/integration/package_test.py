@@ -14,9 +14,9 @@ import sys
 import tempfile
 import unittest
 
-from service import FORM, Service, form, wait_until
+from service import FORM, Service, form, program, wait_until
 
-BINARY, MODEL = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1))
+BINARY, MODEL = program(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1))
 SAMPLE = min((MODEL / "samples").glob("*.png"))
 NAN = {"F32": struct.pack("<f", float("nan")), "F16": struct.pack("<e", float("nan"))}
 

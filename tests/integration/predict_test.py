@@ -15,9 +15,9 @@ import threading
 import time
 import unittest
 
-from service import FORM, Service, form, png, png_size
+from service import FORM, Service, form, png, png_size, program
 
-BINARY, MODEL = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1))
+BINARY, MODEL = program(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1))
 SAMPLES = sorted(path for path in (MODEL / "samples").iterdir() if path.suffix in (".png", ".jpg"))
 PNG = next(path for path in SAMPLES if path.suffix == ".png")
 JPEG = next(path for path in SAMPLES if path.suffix == ".jpg")
@@ -289,6 +289,31 @@ class CommandLine(unittest.TestCase):
             for text in (out, said):
                 for raw in (b"\x1b", *(char.encode() for char in "\u009b\u202e\u2066")):
                     self.assertNotIn(raw, text, words)
+
+    def test_options_are_named_as_they_are_given(self):
+        """And what a form has no place for is refused, not left out."""
+        (self.folder / "a.png").write_bytes(png(40, 40))
+        command = ["predict", "--model", MODEL.resolve(), "a.png"]
+        for options, words in ((["--threshold", "2"], b"cxrd predict: --threshold must be a number between 0 and 1, not '2'."),
+                               (["--size", "1"], b"cxrd predict: --size must be a whole number"),
+                               (["--attention", "map"], b"cxrd predict: --attention cannot be 'map'; there are: none, grid"),
+                               (["--attention-for", "Gout"], b"cxrd predict: --attention-for, in the heads asked for, finds no label 'Gout'"),
+                               (["--attention-for", "top:x"], b"cxrd predict: --attention-for needs a whole number from 1"),
+                               (["--dicom-profile", "x"], b"cxrd predict: --dicom-profile cannot be 'x'"),
+                               (["--threshold", "0.1", "--threshold", "0.2"], b"cxrd predict: --threshold is given twice."),
+                               (["--attention", "grid"], b"Grids have no place in this form: give --format json or jsonl."),
+                               (["--format", "csv", "--attention-for", "all"], b"Grids have no place in this form"),
+                               (["--attention", "png"], b"Pictures have no place in this form: give --output DIR")):
+            out, said = self.run_cxrd(*command, *options, code=2)
+            self.assertIn(words, said)
+            self.assertEqual(out, b"")
+
+    def test_a_table_names_its_heads(self):
+        (self.folder / "a.png").write_bytes(png(40, 40))
+        for heads in ("findings,risk", "findings", "risk"):
+            out, _ = self.run_cxrd("predict", "--model", MODEL.resolve(), "--heads", heads, "a.png")
+            self.assertEqual([line.strip() for line in out.decode().splitlines() if line.startswith("  ") and line[2:3].isalpha()],
+                             heads.split(","), out)
 
     def test_results_that_would_collide_are_refused_before_work(self):
         (self.folder / "in" / "x.json").mkdir(parents=True)

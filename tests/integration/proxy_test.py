@@ -18,12 +18,12 @@ import zlib
 
 import service
 from fleet import KEY, Fleet, program
-from service import in_background, png, samples, wait_until
+from service import in_background, png, program, samples, wait_until
 
 sys.path.insert(0, str(service.ROOT / "tests/bench"))
 from open_loop import OpenLoop
 
-BINARY, PROXY = sys.argv.pop(1), sys.argv.pop(1)
+BINARY, PROXY = program(sys.argv.pop(1)), sys.argv.pop(1)
 BATCH_MS, BATCH, INSTANCES = 500, 8, 3
 CAPACITY = INSTANCES * BATCH * 1000 / BATCH_MS
 OPTIONS = ("--rung", f"batched:{BATCH_MS}", "--max-batch", str(BATCH), "--grace-ms", "5000",

@@ -17,9 +17,9 @@ import tempfile
 import unittest
 
 from checkpoints import floats, read_safetensors
-from service import Service
+from service import Service, program
 
-BINARY, PUBLISHED = str(pathlib.Path(sys.argv.pop(1)).resolve()), pathlib.Path(sys.argv.pop(1)).resolve()
+BINARY, PUBLISHED = program(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1)).resolve()
 MODELS_A_SERVICE = 16  # as many as it takes
 COSINE, ERROR = 0.99999, 2e-4  # of each token; of its largest difference, in root mean squares of the token
 LOGIT = 1e-4
@@ -100,7 +100,7 @@ REFUSED = {
     "refused/siglip.pth": "a network of images and text",
     "refused/swin.pth": "a hierarchical network",
     "refused/timm_clip.pth": "a LayerNorm before the first block is not supported",
-    "hf_lora": "put that model's files into the folder",
+    "hf_lora": "not the model that it adapts: copy the adapter",
     "dinov2_linear_head.pth": "no part of a backbone",
     "images": "No weights are in it",
 }

@@ -13,9 +13,9 @@ import sys
 import tempfile
 import unittest
 
-from service import Service, png, png_size
+from service import Service, png, png_size, program
 
-BINARY, GOLDEN = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1))
+BINARY, GOLDEN = program(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1))
 HEIGHT, WIDTH, ROWS, COLUMNS = 42, 70, 3, 5
 HEAD = "findings"
 

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import signal
 import socket
 import struct
@@ -20,8 +21,23 @@ import jsonschema
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+SCRIPTS = tempfile.TemporaryDirectory()
 BOUNDARY = "boundary-of-the-tests"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
+
+
+def under(wrapper, binary):
+    """A program of the binary's name that starts it under another one, as `valgrind -q`."""
+    script = pathlib.Path(SCRIPTS.name) / pathlib.Path(binary).name
+    script.write_text(f'#!/bin/sh\nexec {wrapper} {shlex.quote(os.path.abspath(binary))} "$@"\n')
+    script.chmod(0o755)
+    return str(script)
+
+
+def program(binary):
+    """What a test starts: the program, under CXRD_TEST_WRAPPER where that is set."""
+    wrapper = os.environ.get("CXRD_TEST_WRAPPER")
+    return under(wrapper, binary) if wrapper else os.path.abspath(binary)
 
 
 def png(width, height, pixel=lambda x, y: (x * 5 + y * 3) % 256, every=1):
@@ -142,9 +158,8 @@ class Service:
     def __init__(self, binary, *options, ready=True, model="demo", host="127.0.0.1", port=0):
         self.host, self.log = host, tempfile.TemporaryFile()
         command = [binary, "serve"] if pathlib.Path(binary).name == "cxrd" else [binary]
-        wrapper = os.environ.get("CXRD_TEST_WRAPPER", "").split()
         self.process = subprocess.Popen(
-            [*wrapper, *command, "--model", str(model), "--listen", f"{host}:{port}",
+            [*command, "--model", str(model), "--listen", f"{host}:{port}",
              *([] if "--grace-ms" in options else ["--grace-ms", "0"]), *options],
             stdout=subprocess.PIPE, stderr=self.log, text=True)
         self.port = self.read_port("listening on")

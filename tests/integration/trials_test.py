@@ -13,13 +13,13 @@ import tempfile
 import time
 import unittest
 
-from service import png
+from service import png, program
 
 BAD_DRIVER = sys.argv.pop(3)
 # Where the driver keeps what it compiled for other tests: compiling is not what these are about.
 COMPILED = os.environ.get("MESA_SHADER_CACHE_DIR", str(pathlib.Path.home() / ".cache"))
 MODEL = sys.argv.pop(2)
-BINARY = sys.argv.pop(1)
+BINARY = program(sys.argv.pop(1))
 # In batches of one image a network has one shape of each kind to be timed, and not those of eight sizes.
 PREDICT = ("predict", "--model", MODEL, "--batch", "1")
 
@@ -46,8 +46,7 @@ class Trials(unittest.TestCase):
         loaded = ":".join(filter(None, [os.environ.get("LD_PRELOAD"), BAD_DRIVER]))
         environment = {**os.environ, "LD_PRELOAD": loaded, "BAD_DRIVER": fault, "XDG_CACHE_HOME": str(self.cache),
                        "MESA_SHADER_CACHE_DIR": COMPILED}
-        wrapper = os.environ.get("CXRD_TEST_WRAPPER", "").split()
-        return subprocess.Popen([*wrapper, BINARY, *arguments], env=environment, stdout=subprocess.PIPE,
+        return subprocess.Popen([BINARY, *arguments], env=environment, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, text=True)
 
     def run_cxrd(self, *arguments, fault=""):
@@ -94,8 +93,7 @@ class Choosing(Trials):
         """Through BAD_DRIVER without a fault this driver is a discrete GPU, which reads pixels from memory of its own."""
         options = (*PREDICT, "--rung", "portable", "--precision", "fp32", "--format", "json", str(self.image))
         copied = self.run_cxrd(*options)
-        wrapper = os.environ.get("CXRD_TEST_WRAPPER", "").split()
-        in_place = subprocess.run([*wrapper, BINARY, *options], capture_output=True, text=True, check=False,
+        in_place = subprocess.run([BINARY, *options], capture_output=True, text=True, check=False,
                                   env={**os.environ, "XDG_CACHE_HOME": str(self.cache), "MESA_SHADER_CACHE_DIR": COMPILED})
         findings = [json.loads(done.stdout)["predictions"][0]["findings"] for done in (copied, in_place)]
         self.assertEqual(findings[0], findings[1])

@@ -10,12 +10,12 @@ import sys
 import tempfile
 import unittest
 
-from service import png
+from service import png, program
 
 # Where the driver keeps what it compiled for other tests: compiling is not what these are about.
 COMPILED = os.environ.get("MESA_SHADER_CACHE_DIR", str(pathlib.Path.home() / ".cache"))
 MODEL = sys.argv.pop(2)
-BINARY = sys.argv.pop(1)
+BINARY = program(sys.argv.pop(1))
 
 
 class Tune(unittest.TestCase):
@@ -39,8 +39,7 @@ class Tune(unittest.TestCase):
     @classmethod
     def run_cxrd(cls, cache, *arguments):
         environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "MESA_SHADER_CACHE_DIR": COMPILED}
-        wrapper = os.environ.get("CXRD_TEST_WRAPPER", "").split()
-        return subprocess.run([*wrapper, BINARY, *map(str, arguments)], env=environment, capture_output=True, text=True,
+        return subprocess.run([BINARY, *map(str, arguments)], env=environment, capture_output=True, text=True,
                               check=False)
 
     def predict(self, cache):

@@ -19,9 +19,9 @@ import tempfile
 import unittest
 import zlib
 
-from service import BOUNDARY, FORM, Service, png
+from service import BOUNDARY, FORM, Service, png, program
 
-BINARY, GOLDEN = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1))
+BINARY, GOLDEN = program(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1))
 CARD = json.loads((GOLDEN / "model.json").read_text())["backbone"]
 SIDE, WIDTH = CARD["image_size"], CARD["width"]
 LABELS = ["Left", "Middle", "Right"]
@@ -153,6 +153,8 @@ class Views(unittest.TestCase):
 
 
     def test_a_head_that_can_be_read_in_several_ways_is_asked_about(self):
+        refused = self.add(self.package, "near", "views=2", 1 + 1)
+        self.assertIn("can be read in two ways: say features=class,blocks=2,views=2 or features=class+mean,blocks=1,views=2", refused.stderr)
         refused = self.add(self.package, "near", "", 1 + 1)
         self.assertIn("can be read in four ways", refused.stderr)
         self.assertIn("features=class+mean,blocks=1,views=2", refused.stderr)
@@ -273,6 +275,22 @@ class Views(unittest.TestCase):
         self.assertEqual(maps, single.predictions[0]["attention_maps"])
         self.assertGreater(len(maps), 0)
 
+    def test_maps_of_heads_that_have_none_are_refused(self):
+        """Before work, and whether they were to be drawn or not; nobody who asks for none is bothered."""
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        (folder / "a.png").write_bytes(drawing(1))
+        linear = ("predict", "--model", self.package, "--views", "frontal", "--heads", "near,far", folder / "a.png")
+        for options in (("--attention", "png", "--output", folder / "out"), ("--attention", "overlay", "--format", "json"),
+                        ("--attention", "grid", "--format", "jsonl"), ("--attention-for", "all", "--format", "json")):
+            done = run(*linear, *options)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), options)
+            self.assertIn("No head that is asked for has attention maps, which GLoRI heads have and linear ones do not: leave", done.stderr)
+        self.assertFalse((folder / "out").exists())
+        for options in ((), ("--format", "json"), ("--format", "json", "--attention", "none", "--attention-for", "all")):
+            self.assertEqual(run(*linear, *options).returncode, 0, options)
+        done = run(*linear[:-3], "--heads", "findings,near", folder / "a.png", "--attention", "png", "--format", "json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_the_command_line_pairs_files(self):
         folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         files = [folder / name for name in ("f1.png", "l1.png", "f2.png", "l2.png")]
@@ -308,8 +326,11 @@ class Views(unittest.TestCase):
 
         self.assertIn("which files of a folder pair cannot be told", predict(*views, folder, files[1], code=1).stderr)
         self.assertIn(f"{files[2]} lacks its lateral", predict(*views, *files[:3], code=1).stderr)
-        self.assertIn("say views=frontal,lateral", predict(files[0], code=2).stderr)
-        self.assertIn("not 'lateral'", predict("--views", "lateral", files[0], code=2).stderr)
+        said = predict(files[0], code=2).stderr
+        self.assertIn("reads a frontal and a lateral image: give --views frontal,lateral and files in pairs, each frontal followed by its "
+                      "lateral; or give --views frontal, and it reads each image as both; or name only other heads in --heads.", said)
+        self.assertIn("--views is 'frontal,lateral', with images in pairs", predict("--views", "lateral", files[0], code=2).stderr)
+        self.assertIn("reads a lateral image: leave --views out.", predict(*views, "--heads", "findings", *files[:2], code=2).stderr)
         files[1].write_bytes(files[1].read_bytes()[:200])
         done = predict("--format", "csv", *views, *files, code=1)
         self.assertIn(f"{files[0]}: The lateral image: ", done.stderr)

@@ -2,6 +2,8 @@
 #ifndef CXRD_TESTS_UNIT_SUITE_H
 #define CXRD_TESTS_UNIT_SUITE_H
 
+#include "engine/base/process.h"
+
 #include <check.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -23,11 +25,7 @@ static inline size_t unless_valgrind(size_t whole, size_t part)
 /* Where the address space is the program's own, so that a test can bound it: not under a sanitizer. */
 static inline bool memory_is_native(void)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    return false;
-#else
-    return !under_valgrind();
-#endif
+    return !PROCESS_SANITIZED && !under_valgrind();
 }
 
 /* Runs them as a suite of that name; gives the program's exit status. */

@@ -218,7 +218,9 @@ START_TEST(what_does_not_pair_is_refused_and_named)
         {QUIET, "frontal=A frontal=B lateral=B",
          "Frontal image 1 ('B') lacks its lateral: 2 images are frontal and 1 are lateral."},
         {QUIET, "frontal=A",
-         "Frontal image 0 ('A') lacks its lateral: 1 images are frontal and 0 are lateral."},
+         "Frontal image 0 ('A') lacks its lateral: 1 images are frontal and 0 are lateral. With "
+         "views=frontal and "
+         "no lateral, heads of two views read an image as both; for heads of one view send it as 'image'."},
         {QUIET, "lateral=A frontal=B lateral=B",
          "Lateral image 1 ('B') lacks its frontal: 1 images are frontal and 2 are lateral."},
         {QUIET, "frontal=A lateral=B image=B",
@@ -227,8 +229,10 @@ START_TEST(what_does_not_pair_is_refused_and_named)
         {QUIET "&views=frontal", "frontal=A lateral=B",
          "Lateral images come with views=frontal,lateral, not with views=frontal."},
         {QUIET "&views=frontal&heads=findings", "image=A",
-         "Nothing that is asked for of the model 'demo' reads a lateral image: ask without 'views'."},
-        {QUIET "&heads=findings", "frontal=A lateral=B", "reads a lateral image: ask without 'views'."},
+         "Nothing that is asked for of the model 'demo' reads a lateral image: send each image by itself as "
+         "'image', not as 'frontal' or 'lateral', and without 'views'."},
+        {QUIET "&heads=findings", "frontal=A lateral=B",
+         "reads a lateral image: send each image by itself as 'image', not as 'frontal' or 'lateral'"},
         {QUIET "&views=lateral,frontal", "image=A image=B",
          "The option 'views' is 'frontal,lateral', with images in pairs, each frontal followed by its "
          "lateral, or 'frontal', with images that are read as both; not 'lateral, frontal'."},
@@ -363,7 +367,8 @@ START_TEST(it_refuses_what_does_not_pair)
         {TENSOR("2",
                 "\"$A\",\"$B\"") ",\"parameters\":{\"views\":\"frontal,lateral\"},\"outputs\":[{\"name\":"
                                  "\"extra.logits\"}]}",
-         "Nothing that is asked for of the model 'demo' reads a lateral image: ask without 'views'."},
+         "Nothing that is asked for of the model 'demo' reads a lateral image: ask without the parameter "
+         "\"views\"."},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         post_json(INFER, cases[i].body);

@@ -1,5 +1,6 @@
 /* An adapter is of exactly the modules that its settings name. */
 #include "engine/base/file.h"
+#include "engine/checkpoint/adapter_expression.h"
 #include "engine/checkpoint/import_backbone.h"
 #include "tests/unit/checkpoint/importing.h"
 #include "tests/unit/checkpoint/pth.h"
@@ -42,7 +43,7 @@ static void clean(void)
 }
 
 /* Pairs of the query and value of both blocks, but for those whose key has `without` in it. */
-static void write_adapter(const char *without)
+static void write_adapter(const char *without, const char *prefix)
 {
     static const char *const modules[] = {"0.attention.attention.query", "0.attention.attention.value",
                                           "1.attention.attention.query", "1.attention.attention.value"};
@@ -51,10 +52,10 @@ static void write_adapter(const char *without)
     for (size_t i = 0; i < sizeof modules / sizeof *modules; i++) {
         if (without && strstr(modules[i], without))
             continue;
-        char *down =
-                 arena_format(published.arena, "base_model.model.encoder.layer.%s.lora_A.weight", modules[i]),
-             *up =
-                 arena_format(published.arena, "base_model.model.encoder.layer.%s.lora_B.weight", modules[i]);
+        char *down = arena_format(published.arena, "base_model.model.%sencoder.layer.%s.lora_A.weight",
+                                  prefix, modules[i]),
+             *up = arena_format(published.arena, "base_model.model.%sencoder.layer.%s.lora_B.weight", prefix,
+                                modules[i]);
         published_add(&published, down, "A", 0, 2, (size_t[]){RANK, W});
         published_add(&published, up, "B", 0, 2, (size_t[]){W, RANK});
     }
@@ -69,38 +70,48 @@ static void write_adapter(const char *without)
     "It holds a LoRA adapter of '" module                                                                 \
     "', which adapter_config.json does not name (target_modules, exclude_modules, layers_to_transform): " \
     "they do not belong together."
-#define QUERY      "encoder.layer.0.attention.attention.query"
-#define VALUE      "encoder.layer.0.attention.attention.value"
-#define EXPRESSION "names modules by an expression, which is not evaluated"
+#define QUERY "encoder.layer.0.attention.attention.query"
+#define VALUE "encoder.layer.0.attention.attention.value"
 
 static const struct {
     const char *without, *settings, *sentence; /* NULL: merged */
-    bool noted;
+    const char *prefix;                        /* of the model that was trained; NULL: none */
 } cases[] = {
-    {NULL, "\"target_modules\": [\"query\", \"value\"]", NULL, false},
+    {NULL, "\"target_modules\": [\"query\", \"value\"]", NULL},
     {NULL,
      "\"target_modules\": [\"attention.query\", \"dinov2.encoder.layer.0.attention.attention.value\", "
      "\"1.attention.attention.value\"]",
-     NULL, false},
-    {"value", "\"target_modules\": [\"query\", \"value\"]", MISSING(VALUE), false},
-    {"0.attention.attention.query", "\"target_modules\": [\"query\", \"value\"]", MISSING(QUERY), false},
-    {"1.", "\"target_modules\": [\"query\", \"value\"]", MISSING("encoder.layer.1.attention.attention.query"),
-     false},
-    {NULL, "\"target_modules\": [\"query\"]", NOT_NAMED(VALUE), false},
+     NULL},
+    {"value", "\"target_modules\": [\"query\", \"value\"]", MISSING(VALUE)},
+    {"0.attention.attention.query", "\"target_modules\": [\"query\", \"value\"]", MISSING(QUERY)},
+    {"1.", "\"target_modules\": [\"query\", \"value\"]",
+     MISSING("encoder.layer.1.attention.attention.query")},
+    {NULL, "\"target_modules\": [\"query\"]", NOT_NAMED(VALUE)},
     {NULL, "\"target_modules\": [\"query\", \"value\", \"dense\"]",
-     MISSING("encoder.layer.0.attention.output.dense"), false},
-    {NULL, "\"target_modules\": [\"query\", \"value\"], \"exclude_modules\": [\"value\"]", NOT_NAMED(VALUE),
-     false},
-    {"value", "\"target_modules\": [\"query\", \"value\"], \"exclude_modules\": [\"value\"]", NULL, false},
-    {NULL, "\"target_modules\": [\"query\", \"value\"], \"layers_to_transform\": [1]", NOT_NAMED(QUERY),
-     false},
+     MISSING("encoder.layer.0.attention.output.dense")},
+    {NULL, "\"target_modules\": [\"query\", \"value\"], \"exclude_modules\": [\"value\"]", NOT_NAMED(VALUE)},
+    {"value", "\"target_modules\": [\"query\", \"value\"], \"exclude_modules\": [\"value\"]", NULL},
+    {NULL, "\"target_modules\": [\"query\", \"value\"], \"layers_to_transform\": [1]", NOT_NAMED(QUERY)},
     {"0.",
      "\"target_modules\": [\"query\", \"value\"], \"layers_to_transform\": 1, \"layers_pattern\": "
      "\"layer\"",
-     NULL, false},
-    {NULL, "\"target_modules\": \"all-linear\"", MISSING("encoder.layer.0.attention.attention.key"), false},
-    {"value", "\"target_modules\": \".*(query|value)\"", NULL, true},
-    {NULL, "\"target_modules\": null", NULL, false},
+     NULL},
+    {NULL, "\"target_modules\": \"all-linear\"", MISSING("encoder.layer.0.attention.attention.key")},
+    {NULL, "\"target_modules\": \".*(query|value)\"", NULL},
+    {"value", "\"target_modules\": \".*(query|value)\"", MISSING(VALUE)},
+    {NULL, "\"target_modules\": \".*\\\\.query\"", NOT_NAMED(VALUE)},
+    {NULL, "\"target_modules\": \"query|value\"", NOT_NAMED(QUERY)}, /* the whole name */
+    {NULL, "\"target_modules\": \"(?:encoder\\\\.)layer\\\\.\\\\d+.*?(query|value)$\"", NULL},
+    {NULL, "\"target_modules\": \"dinov2\\\\.encoder.*(query|value)\"", NULL, "dinov2."},
+    {"value", "\"target_modules\": \"dinov2\\\\.encoder.*(query|value)\"", MISSING(VALUE), "dinov2."},
+    {NULL, "\"target_modules\": [\"query\", \"value\"], \"exclude_modules\": \".*1.*value\"",
+     NOT_NAMED("encoder.layer.1.attention.attention.value")},
+    {"1.", "\"target_modules\": \".*(query|value)\", \"exclude_modules\": \".*layer\\\\.[1-9].*\"", NULL},
+    {NULL, "\"target_modules\": \".*(?<=n.)(query|value)\"",
+     "Its \"target_modules\" is the expression '.*(?<=n.)(query|value)', which this program cannot evaluate: "
+     "write the names of the modules as a list, or merge the adapter in PEFT (merge_and_unload) and save the "
+     "model."},
+    {NULL, "\"target_modules\": null", NULL},
 };
 
 START_TEST(exactly_the_named_modules_are_adapted)
@@ -108,7 +119,7 @@ START_TEST(exactly_the_named_modules_are_adapted)
     char text[512];
     struct backbone_import imported;
     const struct backbone_options these = {.path = published_folder};
-    write_adapter(cases[_i].without);
+    write_adapter(cases[_i].without, cases[_i].prefix ? cases[_i].prefix : "");
     const int length = snprintf(text, sizeof text, "{\"r\": 4, \"lora_alpha\": 8, %s}", cases[_i].settings);
     file_put(config, text, (size_t)length);
     const enum status status = import_backbone_open(&these, &failure, &imported);
@@ -117,8 +128,43 @@ START_TEST(exactly_the_named_modules_are_adapted)
         ck_assert_msg(strstr(failure.sentence, cases[_i].sentence), "%s", failure.sentence);
     if (status)
         return;
-    ck_assert_int_eq(strstr(imported.note, EXPRESSION) != NULL, cases[_i].noted);
     import_backbone_finish(&imported);
+}
+END_TEST
+
+/* What Python's re.fullmatch says of each. */
+START_TEST(expressions_mean_what_they_mean_in_python)
+{
+    static const struct {
+        const char *python, *matches, *not ;
+    } known[] = {
+        {"a|bc", "bc", "ab"},
+        {"(a|b)+c?", "abbac", "c"},
+        {"[a-c_]+?x", "a_cx", "dx"},
+        {"[^.]+\\.q", "layer.q", "a.b.q"},
+        {"\\w+\\.\\d", "a_1.2", "a.b"},
+        {"[\\d.]+", "1.2", "1.a"},
+        {"a\\-b\\_c", "a-b_c", "a\\-b_c"},
+        {".*\\.(?:q|v)_proj", "x.v_proj", "x.k_proj"},
+        {"^a$", "a", "b"},
+    };
+    static const char *const refused[] = {
+        "(?=a)b", "(?P<x>a)", "(a)\\1", "a{2}",  "a**", "a*+",   "\\bq", "(?i)a",    "(a", "(((((a)))))",
+        "a)",     "[]a]",     "[[a]",   "[\\s]", "*a",  "[b-a]", "[a",   "\xc3\xa9", "\\"};
+    char posix[ADAPTER_EXPRESSION_BYTES], longest[2 * ADAPTER_EXPRESSION_BYTES];
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        ck_assert_msg(adapter_expression_read(known[i].python, posix), "%s", known[i].python);
+        ck_assert_msg(adapter_expression_matches(posix, known[i].matches), "%s: %s", known[i].python, posix);
+        ck_assert_msg(!adapter_expression_matches(posix, known[i].not ), "%s: %s", known[i].python, posix);
+    }
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        ck_assert_msg(!adapter_expression_read(refused[i], posix), "%s", refused[i]);
+    memset(longest, 'a', sizeof longest);
+    longest[ADAPTER_EXPRESSION_BYTES - 5] = '\0';
+    ck_assert(adapter_expression_read(longest, posix));
+    longest[ADAPTER_EXPRESSION_BYTES - 5] = 'a';
+    longest[ADAPTER_EXPRESSION_BYTES - 4] = '\0';
+    ck_assert(!adapter_expression_read(longest, posix));
 }
 END_TEST
 
@@ -127,7 +173,7 @@ START_TEST(an_alpha_that_contradicts_the_settings_is_refused)
     static const char says[] = "{\"r\": 4, \"lora_alpha\": 8, \"target_modules\": [\"query\", \"value\"]}";
     struct backbone_import imported;
     struct backbone_options these = {.path = published_folder, .lora_alpha = 16};
-    write_adapter(NULL);
+    write_adapter(NULL, "");
     file_put(config, says, sizeof says - 1);
     ck_assert_int_eq(import_backbone_open(&these, &failure, &imported), STATUS_BAD_REQUEST);
     ck_assert_str_eq(failure.sentence,
@@ -144,6 +190,7 @@ int main(void)
     TCase *all = tcase_create("all");
     tcase_add_checked_fixture(all, make, clean);
     tcase_add_loop_test(all, exactly_the_named_modules_are_adapted, 0, sizeof cases / sizeof *cases);
+    tcase_add_test(all, expressions_mean_what_they_mean_in_python);
     tcase_add_test(all, an_alpha_that_contradicts_the_settings_is_refused);
     return suite_run("adapter_targets", all);
 }

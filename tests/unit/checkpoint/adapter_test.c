@@ -187,17 +187,23 @@ START_TEST(adapters_that_do_not_fit_are_refused)
 {
     struct published published;
     write_adapter("base_model.model.blocks.1.attn.qkv", "weight", 3 * W);
-    refuse("published: It holds a LoRA adapter and not the model that it adapts: put that model's files into "
-           "the folder, "
-           "too.");
+#define ALONE                                                                                            \
+    "published: It holds a LoRA adapter ('blocks.1.attn.qkv.weight') and not the model that it adapts: " \
+    "copy the adapter, as adapter_model.safetensors or .bin, and its adapter_config.json into that "     \
+    "model's folder, and import that."
+    refuse(ALONE);
+    char *other_name = file_join(published_folder, "lora.safetensors");
+    ck_assert_int_eq(rename(adapter, other_name), 0);
+    refuse(ALONE);
+    ck_assert_int_eq(unlink(other_name), 0);
+    free(other_name);
     write_network(&(struct published_form){PUBLISHED_DINOV2, 0, false, ""});
     write_adapter("base_model.model.blocks.1.attn.qkv", "weight", W);
     refuse("The LoRA adapter of 'blocks.1.attn.qkv.weight', B [64, 4] and A [4, 64], does not fit its shape "
            "[192, 64].");
     write_adapter("base_model.model.blocks.7.attn.qkv", "weight", 3 * W);
-    refuse("It holds a LoRA adapter of 'blocks.7.attn.qkv.weight', but not that tensor: put the model's "
-           "files and the "
-           "adapter's into one folder.");
+    refuse("It holds a LoRA adapter of 'blocks.7.attn.qkv.weight', and the weights beside it have no such "
+           "tensor: it adapts another model, whose files belong beside it.");
     write_adapter("base_model.model.blocks.1.mlp.fc3", "weight", W);
     refuse("Tensor 'base_model.model.blocks.1.mlp.fc3.lora_A.weight': a LoRA adapter of this form is not "
            "merged; merge "

@@ -46,7 +46,7 @@ START_TEST(reads_the_keys_of_published_models)
         STATUS_OK);
     ck_assert_int_eq(config.width, 384);
     ck_assert_int_eq(config.depth, 12);
-    ck_assert_int_eq(config.heads, 6);
+    ck_assert_int_eq(config.attention_heads, 6);
     ck_assert_int_eq(config.image_height, 518);
     ck_assert_int_eq(config.image_width, 448);
     ck_assert_str_eq(config.ffn_layer, "mlp");
@@ -72,7 +72,7 @@ START_TEST(reads_the_keys_of_published_models)
     ck_assert_int_eq(config.image_height, 84);
     ck_assert(config.timm);
     ck_assert_int_eq(parse("{\"model_type\": \"dinov2\", \"hidden_size\": 384}", &config), STATUS_OK);
-    ck_assert_int_eq(config.heads, 12); /* Dinov2Config's */
+    ck_assert_int_eq(config.attention_heads, 12); /* Dinov2Config's */
 }
 END_TEST
 
@@ -107,7 +107,7 @@ START_TEST(reads_all_that_timm_says)
                            "\"qk_norm\": false, \"pool_include_prefix\": false}}",
                            &config),
                      STATUS_OK);
-    ck_assert_int_eq(config.heads, 6);
+    ck_assert_int_eq(config.attention_heads, 6);
     ck_assert_int_eq(config.depth, 12);
     ck_assert_int_eq(config.width, 384);
     ck_assert_int_eq(config.patch_size, 14);
@@ -117,7 +117,7 @@ START_TEST(reads_all_that_timm_says)
     ck_assert_int_eq(config.image_width, 112);
     ck_assert_str_eq(config.activation, "gelu_tanh");
     ck_assert(!parse("{\"architecture\": \"vit_huge_patch14_224\", \"num_classes\": 0}", &config));
-    ck_assert_int_eq(config.heads, 16); /* 80 wide, which only its function says */
+    ck_assert_int_eq(config.attention_heads, 16); /* 80 wide, which only its function says */
 }
 END_TEST
 
@@ -136,6 +136,10 @@ START_TEST(two_files_say_the_same_or_are_refused)
         {"student: {ffn_layer: mlp}", "{\"use_swiglu_ffn\": true}", "ffn_layer"},
         {"crops: {global_crops_size: 518}", "{\"image_size\": [518, 224]}", "the image's width"},
         {"layer_norm_eps: 1e-6", "{\"layer_norm_eps\": 1e-5}", "layer_norm_eps"},
+        {"student: {arch: vit_large}", "{\"arch\": \"vit_base\"}", "the architecture's name"},
+        {"student: {arch: vit_giant2}", "{\"architecture\": \"vit_giant_patch14_dinov2\", \"depth\": 40}",
+         NULL},
+        {"model_type: dinov2", "{\"model_type\": \"dinov2_with_registers\"}", "model_type"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct config first, second;
@@ -159,9 +163,7 @@ START_TEST(two_files_say_the_same_or_are_refused)
 }
 END_TEST
 
-/* An activation says nothing of SwiGLU, which has its own; and SwiGLU is said in three ways, the training's
- * first.
- */
+/* An activation says nothing of SwiGLU, which has its own; and SwiGLU is said in several ways. */
 START_TEST(the_feed_forward_is_said_in_several_ways)
 {
     static const struct {
@@ -172,8 +174,9 @@ START_TEST(the_feed_forward_is_said_in_several_ways)
         {"use_swiglu_ffn: false", "mlp"},
         {"use_swiglu_ffn: true\nhidden_act: silu", "swiglu"},
         {"use_swiglu_ffn: false\nhidden_act: gelu", "mlp"},
-        {"ffn_layer: swiglufused\nuse_swiglu_ffn: false", "swiglufused"},
-        {"student: {ffn_layer: mlp}\nffn_layer: swiglu", "mlp"},
+        {"ffn_layer: swiglufused\nuse_swiglu_ffn: true", "swiglufused"},
+        {"student: {ffn_layer: swiglufused}\nffn_layer: swiglu", "swiglufused"},
+        {"student: {ffn_layer: mlp}\nteacher: {ffn_layer: mlp}", "mlp"},
         {"hidden_act: gelu", ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -190,7 +193,7 @@ END_TEST
 
 START_TEST(absent_keys_have_their_defaults)
 {
-    static const char *const texts[] = {"student:\n  patch_size:\n  arch: [x]\ncrops: 3\n",
+    static const char *const texts[] = {"student:\n  patch_size:\n  arch: vit_large\ncrops: 3\n",
                                         "{\"num_channels\": 3, \"patch_size\": null}"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct config config;
@@ -202,6 +205,47 @@ START_TEST(absent_keys_have_their_defaults)
         ck_assert_double_eq(config.interpolate_offset, CONFIG_NOT_SAID);
         ck_assert_int_eq(config.interpolate_antialias, -1);
         ck_assert_double_lt(config.layer_norm_epsilon, 0);
+    }
+}
+END_TEST
+
+/* The teacher is the network that answers, and a training's configuration says of the student what both are.
+ */
+START_TEST(what_one_file_says_twice_is_the_same)
+{
+    static const struct {
+        const char *text, *sentence; /* NULL: it is */
+    } cases[] = {
+        {"student: {ffn_layer: mlp}\nteacher: {ffn_layer: swiglufused}",
+         "teacher.ffn_layer is not what the file says of it elsewhere."},
+        {"student: {ffn_layer: mlp}\nffn_layer: swiglu",
+         "ffn_layer is not what the file says of it elsewhere."},
+        {"ffn_layer: swiglufused\nuse_swiglu_ffn: false",
+         "use_swiglu_ffn is not what the file says of it elsewhere."},
+        {"student: {patch_size: 14}\nteacher: {patch_size: 16}",
+         "teacher.patch_size is not what the file says of it elsewhere."},
+        {"student: {qkv_bias: true}\nteacher: {qkv_bias: false}",
+         "teacher.qkv_bias is not what the file says of it elsewhere."},
+        {"student: {interpolate_offset: 0.1}\nteacher: {interpolate_offset: 0.0}",
+         "teacher.interpolate_offset is not what the file says of it elsewhere."},
+        {"student: {arch: vit_large}\nteacher: {arch: vit_base}",
+         "It names two architectures, 'vit_large' and 'vit_base': remove the one that is wrong."},
+        {"student: {arch: vit_large}\narch: vit_small",
+         "It names two architectures, 'vit_large' and 'vit_small': remove the one that is wrong."},
+        {"arch: vit_giant2\narchitecture: vit_large_patch14_dinov2\npatch_size: 14",
+         "It names two architectures, 'vit_giant2' and 'vit_large_patch14_dinov2': remove the one that is "
+         "wrong."},
+        {"arch: vit_giant2\narchitecture: vit_giant_patch14_dinov2\npatch_size: 14", NULL},
+        {"student: {arch: vit_large}\nteacher: {momentum_teacher: 0.99}\narch: vit_large", NULL},
+        {"student: {arch: [x]}", "arch is no text."},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct config config;
+        const enum status status = parse(cases[i].text, &config);
+        ck_assert_msg(status == (cases[i].sentence ? STATUS_INVALID_FILE : STATUS_OK), "%s: %s",
+                      cases[i].text, failure.sentence);
+        if (status)
+            ck_assert_str_eq(failure.sentence, cases[i].sentence);
     }
 }
 END_TEST
@@ -331,6 +375,7 @@ int main(void)
     tcase_add_test(all, reads_all_that_timm_says);
     tcase_add_test(all, two_files_say_the_same_or_are_refused);
     tcase_add_test(all, absent_keys_have_their_defaults);
+    tcase_add_test(all, what_one_file_says_twice_is_the_same);
     tcase_add_test(all, wrong_values_are_named);
     return suite_run("config", all);
 }

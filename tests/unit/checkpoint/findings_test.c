@@ -51,10 +51,16 @@ START_TEST(wrong_labels_are_named)
         {"a\n\xc2\xa0\xe2\x80\x8b\n", "Line 2 has no letter: which label is missing?"},
         {"a\xe2\x80\xae"
          "b\n",
-         "Line 1 holds a control character or is not UTF-8."},
+         "Line 1 holds a control character, or one that turns the direction of text."},
+        {"Mass\nConsolid\xe9\n",
+         "Line 2 is not UTF-8: its byte 9 is 0xe9. It was saved in another encoding, Windows-1252 probably: "
+         "convert it with iconv -f WINDOWS-1252 -t UTF-8 FILE >NEW, and see that its letters are right."},
+        {"\x83\x89\x81\n", /* katakana of Shift_JIS */
+         "Line 1 is not UTF-8: its byte 1 is 0x83. It was saved in another encoding, which nothing tells: "
+         "convert it with iconv -f ENCODING -t UTF-8 FILE >NEW, and see that its letters are right."},
         {"a\n\nb\n", "Line 2 is empty, where each has the label of one output: which one is missing?"},
         {"\r\na\n", "Line 1 is empty, where each has the label of one output: which one is missing?"},
-        {"a\nb\x1b[2J\n", "Line 2 holds a control character or is not UTF-8."},
+        {"a\nb\x1b[2J\n", "Line 2 holds a control character, or one that turns the direction of text."},
         {longest, "Line 2 is over 128 bytes long, too long for a label."},
         {many, "It holds over 4096 labels."},
     };

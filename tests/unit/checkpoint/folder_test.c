@@ -83,8 +83,11 @@ START_TEST(none_and_several_are_refused)
 {
     refuse(": No weights are in it (model.safetensors, pytorch_model.bin, ...).");
     put("adapter_model.safetensors");
-    refuse(": It holds a LoRA adapter and not the model that it adapts: put that model's files into the "
-           "folder, too.");
+    struct folder alone;
+    ck_assert_msg(!folder_read(folder, &failure, &alone), "%s", failure.sentence);
+    ck_assert_str_eq(last(alone.weights), "adapter_model.safetensors");
+    ck_assert_ptr_null(alone.adapter);
+    folder_finish(&alone);
     put("a.pth");
     put("b.ckpt");
     put("notes.txt");

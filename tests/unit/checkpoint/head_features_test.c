@@ -41,8 +41,7 @@ START_TEST(published_heads_say_what_they_read)
         {FORM_AUTHORS, 3, "linear:blocks=2:avgpool=True:lr=1", {2, true}},
         {FORM_AUTHORS, 8, "linear:blocks=4:avgpool=False:lr=1", {4, false, true}},
         {FORM_AUTHORS, 4, "linear:blocks=1:avgpool=True:lr=1", {1, true, true}},
-        {FORM_AUTHORS, 8, "", {4, false, true}}, /* more than one image gives */
-        {FORM_DINOV2, 10, "", {4, true, true}},
+        {FORM_DINOV2, 12, "", {5, true, true}}, /* more than one image gives, and in one way */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct head_features features;
@@ -162,6 +161,15 @@ START_TEST(two_views_are_chosen)
                              pooled = {.features = IMPORT_CLASS_MEAN, .views = 2};
     ck_assert_int_eq(choose(2 * 64, FORM_TIMM, "", &two, &features),
                      STATUS_BAD_REQUEST); /* of either token */
+    /* of two views nothing is published without a word on what is read */
+    ck_assert_int_eq(choose(4 * 64, FORM_AUTHORS, "", &two, &features), STATUS_BAD_REQUEST);
+    ck_assert_str_eq(
+        failure.sentence,
+        "Its linear layer takes 256 features, 4 times the backbone's width, which can be read in "
+        "two ways: say features=class,blocks=2,views=2 or features=class+mean,blocks=1,views=2 in "
+        "--head.");
+    ck_assert_int_eq(choose(8 * 64, FORM_AUTHORS, "", NULL, &features), STATUS_BAD_REQUEST);
+    ck_assert_int_eq(choose(10 * 64, FORM_DINOV2, "", NULL, &features), STATUS_BAD_REQUEST);
     ck_assert(!choose(2 * 64, FORM_AUTHORS, "", &class_of_two, &features));
     ck_assert(features.two_views && features.blocks == 1 && !features.average_pool);
     ck_assert(!choose(2 * 64, FORM_AUTHORS, "", &one, &features));

@@ -259,7 +259,7 @@ START_TEST(a_source_that_is_cut_short_meanwhile_leaves_no_package)
         sample_backbone(backbone, &SAMPLE_AS_IS);
         sample_linear(head, &SAMPLE_AS_IS);
         failure.sentence[0] = '\0';
-        enum status status = checkpoint_import(&options, cut_source, &cutting, &failure, note);
+        enum status status = checkpoint_import(&options, cut_source, &cutting, &failure, note, NULL);
         if (!cutting.done) {
             ck_assert_msg(!status && at > 1000, "%s", failure.sentence);
             return;

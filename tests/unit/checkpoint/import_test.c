@@ -223,9 +223,10 @@ START_TEST(wrong_heads_are_refused)
     asked.labels = NULL;
     expect(STATUS_BAD_REQUEST, "Head 'findings' has 3 classes: name them with labels=FILE, one a line.");
     asked.weights = backbone;
-    expect(STATUS_INVALID_FILE, "backbone.pth: No tensor of a head is in it ('...decoder.query_embed', "
-                                "'...linear.weight', 'classifier.weight', 'head.weight', 'weight'): is it a "
-                                "head's file?");
+    expect(STATUS_INVALID_FILE,
+           "backbone.pth: No tensor of a head is in it ('...decoder.query_embed', "
+           "'...linear.weight', 'classifier.weight', 'head.weight', 'linear_head.weight', 'weight'): is it a "
+           "head's file?");
     options.backbone = head;
     expect(STATUS_INVALID_FILE, "head.pth: No tensor of a vision transformer is in it ('cls_token', "
                                 "'blocks.0.norm1.weight', ...): is it the backbone's file?");
@@ -309,7 +310,7 @@ START_TEST(progress_goes_to_the_end)
     size_t last[2] = {0};
     sample_backbone(backbone, &SAMPLE_AS_IS);
     sample_linear(head, &SAMPLE_AS_IS);
-    ck_assert_int_eq(checkpoint_import(&options, watch, last, &failure, note), STATUS_OK);
+    ck_assert_int_eq(checkpoint_import(&options, watch, last, &failure, note, NULL), STATUS_OK);
     ck_assert_uint_gt(last[0], 0);
     ck_assert_uint_eq(last[0], last[1]);
 }

@@ -39,7 +39,7 @@ void set_image_size(uint32_t side)
 
 enum status import_now(void)
 {
-    return checkpoint_import(&options, NULL, NULL, &failure, note);
+    return checkpoint_import(&options, NULL, NULL, &failure, note, NULL);
 }
 
 void empty(const char *path)

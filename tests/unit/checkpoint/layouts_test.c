@@ -101,7 +101,7 @@ START_TEST(every_layout_is_the_same_network)
 
     options.head_count = 0;
     set_image_size(0);
-    ck_assert_msg(!checkpoint_import(&options, NULL, NULL, &failure, note), "%s", failure.sentence);
+    ck_assert_msg(!checkpoint_import(&options, NULL, NULL, &failure, note, NULL), "%s", failure.sentence);
 }
 END_TEST
 

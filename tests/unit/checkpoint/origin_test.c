@@ -19,7 +19,7 @@ START_TEST(every_row_is_reached)
     const struct layout *row;
     size_t count = 0;
     for (; (row = layout_at(count)); count++)
-        ck_assert_msg(layout_find(row->needs | (row->bare ? 0 : FEATURE_WRAPPED)) == row, "%s", row->title);
+        ck_assert_msg(layout_find(row->needs | (row->bare ? 0 : TRAIT_WRAPPED)) == row, "%s", row->title);
     ck_assert_uint_gt(count, 10);
     ck_assert_uint_eq(layout_at(count - 1)->needs, 0); /* so that there is always one */
 }
@@ -107,9 +107,11 @@ START_TEST(what_is_assumed_is_noted)
     set_image_size(28); /* two patches, where the grid has three */
     ck_assert_msg(!import_now(), "%s", failure.sentence);
     ck_assert_str_eq(
-        note, "Nothing says how its pictures are prepared: chexfound is assumed; --profile takes "
-              "another. Nothing says how its positions are resized: without antialiasing, with an offset "
-              "of 0.1, is assumed; --layout takes another origin.");
+        note,
+        "Nothing says how its pictures are prepared: chexfound is assumed, as is right for CheXFound's own "
+        "files; --profile takes another. Nothing says how its positions are resized: without antialiasing, "
+        "with an offset "
+        "of 0.1, is assumed; --layout takes another origin.");
     empty(output);
     const struct published_form timm = {PUBLISHED_TIMM, 0, false, ""}; /* or a hub's without its mask token */
     write_with(&timm, NULL, 0, 0);

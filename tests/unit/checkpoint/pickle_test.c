@@ -155,7 +155,9 @@ START_TEST(unknown_names_are_inert_whatever_is_done_to_them)
                            "cos\n\x1b[2Jx\n.",
                            &value),
                      STATUS_OK);
-    ck_assert_str_eq(value_describe(value, text, sizeof text), "the name 'os.?[2Jx'");
+    struct failure shown = {0};
+    failure_set(&shown, STATUS_INVALID_FILE, "It is %s.", value_describe(value, text, sizeof text));
+    ck_assert_str_eq(shown.sentence, "It is the name 'os.\\x1b[2Jx'.");
 }
 END_TEST
 

@@ -55,7 +55,9 @@ START_TEST(wrong_indexes_are_refused)
          "The index has tensor 'a' in something else than a file beside it."},
         {"{\"weight_map\": {\"a\": \"..\"}}",
          "The index has tensor 'a' in something else than a file beside it."},
-        {"{\"weight_map\": {\"a\": \"x\", \"a\": \"y\"}}", "The index has tensor 'a' twice."},
+        {"{\"weight_map\": {\"a\": \"x\", \"a\": \"y\"}}", "The index says 'a' twice."},
+        {"{\"weight_map\": {\"a\": \"x\"}, \"weight_map\": {\"b\": \"y\"}}",
+         "The index says 'weight_map' twice."},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct shards shards = {.count = 77};
@@ -137,7 +139,7 @@ START_TEST(files_and_index_must_belong_together)
     options.head_count = 0;
     set_image_size(0);
     write_shards("third.safetensors", 0);
-    ck_assert_int_eq(checkpoint_import(&options, NULL, NULL, &failure, note), STATUS_NOT_FOUND);
+    ck_assert_int_eq(checkpoint_import(&options, NULL, NULL, &failure, note, NULL), STATUS_NOT_FOUND);
     ck_assert_ptr_nonnull(strstr(failure.sentence, "third.safetensors: No such file or directory."));
     write_shards("first.safetensors", 0);
     expect(STATUS_INVALID_FILE,

@@ -2,7 +2,6 @@
  * say more than one thing. */
 #include "engine/base/file.h"
 #include "engine/checkpoint/import_backbone.h"
-#include "engine/package/package.h"
 #include "tests/unit/checkpoint/importing.h"
 #include "tests/unit/checkpoint/pth.h"
 #include "tests/unit/checkpoint/published.h"
@@ -13,9 +12,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { W = PUBLISHED_WIDTH, RANK = 4 };
+enum { W = PUBLISHED_WIDTH };
 
-static char *published_folder, *weights, *config, *adapter;
+static char *published_folder, *weights, *config;
 
 static void make(void)
 {
@@ -24,7 +23,6 @@ static void make(void)
     ck_assert_int_eq(mkdir(published_folder, 0777), 0);
     weights = file_join(published_folder, "model.safetensors");
     config = file_join(published_folder, "config.json");
-    adapter = file_join(published_folder, "adapter_model.safetensors");
     options.backbone = published_folder;
     options.head_count = 0;
     set_image_size(0);
@@ -33,7 +31,6 @@ static void make(void)
 static void clean(void)
 {
     empty(published_folder);
-    free(adapter);
     free(config);
     free(weights);
     free(published_folder);
@@ -225,116 +222,6 @@ START_TEST(losses_beside_a_head_are_named_once)
 }
 END_TEST
 
-/* A network with a classifier and an adapter, which was trained with a classifier of its own (`part`), or a
- * norm.
- */
-static void write_adapted(const char *part, size_t rows)
-{
-    struct published published;
-    char *name = NULL;
-    published_begin(&published);
-    published_network(&published, &(struct published_form){PUBLISHED_OLD, 0, false, "dinov2."});
-    published_add(&published, "classifier.weight", "classifier.weight", 0, 2, (size_t[]){2, 2 * W});
-    published_add(&published, "classifier.bias", "classifier.bias", 0, 1, (size_t[]){2});
-    write_all(&published);
-    published_begin(&published);
-    published_add(&published,
-                  "base_model.model.dinov2.encoder.layer.1.attention.attention.query.lora_A.weight", "A", 0,
-                  2, (size_t[]){RANK, W});
-    published_add(&published,
-                  "base_model.model.dinov2.encoder.layer.1.attention.attention.query.lora_B.weight", "B", 0,
-                  2, (size_t[]){W, RANK});
-    name = arena_format(published.arena, "base_model.model.%s.weight", part);
-    published_add(&published, name, "another", 0, rows ? 2 : 1, (size_t[]){rows ? rows : W, 2 * W});
-    name = arena_format(published.arena, "base_model.model.%s.bias", part);
-    published_add(&published, name, "another", 0, 1, (size_t[]){rows ? rows : W});
-    published_write(&published, 0, published.count, adapter);
-    published_end(&published);
-}
-
-static void check_head(const char *tensor, const char *from)
-{
-    struct package *package = NULL;
-    float values[4 * W];
-    ck_assert_msg(!package_open(output, &failure, &package), "%s", failure.sentence);
-    const struct tensor *found = safetensors_find(package_head(package, 0), tensor);
-    tensor_to_float(found, values);
-    for (size_t i = 0; i < found->size_bytes / tensor_type_bytes(found->type); i++)
-        ck_assert_float_eq(values[i], published_value(from, i));
-    package_close(&package);
-}
-
-START_TEST(an_adapters_classifier_goes_before_the_models)
-{
-    write_adapted("classifier", 2);
-    asked.weights = published_folder;
-    options.head_count = 1;
-    options.lora_alpha = 4;
-    ck_assert_msg(!import_now(), "%s", failure.sentence);
-    check_head("linear.weight", "another");
-    check_head("linear.bias", "another");
-    ck_assert_msg(
-        strstr(note, "Head 'findings' is the adapter's, which was trained in the place of the one that the "
-                     "weights have."),
-        "%s", note);
-    empty(output);
-    asked.weights = adapter; /* alone it is the same head, of the same backbone */
-    ck_assert_msg(!import_now(), "%s", failure.sentence);
-    check_head("linear.weight", "another");
-    ck_assert_ptr_null(strstr(note, "Head"));
-    empty(output);
-    asked.weights = weights; /* the model's own, which was trained without the adapter */
-    expect(STATUS_INVALID_FILE,
-           "It holds a backbone, too, which the head was trained with: give this file as "
-           "--backbone of cxrd import.");
-}
-END_TEST
-
-/* As above, of a package that was made with another adapter. */
-START_TEST(an_adapters_classifier_goes_with_its_own_backbone_alone)
-{
-    char *other = file_join(folder, "other.safetensors");
-    struct bytes file;
-    write_adapted("classifier", 2);
-    ck_assert_int_eq(file_read(adapter, 1 << 20, &failure, &file), STATUS_OK);
-    file_put(other, file.data, file.size);
-    free((void *)file.data);
-    write_adapted("classifier", 3);
-    asked.weights = other;
-    options.head_count = 1;
-    options.lora_alpha = 4;
-    expect(STATUS_INVALID_FILE,
-           "It holds a backbone, too, which the head was trained with: give this file as "
-           "--backbone of cxrd import.");
-    free(other);
-}
-END_TEST
-
-START_TEST(an_adapters_own_tensors_go_before_the_models)
-{
-    struct backbone_import imported;
-    const struct backbone_options these = {.path = published_folder, .lora_alpha = 4};
-    write_adapted("dinov2.layernorm", 0);
-    ck_assert_msg(!import_backbone_open(&these, &failure, &imported), "%s", failure.sentence);
-    for (size_t i = 0; i < imported.selection.count; i++) {
-        const struct selected *item = &imported.selection.items[i];
-        float *values = memory_allocate(item->source->elements, sizeof *values);
-        const bool own = !strncmp(item->name, "norm.", 5);
-        ck_assert_int_eq(selection_read(item, imported.checkpoint, &failure, values), STATUS_OK);
-        if (strcmp(item->name, "blocks.1.attn.qkv.weight"))
-            for (size_t k = 0; k < item->source->elements; k++)
-                ck_assert_float_eq(values[k], published_value(own ? "another" : item->name, k));
-        free(values);
-    }
-    ck_assert_str_eq(
-        imported.note,
-        "A LoRA adapter is merged into the weights. Of 2 tensors the adapter's are taken, which were "
-        "trained in the weights' place. Without its config.json LayerNorm's epsilon is taken to be "
-        "1e-06, and its activation gelu.");
-    import_backbone_finish(&imported);
-}
-END_TEST
-
 START_TEST(of_two_heads_neither_is_chosen)
 {
     static const char *const pairs[][2] = {
@@ -377,9 +264,6 @@ int main(void)
     tcase_add_test(all, what_is_said_goes_before_what_is_usual);
     tcase_add_test(all, losses_and_metrics_are_left_out_with_a_word);
     tcase_add_test(all, losses_beside_a_head_are_named_once);
-    tcase_add_test(all, an_adapters_classifier_goes_before_the_models);
-    tcase_add_test(all, an_adapters_classifier_goes_with_its_own_backbone_alone);
-    tcase_add_test(all, an_adapters_own_tensors_go_before_the_models);
     tcase_add_test(all, of_two_heads_neither_is_chosen);
     return suite_run("whole", all);
 }

@@ -96,14 +96,6 @@ START_TEST(a_run_that_ended_while_parts_were_moved_is_finished)
 }
 END_TEST
 
-static void refused(const struct embed_run *run, const struct inputs *given, bool resume, const char *words)
-{
-    struct embed_output *output = NULL;
-    ck_assert_int_eq(embed_output_open(run, given, resume, &failure, &output), STATUS_BAD_REQUEST);
-    ck_assert_msg(strstr(failure.sentence, words), "'%s' lacks '%s'", failure.sentence, words);
-    ck_assert_ptr_null(output);
-}
-
 START_TEST(another_run_is_refused_and_leaves_what_there_is)
 {
     const struct embed_run run = run_of("e.safetensors", false, true, false);
@@ -138,54 +130,6 @@ START_TEST(another_run_is_refused_and_leaves_what_there_is)
     ck_assert(!is_there("e.safetensors.class.part"));
     free((void *)rows.data);
     free((void *)lines.data);
-}
-END_TEST
-
-static void touch(const char *path, time_t seconds)
-{
-    const struct timespec times[2] = {{seconds, 0}, {seconds, 0}};
-    ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
-}
-
-/* A row is never of another picture than the one that has its name: one is changed, or has the other's place.
- */
-START_TEST(an_image_that_was_changed_since_is_refused)
-{
-    const struct embed_run run = run_of("e.npy", true, false, false);
-    run_up_to(&run, false, 4);
-    struct bytes rows = read_file("e.npy.part"), lines = read_file("e.jsonl");
-    static const char *const contents[] = {"another", "picturf", ""}; /* of the same size, and of others */
-    static const size_t images[] = {0, 1, FAILED, 3};
-    for (size_t i = 0; i < sizeof images / sizeof *images; i++)
-        for (size_t k = 0; k < sizeof contents / sizeof *contents; k++) {
-            char words[128];
-            write_image(images[i], contents[k]);
-            touch(items[images[i]].path, 1000);
-            snprintf(words, sizeof words, "this image was changed since its line %zu of e.jsonl was written",
-                     images[i] + 1);
-            refused(&run, &inputs, true, words);
-            write_image(images[i], "picture"); /* as it was, written later */
-            touch(items[images[i]].path, 2000);
-        }
-    check_same("e.npy.part", rows);
-    check_same("e.jsonl", lines);
-    write_image(IMAGES - 1, "not yet done"); /* no row is of it */
-    run_up_to(&run, true, IMAGES);
-    write_image(0, "changed");
-    refused(&run, &inputs, true, "a.png: this image was changed since its line 1"); /* as a whole, too */
-    free((void *)rows.data);
-    free((void *)lines.data);
-}
-END_TEST
-
-START_TEST(a_file_that_is_gone_is_named)
-{
-    const struct embed_run run = run_of("e.npy", true, false, false);
-    struct embed_output *output = NULL;
-    run_up_to(&run, false, 3);
-    ck_assert(!unlink("a.png"));
-    ck_assert_int_eq(embed_output_open(&run, &inputs, true, &failure, &output), STATUS_NOT_FOUND);
-    ck_assert_str_eq(failure.sentence, "a.png: No such file or directory.");
 }
 END_TEST
 
@@ -343,8 +287,6 @@ int main(void)
     tcase_add_test(cases, a_run_that_was_cut_off_anywhere_ends_as_one_in_one_go);
     tcase_add_test(cases, a_run_that_ended_while_parts_were_moved_is_finished);
     tcase_add_test(cases, another_run_is_refused_and_leaves_what_there_is);
-    tcase_add_test(cases, an_image_that_was_changed_since_is_refused);
-    tcase_add_test(cases, a_file_that_is_gone_is_named);
     tcase_add_test(cases, a_shard_of_another_list_is_refused);
     tcase_add_test(cases, inputs_behind_those_done_may_come_and_go);
     tcase_add_test(cases, what_is_there_is_not_written_over);

@@ -134,3 +134,11 @@ bool is_there(const char *path)
 {
     return !access(path, F_OK);
 }
+
+void refused(const struct embed_run *run, const struct inputs *given, bool resume, const char *words)
+{
+    struct embed_output *output = NULL;
+    ck_assert_int_eq(embed_output_open(run, given, resume, &failure, &output), STATUS_BAD_REQUEST);
+    ck_assert_msg(strstr(failure.sentence, words), "'%s' lacks '%s'", failure.sentence, words);
+    ck_assert_ptr_null(output);
+}

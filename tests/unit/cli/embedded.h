@@ -28,6 +28,9 @@ enum status write_up_to(struct embed_output *output, size_t last);
 /* Begins a run, or goes on with it, that ends before image `last`, or with all of them as a whole file. */
 void run_up_to(const struct embed_run *run, bool resume, size_t last);
 
+/* A run is refused with BAD_REQUEST and these words. */
+void refused(const struct embed_run *run, const struct inputs *given, bool resume, const char *words);
+
 /* A whole file; the caller frees the data. */
 struct bytes read_file(const char *path);
 void check_same(const char *path, struct bytes expected);

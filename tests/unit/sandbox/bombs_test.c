@@ -165,7 +165,7 @@ START_TEST(a_bomb_costs_little)
         pool_decodes(pool, (struct bytes){bomb.data, bomb.size});
     ck_assert_uint_eq(decoders_list(&after, 1), 1);
     ck_assert_int_eq(child, after);
-    if (!CHILD_SANITIZED && !under_valgrind()) {
+    if (!PROCESS_SANITIZED && !under_valgrind()) {
         enum { USER_TICKS = 11, SYSTEM_TICKS = 12 };
         ck_assert_int_lt(status_number(child, "VmHWM"), MEMORY_KIB);
         ck_assert_int_lt(stat_field(child, USER_TICKS) + stat_field(child, SYSTEM_TICKS),
@@ -195,7 +195,7 @@ static struct buffer interlaced_png(uint32_t side)
  * sanitizer. */
 START_TEST(the_hungriest_image_is_read)
 {
-    bool is_limited = !CHILD_SANITIZED && !under_valgrind();
+    bool is_limited = !PROCESS_SANITIZED && !under_valgrind();
     struct buffer png = interlaced_png(is_limited ? 10000 : 1000);
     struct image_pool *pool =
         pool_create((struct image_pool_options){.children = 1, .work_ms = 100000, .timeout_ms = 100000});

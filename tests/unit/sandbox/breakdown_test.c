@@ -146,7 +146,7 @@ START_TEST(a_breakdown_costs_one_image)
     char how = breakdowns[_i].how;
     if (how >= 'a' && under_valgrind())
         return; /* there is no filter to stop it */
-    if (how == 'M' && (CHILD_SANITIZED || under_valgrind()))
+    if (how == 'M' && (PROCESS_SANITIZED || under_valgrind()))
         return; /* there is no limit to stop it */
     begin_with(how == 'L' ? WORK_MS : 0, 0);
     for (int round = 0; round < 2; round++) {

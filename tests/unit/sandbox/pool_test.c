@@ -126,7 +126,7 @@ START_TEST(memory_is_given_back)
         ck_assert_int_ge(status_number(child, "RssShmem"), (long)SIDE * SIDE * 3 >> 10);
         image_loan_return(&loan);
         ck_assert_int_lt(status_number(child, "RssShmem"), KEPT_KIB);
-        if (!CHILD_SANITIZED && !under_valgrind())
+        if (!PROCESS_SANITIZED && !under_valgrind())
             ck_assert_int_lt(status_number(child, "RssAnon"), KEPT_KIB);
     }
     image_pool_destroy(&pool);
@@ -175,7 +175,7 @@ START_TEST(a_child_can_do_nothing_else)
         ck_assert_int_eq(prlimit(child, RLIMIT_CORE, NULL, &limit), 0);
         ck_assert_uint_eq(limit.rlim_cur, 0);
         ck_assert_int_eq(prlimit(child, RLIMIT_DATA, NULL, &limit), 0);
-        ck_assert(CHILD_SANITIZED || limit.rlim_cur == (rlim_t)3 << 30);
+        ck_assert(PROCESS_SANITIZED || limit.rlim_cur == (rlim_t)3 << 30);
     }
     snprintf(path, sizeof path, "/proc/%d/fd/1", child);
     ck_assert_int_gt(readlink(path, target, sizeof target - 1), 0);
