@@ -2,6 +2,7 @@
 #include "cli/bench_model.h"
 #include "cli/bench_report.h"
 #include "cli/command.h"
+#include "cli/engine_choice.h"
 #include "cli/progress.h"
 
 #include "engine/base/clock.h"
@@ -20,9 +21,9 @@ enum { BATCHES_MAX = 16, RUNS_DEFAULT = 5, WARM_MS = 300, RUNS_MAX = 1000, BATCH
 static_assert(BATCHES_MAX == 16 && BATCH_MAX == 64 && RUNS_MAX == 1000, "as read_option says them");
 
 struct bench {
-    const char *model, *architecture, *device_choice, *rung_choice;
+    struct engine_choice choice;
+    const char *architecture;
     uint32_t batches[BATCHES_MAX], batch_count, runs;
-    enum precision precision;
     bool json;
     struct package *package;
     const struct model_card *card;
@@ -60,48 +61,41 @@ static bool read_batches(struct bench *bench, const char *text)
     return *end == '\0';
 }
 
-/* NULL, or what the option may be where the value is not that. */
-static const char *read_option(struct bench *bench, int option, const char *value)
+static enum status read_option(struct bench *bench, int option, const char *value, struct failure *failure)
 {
     char *end;
+    const char *allowed = NULL; /* where the value is not that */
     switch (option) {
-    case 'm':
-        bench->model = value;
-        return NULL;
     case 'a':
         bench->architecture = value;
-        return NULL;
-    case 'd':
-        bench->device_choice = value;
-        return NULL;
-    case 'r':
-        bench->rung_choice = value;
-        return NULL;
-    case 'p':
-        return precision_read(value, &bench->precision) ? NULL : PRECISION_FORM;
+        break;
     case 'f':
-        bench->json = !strcmp(value, "json");
-        return bench->json || !strcmp(value, "table") ? NULL : "--format is table or json";
+        return engine_choice_format(value, failure, &bench->json);
     case 'n':
-        return command_read_number(value, RUNS_MAX, &end, &bench->runs) && !*end
-                   ? NULL
-                   : "--runs is a whole number from 1 to 1000";
+        if (!command_read_number(value, RUNS_MAX, &end, &bench->runs) || *end)
+            allowed = "--runs is a whole number from 1 to 1000";
+        break;
+    case 'b':
+        if (!read_batches(bench, value))
+            allowed = "--batch is 1 to 16 whole numbers from 1 to 64 with commas between them";
+        break;
     default:
-        return read_batches(bench, value)
-                   ? NULL
-                   : "--batch is 1 to 16 whole numbers from 1 to 64 with commas between them";
+        return engine_choice_read(&bench->choice, option, value, failure);
     }
+    return allowed ? failure_set(failure, STATUS_BAD_REQUEST, "%s, not \"%.60s\".", allowed, value)
+                   : STATUS_OK;
 }
 
 /* Fills the settings; -1 to go on, else the exit code. */
 static int read_options(struct bench *bench, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"model", required_argument, NULL, 'm'}, {"arch", required_argument, NULL, 'a'},
-        {"batch", required_argument, NULL, 'b'}, {"device", required_argument, NULL, 'd'},
-        {"rung", required_argument, NULL, 'r'},  {"precision", required_argument, NULL, 'p'},
-        {"runs", required_argument, NULL, 'n'},  {"format", required_argument, NULL, 'f'},
-        {"help", no_argument, NULL, 'h'},        {0}};
+    static const struct option options[] = {ENGINE_CHOICE_OPTIONS,
+                                            {"arch", required_argument, NULL, 'a'},
+                                            {"runs", required_argument, NULL, 'n'},
+                                            {"format", required_argument, NULL, 'f'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    struct failure failure = {0};
     int option;
     while ((option = command_option(argc, argv, options)) != -1) {
         if (option == 'h') {
@@ -110,13 +104,10 @@ static int read_options(struct bench *bench, int argc, char **argv)
         }
         if (option == '?')
             return EXIT_USAGE;
-        const char *allowed = read_option(bench, option, optarg);
-        if (allowed) {
-            command_say("bench", "%s, not \"%s\".", allowed, optarg);
-            return EXIT_USAGE;
-        }
+        if (read_option(bench, option, optarg, &failure))
+            return command_fail("bench", &failure, EXIT_USAGE);
     }
-    if (optind < argc || !bench->model == !bench->architecture) {
+    if (optind < argc || !bench->choice.options.model == !bench->architecture) {
         command_say("bench", "give either --model DIR or --arch NAME; see cxrd bench --help.");
         return EXIT_USAGE;
     }
@@ -140,8 +131,8 @@ static uint32_t largest_batch(const struct bench *bench)
 static enum status choose_kernels(struct bench *bench, struct failure *failure)
 {
     const struct shape shape = shape_of(bench->card);
-    const struct kernels_wish wish = {.rung = bench->rung_choice,
-                                      .precision = bench->precision,
+    const struct kernels_wish wish = {.rung = bench->choice.options.rung,
+                                      .precision = bench->choice.options.precision,
                                       .shape = shape_for_trial(&shape, largest_batch(bench))};
     struct rung_record *record = rung_record_open(bench->device, wish.precision, &wish.shape);
     enum status status = kernels_choose(&bench->device, &wish, record, failure, &bench->kernels);
@@ -157,10 +148,10 @@ static enum status open_bench(struct bench *bench, struct failure *failure)
     const struct safetensors *heads[PACKAGE_HEADS_MAX];
     uint64_t start_ns = clock_now_ns();
     char *cache_folder = file_cache_folder();
-    enum status status = gpu_device_create(bench->device_choice, cache_folder, failure, &bench->device);
+    enum status status = gpu_device_create(bench->choice.device, cache_folder, failure, &bench->device);
     free(cache_folder);
-    if (!status && bench->model)
-        status = package_open(bench->model, failure, &bench->package);
+    if (!status && bench->choice.options.model)
+        status = package_open(bench->choice.options.model, failure, &bench->package);
     if (!status && bench->package)
         status = package_verify(bench->package, failure);
     if (status)
@@ -279,7 +270,8 @@ static enum status measure(struct bench *bench, uint32_t batch, struct failure *
 
 int command_bench(int argc, char **argv)
 {
-    struct bench bench = {.device_choice = "auto", .batches = {1}, .batch_count = 1, .runs = RUNS_DEFAULT};
+    struct bench bench = {
+        .choice = {.device = "auto"}, .batches = {1}, .batch_count = 1, .runs = RUNS_DEFAULT};
     struct failure failure = {0};
     struct bench_result *results = NULL;
     int exit_code = read_options(&bench, argc, argv);

@@ -47,7 +47,7 @@ bool command_read_number(const char *text, uint32_t maximum, char **end, uint32_
 {
     unsigned long value = strtoul(text, end, 10);
     *out = (uint32_t)value;
-    return *end != text && value >= 1 && value <= maximum;
+    return *text >= '0' && *text <= '9' && value >= 1 && value <= maximum; /* strtoul takes a sign too */
 }
 
 int command_fail(const char *name, const struct failure *failure, int exit_code)

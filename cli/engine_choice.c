@@ -4,14 +4,12 @@
 #include "engine/kernels/kernels.h"
 #include "engine/sandbox/pool.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 static bool read_batch(const char *value, uint32_t *out)
 {
     char *end;
-    unsigned long number = strtoul(value, &end, 10);
-    *out = (uint32_t)number;
-    return end != value && !*end && number >= 1 && number <= 64;
+    return command_read_number(value, 64, &end, out) && !*end;
 }
 
 enum status engine_choice_read(struct engine_choice *choice, int option, const char *value,
@@ -41,6 +39,14 @@ enum status engine_choice_read(struct engine_choice *choice, int option, const c
     }
     if (allowed)
         return failure_set(failure, STATUS_BAD_REQUEST, "%s, not \"%.60s\".", allowed, value);
+    return STATUS_OK;
+}
+
+enum status engine_choice_format(const char *value, struct failure *failure, bool *json)
+{
+    *json = !strcmp(value, "json");
+    if (!*json && strcmp(value, "table"))
+        return failure_set(failure, STATUS_BAD_REQUEST, "--format is table or json, not \"%.60s\".", value);
     return STATUS_OK;
 }
 

@@ -1,4 +1,4 @@
-/* The options of commands that run a package: which one, on which device, and how. */
+/* The options of commands that run a package or its kernels: which one, on which device, and how. */
 #ifndef CXRD_CLI_ENGINE_CHOICE_H
 #define CXRD_CLI_ENGINE_CHOICE_H
 
@@ -31,6 +31,9 @@ struct engine_choice {
  */
 WARN_UNUSED enum status engine_choice_read(struct engine_choice *choice, int option, const char *value,
                                            struct failure *failure);
+
+/* Whether --format's value asks for JSON and not for a table. Fails with BAD_REQUEST where it is neither. */
+WARN_UNUSED enum status engine_choice_format(const char *value, struct failure *failure, bool *json);
 
 /* Opens the engine, with a process for its decoder, which may break down of a file without the others. To be
  * called while there is one thread. Fails as engine_create and image_pool_create. Release with

@@ -57,19 +57,14 @@ static const char more_usage[] =
     "Exit codes: 0 made, 1 a file is refused or cannot be written, 2 usage, also where an option must say "
     "more.\n";
 
-static bool read_side(const char *text, char **end, uint32_t *out)
-{
-    return *text >= '0' && *text <= '9' && command_read_number(text, IMAGE_SIDE_MAX, end, out);
-}
-
 /* "512", or "1064x896": height before width. */
 static enum status read_image_size(const char *text, struct failure *failure, struct import_options *out)
 {
     char *end = NULL;
-    bool valid = read_side(text, &end, &out->image_height);
+    bool valid = command_read_number(text, IMAGE_SIDE_MAX, &end, &out->image_height);
     out->image_width = out->image_height;
     if (valid && *end == 'x')
-        valid = read_side(end + 1, &end, &out->image_width);
+        valid = command_read_number(end + 1, IMAGE_SIDE_MAX, &end, &out->image_width);
     if (valid && !*end)
         return STATUS_OK;
     return failure_set(failure, STATUS_BAD_REQUEST,

@@ -2,6 +2,7 @@
  */
 #include "cli/bench_model.h"
 #include "cli/command.h"
+#include "cli/engine_choice.h"
 #include "cli/table.h"
 
 #include "engine/base/clock.h"
@@ -18,14 +19,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH_MAX = 64, BUDGET_DEFAULT_S = 60, BUDGET_MAX_S = 3600 };
+enum { BUDGET_DEFAULT_S = 60, BUDGET_MAX_S = 3600 };
 
-static_assert(BATCH_MAX == 64 && BUDGET_MAX_S == 3600, "as read_option says them");
+static_assert(BUDGET_MAX_S == 3600, "as read_option says it");
 
 struct tune {
-    const char *model, *architecture, *device_choice, *rung_choice, *cache_folder;
-    uint32_t batch, budget_s;
-    enum precision precision;
+    struct engine_choice choice;
+    const char *model, *architecture, *cache_folder;
+    uint32_t budget_s;
     bool json;
     struct package *package;
     struct model_card random_card; /* of an architecture */
@@ -50,46 +51,32 @@ static void print_help(void)
         "on a GPU, and not at all on a CPU driver. No answer depends on it, only how soon it comes.\n\n"
         "  MODEL               a model package\n"
         "  --arch NAME         the shapes of %s\n"
-        "  --batch N           the largest batch that is served: 1 to %d, as of cxrd serve where not given\n"
+        "  --batch N           the largest batch that is served: 1 to 64, as of cxrd serve where not given\n"
         "  --budget SECONDS    for measuring: 1 to %d (default %d); the largest batch comes first, then one "
         "image\n"
         "  --cache-folder DIR  where the figures are kept; as of cxrd serve, else the user's cache folder\n",
-        5, bench_architecture_names(), BATCH_MAX, BUDGET_MAX_S, BUDGET_DEFAULT_S);
+        5, bench_architecture_names(), BUDGET_MAX_S, BUDGET_DEFAULT_S);
 }
 
-static bool read_number(const char *text, uint32_t maximum, uint32_t *out)
+static enum status read_option(struct tune *tune, int option, const char *value, struct failure *failure)
 {
     char *end;
-    return command_read_number(text, maximum, &end, out) && !*end;
-}
-
-/* NULL, or what the option may be where the value is not that. */
-static const char *read_option(struct tune *tune, int option, const char *value)
-{
     switch (option) {
     case 'a':
         tune->architecture = value;
-        return NULL;
-    case 'd':
-        tune->device_choice = value;
-        return NULL;
-    case 'r':
-        tune->rung_choice = value;
-        return NULL;
+        return STATUS_OK;
     case 'c':
         tune->cache_folder = value;
-        return NULL;
-    case 'p':
-        return precision_read(value, &tune->precision) ? NULL : PRECISION_FORM;
+        return STATUS_OK;
     case 'f':
-        tune->json = !strcmp(value, "json");
-        return tune->json || !strcmp(value, "table") ? NULL : "--format is table or json";
+        return engine_choice_format(value, failure, &tune->json);
     case 's':
-        return read_number(value, BUDGET_MAX_S, &tune->budget_s)
-                   ? NULL
-                   : "--budget is a whole number of seconds from 1 to 3600";
+        if (command_read_number(value, BUDGET_MAX_S, &end, &tune->budget_s) && !*end)
+            return STATUS_OK;
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "--budget is a whole number of seconds from 1 to 3600, not \"%.60s\".", value);
     default:
-        return read_number(value, BATCH_MAX, &tune->batch) ? NULL : "--batch is a whole number from 1 to 64";
+        return engine_choice_read(&tune->choice, option, value, failure);
     }
 }
 
@@ -106,6 +93,7 @@ static int read_options(struct tune *tune, int argc, char **argv)
                                             {"format", required_argument, NULL, 'f'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
+    struct failure failure = {0};
     int option;
     while ((option = command_option(argc, argv, options)) != -1) {
         if (option == 'h') {
@@ -114,11 +102,8 @@ static int read_options(struct tune *tune, int argc, char **argv)
         }
         if (option == '?')
             return EXIT_USAGE;
-        const char *allowed = read_option(tune, option, optarg);
-        if (allowed) {
-            command_say("tune", "%s, not \"%s\".", allowed, optarg);
-            return EXIT_USAGE;
-        }
+        if (read_option(tune, option, optarg, &failure))
+            return command_fail("tune", &failure, EXIT_USAGE);
     }
     if (optind + 1 == argc && !tune->architecture) {
         tune->model = argv[optind];
@@ -139,9 +124,10 @@ static int read_options(struct tune *tune, int argc, char **argv)
 static enum status search(struct tune *tune, struct failure *failure)
 {
     const struct shape shape = shape_of(tune->card);
-    const uint32_t batch = tune->batch ? tune->batch : model_default_batch(tune->device);
-    const struct kernels_wish wish = {.rung = tune->rung_choice,
-                                      .precision = tune->precision,
+    const uint32_t batch =
+        tune->choice.options.max_batch ? tune->choice.options.max_batch : model_default_batch(tune->device);
+    const struct kernels_wish wish = {.rung = tune->choice.options.rung,
+                                      .precision = tune->choice.options.precision,
                                       .shape = shape_for_trial(&shape, batch),
                                       .tuning_ms = 1e3 * tune->budget_s,
                                       .thorough = tune->found};
@@ -157,7 +143,7 @@ static enum status search(struct tune *tune, struct failure *failure)
 
 static enum status run(struct tune *tune, struct failure *failure)
 {
-    enum status status = gpu_device_create(tune->device_choice, tune->cache_folder, failure, &tune->device);
+    enum status status = gpu_device_create(tune->choice.device, tune->cache_folder, failure, &tune->device);
     if (!status && tune->model)
         status = package_open(tune->model, failure, &tune->package);
     tune->card = tune->package ? package_card(tune->package) : &tune->random_card;
@@ -265,7 +251,7 @@ static void print_json(const struct tune *tune, const char *path)
 
 int command_tune(int argc, char **argv)
 {
-    struct tune tune = {.device_choice = "auto", .budget_s = BUDGET_DEFAULT_S};
+    struct tune tune = {.choice = {.device = "auto"}, .budget_s = BUDGET_DEFAULT_S};
     struct failure failure = {0};
     int exit_code = read_options(&tune, argc, argv);
     if (exit_code >= 0)

@@ -169,9 +169,12 @@ enum status gpu_device_reopen(struct gpu_device **device, struct failure *failur
 {
     char uuid[sizeof(*device)->physical.info.uuid];
     char *folder = (*device)->cache_folder ? memory_copy_text((*device)->cache_folder) : NULL;
+    const uint64_t limit_ns = (*device)->wait_limit_ns;
     memcpy(uuid, (*device)->physical.info.uuid, sizeof uuid);
     gpu_device_destroy(device);
     enum status status = gpu_device_create(uuid, folder, failure, device);
+    if (!status)
+        (*device)->wait_limit_ns = limit_ns;
     free(folder);
     return status;
 }

@@ -35,6 +35,7 @@ struct gpu_device_info {
     bool int64;                 /* 64-bit integers in shaders */
     bool half_storage;          /* 16-bit storage behind buffer addresses */
     bool half_arithmetic;       /* float16 arithmetic */
+    bool half_denormals;        /* shaders are sure to keep those of float16 */
     /* Cooperative matrices of fixed shapes (VK_KHR_cooperative_matrix) and of any size
      * (VK_NV_cooperative_matrix2) that the kernels can use; if not, a sentence's end that says why. */
     bool cooperative_matrix, cooperative_matrix2;
@@ -45,9 +46,10 @@ struct gpu_device_info {
     bool matrix2_workgroup; /* those of any size are a workgroup's, with tensor addressing; else a subgroup's
                              */
     uint32_t matrix2_invocations_max, matrix2_side_max; /* of a workgroup; rows or columns of a matrix */
-    uint32_t shared_memory_bytes, push_constant_bytes, workgroup_invocations_max;
-    uint64_t memory_bytes;         /* of the largest device-local heap */
-    uint64_t allocation_bytes_max; /* maxMemoryAllocationSize */
+    uint32_t shared_memory_bytes, push_constant_bytes;
+    uint32_t workgroup_invocations_max; /* along x, as all kernels have them */
+    uint64_t memory_bytes;              /* of the largest device-local heap */
+    uint64_t allocation_bytes_max;      /* maxMemoryAllocationSize */
     bool usable;
     char refusal[160]; /* why not, when not usable */
 };
@@ -79,8 +81,8 @@ const char *gpu_device_cache_folder(const struct gpu_device *device); /* NULL li
 const struct gpu_device_info *gpu_device_info(const struct gpu_device *device);
 bool gpu_device_lost(const struct gpu_device *device); /* any call has returned VK_ERROR_DEVICE_LOST */
 
-/* Opens a device that was lost again. Whatever was made from it is destroyed before, and so is the device
- * itself on failure. */
+/* Opens a device that was lost again, its waits limited as before. Whatever was made from it is destroyed
+ * before, and so is the device itself on failure. */
 WARN_UNUSED enum status gpu_device_reopen(struct gpu_device **device, struct failure *failure);
 
 /* From now on whoever waits longer than so long for the device fails with TIMEOUT; 0: nobody does. What was

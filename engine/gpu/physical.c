@@ -119,6 +119,8 @@ static void properties_query(struct gpu_physical *out, bool has_pci)
     snprintf(info->driver, sizeof info->driver, "%s", v12.driverName);
     snprintf(info->driver_info, sizeof info->driver_info, "%s", v12.driverInfo);
     info->driver_id = v12.driverID;
+    gpu_float_controls_choose(&v12, &out->float_controls);
+    info->half_denormals = out->float_controls.keep_denormals;
     uuid_format(v11.deviceUUID, info->uuid);
     info->allocation_bytes_max = v11.maxMemoryAllocationSize;
     info->subgroup_size = info->subgroup_size_min = info->subgroup_size_max = v11.subgroupSize;
@@ -180,6 +182,8 @@ void gpu_physical_query(VkInstance instance, VkPhysicalDevice handle, struct gpu
     info->shared_memory_bytes = properties.limits.maxComputeSharedMemorySize;
     info->push_constant_bytes = properties.limits.maxPushConstantsSize;
     info->workgroup_invocations_max = properties.limits.maxComputeWorkGroupInvocations;
+    if (info->workgroup_invocations_max > properties.limits.maxComputeWorkGroupSize[0])
+        info->workgroup_invocations_max = properties.limits.maxComputeWorkGroupSize[0];
     info->usable = true;
     memory_query(out);
     if (properties.apiVersion < VK_API_VERSION_1_2) {

@@ -76,6 +76,8 @@ enum status gpu_pipeline_create(struct gpu_device *device, const struct gpu_shad
     assert(options->push_bytes <= PUSH_BYTES_MAX && options->push_bytes % 4 == 0);
     bool pinned = false;
     enum status status = subgroup_check(device, shader, options->subgroup_size, failure, &pinned);
+    if (status == STATUS_OK)
+        status = gpu_workgroup_check(gpu_device_info(device), shader, options, failure);
     if (status != STATUS_OK)
         return status;
     struct gpu_pipeline *pipeline = memory_allocate(1, sizeof *pipeline);
@@ -85,10 +87,11 @@ enum status gpu_pipeline_create(struct gpu_device *device, const struct gpu_shad
     status = layout_create(pipeline, failure);
     if (status != STATUS_OK)
         goto destroy;
-    const VkShaderModuleCreateInfo create = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
-                                             .codeSize = shader->size_bytes,
-                                             .pCode = shader->words};
+    VkShaderModuleCreateInfo create = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO};
+    uint32_t *words = gpu_float_controls_add(&device->physical.float_controls, shader, &create.codeSize);
+    create.pCode = words;
     VkResult result = vkCreateShaderModule(device->handle, &create, NULL, &module);
+    free(words);
     if (result == VK_SUCCESS)
         result = handle_create(pipeline, module, options, pinned);
     vkDestroyShaderModule(device->handle, module, NULL);

@@ -29,8 +29,23 @@ struct gpu_pipeline_options {
     uint32_t subgroup_size; /* pins the subgroup size and asks for full subgroups; 0: as the driver likes */
 };
 
+/* What a workgroup takes. */
+struct gpu_workgroup {
+    uint32_t size[3];      /* invocations along x, y and z */
+    uint64_t shared_bytes; /* of shared memory */
+};
+/* With these constants; false where the SPIR-V computes it in a way that is not known here. */
+bool gpu_shader_workgroup(const struct gpu_shader *shader, const struct gpu_pipeline_options *options,
+                          struct gpu_workgroup *out);
+/* Fails with DEVICE where the device has no such workgroups. */
+WARN_UNUSED enum status gpu_workgroup_check(const struct gpu_device_info *device,
+                                            const struct gpu_shader *shader,
+                                            const struct gpu_pipeline_options *options,
+                                            struct failure *failure);
+
 struct gpu_pipeline;
-/* Compiles (or takes from the pipeline cache). Thread-safe: different pipelines may be made side by side. */
+/* Compiles (or takes from the pipeline cache) what the device's limits allow, else fails with DEVICE.
+ * Thread-safe: different pipelines may be made side by side. */
 WARN_UNUSED enum status gpu_pipeline_create(struct gpu_device *device, const struct gpu_shader *shader,
                                             const struct gpu_pipeline_options *options,
                                             struct failure *failure, struct gpu_pipeline **out);

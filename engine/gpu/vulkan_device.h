@@ -7,6 +7,21 @@
 #include <vulkan/vulkan.h>
 
 #include "engine/gpu/memory.h"
+#include "engine/gpu/pipeline.h"
+
+/* What shaders ask of a device's arithmetic, where it is offered. Denormals of float16: attention's weights,
+ * which are relative to a row's largest, are below 2^-14 in numbers. NaN and infinity of float32: an answer
+ * that is not finite is withheld, so none may become a number on its way. */
+struct gpu_float_controls {
+    uint32_t keep_denormals; /* of types of 16, 32 and 64 bits: the sum of those */
+    bool keep_nan;
+};
+/* Some devices set several types at once: those are asked for together, or not. */
+void gpu_float_controls_choose(const VkPhysicalDeviceVulkan12Properties *offered,
+                               struct gpu_float_controls *out);
+/* A copy of the shader that asks for them; the caller frees it. */
+uint32_t *gpu_float_controls_add(const struct gpu_float_controls *controls, const struct gpu_shader *shader,
+                                 size_t *size_bytes);
 
 /* One physical device as the loader reports it. */
 struct gpu_physical {
@@ -20,7 +35,8 @@ struct gpu_physical {
     bool subgroup_control_is_extension; /* before Vulkan 1.3 */
     bool full_subgroups;                /* computeFullSubgroups */
     bool memory_model;                  /* vulkanMemoryModel and its device scope */
-    bool statistics;                    /* VK_KHR_pipeline_executable_properties */
+    struct gpu_float_controls float_controls;
+    bool statistics; /* VK_KHR_pipeline_executable_properties */
 };
 
 struct gpu_transfer; /* staging of gpu_slice_write and gpu_slice_read, made when first needed */

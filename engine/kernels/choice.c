@@ -37,15 +37,19 @@ static enum status create(const struct choice *choice, enum rung rung, struct ke
                           choice->failure, out);
 }
 
+static int wait_s(const struct gpu_device *device)
+{
+    return gpu_device_info(device)->kind == GPU_CPU ? CHOICE_WAIT_CPU_S : CHOICE_WAIT_S;
+}
+
 /* What the device is still at cannot be destroyed, nor the device closed: only the end of the process lets go
  * of it. */
 static _Noreturn void end_process(const struct choice *choice, enum rung rung)
 {
-    const int wait_s = gpu_device_info(*choice->device)->kind == GPU_CPU ? TRIAL_WAIT_CPU_S : TRIAL_WAIT_S;
     log_message(
         LOG_ERROR,
         "The device has not answered for %d s with the %s kernels. Start again: they will be passed over.",
-        wait_s, rung_name(rung));
+        wait_s(*choice->device), rung_name(rung));
     log_flush(1000);
     _exit(EXIT_DEVICE);
 }
@@ -289,7 +293,10 @@ enum status kernels_choose(struct gpu_device **device, const struct kernels_wish
     snprintf(choice.network, sizeof choice.network, "D %u, FFN %u%s, T %u, B %u", shape->width,
              shape->ffn_columns, shape->gated ? " gated" : "", shape->tokens, shape->batch);
     tuning_plan(shape, false, choice.tuning);
+    gpu_device_limit_waits(*device, (uint64_t)wait_s(*device) * 1000000000);
     enum status status = wish->rung ? choose_named(&choice) : choose_both(&choice);
+    if (*device)
+        gpu_device_limit_waits(*device, 0);
     if (!status && wish->thorough)
         *wish->thorough = *choice.tuning;
     free(choice.tuning);

@@ -11,6 +11,10 @@
 #include "engine/kernels/record.h"
 #include "engine/kernels/tuning.h"
 
+/* For so long a device is waited for while kernels are chosen. A GPU whose driver resets it when it hangs has
+ * done so by then. A CPU driver may compile when it first runs, on cores that others use. */
+enum { CHOICE_WAIT_S = 20, CHOICE_WAIT_CPU_S = 180 };
+
 struct kernels_wish {
     const char *rung; /* its name: taken without a trial; NULL: the fastest right one */
     enum precision precision;

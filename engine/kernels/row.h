@@ -22,8 +22,9 @@ enum gemm_grid {
 
 struct rung_row {
     const char *name;
-    const char *(*lacks)(const struct gpu_device_info *device); /* NULL, or the first thing missing */
-    bool (*promising)(const struct gpu_device_info *device);    /* worth trying where it is not missing */
+    /* NULL, or the first thing missing, beside what all rungs need. */
+    const char *(*lacks)(const struct gpu_device_info *device);
+    bool (*promising)(const struct gpu_device_info *device); /* worth trying where it is not missing */
     bool takes_f32, takes_f16; /* weights; activations are float16 where it does not take float32 */
     /* Where weights are float32 unless float16 are asked for; NULL: nowhere. */
     bool (*prefers_f32)(const struct gpu_device_info *device);

@@ -10,8 +10,9 @@ enum {
     DRIVER_ID_MESA_LLVMPIPE = 13, /* VK_DRIVER_ID_MESA_LLVMPIPE */
     CPU_MESA_MAJOR = 26,
     CPU_SUBGROUP_SIZE = 8,
+    /* What the kernels that have one size take: rownorm.glsl and others; pool.comp. */
     INVOCATIONS_NEEDED = 256,
-    SHARED_BYTES_NEEDED = 32 << 10,
+    SHARED_BYTES_NEEDED = 12800,
 };
 
 /* VK_API_VERSION_MAJOR of a version as Mesa encodes it. */
@@ -20,13 +21,22 @@ static uint32_t mesa_major(uint32_t driver_version)
     return driver_version >> 22 & 0x7f;
 }
 
-static const char *portable_lacks(const struct gpu_device_info *device)
+/* Of the kernels that all rungs have. */
+static const char *common_lacks(const struct gpu_device_info *device)
 {
     if (device->workgroup_invocations_max < INVOCATIONS_NEEDED)
         return "its workgroups are smaller than 256 invocations";
     if (device->shared_memory_bytes < SHARED_BYTES_NEEDED)
-        return "it has less than 32 KiB of shared memory";
+        return "it has less than 12.5 KiB of shared memory";
     return NULL;
+}
+
+static const char *portable_lacks(const struct gpu_device_info *device)
+{
+    struct tiles gemms = {.count = 0}, attentions = {.count = 0};
+    gemm_tiles_portable(device, ELEMENT_F32, &gemms);
+    attention_tiles_portable(device, &attentions);
+    return gemms.count && attentions.count ? NULL : "its shared memory is too small for the tiles";
 }
 
 static const char *half_lacks(const struct gpu_device_info *device)
@@ -49,7 +59,7 @@ static const char *cpu_lacks(const struct gpu_device_info *device)
         return "its subgroups are not of 8";
     if (!device->int64)
         return "it has no 64-bit integers";
-    return portable_lacks(device);
+    return NULL;
 }
 
 static bool on_any(const struct gpu_device_info *device)
@@ -141,9 +151,15 @@ const char *rung_name(enum rung rung)
     return rungs[rung].name;
 }
 
-bool rung_supported(enum rung rung, const struct gpu_device_info *device, const char **why_not)
+static const char *lacks(enum rung rung, const struct gpu_device_info *device)
 {
     const char *lack = rungs[rung].lacks(device);
+    return lack ? lack : common_lacks(device);
+}
+
+bool rung_supported(enum rung rung, const struct gpu_device_info *device, const char **why_not)
+{
+    const char *lack = lacks(rung, device);
     if (lack)
         *why_not = lack;
     return !lack;
@@ -185,7 +201,7 @@ size_t rung_candidates(const struct gpu_device_info *device, enum precision prec
     static const enum rung by_speed[] = {RUNG_CPU, RUNG_MATRIX, RUNG_MATRIX2, RUNG_HALF, RUNG_PORTABLE};
     size_t count = 0;
     for (size_t i = 0; i < sizeof by_speed / sizeof *by_speed; i++)
-        if (rungs[by_speed[i]].promising(device) && !rungs[by_speed[i]].lacks(device) &&
+        if (rungs[by_speed[i]].promising(device) && !lacks(by_speed[i], device) &&
             allows(by_speed[i], precision))
             candidates[count++] = by_speed[i];
     return count;

@@ -10,12 +10,9 @@
 #include "engine/kernels/kernels.h"
 #include "engine/kernels/tile.h"
 
-/* A GPU whose driver resets it when it hangs has done so by then. A CPU driver may compile when it first
- * runs, on cores that others use. */
-enum { TRIAL_WAIT_S = 20, TRIAL_WAIT_CPU_S = 180 };
-
-/* All fail with DEVICE_LOST too, and with TIMEOUT when the device has not answered for so long: it may still
- * be at it, so neither the kernels nor the device may be destroyed, and what the trial used stays. */
+/* All fail with DEVICE_LOST too, and with TIMEOUT when the device has not answered for as long as its waits
+ * are limited to (kernels_choose does that): it may still be at it, so neither the kernels nor the device may
+ * be destroyed, and what the trial used stays. */
 
 /* Every epilogue of GEMM and attention, with the tiles that are taken where nothing was chosen, on small
  * awkward shapes against the plain C reference. DEVICE, with a sentence that names the operation, when a

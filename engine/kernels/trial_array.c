@@ -5,20 +5,10 @@
 #include <string.h>
 
 #include "engine/base/half.h"
-#include "engine/kernels/trial.h"
-
-/* Of all that a trial has the device do: the first may be that memory is cleared. */
-static void limit_waits(const struct trial *trial)
-{
-    struct gpu_device *device = trial->kernels->device;
-    const bool cpu = gpu_device_info(device)->kind == GPU_CPU;
-    gpu_device_limit_waits(device, (cpu ? TRIAL_WAIT_CPU_S : TRIAL_WAIT_S) * UINT64_C(1000000000));
-}
 
 void trial_begin(struct trial *trial, const struct kernels *kernels, struct failure *failure)
 {
     *trial = (struct trial){.kernels = kernels, .random = 0x9e3779b97f4a7c15ull, .failure = failure};
-    limit_waits(trial);
     trial->status = gpu_pool_create(kernels->device, GPU_MEMORY_DEVICE, failure, &trial->pool);
     if (!trial->status)
         trial->status = gpu_recorder_create(kernels->device, false, failure, &trial->recorder);
@@ -26,7 +16,6 @@ void trial_begin(struct trial *trial, const struct kernels *kernels, struct fail
 
 enum status trial_end(struct trial *trial)
 {
-    gpu_device_limit_waits(trial->kernels->device, 0);
     if (trial->status == STATUS_TIMEOUT) /* the device may still use all of it */
         return trial->status;
     gpu_recorder_destroy(&trial->recorder);
@@ -36,7 +25,6 @@ enum status trial_end(struct trial *trial)
 
 void trial_run(struct trial *trial)
 {
-    limit_waits(trial); /* which the end of another trial may have lifted */
     if (!trial->status)
         trial->status = gpu_recorder_submit(trial->recorder, trial->failure);
     if (!trial->status)

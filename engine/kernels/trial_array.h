@@ -27,7 +27,7 @@ struct array {
 void trial_begin(struct trial *trial, const struct kernels *kernels, struct failure *failure);
 /* Gives back what the trial has; not after TIMEOUT, when the device may still use all of it. */
 enum status trial_end(struct trial *trial);
-/* Submits the recorder, which is finished, and waits, no longer than trial.h says. */
+/* Submits the recorder, which is finished, and waits, no longer than the device's waits are limited to. */
 void trial_run(struct trial *trial);
 /* Zeros on the device. */
 struct gpu_slice trial_reserve(struct trial *trial, size_t size_bytes);

@@ -20,9 +20,9 @@ struct golden {
 };
 
 /* Opens what the arguments PACKAGE RUNG WEIGHTS [mixed] of a test name, for batches of `max_batch`
- * images (0: all the package has): with the kernels' first tiles, with all of them by turns, each shape of
- * each size of batch another. Returns -1, or the code to exit with: 77 when the device
- * does not have the rung. The caller closes what is open. */
+ * images (0: all the package has): with the kernels' first tiles, or with all of them (on a CPU driver the
+ * first three) by turns, each shape of each size of batch another. Returns -1, or the code to exit with: 77
+ * when the device does not have the rung. The caller closes what is open. */
 int golden_open(struct golden *golden, int argc, char **argv, uint32_t max_batch);
 void golden_close(struct golden *golden);
 

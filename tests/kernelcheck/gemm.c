@@ -44,10 +44,10 @@ static void shrink(struct check_array *b, struct check_array *bias, const struct
         bias->values[i] = ldexpf(bias->values[i], -20);
 }
 
-enum b_kind { B_FULL, B_PADDED, B_SMALL };
+enum b_kind { B_FULL, B_PADDED, B_SMALL, A_SUBNORMAL };
 
 /* Fills in `params`, from its shape on, and runs one product. With B_PADDED B has padding, and A is the last
- * columns of a matrix; with B_SMALL B and bias are small. */
+ * columns of a matrix; with B_SMALL B and bias are small; with A_SUBNORMAL A is, and bias is 0. */
 static void run_tile(struct check *check, enum gemm_epilogue epilogue, struct gemm_params params,
                      enum b_kind kind, uint32_t tile)
 {
@@ -66,6 +66,10 @@ static void run_tile(struct check *check, enum gemm_epilogue epilogue, struct ge
         if (i / params.k >= n_given || i % params.k >= k_given)
             b->values[i] = 0;
     struct check_array *bias = check_input(check, ELEMENT_F32, params.n, 1);
+    for (size_t i = 0; kind == A_SUBNORMAL && i < a->count; i++)
+        a->values[i] = ldexpf(fmaxf(-4, fminf(4, a->values[i])), -17);
+    for (size_t i = 0; kind == A_SUBNORMAL && i < bias->count; i++)
+        bias->values[i] = 0;
     if (kind == B_SMALL)
         shrink(b, bias, &params);
     struct check_array *addend = NULL;
@@ -116,6 +120,17 @@ static void small_case(struct check *check, uint32_t m, uint32_t n, uint32_t k)
     const struct gemm_params params = {
         .m = m, .n = n, .k = k, .group = m, .out_group = m, .out_rows = m, .addend_rows = m};
     run(check, GEMM_EXACT, params, B_SMALL);
+}
+
+/* A of float16's subnormal numbers alone, where the device keeps them. */
+static void subnormal_case(struct check *check, uint32_t m, uint32_t n, uint32_t k)
+{
+    if (kernels_activations(check->kernels) != ELEMENT_F16 || !gpu_device_info(check->device)->half_denormals)
+        return;
+    check_case_begin(check, "exact, subnormal activations, %u x %u x %u", m, n, k);
+    const struct gemm_params params = {
+        .m = m, .n = n, .k = k, .group = m, .out_group = m, .out_rows = m, .addend_rows = m};
+    run(check, GEMM_EXACT, params, A_SUBNORMAL);
 }
 
 /* Patches after `prefix` other rows of each image; with GEMM_ADD, each image's are added to the same addend.
@@ -190,7 +205,7 @@ static void tiles_case(struct check *check, enum gemm_epilogue epilogue, uint32_
     for (uint32_t i = 0; i < tiles->count; i++) {
         const char *name = tiles->list[i].name;
         outs[i] = NULL;
-        if (!check_runs(check, i, epilogue == GEMM_EXACT))
+        if (!check_runs(check, epilogue, i))
             continue;
         if (exact)
             outs[i] = check_output(check, name, ELEMENT_F32, count);
@@ -242,12 +257,12 @@ static void sides_cases(struct check *check)
     const struct tiles *tiles = &check->kernels->gemm_tiles;
     for (uint32_t i = 0; i < tiles->count; i++) {
         const uint32_t rows = tiles->list[i].rows, columns = tiles->list[i].columns;
-        if (!check_runs(check, i, true))
+        if (!check_runs(check, GEMM_EXACT, i))
             continue;
         sides_case(check, GEMM_EXACT, i, rows, columns, 1);
         sides_case(check, GEMM_EXACT, i, rows - 1, columns, 1);
         for (enum gemm_epilogue epilogue = 0; epilogue < GEMM_EPILOGUE_COUNT; epilogue++) {
-            if (!check_runs(check, i, epilogue == GEMM_EXACT))
+            if (!check_runs(check, epilogue, i))
                 continue;
             sides_case(check, epilogue, i, rows + 1, columns + PANEL, 1);
             sides_case(check, epilogue, i, 2 * rows - 1, (GEMM_BAND + 1) * columns - PANEL, 3);
@@ -301,6 +316,7 @@ void check_gemm(struct check *check)
     plain_case(check, GEMM_EXACT, 7, 1024, 128);
     small_case(check, 69, 96, 128);
     small_case(check, 257, 480, 64);
+    subnormal_case(check, 69, 96, 128);
     plain_case(check, GEMM_ADD, 1, 16, 64);
     plain_case(check, GEMM_ADD, 201, 96, 128);
     plain_case(check, GEMM_RELU, 5, 352, 192);

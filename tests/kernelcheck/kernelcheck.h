@@ -22,6 +22,7 @@
 
 #include "engine/gpu/memory.h"
 #include "engine/kernels/kernels.h"
+#include "engine/kernels/tile.h"
 
 enum {
     CHECK_GUARD_BYTES = 256, /* before and after every array, as many as a pool leaves after a slice */
@@ -154,12 +155,16 @@ void check_pool(struct check *check);
 void check_softmax(struct check *check);
 void check_tokens(struct check *check);
 
-/* Whether a tile is run in an epilogue. A CPU driver compiles each kernel for a second or more, and with its
- * addresses checked for longer: there the first tile is run in all, and the others in one or, with --apart,
- * in none. */
-static inline bool check_runs(const struct check *check, uint32_t tile, bool exact)
+/* Whether a tile is run in a kind of tiled kernel. A CPU driver compiles each kernel for a second or more,
+ * and with its addresses checked for longer: there the first tile is run in all kinds, and the others in one
+ * kind of product and in attention or, with --apart, in none. Damage that is our own looks alike in all
+ * tiles. */
+static inline bool check_runs(const struct check *check, uint32_t kind, uint32_t tile)
 {
-    return tile == 0 || gpu_device_info(check->device)->kind != GPU_CPU || (exact && !check->apart);
+    const bool cpu = gpu_device_info(check->device)->kind == GPU_CPU;
+    if (tile == 0 || check->bench || check->compile)
+        return true;
+    return !check->corrupt && (!cpu || ((kind == GEMM_EXACT || kind == TILED_ATTENTION) && !check->apart));
 }
 
 #endif

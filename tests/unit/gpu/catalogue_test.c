@@ -89,11 +89,32 @@ START_TEST(push_constants_are_read_from_spirv)
 }
 END_TEST
 
+START_TEST(workgroups_are_read_from_spirv)
+{
+    const uint32_t threads[] = {96}, gemm[] = {0, 64, 32, 32};
+    struct gpu_workgroup workgroup;
+    struct gpu_pipeline_options options = {.constants = threads, .constant_count = 1};
+    ck_assert(gpu_shader_workgroup(&fill_shader, &options, &workgroup));
+    ck_assert_uint_eq(workgroup.size[0], 96);
+    ck_assert_uint_eq(workgroup.size[1] * workgroup.size[2], 1);
+    ck_assert_uint_eq(workgroup.shared_bytes, 0);
+    options = (struct gpu_pipeline_options){.constants = gemm, .constant_count = 4};
+    ck_assert(gpu_shader_workgroup(gpu_shader_find("gemm.f32"), &options, &workgroup));
+    ck_assert_uint_eq(workgroup.size[0], 32);
+    ck_assert_uint_eq(workgroup.shared_bytes, 64 * 5 * 16 + 16 * (32 / 4 + 4) * 16);
+    ck_assert(
+        gpu_shader_workgroup(gpu_shader_find("pool.f32"), &(struct gpu_pipeline_options){0}, &workgroup));
+    ck_assert_uint_eq(workgroup.size[0], 128);
+    ck_assert_uint_le(workgroup.shared_bytes, 12800);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("catalogue");
     tcase_add_test(tests, push_constants_have_the_size_c_knows);
     tcase_add_test(tests, shaders_are_found_by_name);
     tcase_add_test(tests, push_constants_are_read_from_spirv);
+    tcase_add_test(tests, workgroups_are_read_from_spirv);
     return suite_run("catalogue", tests);
 }

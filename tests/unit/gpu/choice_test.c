@@ -169,6 +169,44 @@ START_TEST(results_become_statuses_and_a_lost_device_is_noted)
 }
 END_TEST
 
+/* How often a shader has an instruction with these operands, from the second one on where it is an execution
+ * mode. */
+static int asks(const struct gpu_float_controls *controls, uint32_t mode, uint32_t bits)
+{
+    size_t size_bytes;
+    uint32_t *words = gpu_float_controls_add(controls, gpu_shader_find("softmax.f32"), &size_bytes);
+    int count = 0;
+    for (size_t i = 5; i < size_bytes / 4; i += words[i] >> 16)
+        count += words[i] == (4 << 16 | 16) && words[i + 2] == mode && words[i + 3] == bits;
+    free(words);
+    return count;
+}
+
+START_TEST(float_controls_are_asked_for_as_they_are_offered)
+{
+    enum { DENORMALS = 4459, NAN_KEPT = 4461 };
+    VkPhysicalDeviceVulkan12Properties offered = {.denormBehaviorIndependence =
+                                                      VK_SHADER_FLOAT_CONTROLS_INDEPENDENCE_ALL};
+    struct gpu_float_controls controls;
+    gpu_float_controls_choose(&offered, &controls);
+    ck_assert(!asks(&controls, DENORMALS, 16) && !asks(&controls, NAN_KEPT, 32));
+    offered.shaderDenormPreserveFloat16 = offered.shaderSignedZeroInfNanPreserveFloat32 = VK_TRUE;
+    gpu_float_controls_choose(&offered, &controls);
+    ck_assert(asks(&controls, DENORMALS, 16) == 1 && asks(&controls, NAN_KEPT, 32) == 1);
+    ck_assert(!asks(&controls, DENORMALS, 32) && !asks(&controls, DENORMALS, 64));
+    offered.denormBehaviorIndependence = VK_SHADER_FLOAT_CONTROLS_INDEPENDENCE_32_BIT_ONLY;
+    gpu_float_controls_choose(&offered, &controls);
+    ck_assert(!asks(&controls, DENORMALS, 16) && asks(&controls, NAN_KEPT, 32) == 1);
+    offered.shaderDenormPreserveFloat64 = VK_TRUE;
+    gpu_float_controls_choose(&offered, &controls);
+    ck_assert(asks(&controls, DENORMALS, 16) && asks(&controls, DENORMALS, 64) &&
+              !asks(&controls, DENORMALS, 32));
+    offered.denormBehaviorIndependence = VK_SHADER_FLOAT_CONTROLS_INDEPENDENCE_NONE;
+    gpu_float_controls_choose(&offered, &controls);
+    ck_assert(!asks(&controls, DENORMALS, 16) && !asks(&controls, DENORMALS, 64));
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("choice");
@@ -178,5 +216,6 @@ int main(void)
     tcase_add_test(tests, auto_takes_a_cpu_driver_only_when_nothing_else_is_there);
     tcase_add_test(tests, matrices_are_taken_from_devices_known_to_do_them_badly);
     tcase_add_test(tests, results_become_statuses_and_a_lost_device_is_noted);
+    tcase_add_test(tests, float_controls_are_asked_for_as_they_are_offered);
     return suite_run("choice", tests);
 }

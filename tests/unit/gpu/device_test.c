@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/clock.h"
+#include "engine/gpu/vulkan_device.h"
 #include "tests/unit/gpu/gpu_test.h"
 
 static struct gpu_device_info *infos;
@@ -134,6 +136,22 @@ START_TEST(a_choice_that_names_nothing_is_refused)
 }
 END_TEST
 
+START_TEST(waits_stay_limited_when_a_device_is_opened_again)
+{
+    struct failure failure = {0};
+    struct gpu_device *device = open_device(NULL);
+    VkSemaphore never = VK_NULL_HANDLE;
+    gpu_device_limit_waits(device, 1000000);
+    require_ok(gpu_device_reopen(&device, &failure), &failure);
+    require_ok(gpu_semaphore_create(device, &failure, &never), &failure);
+    const uint64_t start_ns = clock_now_ns();
+    ck_assert_int_eq(gpu_semaphore_wait(device, never, 1, UINT64_C(20000000000), &failure), STATUS_TIMEOUT);
+    ck_assert(clock_elapsed_ms(start_ns) < 15000);
+    vkDestroySemaphore(device->handle, never, NULL);
+    gpu_device_destroy(&device);
+}
+END_TEST
+
 START_TEST(kinds_have_names)
 {
     ck_assert_str_eq(gpu_kind_name(GPU_DISCRETE), "discrete");
@@ -143,10 +161,10 @@ END_TEST
 
 int main(void)
 {
-    int result = RUN_WITHOUT_FORKING("device", lists_devices_in_order_of_preference,
-                                     matrices_come_with_shapes_or_with_a_reason, opens_by_index_and_by_uuid,
-                                     cpu_means_a_cpu_driver_or_nothing,
-                                     a_choice_that_names_nothing_is_refused, kinds_have_names);
+    int result = RUN_WITHOUT_FORKING(
+        "device", lists_devices_in_order_of_preference, matrices_come_with_shapes_or_with_a_reason,
+        opens_by_index_and_by_uuid, cpu_means_a_cpu_driver_or_nothing, a_choice_that_names_nothing_is_refused,
+        waits_stay_limited_when_a_device_is_opened_again, kinds_have_names);
     free(infos);
     return result;
 }

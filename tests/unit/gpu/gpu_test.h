@@ -26,4 +26,14 @@ int run_without_forking(const char *name, const TTest *const *tests, size_t coun
     run_without_forking(name, (const TTest *const[]){__VA_ARGS__}, \
                         sizeof((const TTest *const[]){__VA_ARGS__}) / sizeof(const TTest *))
 
+/* The same with one device, opened before the first test and closed after the last, whose cache folder is
+ * empty at first and gone in the end. What Mesa's CPU driver compiles, a second or more a kernel, lies where
+ * it does for other programs, which have compiled the same. */
+extern struct gpu_device *test_device;
+extern char test_folder[];
+int run_on_device(const char *name, const TTest *const *tests, size_t count);
+#define RUN_ON_DEVICE(name, ...)                             \
+    run_on_device(name, (const TTest *const[]){__VA_ARGS__}, \
+                  sizeof((const TTest *const[]){__VA_ARGS__}) / sizeof(const TTest *))
+
 #endif

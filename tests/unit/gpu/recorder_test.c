@@ -362,6 +362,21 @@ START_TEST(a_subgroup_size_the_device_lacks_is_refused)
 }
 END_TEST
 
+START_TEST(a_workgroup_over_the_limits_is_refused)
+{
+    struct gpu_device *device = open_device(NULL);
+    struct failure failure = {0};
+    struct gpu_pipeline *pipeline = NULL;
+    const uint32_t threads = gpu_device_info(device)->workgroup_invocations_max + 1;
+    const struct gpu_pipeline_options options = {
+        .constants = &threads, .constant_count = 1, .push_bytes = sizeof(struct fill_params)};
+    ck_assert_int_eq(gpu_pipeline_create(device, &fill_shader, &options, &failure, &pipeline), STATUS_DEVICE);
+    ck_assert_ptr_nonnull(strstr(failure.sentence, "fill wants workgroups"));
+    ck_assert_ptr_null(pipeline);
+    gpu_device_destroy(&device);
+}
+END_TEST
+
 int main(void)
 {
     return RUN_WITHOUT_FORKING(
@@ -370,5 +385,5 @@ int main(void)
         host_memory_is_seen_on_both_sides, timings_name_each_dispatch_and_fit_into_the_time_passed,
         a_recorder_in_flight_can_be_destroyed, a_device_can_be_lost_for_a_drill_while_it_computes,
         a_grid_over_the_limit_fails_when_finished, waiting_gives_up_in_time_and_can_go_on,
-        a_subgroup_size_the_device_lacks_is_refused);
+        a_subgroup_size_the_device_lacks_is_refused, a_workgroup_over_the_limits_is_refused);
 }

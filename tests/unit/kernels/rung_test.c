@@ -88,9 +88,11 @@ START_TEST(every_rung_wants_workgroups_that_fit)
     for (int rung = 0; rung < RUNG_COUNT; rung++)
         ck_assert(!supported(rung, device));
     device = cpu;
-    device.shared_memory_bytes = 16384;
+    device.shared_memory_bytes = 12799;
     for (int rung = 0; rung < RUNG_COUNT; rung++)
         ck_assert(!supported(rung, device));
+    device.shared_memory_bytes = 16384; /* what every Vulkan device has */
+    ck_assert(supported(RUNG_PORTABLE, device) && supported(RUNG_HALF, device));
 }
 END_TEST
 
@@ -120,7 +122,9 @@ START_TEST(matrix_rung_wants_shapes_and_room_for_its_tiles)
     lacks(RUNG_MATRIX, &device, "shared memory");
     device.shared_memory_bytes = 12287; /* and 12 KiB that of attention with conversions */
     lacks(RUNG_MATRIX, &device, "attention");
-    device.shared_memory_bytes = 12288;
+    device.shared_memory_bytes = 12799; /* and 12.5 KiB pool */
+    lacks(RUNG_MATRIX, &device, "12.5 KiB");
+    device.shared_memory_bytes = 12800;
     ck_assert_int_eq(supported(RUNG_MATRIX, device), built("attention_matrix.f16_conversions"));
     device.cooperative_matrix2 = false;
     device.shared_memory_bytes = 27903; /* and 27,904 attention without conversions */
@@ -267,6 +271,49 @@ static const char *candidates(struct gpu_device_info device, enum precision prec
     return names;
 }
 
+static void fits(const struct gpu_device_info *device, const struct variant *variant)
+{
+    const struct gpu_shader *shader = gpu_shader_find(variant->shader);
+    const struct gpu_pipeline_options options = {.constants = variant->constants,
+                                                 .constant_count = variant->constant_count};
+    struct failure failure = {0};
+    ck_assert_msg(!gpu_workgroup_check(device, shader, &options, &failure), "%s", failure.sentence);
+}
+
+/* All that a rung has beside its tiles. */
+static void others_fit(const struct gpu_device_info *device)
+{
+    for (size_t i = 0; i < gpu_shader_count(); i++)
+        if (strncmp(gpu_shader_at(i)->name, "gemm", 4) && strncmp(gpu_shader_at(i)->name, "attention", 9))
+            fits(device, &(struct variant){.shader = gpu_shader_at(i)->name});
+}
+
+START_TEST(every_pipeline_keeps_to_the_limits_of_its_device)
+{
+    static const uint32_t invocations[] = {64, 128, 255, 256, 512, 1024};
+    static const uint32_t shared[] = {8192, 12799, 12800, 14336, 16384, 24576, 32768, 49152, 65536};
+    unsigned checked = 0;
+    for (size_t i = 0; i < sizeof invocations / sizeof *invocations; i++)
+        for (size_t j = 0; j < sizeof shared / sizeof *shared; j++)
+            for (int rung = 0; rung < 2 * RUNG_COUNT; rung++) {
+                struct gpu_device_info device = rung < RUNG_COUNT ? gpu : cpu;
+                device.workgroup_invocations_max = invocations[i];
+                device.shared_memory_bytes = shared[j];
+                if (!supported(rung % RUNG_COUNT, device))
+                    continue;
+                const struct tiles gemms = gemm_tiles(&device, rung % RUNG_COUNT, ELEMENT_F32),
+                                   attentions = attention_tiles(&device, rung % RUNG_COUNT);
+                for (uint32_t tile = 0; tile < gemms.count; tile++)
+                    fits(&device, &gemms.list[tile]);
+                for (uint32_t tile = 0; tile < attentions.count; tile++)
+                    fits(&device, &attentions.list[tile]);
+                others_fit(&device);
+                checked++;
+            }
+    ck_assert_uint_gt(checked, 60);
+}
+END_TEST
+
 START_TEST(matrices_are_preferred_on_a_gpu_and_never_tried_on_a_cpu_driver)
 {
     const bool can = built("gemm_matrix.f16");
@@ -310,7 +357,7 @@ START_TEST(candidates_come_fastest_first)
     ck_assert_str_eq(candidates(device, PRECISION_FP32), "portable");
     device.half_storage = false;
     ck_assert_str_eq(candidates(device, PRECISION_AUTO), "portable");
-    device.shared_memory_bytes = 16384;
+    device.shared_memory_bytes = 8192;
     ck_assert_str_eq(candidates(device, PRECISION_AUTO), "");
 }
 END_TEST
@@ -342,6 +389,7 @@ int main(void)
     tcase_add_test(cases, matrix2_rung_wants_steps_that_its_tiles_are_made_of);
     tcase_add_test(cases, every_rung_of_a_gpu_has_tiles_to_choose_from);
     tcase_add_test(cases, tiles_fit_the_device);
+    tcase_add_test(cases, every_pipeline_keeps_to_the_limits_of_its_device);
     tcase_add_test(cases, matrices_are_preferred_on_a_gpu_and_never_tried_on_a_cpu_driver);
     tcase_add_test(cases, precision_decides_how_weights_are_held);
     tcase_add_test(cases, candidates_come_fastest_first);
