@@ -270,9 +270,12 @@ static enum status read_lines(struct reading *reading, struct bytes content, str
     enum status status = STATUS_OK;
     const uint8_t *end;
     for (bool more = true; more && !status;) {
-        const uint8_t *at = content.data + reading->progress.bytes;
         size_t left = content.size - reading->progress.bytes;
-        if (!left || !(end = memchr(at, '\n', left)))
+        if (!left)
+            break;
+        const uint8_t *at = content.data + reading->progress.bytes;
+        end = memchr(at, '\n', left);
+        if (!end)
             break;
         reading->arena = arena_create();
         status = take_line(reading, (struct bytes){at, (size_t)(end - at)}, failure, &more);

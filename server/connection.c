@@ -149,6 +149,8 @@ size_t connection_write(struct connection *connection, uint64_t deadline_ns, str
         registry_progress(connection->registry, connection->seat, (size_t)sent);
         for (int i = 0; i < 2; i++) {
             size_t step = (size_t)sent < parts[i].iov_len ? (size_t)sent : parts[i].iov_len;
+            if (!step) /* a part may be nothing, and nowhere */
+                continue;
             parts[i].iov_base = (uint8_t *)parts[i].iov_base + step;
             parts[i].iov_len -= step;
             sent -= (ssize_t)step;

@@ -35,6 +35,8 @@ static bool starts(struct bytes content, const char *start, size_t size)
 /* Without the byte order mark and the white space before it. */
 static struct bytes text_of(struct bytes content)
 {
+    if (!content.size)
+        return content;
     size_t skip = starts(content, "\xef\xbb\xbf", 3) ? 3 : 0;
     while (skip < content.size && skip < LOOKED_AT_BYTES && isspace(content.data[skip]))
         skip++;

@@ -64,11 +64,11 @@ static bool is_long_form(const char *form)
  * others with one is read as the implicit one that it must be. */
 static bool head_read(struct cursor *cursor, struct head *out)
 {
-    const uint8_t *at = cursor->bytes.data + cursor->at;
     const bool big_endian = cursor->is_big_endian;
     *out = (struct head){0};
     if (left_of(cursor) < 8)
         return false;
+    const uint8_t *at = cursor->bytes.data + cursor->at;
     out->tag = read_u16(at, big_endian) << 16 | read_u16(at + 2, big_endian);
     if (cursor->is_implicit || out->tag >> 16 == 0xFFFE || !has_form(at)) {
         out->length = read_u32(at + 4, big_endian);
