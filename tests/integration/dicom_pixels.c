@@ -1,9 +1,10 @@
 /* Decodes image files as a request's are, in a decoder of the pool, for tests to look at the pixels:
  *
- *   dicom_pixels mimic|voi FILE...
+ *   dicom_pixels mimic|voi [FILE...]
  *
- * Prints a line a file: its status, width, height, warnings and sentence, with tabs between; and writes the
- * red channel of what it could decode to FILE.grey, byte by byte. */
+ * Without files their names are read, one a line, from standard input, each answered at once. Prints a line a
+ * file: its status, width, height, warnings and sentence, with tabs between; and writes the red channel of
+ * what it could decode to FILE.grey, byte by byte. */
 #include "engine/base/file.h"
 #include "engine/sandbox/pool.h"
 
@@ -50,14 +51,20 @@ int main(int argc, char **argv)
     struct failure failure = {0};
     struct image_pool *pool = NULL;
     const struct image_pool_options decoding = {.children = 1};
-    if (argc < 3 || image_pool_create(&decoding, &failure, &pool)) {
-        fprintf(stderr, "usage: dicom_pixels mimic|voi FILE...  %s\n", failure.sentence);
+    if (argc < 2 || image_pool_create(&decoding, &failure, &pool)) {
+        fprintf(stderr, "usage: dicom_pixels mimic|voi [FILE...]  %s\n", failure.sentence);
         return 2;
     }
     const struct image_options options = {.dicom_profile = strcmp(argv[1], "voi") ? DICOM_PROFILE_MIMIC
                                                                                   : DICOM_PROFILE_VOI};
     for (int i = 2; i < argc; i++)
         look_at(pool, &options, argv[i]);
+    char path[4096];
+    while (argc == 2 && fgets(path, sizeof path, stdin)) {
+        path[strcspn(path, "\n")] = '\0';
+        look_at(pool, &options, path);
+        fflush(stdout);
+    }
     image_pool_destroy(&pool);
     return 0;
 }

@@ -41,16 +41,32 @@ def mimic(values, inverted):
 
 
 class Files(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.said = tempfile.TemporaryFile()
+        cls.lookers = {profile: subprocess.Popen([PIXELS, profile], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=cls.said,
+                                                 text=True) for profile in ("mimic", "voi")}
+
+    @classmethod
+    def tearDownClass(cls):
+        for looker in cls.lookers.values():
+            looker.communicate()
+            assert looker.returncode == 0, looker.returncode
+        assert os.fstat(cls.said.fileno()).st_size == 0, os.pread(cls.said.fileno(), 1000, 0)
+        cls.said.close()
+
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.folder)
 
     def look(self, profile, paths):
         """(status, width, height, warnings, sentence) of each."""
-        paths = [str(path) for path in paths]
-        output = subprocess.run([PIXELS, profile, *paths], capture_output=True, check=True)
-        self.assertEqual(output.stderr, b"")
-        return [line.split("\t") for line in output.stdout.decode().splitlines()]
+        looker, lines = self.lookers[profile], []
+        for path in paths:
+            looker.stdin.write(f"{path}\n")
+            looker.stdin.flush()
+            lines.append(looker.stdout.readline().rstrip("\n").split("\t"))
+        return lines
 
     def grey(self, profile, path):
         status, width, height, _, sentence = self.look(profile, [path])[0]

@@ -303,7 +303,7 @@ class Interrupted(Embed):
         return process
 
     def test_it_says_what_is_kept_and_how_to_go_on(self):
-        self.fill(300)
+        self.fill(120)
         done = 0
         for number in (signal.SIGINT, signal.SIGTERM):
             process = self.start("--resume", stderr=subprocess.PIPE, text=True)
@@ -311,14 +311,14 @@ class Interrupted(Embed):
             _, said = process.communicate(timeout=100)
             self.assertEqual(process.returncode, -number, said)
             (line,) = [line for line in said.splitlines() if "interrupted" in line]
-            found = re.fullmatch(rf"cxrd embed: interrupted: (\d+) of 300 images are done, and (\d+) rows are kept in "
+            found = re.fullmatch(rf"cxrd embed: interrupted: (\d+) of 120 images are done, and (\d+) rows are kept in "
                                  rf"{self.folder}/e\.npy\.part; the same command with --resume goes on\.", line)
             self.assertTrue(found, line)
             kept = lines(self.folder / "e.jsonl")[:int(found[1])]
             self.assertEqual((len(kept), sum(one["row"] is not None for one in kept)), (int(found[1]), int(found[2])))
             self.assertGreater(len(kept), done)
             done = len(kept)
-        self.assertIn(" of 300 images were done before.", self.run_embed("e.npy", "--resume", code=1))
+        self.assertIn(" of 120 images were done before.", self.run_embed("e.npy", "--resume", code=1))
         self.run_embed("whole.npy", code=1)
         self.same("e", "whole")
 
