@@ -107,7 +107,7 @@ class Addresses(unittest.TestCase):
 class Limits(unittest.TestCase):
     def test_few_descriptors_mean_few_connections(self):
         with Started(limits={resource.RLIMIT_NOFILE: 300}) as running:
-            self.assertIn("22 connections are served at once instead of 256", running.errors())
+            wait_until(lambda: "22 connections are served at once instead of 256" in running.errors())
             opened = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(100)]
             self.assertEqual(ask("127.0.0.1", running.port, POST + PICTURE), [200])
             for connection in opened:

@@ -222,7 +222,7 @@ class Reload(unittest.TestCase):
         with Service(BINARY, model=self.package) as running:
             expected = running.post("/predict", "image/png", PICTURE).predictions
             one = hashlib.sha256((self.package / "SHA256SUMS").read_bytes()).hexdigest()
-            self.assertIn(f"package_sha256 {one}", running.errors())
+            wait_until(lambda: f"package_sha256 {one}" in running.errors())
             self.assertEqual(running.get("/models").json["models"][0]["package_sha256"], one)
             self.assertIn(f'package_sha256="{one}"}} 1', running.get("/metrics").body.decode())
             for number, change in enumerate((lambda package: (package / "model.json").write_text("{"),

@@ -88,6 +88,7 @@ class Variables(unittest.TestCase):
     def test_one_that_is_misspelt_is_warned_of(self):
         with unittest.mock.patch.dict(os.environ, {"CXRD_API_KEY": "x", "CXRD_PORT_80_TCP": "tcp://1", "CXRD_THREADS": "8"}):
             with Service(BINARY) as running:
+                wait_until(lambda: "is no option" in running.errors())
                 warnings = [line for line in running.errors().splitlines() if "is no option" in line]
         self.assertEqual(len(warnings), 1, warnings)
         self.assertIn("CXRD_API_KEY ", warnings[0])
