@@ -54,7 +54,7 @@ static void add_channels(struct table *table, const char *name, const double val
 /* What a profile without a known name does. */
 static void add_profile(struct table *table, const struct profile *profile)
 {
-    const char *filter = profile->filter == PROFILE_BILINEAR ? "bilinear" : "bicubic";
+    const char *filter = profile_filter_name(profile->filter);
     const char *centre = profile->centre == PROFILE_CENTRE_DOWN ? "down" : "even";
     table_add(table, "resize");
     const char *resize = profile->resize == PROFILE_EXACT ? "exact" : "shortest_edge";
@@ -85,7 +85,7 @@ static void show_architecture(const struct model_card *card)
     add_text(&table, "dicom_profile", dicom_profile_name(card->dicom_profile));
     if (!profile_known(card->profile.name))
         add_profile(&table, &card->profile);
-    add_text(&table, "ffn", backbone->ffn == FFN_SWIGLU ? "swiglu" : "gelu");
+    add_text(&table, "ffn", ffn_kind_name(backbone->ffn));
     add_number(&table, "width", backbone->width);
     add_number(&table, "depth", backbone->depth);
     add_number(&table, "attention heads", backbone->heads);

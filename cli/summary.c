@@ -10,7 +10,7 @@ void summary_backbone(const struct backbone_card *backbone, const struct profile
     table_add(table, "network");
     table_add(table, "width %u, depth %u, attention heads %u, patch %u, %s of %u, registers %u",
               backbone->width, backbone->depth, backbone->heads, backbone->patch_size,
-              backbone->ffn == FFN_SWIGLU ? "swiglu" : "gelu", backbone->ffn_hidden, backbone->registers);
+              ffn_kind_name(backbone->ffn), backbone->ffn_hidden, backbone->registers);
     table_add(table, "input");
     table_add(table, "%ux%u", backbone->image_height, backbone->image_width);
     table_add(table, "positions");

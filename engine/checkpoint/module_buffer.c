@@ -8,14 +8,6 @@
 
 enum { CHANNELS = 3 };
 
-static bool is_listed(const char *const *names, size_t count, const char *name)
-{
-    for (size_t i = 0; i < count; i++)
-        if (!strcmp(names[i], name))
-            return true;
-    return false;
-}
-
 static bool is_whole_number(enum tensor_type type)
 {
     return type == TENSOR_I64 || type == TENSOR_I32 || type == TENSOR_I16 || type == TENSOR_I8 ||
@@ -24,9 +16,8 @@ static bool is_whole_number(enum tensor_type type)
 
 enum module_buffer_kind module_buffer_kind(const char *key, const struct value *value)
 {
-    static const char *const means[] = {"mean", "pixel_mean", "image_mean"}, *const deviations[] = {
-                                                                                 "std", "pixel_std",
-                                                                                 "image_std"};
+    static const char *const means[] = {"mean", "pixel_mean", "image_mean", NULL};
+    static const char *const deviations[] = {"std", "pixel_std", "image_std", NULL};
     if (value->kind != VALUE_TENSOR)
         return BUFFER_NONE;
     const struct stored_tensor *tensor = value->tensor;
@@ -37,9 +28,9 @@ enum module_buffer_kind module_buffer_kind(const char *key, const struct value *
                                                                     : BUFFER_NONE;
     if (!tensor_type_is_float(tensor->type) || (tensor->elements != 1 && tensor->elements != CHANNELS))
         return BUFFER_NONE;
-    return is_listed(means, sizeof means / sizeof *means, last)                  ? BUFFER_MEAN
-           : is_listed(deviations, sizeof deviations / sizeof *deviations, last) ? BUFFER_DEVIATION
-                                                                                 : BUFFER_NONE;
+    return name_is_listed(means, last)        ? BUFFER_MEAN
+           : name_is_listed(deviations, last) ? BUFFER_DEVIATION
+                                              : BUFFER_NONE;
 }
 
 bool module_buffers_take(struct module_buffers *buffers, const char *key, const struct value *value)
