@@ -11,7 +11,7 @@ cache=${cache:-$root/.cache}/cxrd
 build_packages=(gcc g++ libc6-dev meson ninja-build pkg-config glslc check libvulkan-dev mesa-vulkan-drivers libcivetweb-dev
     libcjson-dev libjpeg-dev libstb-dev libyaml-dev zlib1g-dev libssl-dev libseccomp-dev libgdcm-dev)
 # What the tests need besides. HAProxy, nginx and Prometheus are run by the tests only.
-test_packages=(clang libclang-rt-dev clang-format shellcheck valgrind vulkan-validationlayers curl jq git python3
+test_packages=(clang libclang-rt-dev clang-format shellcheck valgrind mold vulkan-validationlayers curl jq git python3
     python3-yaml python3-jsonschema python3-numpy python3-pil python3-pydicom libgdcm-tools dcmtk
     haproxy nginx prometheus systemd)
 

@@ -33,6 +33,7 @@ except ImportError:
 
 ITSELF = os.path.abspath(sys.argv[1])
 BINARY, MODEL = program(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1)).resolve()
+EMBED = (BINARY, "embed", "--model", MODEL, "--rung", "portable")  # the quickest to start, and it has both precisions
 SAMPLES = sorted(path for path in pathlib.Path(sys.argv.pop(1)).resolve().iterdir() if path.suffix in (".png", ".jpg"))
 DOCS = pathlib.Path(__file__).resolve().parent.parent.parent / "docs" / "embeddings.md"
 CARD = json.loads((MODEL / "model.json").read_text())["backbone"]
@@ -86,7 +87,7 @@ class Embed(unittest.TestCase):
 
     def run_embed(self, output, *options, inputs=None, code=0, binary=BINARY, **more):
         """What it says on standard error, but for the warning of a machine without a GPU."""
-        done = subprocess.run([binary, "embed", "--model", MODEL, "--output", self.folder / output, *options,
+        done = subprocess.run([binary, *EMBED[1:], "--output", self.folder / output, *options,
                                *(inputs or [self.images])], capture_output=True, text=True, timeout=300, **more)
         self.assertEqual(done.returncode, code, done.stderr)
         self.assertEqual(done.stdout, "")
@@ -102,7 +103,7 @@ class Embed(unittest.TestCase):
 
 class Numbers(Embed):
     def test_rows_are_what_the_service_answers(self):
-        with Service(BINARY, model=MODEL) as running:
+        with Service(BINARY, "--rung", "portable", model=MODEL) as running:
             body = form([(path.name, path.read_bytes()) for path in SAMPLES], tokens="class,mean,patch")
             expected = running.post("/embed", FORM, body).json
         rows = {name: b"" for name in VALUES}
@@ -228,7 +229,7 @@ class Resume(Embed):
         options = ["--tokens", "patch,mean"]
         self.run_embed("whole.safetensors", *options, code=1)
         journal = self.folder / "e.jsonl"
-        process = subprocess.Popen([BINARY, "embed", "--model", MODEL, "--batch", "1", "--output", self.folder / "e.safetensors", *options,
+        process = subprocess.Popen([*EMBED, "--batch", "1", "--output", self.folder / "e.safetensors", *options,
                                     self.images], stderr=subprocess.PIPE)
         end = time.monotonic() + 100
         while process.poll() is None and (not journal.exists() or not journal.stat().st_size) and time.monotonic() < end:
@@ -269,8 +270,7 @@ class Resume(Embed):
 
     def test_another_run_is_refused(self):
         self.fill(3)
-        rung = ("--rung", "portable")  # which has both precisions
-        self.run_embed("e.npy", "--resume", *rung)  # where there is nothing to go on with, it begins
+        self.run_embed("e.npy", "--resume")  # where there is nothing to go on with, it begins
         package = self.folder / "other"
         shutil.copytree(MODEL, package)
         card = json.loads((package / "model.json").read_text())
@@ -280,12 +280,12 @@ class Resume(Embed):
         for options, words in ((["--tokens", "mean"], "was begun with tokens class, and this run has mean"),
                                (["--precision", "fp16"], "was begun with precision auto, and this run has fp16"),
                                (["--model", package], "was begun with package_sha256 ")):
-            self.assertIn(words, self.run_embed("e.npy", "--resume", *rung, *options, code=2))
+            self.assertIn(words, self.run_embed("e.npy", "--resume", *options, code=2))
         (self.images / "000a.png").write_bytes(png(50, 50))
-        self.assertIn("image 2 was", self.run_embed("e.npy", "--resume", *rung, code=2))
+        self.assertIn("image 2 was", self.run_embed("e.npy", "--resume", code=2))
         (self.images / "000a.png").unlink()
         (self.images / "001.png").write_bytes(png(50, 50))
-        self.assertIn(f"{self.images}/001.png: this image was changed since its line 2 of ", self.run_embed("e.npy", "--resume", *rung, code=2))
+        self.assertIn(f"{self.images}/001.png: this image was changed since its line 2 of ", self.run_embed("e.npy", "--resume", code=2))
         self.assertIn("e.npy is there already; delete it", self.run_embed("e.npy", code=2))
 
 
@@ -294,7 +294,7 @@ class Interrupted(Embed):
         """A run that has written twice, so that it has noted the first, and has long to go on."""
         journal = self.folder / "e.jsonl"
         sizes = {journal.stat().st_size if journal.exists() else 0}
-        process = subprocess.Popen([BINARY, "embed", "--model", MODEL, "--batch", "1", "--output", self.folder / "e.npy", *options,
+        process = subprocess.Popen([*EMBED, "--batch", "1", "--output", self.folder / "e.npy", *options,
                                     self.images], **more)
         end = time.monotonic() + 100
         while process.poll() is None and len(sizes) < 3 and time.monotonic() < end:
@@ -324,7 +324,7 @@ class Interrupted(Embed):
 
     def test_a_shell_sees_130(self):
         self.fill(300)
-        process = subprocess.Popen(["sh", "-c", 'trap : INT; "$@"; echo $?', "sh", BINARY, "embed", "--model", MODEL, "--batch", "1", "--output",
+        process = subprocess.Popen(["sh", "-c", 'trap : INT; "$@"; echo $?', "sh", *EMBED, "--batch", "1", "--output",
                                     self.folder / "e.npy", self.images], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                                    start_new_session=True)
         end = time.monotonic() + 100
@@ -359,7 +359,7 @@ class Usage(Embed):
                                (["--output", "e.npy", "--shard", "0/4", self.images], "I from 1 to N, N at most 100000, not \"0/4\"."),
                                (["--output", "e.npy", "--batch", "65", self.images], "--batch is a whole number from 1 to 64"),
                                (["--output", "e.npy", "--flip", self.images], "unknown option --flip")):
-            done = subprocess.run([BINARY, "embed", "--model", MODEL, *options], capture_output=True, text=True, cwd=self.folder)
+            done = subprocess.run([*EMBED, *options], capture_output=True, text=True, cwd=self.folder)
             self.assertEqual(done.returncode, 2, options)
             self.assertIn(words, done.stderr)
         done = subprocess.run([BINARY, "embed", "--help"], capture_output=True, text=True)
@@ -374,10 +374,10 @@ class Usage(Embed):
     def test_a_bar_is_drawn_on_a_terminal(self):
         self.fill(2)
         ours, theirs = pty.openpty()
-        subprocess.run([BINARY, "embed", "--model", MODEL, "--output", self.folder / "f.npy", self.images], stderr=theirs, timeout=100, check=True)
+        subprocess.run([*EMBED, "--output", self.folder / "f.npy", self.images], stderr=theirs, timeout=100, check=True)
         os.close(theirs)
         self.assertIn(b"0 of 2 images", os.read(ours, 4096))
-        subprocess.run([BINARY, "embed", "--model", MODEL, "--output", self.folder / "g.npy", "--quiet", self.images],
+        subprocess.run([*EMBED, "--output", self.folder / "g.npy", "--quiet", self.images],
                        stderr=(theirs := pty.openpty())[1], timeout=100, check=True)
         os.close(theirs[1])
         with open(theirs[0], "rb", buffering=0) as said:

@@ -26,7 +26,7 @@ BINARY, GOLDEN = program(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1))
 CARD = json.loads((GOLDEN / "model.json").read_text())
 SIDE = CARD["backbone"]["image_size"]
 PNG = png(SIDE, SIDE)
-OPTIONS = ("--precision", "fp32")  # of what computes
+OPTIONS = ("--precision", "fp32", "--rung", "portable")  # of what computes: portable is the quickest to start
 KILLS, KILL_STEP_S = 40, 0.001
 
 

@@ -6,19 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 enum { ZIP_BYTES_MAX = 64 << 20 };
-
-static uint32_t crc32_of(struct bytes content)
-{
-    uint32_t crc = UINT32_MAX;
-    for (size_t i = 0; i < content.size; i++) {
-        crc ^= content.data[i];
-        for (int k = 0; k < 8; k++)
-            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
-    }
-    return ~crc;
-}
 
 static void put(struct buffer *out, uint64_t value, int width)
 {
@@ -36,7 +26,7 @@ static void put_common(struct buffer *out, const struct zip_entry *entry, bool z
     put(out, entry->deflated ? 8 : 0, 2);
     put(out, 0, 2);
     put(out, 0x21, 2); /* 1 January 1980 */
-    put(out, crc32_of(entry->content) ^ (uint32_t)entry->damaged, 4);
+    put(out, crc32_z(0, entry->content.data, entry->content.size) ^ (uint32_t)entry->damaged, 4);
     put(out, zip64 ? UINT32_MAX : stored, 4);
     put(out, zip64 ? UINT32_MAX : entry->content.size, 4);
     put(out, strlen(entry->name), 2);
