@@ -201,7 +201,7 @@ static void print_engines(struct buffer *out, const struct engine_statistics *en
     print_family(out, "cxr_queue_depth", "gauge", "Images that wait for the device.");
     print(out, "cxr_queue_depth %zu\n", engines->queue_depth);
     print_family(out, "cxr_queue_capacity", "gauge",
-                 "Images that may wait; 0 while the model is being loaded.");
+                 "Images that may wait or be in preparation; 0 while the model is being loaded.");
     print(out, "cxr_queue_capacity %zu\n", engines->queue_capacity);
     print_family(out, "cxr_inflight_limit", "gauge",
                  "Requests for predictions that are let in at once; 0 while the model is being loaded.");

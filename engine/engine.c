@@ -17,7 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_QUEUE = 256, NAMES_BYTES = 1024, RESTORE_PAUSE_MS = 1000 };
+enum {
+    MAX_QUEUE = 256,
+    NAMES_BYTES = 1024,
+    RESTORE_PAUSE_MS = 1000,
+    PASSES_MAX = 4 /* of two views, mirrored */
+};
 
 struct engine {
     struct package *package;
@@ -159,7 +164,7 @@ void engine_statistics(const struct engine *engine, struct engine_statistics *ou
 {
     struct lane_counts counts;
     batcher_count(engine->batcher, &counts);
-    *out = (struct engine_statistics){.queue_depth = batcher_depth(engine->batcher),
+    *out = (struct engine_statistics){.queue_depth = queue_depth(batcher_queue(engine->batcher)),
                                       .queue_capacity = engine->max_queue,
                                       .request_capacity = engine->request_capacity,
                                       .device_lost_count = counts.losses,
@@ -301,39 +306,54 @@ static void merge_passes(const struct engine *engine, const struct predict_optio
     study_merge(card, options->pairing, answers, views > 1 ? &answers[passes] : NULL);
 }
 
+/* Prepares a study and queues its passes. It has failed alone where its prediction says so: then its places
+ * are given back. */
+static enum status queue_study(const struct engine *engine, struct queue_request *request,
+                               const struct bytes *images, const struct predict_options *options,
+                               struct failure *failure, struct prediction *prediction)
+{
+    const size_t passes = pairing_images(options->pairing) * (options->flip ? 2 : 1);
+    struct batcher_image inputs[PASSES_MAX] = {0};
+    const enum status status = patience_check(&options->patience, "its images were prepared", failure);
+    if (status)
+        return status;
+    if (!prepare_study(engine, images, options, prediction, inputs)) {
+        queue_give_back(request, passes);
+        return STATUS_OK;
+    }
+    return queue_add(request, inputs, passes, failure);
+}
+
 enum status engine_predict(struct engine *engine, const struct bytes *images, size_t count,
                            const struct predict_options *options, struct failure *failure,
                            struct prediction *out)
 {
     const size_t views = pairing_images(options->pairing), studies = count / views;
     const size_t passes = views * (options->flip ? 2 : 1); /* of a study, one after the other */
-    struct batcher_image *inputs = memory_allocate(studies * passes, sizeof *inputs);
-    struct answer *answers = memory_allocate(studies * passes, sizeof *answers);
-    size_t *owners = memory_allocate(studies, sizeof *owners),
-           prepared = 0; /* out[owners[i]] is of inputs[i * passes] */
+    struct queue_request *request = NULL;
     assert(count % views == 0);
-    enum status status = flip_check(options->flip, count, engine->max_queue, failure);
     memset(out, 0, studies * sizeof *out);
-    for (size_t i = 0; i < studies && !status; i++) {
-        status = patience_check(&options->patience, "its images were prepared", failure);
-        if (!status &&
-            prepare_study(engine, &images[i * views], options, &out[i], &inputs[prepared * passes]))
-            owners[prepared++] = i;
-    }
-    if (prepared && !status)
-        status =
-            batcher_run(engine->batcher, inputs, prepared * passes, &options->patience, failure, answers);
+    enum status status = flip_check(options->flip, count, engine->max_queue, failure);
+    if (!status)
+        status = queue_reserve(batcher_queue(engine->batcher), studies * passes, failure, &request);
+    if (status)
+        return status;
+    for (size_t i = 0; i < studies && !status; i++) /* a device computes one while the next is decoded */
+        status = queue_study(engine, request, &images[i * views], options, failure, &out[i]);
+    struct answer *answers = memory_allocate(studies * passes, sizeof *answers), *answer = answers;
+    if (status)
+        queue_abandon(request);
     else
-        for (size_t i = 0; i < prepared * passes; i++)
-            free(inputs[i].pixels);
-    for (size_t i = 0; !status && i < prepared; i++) {
-        merge_passes(engine, options, &answers[i * passes]);
-        take_answer(engine, &answers[i * passes], &out[owners[i]]);
+        status = queue_wait(request, &options->patience, failure, answers);
+    for (size_t i = 0; i < studies && !status; i++) {
+        if (out[i].failure.status)
+            continue;
+        merge_passes(engine, options, answer);
+        take_answer(engine, answer, &out[i]);
+        answer += passes;
     }
     for (size_t i = 0; status && i < studies; i++)
         prediction_finish(&out[i]);
-    free(owners);
     free(answers);
-    free(inputs);
     return status;
 }

@@ -30,7 +30,7 @@ struct engine_options {
     enum precision precision;    /* of the weights on the device; AUTO: what the rung prefers */
     uint32_t max_batch;          /* images a batch, 1..64; 0: 8, or 4 on a CPU driver */
     uint32_t in_flight;          /* batches handed to the device at once, 1..3; 0: 2, or 1 on a CPU driver */
-    uint32_t max_queue;          /* images that may wait, 1..4096; 0: 256 */
+    uint32_t max_queue;          /* images that may wait or be in preparation, 1..4096; 0: 256 */
     uint32_t max_queue_delay_us; /* how long a batch that is not full waits for more; 0: takes what waits */
     /* Where images are decoded, to outlive the engine. NULL: in this process, which is for images that
      * whoever started it chose: a decoder that breaks down then takes nobody else's work with it. */

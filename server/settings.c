@@ -87,7 +87,7 @@ static const struct setting table[] = {
     TEXT("cache-folder", cache_folder, NULL, "DIR", "keeps compiled pipelines; $XDG_CACHE_HOME/cxrd or ~/.cache/cxrd by default"),
     NUMBER("max-batch", max_batch, "0", 0, 64, "images a batch; 0: 8, on a CPU 4"),
     NUMBER("batches-in-flight", batches_in_flight, "0", 0, 3, "handed to the device at once; 0 chooses"),
-    NUMBER("max-queue", max_queue, "0", 0, 4096, "images that may wait; 0: 256"),
+    NUMBER("max-queue", max_queue, "0", 0, 4096, "images that may wait or be in preparation; 0: 256"),
     NUMBER("max-queue-delay-us", max_queue_delay_us, "0", 0, 1000000, "how long a batch waits to fill"),
     NUMBER("decoders", decoders, "0", 0, IMAGE_POOL_CHILDREN_MAX, "processes that decode images; 0: one a core"),
     CHOICE("decoder-sandbox", decoder_sandbox, "on", "on|off", "filters the system calls of these processes",

@@ -4,13 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/gpu/spirv.h"
 #include "engine/gpu/vulkan_device.h"
 
 enum {
-    HEADER_WORDS = 5,
-    OP_ENTRY_POINT = 15,
-    OP_EXECUTION_MODE = 16,
-    OP_CAPABILITY = 17,
     DENORM_PRESERVE = 4459, /* the execution mode; its capability is 4464 */
     SIGNED_ZERO_INF_NAN_PRESERVE = 4461,
     CAPABILITY_DENORM_PRESERVE = 4464,
@@ -20,14 +17,14 @@ enum {
 
 static size_t add_capability(uint32_t *words, size_t at, uint32_t capability)
 {
-    words[at] = 2 << 16 | OP_CAPABILITY;
+    words[at] = 2 << 16 | SPIRV_CAPABILITY;
     words[at + 1] = capability;
     return at + 2;
 }
 
 static size_t add_mode(uint32_t *words, size_t at, uint32_t entry, uint32_t mode, uint32_t bits)
 {
-    words[at] = 4 << 16 | OP_EXECUTION_MODE;
+    words[at] = 4 << 16 | SPIRV_EXECUTION_MODE;
     words[at + 1] = entry;
     words[at + 2] = mode;
     words[at + 3] = bits;
@@ -37,29 +34,25 @@ static size_t add_mode(uint32_t *words, size_t at, uint32_t entry, uint32_t mode
 uint32_t *gpu_float_controls_add(const struct gpu_float_controls *controls, const struct gpu_shader *shader,
                                  size_t *size_bytes)
 {
-    const size_t count = shader->size_bytes / 4;
+    const size_t count = shader->size_bytes / sizeof *shader->words;
     uint32_t *words = memory_allocate(count + ADDED_WORDS_MAX, sizeof *words);
-    size_t in = HEADER_WORDS, out = HEADER_WORDS;
-    memcpy(words, shader->words, (count < HEADER_WORDS ? count : HEADER_WORDS) * sizeof *words);
+    size_t out = count < SPIRV_HEADER_WORDS ? count : SPIRV_HEADER_WORDS;
+    memcpy(words, shader->words, out * sizeof *words);
     if (controls->keep_denormals)
         out = add_capability(words, out, CAPABILITY_DENORM_PRESERVE);
     if (controls->keep_nan)
         out = add_capability(words, out, CAPABILITY_SIGNED_ZERO_INF_NAN_PRESERVE);
-    while (in < count) {
-        const uint32_t *at = &shader->words[in];
-        const uint32_t length = at[0] >> 16;
-        if (length == 0 || length > count - in)
-            break;
-        memcpy(&words[out], at, length * sizeof *at);
-        out += length;
-        in += length;
-        if ((at[0] & 0xffff) != OP_ENTRY_POINT) /* of which there is one */
+    struct spirv_reader reader = spirv_read(shader);
+    for (struct spirv_instruction at; spirv_next(&reader, &at);) {
+        memcpy(&words[out], at.words, at.length * sizeof *words);
+        out += at.length;
+        if (at.op != SPIRV_ENTRY_POINT) /* of which there is one */
             continue;
         for (uint32_t bits = 16; bits <= 64; bits *= 2)
             if (controls->keep_denormals & bits)
-                out = add_mode(words, out, at[2], DENORM_PRESERVE, bits);
+                out = add_mode(words, out, at.words[2], DENORM_PRESERVE, bits);
         if (controls->keep_nan)
-            out = add_mode(words, out, at[2], SIGNED_ZERO_INF_NAN_PRESERVE, 32);
+            out = add_mode(words, out, at.words[2], SIGNED_ZERO_INF_NAN_PRESERVE, 32);
     }
     *size_bytes = out * sizeof *words;
     return words;

@@ -52,15 +52,9 @@ void batcher_destroy(struct batcher **handle)
     *handle = NULL;
 }
 
-enum status batcher_run(struct batcher *batcher, const struct batcher_image *images, size_t count,
-                        const struct patience *client, struct failure *failure, struct answer *out)
+struct queue *batcher_queue(struct batcher *batcher)
 {
-    return queue_run(batcher->queue, images, count, client, failure, out);
-}
-
-size_t batcher_depth(struct batcher *batcher)
-{
-    return queue_depth(batcher->queue);
+    return batcher->queue;
 }
 
 enum health batcher_health(const struct batcher *batcher)

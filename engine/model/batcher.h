@@ -10,7 +10,7 @@
 #include "engine/model/queue.h"
 
 struct batcher_options {
-    uint32_t max_queue;          /* images that may wait */
+    uint32_t max_queue;          /* images that may wait or be in preparation */
     uint32_t max_queue_delay_us; /* how long a batch that is not full waits for more */
     /* Makes lost devices ready again; see struct lane_options. */
     enum status (*restore)(void *context, size_t device, struct failure *failure, struct model **model);
@@ -28,14 +28,8 @@ WARN_UNUSED enum status batcher_create(struct model *const *models, size_t count
 /* Waits for the batches in flight; what still waits gets UNAVAILABLE. */
 void batcher_destroy(struct batcher **batcher);
 
-/* Queues `count` images, waits for their answers and fills out[0..count). Either all are answered or none:
- * UNAVAILABLE (no room in the queue, or shutting down), TOO_LARGE (there never is), TIMEOUT, CLIENT_GONE,
- * DEVICE_LOST. Takes the pixels in every case. Any number of threads may call it. */
-WARN_UNUSED enum status batcher_run(struct batcher *batcher, const struct batcher_image *images, size_t count,
-                                    const struct patience *client, struct failure *failure,
-                                    struct answer *out);
-
-size_t batcher_depth(struct batcher *batcher); /* images waiting */
+/* Where requests bring their images and wait for the answers. */
+struct queue *batcher_queue(struct batcher *batcher);
 /* STUCK when one worker is; else WELL when one is, DEAD when all are. */
 enum health batcher_health(const struct batcher *batcher);
 /* What all workers did since the batcher was created. */

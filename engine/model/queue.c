@@ -10,12 +10,13 @@
 /* How soon a client that has gone is noticed. */
 static const uint64_t client_check_ns = 50000000;
 
-/* The images of one call. Owned by the caller until it gives up while some run: then by the worker that
- * returns the last of them. */
-struct request {
-    struct request *next; /* in the queue, while images wait */
+/* Owned by who reserved it until it gives up while some run: then by the worker that returns the last of
+ * them. */
+struct queue_request {
+    struct queue *queue;
+    struct queue_request *next; /* in the queue, while images wait */
     struct job *jobs;
-    size_t count, taken, running; /* jobs; those taken are never put back */
+    size_t places, added, taken, running; /* jobs; those taken are never put back */
     bool abandoned;
     struct failure failure;
     pthread_cond_t answered;
@@ -24,10 +25,10 @@ struct request {
 struct queue {
     pthread_mutex_t lock;
     pthread_cond_t arrived;
-    struct request *first, **last; /* whose turn is next */
-    size_t depth, limit;           /* images */
-    size_t workers, idle;          /* taking part; of those, waiting for work */
-    struct failure closed;         /* status OK: open */
+    struct queue_request *first, **last; /* whose turn is next */
+    size_t depth, reserved, limit;       /* images that wait, that are to come, of both together */
+    size_t workers, idle;                /* taking part; of those, waiting for work */
+    struct failure closed;               /* status OK: open */
     bool ended;
 };
 
@@ -67,20 +68,9 @@ void queue_destroy(struct queue **handle)
     *handle = NULL;
 }
 
-static struct request *request_create(const struct batcher_image *images, size_t count)
+static void request_destroy(struct queue_request *request)
 {
-    struct request *request = memory_allocate(1, sizeof *request);
-    request->jobs = memory_allocate(count, sizeof *request->jobs);
-    request->count = count;
-    clock_condition_init(&request->answered);
-    for (size_t i = 0; i < count; i++)
-        request->jobs[i] = (struct job){.image = images[i], .request = request, .queued_ns = clock_now_ns()};
-    return request;
-}
-
-static void request_destroy(struct request *request)
-{
-    for (size_t i = 0; i < request->count; i++) {
+    for (size_t i = 0; i < request->added; i++) {
         answer_finish(&request->jobs[i].answer);
         free(request->jobs[i].image.pixels);
     }
@@ -91,12 +81,12 @@ static void request_destroy(struct request *request)
 
 /* From here on the lock is held but where it says otherwise. */
 
-static bool request_over(const struct request *request)
+static bool request_over(const struct queue_request *request)
 {
-    return request->taken == request->count && !request->running;
+    return request->taken == request->added && !request->running;
 }
 
-static void append(struct queue *queue, struct request *request)
+static void append(struct queue *queue, struct queue_request *request)
 {
     request->next = NULL;
     *queue->last = request;
@@ -104,21 +94,21 @@ static void append(struct queue *queue, struct request *request)
 }
 
 /* Takes the images that still wait out of the queue: they cost no device work. */
-static void withdraw(struct queue *queue, struct request *request)
+static void withdraw(struct queue *queue, struct queue_request *request)
 {
-    if (request->taken == request->count)
+    if (request->taken == request->added)
         return;
-    struct request **at = &queue->first;
+    struct queue_request **at = &queue->first;
     while (*at != request)
         at = &(*at)->next;
     *at = request->next;
     if (!*at)
         queue->last = at;
-    queue->depth -= request->count - request->taken;
-    request->taken = request->count;
+    queue->depth -= request->added - request->taken;
+    request->taken = request->added;
 }
 
-static void fail(struct queue *queue, struct request *request, const struct failure *failure)
+static void fail(struct queue *queue, struct queue_request *request, const struct failure *failure)
 {
     if (!request->failure.status)
         request->failure = *failure;
@@ -127,25 +117,29 @@ static void fail(struct queue *queue, struct request *request, const struct fail
         pthread_cond_signal(&request->answered);
 }
 
-static enum status enqueue(struct queue *queue, struct request *request, struct failure *failure)
+static enum status reserve(struct queue *queue, size_t places, struct failure *failure)
 {
     if (queue->closed.status) {
         if (failure)
             *failure = queue->closed;
         return queue->closed.status;
     }
-    if (request->count > queue->limit)
+    if (places > queue->limit)
         return failure_set(failure, STATUS_TOO_LARGE,
                            "The request has %zu images, and the queue holds at most %zu; send fewer at once.",
-                           request->count, queue->limit);
-    const size_t kept = request->count > 1 && queue->depth ? queue->limit / 4 : 0;
-    if (queue->depth + request->count + kept > queue->limit)
+                           places, queue->limit);
+    const size_t held = queue->depth + queue->reserved, kept = places > 1 && held ? queue->limit / 4 : 0;
+    if (held + places + kept > queue->limit)
         return failure_set(failure, STATUS_QUEUE_FULL, "The queue of %zu images is full; try again.",
                            queue->limit);
-    append(queue, request);
-    queue->depth += request->count;
-    pthread_cond_broadcast(&queue->arrived);
+    queue->reserved += places;
     return STATUS_OK;
+}
+
+static void give_back(struct queue_request *request, size_t places)
+{
+    request->places -= places;
+    request->queue->reserved -= places;
 }
 
 /* Asks the client without the lock: it may take a system call. */
@@ -159,7 +153,7 @@ static bool client_gone(struct queue *queue, const struct patience *client)
     return gone;
 }
 
-static enum status wait_for_answers(struct queue *queue, struct request *request,
+static enum status wait_for_answers(struct queue *queue, struct queue_request *request,
                                     const struct patience *client, struct failure *failure)
 {
     while (!request_over(request)) {
@@ -181,39 +175,112 @@ static enum status wait_for_answers(struct queue *queue, struct request *request
     return request->failure.status;
 }
 
-enum status queue_run(struct queue *queue, const struct batcher_image *images, size_t count,
-                      const struct patience *client, struct failure *failure, struct answer *out)
+void queue_abandon(struct queue_request *request)
 {
-    assert(count > 0);
-    struct request *request = request_create(images, count);
+    struct queue *queue = request->queue;
     pthread_mutex_lock(&queue->lock);
-    enum status status = enqueue(queue, request, failure);
-    if (!status) {
-        status = wait_for_answers(queue, request, client, failure);
-        withdraw(queue, request);
-        request->abandoned = request->running > 0;
-    }
-    bool abandoned = request->abandoned;
+    give_back(request, request->places - request->added);
+    withdraw(queue, request);
+    request->abandoned = request->running > 0;
+    const bool abandoned = request->abandoned;
     pthread_mutex_unlock(&queue->lock);
-    for (size_t i = 0; !status && i < count; i++) {
+    if (!abandoned)
+        request_destroy(request);
+}
+
+enum status queue_reserve(struct queue *queue, size_t places, struct failure *failure,
+                          struct queue_request **out)
+{
+    assert(places > 0);
+    pthread_mutex_lock(&queue->lock);
+    enum status status = reserve(queue, places, failure);
+    pthread_mutex_unlock(&queue->lock);
+    if (status)
+        return status;
+    struct queue_request *request = memory_allocate(1, sizeof *request);
+    request->queue = queue;
+    request->jobs = memory_allocate(places, sizeof *request->jobs);
+    request->places = places;
+    clock_condition_init(&request->answered);
+    *out = request;
+    return STATUS_OK;
+}
+
+enum status queue_add(struct queue_request *request, const struct batcher_image *images, size_t count,
+                      struct failure *failure)
+{
+    struct queue *queue = request->queue;
+    pthread_mutex_lock(&queue->lock);
+    assert(request->added + count <= request->places);
+    if (!request->failure.status)
+        request->failure = queue->closed;
+    const enum status status = request->failure.status;
+    if (status && failure)
+        *failure = request->failure;
+    if (!status && request->taken == request->added)
+        append(queue, request);
+    for (size_t i = 0; i < count && !status; i++)
+        request->jobs[request->added++] =
+            (struct job){.image = images[i], .request = request, .queued_ns = clock_now_ns()};
+    if (!status) {
+        queue->depth += count;
+        queue->reserved -= count;
+        pthread_cond_broadcast(&queue->arrived);
+    }
+    pthread_mutex_unlock(&queue->lock);
+    for (size_t i = 0; i < count && status; i++)
+        free(images[i].pixels);
+    return status;
+}
+
+void queue_give_back(struct queue_request *request, size_t places)
+{
+    pthread_mutex_lock(&request->queue->lock);
+    assert(request->added + places <= request->places);
+    give_back(request, places);
+    pthread_mutex_unlock(&request->queue->lock);
+}
+
+enum status queue_wait(struct queue_request *request, const struct patience *client, struct failure *failure,
+                       struct answer *out)
+{
+    pthread_mutex_lock(&request->queue->lock);
+    const enum status status = wait_for_answers(request->queue, request, client, failure);
+    pthread_mutex_unlock(&request->queue->lock);
+    for (size_t i = 0; !status && i < request->added; i++) {
         out[i] = request->jobs[i].answer;
         request->jobs[i].answer = (struct answer){0};
     }
-    if (!abandoned)
-        request_destroy(request);
+    queue_abandon(request);
+    return status;
+}
+
+enum status queue_run(struct queue *queue, const struct batcher_image *images, size_t count,
+                      const struct patience *client, struct failure *failure, struct answer *out)
+{
+    struct queue_request *request;
+    enum status status = queue_reserve(queue, count, failure, &request);
+    for (size_t i = 0; i < count && status; i++)
+        free(images[i].pixels);
+    if (status)
+        return status;
+    status = queue_add(request, images, count, failure);
+    if (!status)
+        return queue_wait(request, client, failure, out);
+    queue_abandon(request);
     return status;
 }
 
 static uint32_t take(struct queue *queue, size_t count, struct job **jobs)
 {
     for (size_t i = 0; i < count; i++) {
-        struct request *request = queue->first;
+        struct queue_request *request = queue->first;
         queue->first = request->next;
         if (!queue->first)
             queue->last = &queue->first;
         jobs[i] = &request->jobs[request->taken++];
         request->running++;
-        if (request->taken < request->count)
+        if (request->taken < request->added)
             append(queue, request);
     }
     queue->depth -= count;
@@ -227,7 +294,7 @@ uint32_t queue_take(struct queue *queue, uint32_t max, uint32_t delay_us, struct
     while (!queue->ended && queue->depth < max) {
         uint64_t due_ns = UINT64_MAX;
         if (queue->first) {
-            due_ns = queue->first->jobs->queued_ns + (uint64_t)delay_us * 1000;
+            due_ns = queue->first->jobs[queue->first->taken].queued_ns + (uint64_t)delay_us * 1000;
             if (clock_now_ns() >= due_ns)
                 break;
         }
@@ -252,7 +319,7 @@ void queue_return(struct queue *queue, struct job *const *jobs, uint32_t count, 
 {
     pthread_mutex_lock(&queue->lock);
     for (uint32_t i = 0; i < count; i++) {
-        struct request *request = jobs[i]->request;
+        struct queue_request *request = jobs[i]->request;
         request->running--;
         if (failure->status)
             fail(queue, request, failure);

@@ -1,9 +1,11 @@
 /* Images of many requests that wait for a device: bounded, fair, each request with its deadline.
  *
- * Requests take turns: workers take one image of each before a second of any, so that a request of 64 images
- * does not keep a small one waiting for all of them; and the last quarter of the queue is kept for requests
- * of one image, so that such a one finds room beside many large ones. Either all images of a request are
- * answered or none. All functions may be called from any thread.
+ * A request reserves a place for each of its images before the first is decoded, so that it is refused before
+ * it costs work, and each image may be computed while the next one is decoded. Requests take turns: workers
+ * take one image of each before a second of any, so that a request of 64 images does not keep a small one
+ * waiting for all of them; and the last quarter of the queue is kept for requests of one image, so that such
+ * a one finds room beside many large ones. Either all images of a request are answered or none. All functions
+ * may be called from any thread; those of one request, from one at a time.
  */
 #ifndef CXRD_ENGINE_MODEL_QUEUE_H
 #define CXRD_ENGINE_MODEL_QUEUE_H
@@ -36,19 +38,34 @@ void answer_finish(struct answer *answer);
 struct job {
     struct batcher_image image;
     struct answer answer;
-    struct request *request; /* the queue's own */
+    struct queue_request *request; /* the queue's own */
     uint64_t queued_ns;
 };
 
 struct queue;
-struct queue *queue_create(size_t limit); /* images that may wait */
-/* Nobody may be in queue_run any more, and no job taken. */
+struct queue *queue_create(size_t limit); /* images that wait or have a place reserved */
+/* Nobody may be in a function of its requests any more, and no job taken. */
 void queue_destroy(struct queue **queue);
 
-/* Queues `count` images, waits for their answers and fills out[0..count). UNAVAILABLE: no room;
- * TOO_LARGE: there never is for so many; TIMEOUT: the deadline fired, also while a batch runs; CLIENT_GONE;
- * else what the last worker left or the jobs were returned with. Images still waiting then are withdrawn.
- * Takes the pixels in every case. */
+struct queue_request;
+/* Reserves so many places. UNAVAILABLE or DEVICE_LOST: no worker takes images; QUEUE_FULL: no room;
+ * TOO_LARGE: there never is for so many. A request ends with queue_wait or queue_abandon. */
+WARN_UNUSED enum status queue_reserve(struct queue *queue, size_t places, struct failure *failure,
+                                      struct queue_request **out);
+/* Queues images in the next of the request's places. Fails as the request has failed meanwhile: no image of
+ * it is needed then. Takes the pixels in every case. */
+WARN_UNUSED enum status queue_add(struct queue_request *request, const struct batcher_image *images,
+                                  size_t count, struct failure *failure);
+/* So many of its places will have no image. */
+void queue_give_back(struct queue_request *request, size_t places);
+/* Waits for the answers of the images added and fills out[0..added). TIMEOUT: the deadline fired, also while
+ * a batch runs; CLIENT_GONE; else what the last worker left or the jobs were returned with. Images still
+ * waiting then are withdrawn. */
+WARN_UNUSED enum status queue_wait(struct queue_request *request, const struct patience *client,
+                                   struct failure *failure, struct answer *out);
+/* Withdraws what still waits; what runs is computed for nobody. */
+void queue_abandon(struct queue_request *request);
+/* All of these for `count` images that are there. */
 WARN_UNUSED enum status queue_run(struct queue *queue, const struct batcher_image *images, size_t count,
                                   const struct patience *client, struct failure *failure, struct answer *out);
 

@@ -15,7 +15,7 @@ START_TEST(answers_in_order)
     start(64, 0);
     for (int i = 0; i < 11; i++)
         images[i] = image_of((uint8_t)(10 * i));
-    ck_assert_int_eq(batcher_run(batcher, images, 11, &patient, NULL, answers), STATUS_OK);
+    ck_assert_int_eq(queue_run(batcher_queue(batcher), images, 11, &patient, NULL, answers), STATUS_OK);
     for (int i = 0; i < 11; i++) {
         ck_assert_float_eq(answers[i].logits[0][0], (float)(10 * i));
         ck_assert_float_eq(answers[i].attention[0][0], (float)(10 * i + 1));
@@ -64,7 +64,7 @@ START_TEST(a_full_batch_goes_behind_the_running_one)
         start(64, 0);
         for (int i = 0; i < 23; i++)
             images[i] = image_of((uint8_t)(10 * i));
-        ck_assert_int_eq(batcher_run(batcher, images, 23, &patient, NULL, answers), STATUS_OK);
+        ck_assert_int_eq(queue_run(batcher_queue(batcher), images, 23, &patient, NULL, answers), STATUS_OK);
         for (int i = 0; i < 23; i++) {
             ck_assert_float_eq(answers[i].logits[0][0], (float)(10 * i));
             ck_assert_double_ge(answers[i].inference_ms, 100);
@@ -92,7 +92,7 @@ START_TEST(patch_tokens_are_read_before_another_batch)
             images[i] = image_of((uint8_t)(10 * i));
             images[i].patches = i % 9 == 0;
         }
-        ck_assert_int_eq(batcher_run(batcher, images, 23, &patient, NULL, answers), STATUS_OK);
+        ck_assert_int_eq(queue_run(batcher_queue(batcher), images, 23, &patient, NULL, answers), STATUS_OK);
         for (int i = 0; i < 23; i++) {
             ck_assert_float_eq(answers[i].class_token[0], (float)(10 * i));
             ck_assert_float_eq(answers[i].mean[0], (float)(10 * i + 1));
@@ -134,9 +134,10 @@ START_TEST(images_of_a_client_that_has_gone_are_not_computed)
         images[i] = image_of(1);
     pthread_create(&thread, NULL, hang_up, NULL);
     uint64_t start_ns = clock_now_ns();
-    ck_assert_int_eq(batcher_run(batcher, images, 40, &client, &failure, answers), STATUS_CLIENT_GONE);
+    ck_assert_int_eq(queue_run(batcher_queue(batcher), images, 40, &client, &failure, answers),
+                     STATUS_CLIENT_GONE);
     ck_assert_double_lt(clock_elapsed_ms(start_ns), 400);
-    ck_assert_uint_eq(batcher_depth(batcher), 0);
+    ck_assert_uint_eq(queue_depth(batcher_queue(batcher)), 0);
     pthread_join(thread, NULL);
     batcher_destroy(&batcher);
     ck_assert_int_le(fake.batches, 4); /* of ten */
@@ -151,10 +152,11 @@ START_TEST(refuses_what_does_not_fit)
     start(4, 0);
     for (int i = 0; i < 5; i++)
         images[i] = image_of(1);
-    ck_assert_int_eq(batcher_run(batcher, images, 5, &patient, &failure, answers), STATUS_TOO_LARGE);
+    ck_assert_int_eq(queue_run(batcher_queue(batcher), images, 5, &patient, &failure, answers),
+                     STATUS_TOO_LARGE);
     ck_assert_str_eq(failure.sentence,
                      "The request has 5 images, and the queue holds at most 4; send fewer at once.");
-    ck_assert_uint_eq(batcher_depth(batcher), 0);
+    ck_assert_uint_eq(queue_depth(batcher_queue(batcher)), 0);
     batcher_destroy(&batcher);
 }
 END_TEST
@@ -184,7 +186,7 @@ START_TEST(devices_share_the_work)
     start_devices(2, 64, 0);
     for (int i = 0; i < 24; i++)
         images[i] = image_of((uint8_t)(10 * i));
-    ck_assert_int_eq(batcher_run(batcher, images, 24, &patient, NULL, answers), STATUS_OK);
+    ck_assert_int_eq(queue_run(batcher_queue(batcher), images, 24, &patient, NULL, answers), STATUS_OK);
     for (int i = 0; i < 24; i++) {
         ck_assert_float_eq(answers[i].logits[0][0], (float)(10 * i));
         answer_finish(&answers[i]);

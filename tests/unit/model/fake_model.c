@@ -159,7 +159,7 @@ enum status run_one(uint8_t value, uint64_t deadline_ns, struct failure *failure
 {
     struct batcher_image image = image_of(value);
     const struct patience client = {.deadline_ns = deadline_ns};
-    return batcher_run(batcher, &image, 1, &client, failure, answer);
+    return queue_run(batcher_queue(batcher), &image, 1, &client, failure, answer);
 }
 
 void *run_in_thread(void *value)

@@ -31,8 +31,9 @@ START_TEST(a_lost_device_fails_what_it_had_and_is_restored)
         fake.status = STATUS_DEVICE_LOST;
         for (int i = 0; i < 23; i++)
             images[i] = image_of(1);
-        ck_assert_int_eq(batcher_run(batcher, images, 23, &patient, &failure, answers), STATUS_DEVICE_LOST);
-        ck_assert_uint_eq(batcher_depth(batcher), 0);
+        ck_assert_int_eq(queue_run(batcher_queue(batcher), images, 23, &patient, &failure, answers),
+                         STATUS_DEVICE_LOST);
+        ck_assert_uint_eq(queue_depth(batcher_queue(batcher)), 0);
         wait_for_health(HEALTH_WELL);
         ck_assert_int_eq(restores, 3);
         ck_assert_int_eq(run_one(7, 0, NULL, &answers[0]), STATUS_OK);
@@ -67,12 +68,13 @@ START_TEST(a_device_may_be_lost_while_patch_tokens_are_read)
     image.patches = true;
     start(8, 0);
     fake.patch_status = STATUS_DEVICE_LOST;
-    ck_assert_int_eq(batcher_run(batcher, &image, 1, &patient, &failure, &answer), STATUS_DEVICE_LOST);
+    ck_assert_int_eq(queue_run(batcher_queue(batcher), &image, 1, &patient, &failure, &answer),
+                     STATUS_DEVICE_LOST);
     wait_for_health(HEALTH_WELL);
     ck_assert_int_eq(restores, 1);
     image = image_of(7);
     image.patches = true;
-    ck_assert_int_eq(batcher_run(batcher, &image, 1, &patient, NULL, &answer), STATUS_OK);
+    ck_assert_int_eq(queue_run(batcher_queue(batcher), &image, 1, &patient, NULL, &answer), STATUS_OK);
     ck_assert_float_eq(*(float *)answer.patches.data, 7);
     answer_finish(&answer);
     batcher_destroy(&batcher);

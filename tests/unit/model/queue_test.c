@@ -1,6 +1,6 @@
 /* The queue without devices: turns, withdrawal, all or nothing, closing, shares of several workers. */
 #include "engine/base/clock.h"
-#include "engine/model/queue.h"
+#include "tests/unit/model/jobs.h"
 #include "tests/unit/suite.h"
 
 #include <check.h>
@@ -29,11 +29,8 @@ static void *run_call(void *context)
     struct call *call = context;
     struct batcher_image images[CALL_IMAGES_MAX];
     struct answer answers[CALL_IMAGES_MAX];
-    for (size_t i = 0; i < call->count; i++) {
-        images[i] = (struct batcher_image){.pixels = memory_allocate(2, 1)};
-        images[i].pixels[0] = call->value;
-        images[i].pixels[1] = (uint8_t)i;
-    }
+    for (size_t i = 0; i < call->count; i++)
+        images[i] = image_of(call->value, (uint8_t)i);
     call->status = queue_run(queue, images, call->count, &call->client, &call->failure, answers);
     for (size_t i = 0; i < call->count && !call->status; i++) {
         ck_assert_float_eq(answers[i].logits[0][0], (float)(1000 * call->value + i));
@@ -59,20 +56,6 @@ static enum status end(struct call *call)
     return call->status;
 }
 
-/* Answers jobs with 1000 * the first byte + the second. */
-static void answer(struct job **jobs, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        struct answer *out = &jobs[i]->answer;
-        out->head_count = 1;
-        out->logits = memory_allocate(1, sizeof *out->logits);
-        out->attention = memory_allocate(1, sizeof *out->attention);
-        out->logits[0] = memory_allocate(1, sizeof(float));
-        out->logits[0][0] = (float)(1000 * jobs[i]->image.pixels[0] + jobs[i]->image.pixels[1]);
-    }
-    queue_return(queue, jobs, count, &(struct failure){0});
-}
-
 static void expect_order(struct job **jobs, uint32_t count, const char *order)
 {
     for (uint32_t i = 0; i < count; i++)
@@ -88,14 +71,14 @@ START_TEST(requests_take_turns)
     begin(&other, 'o', 3);
     ck_assert_uint_eq(queue_take(queue, 4, 0, jobs), 4);
     expect_order(jobs, 4, "lsol");
-    answer(jobs, 4);
+    answer_jobs(queue, jobs, 4);
     ck_assert_int_eq(end(&small), STATUS_OK);
     ck_assert_uint_eq(queue_take(queue, 4, 0, jobs), 4);
     expect_order(jobs, 4, "olol");
-    answer(jobs, 4);
+    answer_jobs(queue, jobs, 4);
     ck_assert_int_eq(end(&other), STATUS_OK);
     ck_assert_uint_eq(queue_take(queue, 8, 0, jobs), 6);
-    answer(jobs, 6);
+    answer_jobs(queue, jobs, 6);
     ck_assert_int_eq(end(&large), STATUS_OK);
     ck_assert_uint_eq(queue_depth(queue), 0);
 }
@@ -119,7 +102,7 @@ START_TEST(a_client_that_hangs_up_takes_its_images_back)
     ck_assert_int_eq(end(&call), STATUS_CLIENT_GONE);
     ck_assert_double_lt(clock_elapsed_ms(start_ns), 500);
     ck_assert_uint_eq(queue_depth(queue), 0);
-    answer(jobs, 3); /* two of them for nobody */
+    answer_jobs(queue, jobs, 3); /* two of them for nobody */
     ck_assert_int_eq(end(&other), STATUS_OK);
 }
 END_TEST
@@ -133,7 +116,7 @@ START_TEST(a_deadline_withdraws_what_waits)
     ck_assert_int_eq(end(&call), STATUS_TIMEOUT);
     ck_assert_uint_ge(clock_now_ns(), call.client.deadline_ns);
     ck_assert_uint_eq(queue_depth(queue), 0);
-    answer(jobs, 1);
+    answer_jobs(queue, jobs, 1);
 }
 END_TEST
 
@@ -149,7 +132,7 @@ START_TEST(one_failed_image_fails_its_request_and_no_other)
     failure_set(&failure, STATUS_DEVICE, "As the test asked.");
     queue_return(queue, jobs, 1, &failure);
     ck_assert_uint_eq(queue_depth(queue), 0);
-    answer(jobs + 1, 3);
+    answer_jobs(queue, jobs + 1, 3);
     ck_assert_int_eq(end(&call), STATUS_DEVICE);
     ck_assert_str_eq(call.failure.sentence, "As the test asked.");
     ck_assert_int_eq(end(&other), STATUS_OK);
@@ -172,12 +155,12 @@ START_TEST(without_workers_all_are_answered_until_one_joins)
     ck_assert_int_eq(end(&waiting), STATUS_DEVICE_LOST);
     run_call(&late);
     ck_assert_int_eq(late.status, STATUS_DEVICE_LOST);
-    answer(jobs, 1); /* was taken before */
+    answer_jobs(queue, jobs, 1); /* was taken before */
     ck_assert_int_eq(end(&running), STATUS_OK);
     queue_join(queue);
     begin(&after, 'a', 1);
     ck_assert_uint_eq(queue_take(queue, 1, 0, jobs), 1);
-    answer(jobs, 1);
+    answer_jobs(queue, jobs, 1);
     ck_assert_int_eq(end(&after), STATUS_OK);
 }
 END_TEST
@@ -204,9 +187,9 @@ START_TEST(the_limit_counts_images_that_wait)
     ck_assert_str_eq(late.failure.sentence, "The queue of 100 images is full; try again.");
     ck_assert_uint_eq(queue_take(queue, 60, 0, jobs), 60);
     begin(&late, 'l', 50);
-    answer(jobs, 60);
+    answer_jobs(queue, jobs, 60);
     ck_assert_uint_eq(queue_take(queue, 60, 0, jobs), 50);
-    answer(jobs, 50);
+    answer_jobs(queue, jobs, 50);
     ck_assert_int_eq(end(&call) | end(&late), STATUS_OK);
 }
 END_TEST
@@ -224,13 +207,13 @@ START_TEST(large_requests_leave_room_for_small_ones)
     run_call(&last);
     ck_assert_int_eq(last.status, STATUS_QUEUE_FULL);
     ck_assert_uint_eq(queue_take(queue, 100, 0, jobs), 100);
-    answer(jobs, 100);
+    answer_jobs(queue, jobs, 100);
     ck_assert_int_eq(end(&large), STATUS_OK);
     for (size_t i = 0; i < 25; i++)
         ck_assert_int_eq(end(&small[i]), STATUS_OK);
     begin(&large, 'l', 100);
     ck_assert_uint_eq(queue_take(queue, 100, 0, jobs), 100);
-    answer(jobs, 100);
+    answer_jobs(queue, jobs, 100);
     ck_assert_int_eq(end(&large), STATUS_OK);
 }
 END_TEST
@@ -249,7 +232,7 @@ START_TEST(more_than_there_is_ever_room_for_is_told_apart)
     struct job *jobs[3];
     begin(&fits, 'f', 3);
     ck_assert_uint_eq(queue_take(queue, 3, 0, jobs), 3);
-    answer(jobs, 3);
+    answer_jobs(queue, jobs, 3);
     ck_assert_int_eq(end(&fits), STATUS_OK);
     queue_end(queue);
     queue_destroy(&queue);
@@ -264,7 +247,7 @@ START_TEST(only_a_full_batch_is_taken_behind_another)
     begin(&call, 'c', 3);
     ck_assert_uint_eq(queue_take_full(queue, 4, jobs), 0);
     ck_assert_uint_eq(queue_take_full(queue, 3, jobs), 3);
-    answer(jobs, 3);
+    answer_jobs(queue, jobs, 3);
     ck_assert_int_eq(end(&call), STATUS_OK);
 }
 END_TEST
@@ -274,7 +257,7 @@ static void *take_and_answer(void *count)
     struct job *jobs[8];
     uint32_t taken = queue_take(queue, 8, 0, jobs);
     *(uint32_t *)count = taken;
-    answer(jobs, taken);
+    answer_jobs(queue, jobs, taken);
     return NULL;
 }
 
@@ -304,13 +287,13 @@ START_TEST(a_batch_waits_to_fill_only_so_long)
     begin(&call, 'c', 2);
     ck_assert_uint_eq(queue_take(queue, 2, 10000000, jobs), 2); /* full at once */
     ck_assert_double_lt(clock_elapsed_ms(start_ns), 5000);
-    answer(jobs, 2);
+    answer_jobs(queue, jobs, 2);
     ck_assert_int_eq(end(&call), STATUS_OK);
     start_ns = clock_now_ns();
     begin(&call, 'c', 2);
     ck_assert_uint_eq(queue_take(queue, 4, 50000, jobs), 2);
     ck_assert_double_ge(clock_elapsed_ms(start_ns), 50);
-    answer(jobs, 2);
+    answer_jobs(queue, jobs, 2);
     ck_assert_int_eq(end(&call), STATUS_OK);
 }
 END_TEST
