@@ -156,7 +156,7 @@ class Service:
     """A running service; use it in a `with`."""
 
     def __init__(self, binary, *options, ready=True, model="demo", host="127.0.0.1", port=0):
-        self.host, self.log = host, tempfile.TemporaryFile()
+        self.host, self.log = host, tempfile.TemporaryFile("a+b")  # whoever reads it moves no place where the service writes
         command = [binary, "serve"] if pathlib.Path(binary).name == "cxrd" else [binary]
         self.process = subprocess.Popen(
             [*command, "--model", str(model), "--listen", f"{host}:{port}",
