@@ -44,10 +44,12 @@ static void shrink(struct check_array *b, struct check_array *bias, const struct
         bias->values[i] = ldexpf(bias->values[i], -20);
 }
 
-enum b_kind { B_FULL, B_PADDED, B_SMALL, A_SUBNORMAL };
+enum b_kind { B_FULL, B_PADDED, B_SMALL, A_SUBNORMAL, BIAS_INFINITE };
 
 /* Fills in `params`, from its shape on, and runs one product. With B_PADDED B has padding, and A is the last
- * columns of a matrix; with B_SMALL B and bias are small; with A_SUBNORMAL A is, and bias is 0. */
+ * columns of a matrix; with B_SMALL B and bias are small; with A_SUBNORMAL A is, and bias is 0; with
+ * BIAS_INFINITE no sum is finite, and those of the first row, to which A brings infinity of either sign, are
+ * mostly not even a number. */
 static void run_tile(struct check *check, enum gemm_epilogue epilogue, struct gemm_params params,
                      enum b_kind kind, uint32_t tile)
 {
@@ -70,6 +72,10 @@ static void run_tile(struct check *check, enum gemm_epilogue epilogue, struct ge
         a->values[i] = ldexpf(fmaxf(-4, fminf(4, a->values[i])), -17);
     for (size_t i = 0; kind == A_SUBNORMAL && i < bias->count; i++)
         bias->values[i] = 0;
+    for (size_t i = 0; kind == BIAS_INFINITE && i < bias->count; i++)
+        bias->values[i] = INFINITY;
+    if (kind == BIAS_INFINITE)
+        a->values[0] = INFINITY;
     if (kind == B_SMALL)
         shrink(b, bias, &params);
     struct check_array *addend = NULL;
@@ -97,6 +103,8 @@ static void run_tile(struct check *check, enum gemm_epilogue epilogue, struct ge
     if (check_run(check, &work))
         reference_gemm(epilogue, &params, a->values + (size_t)a_first * params.m, b->values, bias->values,
                        addend ? addend->values : NULL, kernels_values_across(check->kernels), out->expected);
+    for (size_t i = 0; kind == BIAS_INFINITE && i < out->count; i++)
+        out->expected[i] = INFINITY;
     check_case_end(check);
 }
 
@@ -131,6 +139,16 @@ static void subnormal_case(struct check *check, uint32_t m, uint32_t n, uint32_t
     const struct gemm_params params = {
         .m = m, .n = n, .k = k, .group = m, .out_group = m, .out_rows = m, .addend_rows = m};
     run(check, GEMM_EXACT, params, A_SUBNORMAL);
+}
+
+/* What is not finite stays so, whatever is made of it: a broken weight has to show in the answers. */
+static void infinite_case(struct check *check, enum gemm_epilogue epilogue, uint32_t m, uint32_t n,
+                          uint32_t k)
+{
+    check_case_begin(check, "%s, no sum finite, %u x %u x %u", gemm_epilogue_name(epilogue), m, n, k);
+    const struct gemm_params params = {
+        .m = m, .n = n, .k = k, .group = m, .out_group = m, .out_rows = m, .addend_rows = m};
+    run(check, epilogue, params, BIAS_INFINITE);
 }
 
 /* Patches after `prefix` other rows of each image; with GEMM_ADD, each image's are added to the same addend.
@@ -332,6 +350,8 @@ void check_gemm(struct check *check)
     static const enum gemm_epilogue plain[] = {GEMM_EXACT, GEMM_ADD, GEMM_RELU, GEMM_GELU, GEMM_SWIGLU};
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         plain_case(check, plain[i], 257, 480, 64);
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        infinite_case(check, plain[i], 5, 96, 64);
     grouped_case(check, GEMM_ADD, 60, 23, 5);
     tiles_cases(check);
     sides_cases(check);

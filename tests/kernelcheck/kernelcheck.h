@@ -3,8 +3,9 @@
  * An operation's file runs cases. A case declares arrays, records its kernel, runs it, and writes what it
  * expects into each output's `expected`; the rest is done here: guard zones around every array, outputs that
  * hold nothing but NaN at first, comparison, one printed line an output. An element the reference leaves
- * unwritten must be left unwritten by the kernel. Then the kernel runs again with other things lying wherever
- * nothing belongs (enum filling), and must give the same bits.
+ * unwritten must be left unwritten by the kernel, one it expects to be infinite may be anything but a number.
+ * Then the kernel runs again with other things lying wherever nothing belongs (enum filling), and must give
+ * the same bits.
  *
  *     check_case_begin(check, "%u rows", rows);
  *     struct check_array *x = check_input(check, ELEMENT_F32, rows * width, 1);
