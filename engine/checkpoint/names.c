@@ -9,41 +9,37 @@
 
 enum { INDEX_DIGITS_MAX = 4 };
 
-/* What wrappers put before every name of a model, and whose weights follow. */
-static const struct {
+/* What wrappers put before every name of a model, whose weights follow, and whether it may also stand before
+ * a part of a model, in the middle of a name. */
+static const struct wrapper {
     const char *prefix;
     enum name_owner owner;
+    bool inner;
 } wrappers[] = {
-    {"module.", OWNER_NONE},
-    {"_orig_mod.", OWNER_NONE},
-    {"_forward_module.", OWNER_NONE},
-    {"_fsdp_wrapped_module.", OWNER_NONE},
-    {"_checkpoint_wrapped_module.", OWNER_NONE},
-    {"base_model.", OWNER_NONE}, /* PEFT's */
-    {"model.", OWNER_NONE},
-    {"net.", OWNER_NONE},
-    {"backbone.", OWNER_NONE},
-    {"encoder.", OWNER_NONE},
-    {"feature_model.", OWNER_NONE},
-    {"vision_model.", OWNER_NONE},
-    {"dinov2.", OWNER_NONE},
-    {"dinov2_with_registers.", OWNER_NONE},
-    {"0.", OWNER_NONE},
-    {"1.", OWNER_NONE},
-    {"teacher.", OWNER_TEACHER},
-    {"student.", OWNER_STUDENT},
-    {"ema.", OWNER_AVERAGE},
-    {"ema_model.", OWNER_AVERAGE},
-    {"model_ema.", OWNER_AVERAGE},
+    {"module.", OWNER_NONE, true},
+    {"_orig_mod.", OWNER_NONE, true},
+    {"_forward_module.", OWNER_NONE, true},
+    {"_fsdp_wrapped_module.", OWNER_NONE, true},
+    {"_checkpoint_wrapped_module.", OWNER_NONE, true},
+    {"base_layer.", OWNER_NONE, true},  /* PEFT's, of one layer */
+    {"base_model.", OWNER_NONE, false}, /* and of all */
+    {"model.", OWNER_NONE, false},
+    {"net.", OWNER_NONE, false},
+    {"backbone.", OWNER_NONE, false},
+    {"encoder.", OWNER_NONE, false},
+    {"feature_model.", OWNER_NONE, false},
+    {"vision_model.", OWNER_NONE, false},
+    {"dinov2.", OWNER_NONE, false},
+    {"dinov2_with_registers.", OWNER_NONE, false},
+    {"0.", OWNER_NONE, false},
+    {"1.", OWNER_NONE, false},
+    {"teacher.", OWNER_TEACHER, false},
+    {"student.", OWNER_STUDENT, false},
+    {"ema.", OWNER_AVERAGE, false},
+    {"ema_model.", OWNER_AVERAGE, false},
+    {"model_ema.", OWNER_AVERAGE, false},
 };
-
-/* What is put before a part of a model, in the middle of a name. */
-static const char *const inner_wrappers[] = {"_fsdp_wrapped_module.",
-                                             "_checkpoint_wrapped_module.",
-                                             "_orig_mod.",
-                                             "_forward_module.",
-                                             "module.",
-                                             "base_layer."};
+enum { WRAPPERS = sizeof wrappers / sizeof *wrappers };
 
 /* One that ends in a dot is a module: its weight and its bias. */
 struct rename {
@@ -115,13 +111,10 @@ const char *name_behind(const char *text, const char *prefix)
 }
 
 /* FNV-1a. What may be put before a part alone says nothing of where the whole lies. */
-static uint64_t place_within(uint64_t place, const char *wrapper)
+static uint64_t place_within(uint64_t place, const struct wrapper *wrapper)
 {
-    for (size_t i = 0; i < sizeof inner_wrappers / sizeof *inner_wrappers; i++)
-        if (!strcmp(wrapper, inner_wrappers[i]))
-            return place;
-    for (; *wrapper; wrapper++)
-        place = (place ^ (unsigned char)*wrapper) * 0x100000001b3u;
+    for (const char *at = wrapper->inner ? "" : wrapper->prefix; *at; at++)
+        place = (place ^ (unsigned char)*at) * 0x100000001b3u;
     return place;
 }
 
@@ -130,11 +123,11 @@ static uint64_t place_within(uint64_t place, const char *wrapper)
 static const char *strip(const char *key, struct backbone_name *out)
 {
     uint64_t outside = out->place;
-    for (size_t i = 0; i < sizeof wrappers / sizeof *wrappers;) {
+    for (size_t i = 0; i < WRAPPERS;) {
         const char *rest = name_behind(key, wrappers[i].prefix);
         if (rest && out->owner == OWNER_NONE)
             out->owner = wrappers[i].owner;
-        const uint64_t place = rest ? place_within(out->place, wrappers[i].prefix) : out->place;
+        const uint64_t place = rest ? place_within(out->place, &wrappers[i]) : out->place;
         if (place != out->place)
             outside = strcmp(wrappers[i].prefix, "encoder.") ? place : out->place;
         out->place = place;
@@ -157,8 +150,8 @@ static bool unwrap(const char *text, char out[KEY_BYTES_MAX])
 {
     size_t used = 0;
     for (bool at_start = true; *text; text++) {
-        for (size_t i = 0; at_start && i < sizeof inner_wrappers / sizeof *inner_wrappers;) {
-            const char *rest = name_behind(text, inner_wrappers[i]);
+        for (size_t i = 0; at_start && i < WRAPPERS;) {
+            const char *rest = wrappers[i].inner ? name_behind(text, wrappers[i].prefix) : NULL;
             text = rest ? rest : text;
             i = rest ? 0 : i + 1;
         }
