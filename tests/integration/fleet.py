@@ -27,20 +27,6 @@ def program(name):
     return shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/local/sbin")
 
 
-def free_ports(count):
-    """Ports that are free on every host, since all instances have the same ones."""
-    with contextlib.ExitStack() as stack:
-        found = []
-        while len(found) < count:
-            first = stack.enter_context(socket.create_server((HOSTS[0], 0)))
-            port = first.getsockname()[1]
-            with contextlib.suppress(OSError):
-                for host in HOSTS[1:]:
-                    stack.enter_context(socket.create_server((host, port)))
-                found.append(port)
-        return found
-
-
 class Names:
     """A name server that gives every host's address for every name, as Docker's and Kubernetes' do for a service."""
 
@@ -78,7 +64,7 @@ class Proxy:
 
     def __init__(self, name, folder, port, probe_port, names):
         self.name, self.folder, self.process = name, pathlib.Path(folder), None
-        self.port, self.tls_port, self.counters_port = free_ports(3)
+        self.port, self.tls_port, self.counters_port = service.free_ports(3, HOSTS)
         self.certificate = self.folder / "certificate.pem"
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
                         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", self.folder / "key.pem", "-out", self.certificate],
@@ -173,7 +159,7 @@ class Fleet:
         self.keys = pathlib.Path(folder) / "keys"
         self.keys.write_text(f"valid:{hashlib.sha256(KEY.encode()).hexdigest()}\n")
         self.binary, self.options = binary, options
-        self.port, self.probe_port = free_ports(2)
+        self.port, self.probe_port = service.free_ports(2, HOSTS)
         names = Names()
         self.stack.callback(names.close)
         self.instances = [None] * len(HOSTS)

@@ -8,7 +8,7 @@ import sys
 import time
 import unittest
 
-from service import Service, in_background
+from service import Service, free_ports, in_background
 
 FAKE, BINARY = sys.argv.pop(2), sys.argv.pop(1)
 
@@ -49,8 +49,7 @@ class Health(unittest.TestCase):
             self.assertIn("answers 404", health(f"http://127.0.0.1:{running.port}/nowhere")[2])
 
     def test_nobody(self):
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            port = server.getsockname()[1]
+        (port,) = free_ports(1)
         self.assertEqual(health(f"http://127.0.0.1:{port}/healthz"),
                          (1, "", f"cxrd health: http://127.0.0.1:{port}/healthz does not answer: Connection refused.\n"))
 

@@ -16,7 +16,7 @@ import tempfile
 import time
 import unittest
 
-from service import Service, codes, png, program, receive_all, samples, wait_until
+from service import Service, codes, free_ports, png, program, receive_all, samples, wait_until
 
 BINARY = program(sys.argv.pop(1))
 PICTURE = png(100, 80)
@@ -139,9 +139,7 @@ class Limits(unittest.TestCase):
 class Streams(unittest.TestCase):
     def test_closed_ones_are_nobody_elses(self):
         """What is printed would else reach whatever got their numbers."""
-        with socket.socket() as chosen:
-            chosen.bind(("127.0.0.1", 0))
-            port = chosen.getsockname()[1]
+        (port,) = free_ports(1)
         for closed in ((1,), (2,), (1, 2), (0, 1, 2)):
             process = subprocess.Popen([BINARY, "--model", "demo", "--grace-ms", "0", "--listen", f"127.0.0.1:{port}"],
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

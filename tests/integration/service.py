@@ -1,10 +1,12 @@
 """Starts `cxrd serve`, speaks HTTP to it, draws pictures, and holds every answer against openapi.yaml."""
 
+import contextlib
 import gzip
 import http.client
 import json
 import os
 import pathlib
+import random
 import re
 import shlex
 import signal
@@ -38,6 +40,21 @@ def program(binary):
     """What a test starts: the program, under CXRD_TEST_WRAPPER where that is set."""
     wrapper = os.environ.get("CXRD_TEST_WRAPPER")
     return under(wrapper, binary) if wrapper else os.path.abspath(binary)
+
+
+def free_ports(count, hosts=("127.0.0.1",)):
+    """Ports that are free on every host: below those that the system gives to whoever asks for any, which another program
+    might be given before they are used."""
+    system = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    with contextlib.ExitStack() as stack:
+        found = []
+        while len(found) < count:
+            port = random.randrange(system // 2, system)
+            with contextlib.suppress(OSError):
+                for host in hosts:
+                    stack.enter_context(socket.create_server((host, port)))
+                found.append(port)
+        return found
 
 
 def png(width, height, pixel=lambda x, y: (x * 5 + y * 3) % 256, every=1):
