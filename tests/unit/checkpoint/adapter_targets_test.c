@@ -11,35 +11,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { W = PUBLISHED_WIDTH, RANK = 4 };
 
-static char *published_folder, *adapter, *config;
-
 static void make(void)
 {
-    make_folder();
-    published_folder = file_join(folder, "published");
-    ck_assert_int_eq(mkdir(published_folder, 0777), 0);
-    adapter = file_join(published_folder, "adapter_model.safetensors");
-    config = file_join(published_folder, "adapter_config.json");
-    char *weights = file_join(published_folder, "model.safetensors");
     struct published published;
+    make_published();
     published_begin(&published);
     published_network(&published, &(struct published_form){PUBLISHED_OLD, 0, false, ""});
     published_write(&published, 0, published.count, weights);
     published_end(&published);
-    free(weights);
-}
-
-static void clean(void)
-{
-    empty(published_folder);
-    free(config);
-    free(adapter);
-    free(published_folder);
-    remove_folder();
 }
 
 /* Pairs of the query and value of both blocks, but for those whose key has `without` in it. */
@@ -121,7 +103,7 @@ START_TEST(exactly_the_named_modules_are_adapted)
     const struct backbone_options these = {.path = published_folder};
     write_adapter(cases[_i].without, cases[_i].prefix ? cases[_i].prefix : "");
     const int length = snprintf(text, sizeof text, "{\"r\": 4, \"lora_alpha\": 8, %s}", cases[_i].settings);
-    file_put(config, text, (size_t)length);
+    file_put(adapter_config, text, (size_t)length);
     const enum status status = import_backbone_open(&these, &failure, &imported);
     ck_assert_msg(status == (cases[_i].sentence ? STATUS_INVALID_FILE : STATUS_OK), "%s", failure.sentence);
     if (cases[_i].sentence)
@@ -174,7 +156,7 @@ START_TEST(an_alpha_that_contradicts_the_settings_is_refused)
     struct backbone_import imported;
     struct backbone_options these = {.path = published_folder, .lora_alpha = 16};
     write_adapter(NULL, "");
-    file_put(config, says, sizeof says - 1);
+    file_put(adapter_config, says, sizeof says - 1);
     ck_assert_int_eq(import_backbone_open(&these, &failure, &imported), STATUS_BAD_REQUEST);
     ck_assert_str_eq(failure.sentence,
                      "--lora-alpha is 16, and adapter_config.json says lora_alpha: 8: leave "
@@ -188,7 +170,7 @@ END_TEST
 int main(void)
 {
     TCase *all = tcase_create("all");
-    tcase_add_checked_fixture(all, make, clean);
+    tcase_add_checked_fixture(all, make, remove_published);
     tcase_add_loop_test(all, exactly_the_named_modules_are_adapted, 0, sizeof cases / sizeof *cases);
     tcase_add_test(all, expressions_mean_what_they_mean_in_python);
     tcase_add_test(all, an_alpha_that_contradicts_the_settings_is_refused);

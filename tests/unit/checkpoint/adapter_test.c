@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { W = PUBLISHED_WIDTH, RANK = 4 };
@@ -20,28 +19,6 @@ enum { W = PUBLISHED_WIDTH, RANK = 4 };
 static const char config_text[] =
     "{\"peft_type\": \"LORA\", \"r\": 4, \"lora_alpha\": 6, \"bias\": \"none\", "
     "\"rank_pattern\": {}, \"use_rslora\": false, \"use_dora\": false}";
-
-static char *published_folder, *weights, *adapter, *config;
-
-static void make(void)
-{
-    make_folder();
-    published_folder = file_join(folder, "published");
-    ck_assert_int_eq(mkdir(published_folder, 0777), 0);
-    weights = file_join(published_folder, "model.safetensors");
-    adapter = file_join(published_folder, "adapter_model.safetensors");
-    config = file_join(published_folder, "adapter_config.json");
-}
-
-static void clean(void)
-{
-    empty(published_folder);
-    free(config);
-    free(adapter);
-    free(weights);
-    free(published_folder);
-    remove_folder();
-}
 
 /* Halves of the adapter of a module, whose values are those of their own names. */
 static void add_adapter(struct published *published, const char *module, const char *end, size_t rows)
@@ -100,7 +77,7 @@ static void write_adapter(const char *module, const char *end, size_t rows)
     add_adapter(&published, module, end, rows);
     published_write(&published, 0, published.count, adapter);
     published_end(&published);
-    file_put(config, config_text, sizeof config_text - 1);
+    file_put(adapter_config, config_text, sizeof config_text - 1);
 }
 
 START_TEST(merges_an_adapter_that_lies_beside_the_weights)
@@ -110,7 +87,7 @@ START_TEST(merges_an_adapter_that_lies_beside_the_weights)
     check(published_folder, 0, 0, 3 * W, 1.5);
 
     static const char rooted[] = "{\"r\": 4, \"lora_alpha\": 6, \"use_rslora\": true}";
-    file_put(config, rooted, sizeof rooted - 1);
+    file_put(adapter_config, rooted, sizeof rooted - 1);
     check(published_folder, 0, 0, 3 * W, 3);
 }
 END_TEST
@@ -119,7 +96,7 @@ END_TEST
 START_TEST(an_adapters_settings_ask_for_its_weights)
 {
     write_network(&(struct published_form){PUBLISHED_DINOV2, 0, false, ""});
-    file_put(config, config_text, sizeof config_text - 1);
+    file_put(adapter_config, config_text, sizeof config_text - 1);
     struct backbone_import imported;
     const struct backbone_options these = {.path = published_folder};
     ck_assert_int_eq(import_backbone_open(&these, &failure, &imported), STATUS_INVALID_FILE);
@@ -214,7 +191,7 @@ START_TEST(adapters_that_do_not_fit_are_refused)
     published_end(&published);
     refuse("The LoRA adapter of 'blocks.1.attn.qkv.weight' has no lora_A.");
     write_adapter("blocks.1.attn.qkv", "weight", 3 * W);
-    file_put(config, "{\"r\": 8, \"lora_alpha\": 8}", 25);
+    file_put(adapter_config, "{\"r\": 8, \"lora_alpha\": 8}", 25);
     refuse("The LoRA adapter of 'blocks.1.attn.qkv.weight' has rank 4 and adapter_config.json says r: 8: "
            "they do not "
            "belong together.");
@@ -233,7 +210,7 @@ static void write_wrapped(const char *wrapper, const char *module, const char *b
         pth_tensor(&pth, "norm.weight", 1, (size_t[]){W}, 1);
     }
     pth_end(&pth, adapter);
-    file_put(config, config_text, sizeof config_text - 1);
+    file_put(adapter_config, config_text, sizeof config_text - 1);
 }
 
 /* An adapter with a tensor more, which is not read. */
@@ -298,7 +275,7 @@ static void write_beginning(const char *value)
                                 "{\"r\": 4, \"lora_alpha\": 6, \"layer_replication\": null, "
                                 "\"init_lora_weights\": %s}",
                                 value);
-    file_put(config, text, (size_t)length);
+    file_put(adapter_config, text, (size_t)length);
 }
 
 /* Unless the weights that it adapts lie in the same file. */
@@ -334,7 +311,7 @@ END_TEST
 int main(void)
 {
     TCase *all = tcase_create("all");
-    tcase_add_checked_fixture(all, make, clean);
+    tcase_add_checked_fixture(all, make_published, remove_published);
     tcase_set_timeout(all, 60);
     tcase_add_test(all, merges_an_adapter_that_lies_beside_the_weights);
     tcase_add_test(all, merges_an_adapter_of_one_of_query_key_and_value);

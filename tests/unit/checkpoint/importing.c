@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 char folder[] = "/tmp/cxrd-import-XXXXXX";
@@ -16,6 +17,7 @@ struct failure failure;
 char note[IMPORT_NOTE_BYTES];
 struct import_head asked;
 struct import_options options;
+char *published_folder, *weights, *adapter, *published_config, *adapter_config;
 
 void make_folder(void)
 {
@@ -61,6 +63,31 @@ void remove_folder(void)
     free(head);
     free(labels);
     free(output);
+}
+
+void make_published(void)
+{
+    make_folder();
+    published_folder = file_join(folder, "published");
+    ck_assert_int_eq(mkdir(published_folder, 0777), 0);
+    weights = file_join(published_folder, "model.safetensors");
+    adapter = file_join(published_folder, "adapter_model.safetensors");
+    published_config = file_join(published_folder, "config.json");
+    adapter_config = file_join(published_folder, "adapter_config.json");
+    options.backbone = published_folder;
+    options.head_count = 0;
+    set_image_size(0);
+}
+
+void remove_published(void)
+{
+    empty(published_folder);
+    free(adapter_config);
+    free(published_config);
+    free(adapter);
+    free(weights);
+    free(published_folder);
+    remove_folder();
 }
 
 void expect(enum status status, const char *sentence)

@@ -11,32 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { W = PUBLISHED_WIDTH, RANK = 4 };
-
-static char *published_folder, *weights, *adapter;
-
-static void make(void)
-{
-    make_folder();
-    published_folder = file_join(folder, "published");
-    ck_assert_int_eq(mkdir(published_folder, 0777), 0);
-    weights = file_join(published_folder, "model.safetensors");
-    adapter = file_join(published_folder, "adapter_model.safetensors");
-    options.backbone = published_folder;
-    options.head_count = 0;
-    set_image_size(0);
-}
-
-static void clean(void)
-{
-    empty(published_folder);
-    free(adapter);
-    free(weights);
-    free(published_folder);
-    remove_folder();
-}
 
 static void write_all(struct published *published)
 {
@@ -258,7 +234,7 @@ END_TEST
 int main(void)
 {
     TCase *all = tcase_create("all");
-    tcase_add_checked_fixture(all, make, clean);
+    tcase_add_checked_fixture(all, make_published, remove_published);
     tcase_set_timeout(all, 60);
     tcase_add_test(all, an_adapters_classifier_goes_before_the_models);
     tcase_add_test(all, an_adapters_classifier_goes_with_its_own_backbone_alone);

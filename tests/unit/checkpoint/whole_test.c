@@ -10,32 +10,8 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { W = PUBLISHED_WIDTH };
-
-static char *published_folder, *weights, *config;
-
-static void make(void)
-{
-    make_folder();
-    published_folder = file_join(folder, "published");
-    ck_assert_int_eq(mkdir(published_folder, 0777), 0);
-    weights = file_join(published_folder, "model.safetensors");
-    config = file_join(published_folder, "config.json");
-    options.backbone = published_folder;
-    options.head_count = 0;
-    set_image_size(0);
-}
-
-static void clean(void)
-{
-    empty(published_folder);
-    free(config);
-    free(weights);
-    free(published_folder);
-    remove_folder();
-}
 
 /* Leaves out the tensors from the first-th on whose names have `part` in them, or have not. */
 static void leave_out(struct published *published, size_t first, const char *part, bool with)
@@ -162,7 +138,7 @@ START_TEST(what_is_said_goes_before_what_is_usual)
     published_begin(&published);
     published_network(&published, &(struct published_form){PUBLISHED_DINOV2, 0, false, ""});
     write_all(&published);
-    file_put(config, sizes, sizeof sizes - 1);
+    file_put(published_config, sizes, sizeof sizes - 1);
     open_now(&imported);
     ck_assert_uint_eq(imported.card.image_height, 42);
     ck_assert(imported.card.interpolate_antialias);
@@ -254,7 +230,7 @@ END_TEST
 int main(void)
 {
     TCase *all = tcase_create("all");
-    tcase_add_checked_fixture(all, make, clean);
+    tcase_add_checked_fixture(all, make_published, remove_published);
     tcase_set_timeout(all, 60);
     tcase_add_test(all, halves_of_two_networks_are_not_joined);
     tcase_add_test(all, a_teacher_without_its_last_block_is_refused);
