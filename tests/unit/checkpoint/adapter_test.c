@@ -126,7 +126,7 @@ START_TEST(merges_an_adapter_within_the_weights)
     add_adapter(&published, "base_model.model.blocks.1.attn.qkv", "default.weight", 3 * W);
     published_write(&published, 0, published.count, backbone);
     published_end(&published);
-    options.head_count = 0;
+    options.backbone = backbone;
     set_image_size(0);
     expect(STATUS_INVALID_FILE,
            "It holds a LoRA adapter of 'blocks.1.attn.qkv.weight' and its scale is not known: put "
@@ -154,8 +154,6 @@ END_TEST
 
 static void refuse(const char *sentence)
 {
-    options.backbone = published_folder;
-    options.head_count = 0;
     set_image_size(0);
     expect(STATUS_INVALID_FILE, sentence);
 }
