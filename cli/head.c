@@ -4,7 +4,6 @@
 #include "cli/progress.h"
 #include "cli/table.h"
 
-#include "engine/base/file.h"
 #include "engine/checkpoint/add_heads.h"
 #include "engine/package/card_read.h"
 #include "engine/package/card_write.h"
@@ -182,14 +181,13 @@ static enum status list(const struct request *request, struct failure *failure)
     struct json *root = NULL;
     struct model_card card;
     struct arena *arena = arena_create();
-    char *path = file_join(request->model, CARD_FILE);
-    enum status status = file_read(path, CARD_BYTES_MAX, failure, &text);
+    enum status status = card_file_read(request->model, failure, &text);
     if (!status) {
         status = card_parse(text, failure, &root);
         if (!status)
             status = card_read(root, arena, failure, &card);
         if (status)
-            failure_prefix(failure, "%s", path);
+            failure_prefix(failure, "%s/" CARD_FILE, request->model);
     }
     if (!status && request->json)
         print_json(&card);
@@ -197,7 +195,6 @@ static enum status list(const struct request *request, struct failure *failure)
         print_table(&card);
     json_destroy(&root);
     free((void *)text.data);
-    free(path);
     arena_destroy(&arena);
     return status;
 }

@@ -28,8 +28,11 @@ void summary_backbone(const struct backbone_card *backbone, const struct profile
 void summary_head(const struct head_card *head)
 {
     printf("head %s: %s, %s, ", head->name, head_kind_name(head->kind), head_type_name(head->type));
-    if (head->blocks)
-        printf("last %u blocks%s", head->blocks, head->average_pool ? " and their mean patch token" : "");
+    if (head->blocks == 1)
+        printf("last block%s", head->average_pool ? " and its mean patch token" : "");
+    else if (head->blocks)
+        printf("last %u blocks%s", head->blocks,
+               head->average_pool ? " and the last one's mean patch token" : "");
     else
         printf("mean patch token");
     printf("%s, %zu label%s\n", head->two_views ? ", of a frontal and a lateral view" : "", head->label_count,

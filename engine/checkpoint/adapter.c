@@ -260,9 +260,9 @@ static enum status finish_piece(const char *name, struct piece *piece, const str
     if (!(config->alpha > 0))
         return failure_set(
             failure, STATUS_INVALID_FILE,
-            "It holds a LoRA adapter of '%s' and its scale is not known: put adapter_config.json into "
-            "the folder, or give the alpha that it was trained with as --lora-alpha N (its rank is "
-            "%zu).",
+            "It holds a LoRA adapter of '%s' and its scale is not known: give the folder that "
+            "adapter_config.json lies in, or the alpha that it was trained with as --lora-alpha N (its "
+            "rank is %zu).",
             name, rank);
     if (config->rank && (size_t)config->rank != rank)
         return failure_set(

@@ -2,6 +2,7 @@
 
 #include "engine/checkpoint/backbone_convert.h"
 #include "engine/checkpoint/foreign.h"
+#include "engine/checkpoint/head_form.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,23 @@ static enum status nothing_found(struct failure *failure)
         failure, STATUS_INVALID_FILE,
         "No tensor of a vision transformer is in it ('cls_token', 'blocks.0.norm1.weight', ...): "
         "is it the backbone's file?");
+}
+
+/* A file of nothing but heads is for --head. */
+static enum status check_no_head(const struct value *state, struct failure *failure)
+{
+    for (size_t i = 0; i < state->sequence.count; i += 2) {
+        enum head_form form;
+        char candidate[NAME_BYTES], name[NAME_BYTES];
+        const struct value *key = state->sequence.items[i];
+        if (!value_is_name(key) || head_form_of(key->text.data, &form, candidate, name) != NAME_KNOWN)
+            return STATUS_OK;
+    }
+    if (!state->sequence.count)
+        return STATUS_OK;
+    return failure_set(failure, STATUS_INVALID_FILE,
+                       "It is a head and holds no backbone: import the backbone that it was trained on, and "
+                       "give this file as weights= of --head, or later to cxrd head add.");
 }
 
 /* Whose weights to take, of those that are there. Without a word on whose they are beside others that have
@@ -282,6 +300,8 @@ enum status backbone_select(const struct checkpoint *checkpoint, const struct ad
     enum status status = checkpoint_state(checkpoint, failure, &state);
     if (!status)
         status = checkpoint_check_rest(checkpoint, failure);
+    if (!status)
+        status = check_no_head(state, failure);
     if (!status)
         status = choose_owner(state, failure, &found.owner);
     if (!status)

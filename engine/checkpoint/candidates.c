@@ -97,6 +97,9 @@ enum status candidates_choose(const struct candidates *candidates, const char *w
             return STATUS_OK;
         }
     }
+    if (wanted && candidates->count == 1 && !*candidates->names[0])
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "It holds one head, which has no candidate's name: leave '%.80s' out.", wanted);
     list_candidates(candidates, list, sizeof list);
     if (wanted)
         return failure_set(failure, STATUS_INVALID_FILE, "No candidate '%.80s'; there are %s.", wanted, list);

@@ -2,6 +2,7 @@
 
 #include "engine/base/file.h"
 #include "engine/base/text.h"
+#include "engine/package/sums.h"
 #include "engine/weights/safetensors.h"
 
 #include <dirent.h>
@@ -30,18 +31,11 @@ static char *find(const char *folder, const char *name)
 
 /* What is there under a name that counts is a file: a link that leads nowhere, as of a download that was cut
  * off, is not as if nothing were there. */
-static enum status check_files(const char *path, const struct folder *folder, struct failure *failure)
+static enum status check_files(const struct folder *folder, struct failure *failure)
 {
     const char *const paths[] = {folder->weights,       folder->config,    folder->config_json,
                                  folder->preprocessor,  folder->processor, folder->adapter,
                                  folder->adapter_config};
-    char *package = find(path, "model.json");
-    if (package) { /* it has the names and not what was said beside them */
-        free(package);
-        return failure_set(
-            failure, STATUS_INVALID_FILE,
-            "It is a model package already: use it as it is, or import what it was made from.");
-    }
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         struct stat info;
         if (paths[i] && (stat(paths[i], &info) || !S_ISREG(info.st_mode)))
@@ -51,6 +45,17 @@ static enum status check_files(const char *path, const struct folder *folder, st
                 strrchr(paths[i], '/') + 1);
     }
     return STATUS_OK;
+}
+
+/* A package's files have the names of a network and not what model.json says of it. */
+static enum status refuse_package(const char *path, struct failure *failure)
+{
+    char *card = find(path, CARD_FILE);
+    if (!card)
+        return STATUS_OK;
+    free(card);
+    return failure_set(failure, STATUS_INVALID_FILE,
+                       "It is a model package already: use it as it is, or import what it was made from.");
 }
 
 static char *find_either(const char *folder, const char *first, const char *second)
@@ -112,9 +117,11 @@ enum status folder_read(const char *path, struct failure *failure, struct folder
                             .adapter_config = find(path, "adapter_config.json")};
     for (size_t i = 0; !folder.weights && i < sizeof weights_names / sizeof *weights_names; i++)
         folder.weights = find(path, weights_names[i]);
-    enum status status = folder.weights ? STATUS_OK : find_only(path, &folder, failure);
+    enum status status = refuse_package(path, failure);
+    if (!status && !folder.weights)
+        status = find_only(path, &folder, failure);
     if (!status)
-        status = check_files(path, &folder, failure);
+        status = check_files(&folder, failure);
     if (status) {
         failure_prefix(failure, "%s", path);
         folder_finish(&folder);

@@ -16,8 +16,8 @@ struct folder {
     char *adapter_config; /* adapter_config.json */
 };
 
-/* Looks into the folder. Fails with INVALID_FILE when it holds no weights, or several and none of the known
- * names; the sentence names the path and lists them. The caller finishes *out. */
+/* Looks into the folder. Fails with INVALID_FILE when it is a model package, or holds no weights, or several
+ * and none of the known names; the sentence names the path and lists them. The caller finishes *out. */
 WARN_UNUSED enum status folder_read(const char *path, struct failure *failure, struct folder *out);
 void folder_finish(struct folder *folder);
 

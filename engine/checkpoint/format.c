@@ -38,7 +38,7 @@ static struct bytes text_of(struct bytes content)
     if (!content.size)
         return content;
     size_t skip = starts(content, "\xef\xbb\xbf", 3) ? 3 : 0;
-    while (skip < content.size && skip < LOOKED_AT_BYTES && isspace(content.data[skip]))
+    while (skip < content.size && isspace(content.data[skip]))
         skip++;
     return (struct bytes){content.data + skip, content.size - skip};
 }
@@ -88,7 +88,7 @@ static const char *sentence_of(struct bytes content)
     for (size_t i = 0; !sentence && i < sizeof kinds / sizeof *kinds; i++)
         if (starts(content, kinds[i].start, kinds[i].size))
             sentence = kinds[i].sentence;
-    if (!content.size)
+    if (!text_of(content).size)
         sentence = "It is empty. Copy or download it again.";
     else if (is_page(content))
         sentence = "It is a web page that was saved in the file's place, as where a download wants a login "

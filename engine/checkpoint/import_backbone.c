@@ -5,6 +5,7 @@
 #include "engine/checkpoint/import_beside.h"
 #include "engine/checkpoint/names.h"
 #include "engine/checkpoint/origin.h"
+#include "engine/checkpoint/shards.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,11 +84,16 @@ static enum status read_embedding(const struct selection *selection, struct fail
                            &card->registers);
 }
 
+static bool is_gated(const struct selection *selection)
+{
+    return selection_find(selection, "blocks.0.mlp.w12.weight") != NULL;
+}
+
 static enum status read_blocks(const struct selection *selection, struct failure *failure,
                                struct backbone_card *card)
 {
     const struct stored_tensor *tensor = NULL;
-    bool gated = selection_find(selection, "blocks.0.mlp.w12.weight") != NULL;
+    const bool gated = is_gated(selection);
     enum status status = selection_require(selection, 2, (size_t[]){card->width, 0}, failure, &tensor,
                                            gated ? "blocks.0.mlp.w3.weight" : "blocks.0.mlp.fc2.weight");
     if (status)
@@ -244,8 +250,8 @@ static enum status choose_layout(const struct backbone_options *options, unsigne
     return status;
 }
 
-static void take_note(const struct backbone_selection *found, bool configured,
-                      const struct preprocessor *preprocessor, const char *unread,
+static void take_note(const struct backbone_options *options, const struct folder *folder,
+                      const struct backbone_selection *found, const struct preprocessor *preprocessor,
                       char note[IMPORT_NOTE_BYTES])
 {
     if (found->adapters)
@@ -258,14 +264,11 @@ static void take_note(const struct backbone_selection *found, bool configured,
                  "These are a student's weights: a teacher's, which training publishes, answer better.");
     if (found->owner == OWNER_AVERAGE)
         note_add(note, "These are the running average of the weights.");
-    /* The other layouts' networks have one epsilon and one activation. */
-    if (!configured && found->traits & TRAIT_HUGGING_FACE)
-        note_add(note, "Without its config.json LayerNorm's epsilon is taken to be 1e-06, and its "
-                       "activation gelu.");
-    if (unread)
-        note_add(note,
-                 "'%.200s', which says how pictures are prepared, is not read: --preprocessor takes it.",
-                 unread);
+    /* The other layouts' networks have one epsilon and one activation, and gated ones have one. */
+    if (!options->config && !folder->config && found->traits & TRAIT_HUGGING_FACE)
+        note_add(note, "Without its config.json LayerNorm's epsilon is taken to be 1e-06%s.",
+                 is_gated(&found->selection) ? "" : ", and its activation gelu");
+    import_beside_note(options, folder, preprocessor->given || options->profile, note);
     if (preprocessor->has_code)
         note_add(note, "Its preprocessor_config.json names code of its own, which is not run.");
     note_add_losses(note, found->losses, found->loss);
@@ -280,12 +283,18 @@ enum status import_backbone_open(const struct backbone_options *options, struct 
     struct preprocessor preprocessor = {0};
     struct adapter_config adapter = {0};
     config_init(&config);
-    enum status status = checkpoint_open(options->path, failure, &backbone.checkpoint);
+    enum status status = import_beside_check_package(options->path, failure);
     if (!status)
-        status = import_beside_read(options, checkpoint_folder(backbone.checkpoint), failure, &config,
-                                    &preprocessor);
+        status = shards_check_whole(options->path, failure);
     if (!status)
-        status = read_adapter(options, checkpoint_folder(backbone.checkpoint), failure, &adapter);
+        status = checkpoint_open(options->path, failure, &backbone.checkpoint);
+    const struct folder *folder = status ? NULL : checkpoint_folder(backbone.checkpoint);
+    if (!status && folder->weights)
+        status = import_beside_check_package(folder->weights, failure);
+    if (!status)
+        status = import_beside_read(options, folder, failure, &config, &preprocessor);
+    if (!status)
+        status = read_adapter(options, folder, failure, &adapter);
     if (status)
         goto finish;
     status = backbone_select(backbone.checkpoint, &adapter, failure, &found);
@@ -293,10 +302,7 @@ enum status import_backbone_open(const struct backbone_options *options, struct 
         backbone.selection = found.selection;
         backbone.has_head = found.traits & TRAIT_HEAD;
         status = choose_layout(options, found.traits | (config.timm ? TRAIT_TIMM : 0), failure, &backbone);
-        const struct folder *folder = checkpoint_folder(backbone.checkpoint);
-        char *unread = preprocessor.given || options->profile ? NULL : import_beside_unread(options, folder);
-        take_note(&found, options->config || folder->config, &preprocessor, unread, backbone.note);
-        free(unread);
+        take_note(options, folder, &found, &preprocessor, backbone.note);
         if (!status)
             status = describe(options, &config, &preprocessor, failure, &backbone);
         if (!status)

@@ -1,9 +1,11 @@
 #include "engine/checkpoint/import_beside.h"
 
 #include "engine/base/file.h"
+#include "engine/package/sums.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* One that was given must say it. */
@@ -76,13 +78,50 @@ static char *find_beside(const char *path, const char *name)
     return NULL;
 }
 
-char *import_beside_unread(const struct backbone_options *options, const struct folder *folder)
+enum status import_beside_check_package(const char *path, struct failure *failure)
 {
-    static const char *const names[] = {"preprocessor_config.json", "processor_config.json"};
-    const char *const paths[] = {folder->weights ? NULL : options->path, options->config};
+    struct stat info;
+    if (stat(path, &info) || !S_ISREG(info.st_mode))
+        return STATUS_OK;
+    char *behind_links = realpath(path, NULL), *card = find_beside(path, CARD_FILE);
+    if (!card && behind_links)
+        card = find_beside(behind_links, CARD_FILE);
+    free(behind_links);
+    if (!card)
+        return STATUS_OK;
+    free(card);
+    return failure_set(failure, STATUS_INVALID_FILE,
+                       "%s: It is part of a model package (" CARD_FILE
+                       " lies beside it), and read alone would become another network: use the package as it "
+                       "is, or import what it was made from.",
+                       path);
+}
+
+/* Whether one of the names, which end in NULL, lies beside the path, which may be NULL. */
+static bool note_unread(const char *path, const char *const *names, const char *says, const char *remedy,
+                        char note[IMPORT_NOTE_BYTES])
+{
     char *found = NULL;
-    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
-        for (size_t k = 0; k < sizeof names / sizeof *names && !found; k++)
-            found = paths[i] ? find_beside(paths[i], names[k]) : NULL;
-    return found;
+    for (; path && *names && !found; names++)
+        found = find_beside(path, *names);
+    if (found)
+        note_add(note, "'%.200s', which says %s, is not read: %s.", found, says, remedy);
+    free(found);
+    return found != NULL;
+}
+
+void import_beside_note(const struct backbone_options *options, const struct folder *folder,
+                        bool knows_pictures, char note[IMPORT_NOTE_BYTES])
+{
+    static const char *const networks[] = {"config.yaml", "config.json", NULL},
+                             *const adapters[] = {"adapter_config.json", NULL},
+                             *const pictures[] = {"preprocessor_config.json", "processor_config.json", NULL};
+    static const char how[] = "how pictures are prepared", remedy[] = "--preprocessor takes it";
+    const char *alone = folder->weights ? NULL : options->path;
+    if (!options->config)
+        note_unread(alone, networks, "what the network is",
+                    "--config takes it, and --backbone the whole folder", note);
+    note_unread(alone, adapters, "how a LoRA adapter is merged", "--backbone takes the whole folder", note);
+    if (!knows_pictures && !note_unread(alone, pictures, how, remedy, note))
+        note_unread(options->config, pictures, how, remedy, note);
 }

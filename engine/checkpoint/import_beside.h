@@ -14,8 +14,13 @@ WARN_UNUSED enum status import_beside_read(const struct backbone_options *option
                                            const struct folder *folder, struct failure *failure,
                                            struct config *config, struct preprocessor *preprocessor);
 
-/* The path of a file that says how pictures are prepared and lies beside weights or a configuration that were
- * given alone, so that nobody reads it; or NULL. The caller frees it. */
-char *import_beside_unread(const struct backbone_options *options, const struct folder *folder);
+/* Fails with INVALID_FILE when the file lies in a model package, by its path or behind links: its names are
+ * those of a network, and what else a package says of it would be lost. Anything but a file passes. */
+WARN_UNUSED enum status import_beside_check_package(const char *path, struct failure *failure);
+
+/* Names what lies beside weights or a configuration that were given alone, so that nobody reads it, and how
+ * to have it read. `knows_pictures`: how they are prepared is known already. */
+void import_beside_note(const struct backbone_options *options, const struct folder *folder,
+                        bool knows_pictures, char note[IMPORT_NOTE_BYTES]);
 
 #endif

@@ -4,6 +4,7 @@
 #include "engine/checkpoint/head_features.h"
 #include "engine/checkpoint/head_select.h"
 #include "engine/checkpoint/import_card.h"
+#include "engine/checkpoint/shards.h"
 #include "engine/package/binding.h"
 #include "engine/package/tensors.h"
 
@@ -32,21 +33,23 @@ enum status import_heads_check(const struct import_head *asked, size_t count, st
     return STATUS_OK;
 }
 
-bool import_holds_backbone(const struct value *state)
+/* How many tensors are a backbone's own, and how many an adapter's of one. */
+static void count_backbone(const struct value *state, size_t *own, size_t *adapters)
 {
+    *own = *adapters = 0;
     for (size_t i = 0; i < state->sequence.count; i += 2) {
         struct backbone_name name;
         const struct value *key = state->sequence.items[i];
         if (key->kind == VALUE_TEXT && name_of_backbone(key->text.data, &name) == NAME_KNOWN)
-            return true;
+            ++*(name.adapter ? adapters : own);
     }
-    return false;
 }
 
-static bool has_backbone(const struct checkpoint *checkpoint)
+bool import_holds_backbone(const struct value *state)
 {
-    const struct value *state;
-    return !checkpoint_state(checkpoint, NULL, &state) && import_holds_backbone(state);
+    size_t own, adapters;
+    count_backbone(state, &own, &adapters);
+    return own + adapters > 0;
 }
 
 /* Whether the head lies in the file that the backbone was imported from. */
@@ -63,8 +66,19 @@ static bool is_own(const struct head_import *head, const struct backbone_files *
 static enum status check_own_backbone(const struct head_import *head, const struct backbone_files *from,
                                       struct failure *failure)
 {
-    if (!has_backbone(head->checkpoint) || is_own(head, from))
+    size_t own, adapters;
+    const struct value *state;
+    enum status status = checkpoint_state(head->checkpoint, failure, &state);
+    if (status || is_own(head, from))
+        return status;
+    count_backbone(state, &own, &adapters);
+    if (!own && !adapters)
         return STATUS_OK;
+    if (adapters > own)
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "The head was trained with the LoRA adapter beside it: copy both files of the "
+                           "adapter into the folder of the model that it adapts, and give that folder as "
+                           "--backbone of cxrd import and as weights= of its --head.");
     return failure_set(failure, STATUS_INVALID_FILE,
                        "It holds a backbone, too, which the head was trained with: give this file as "
                        "--backbone of cxrd import.");
@@ -133,6 +147,11 @@ static enum status describe_linear(const struct head_import *head, const struct 
             (long long)config.classes, weight->shape[0]);
     const struct head_source source = {head->form, head->candidate, config.pooling, head->convolution};
     status = head_features_choose(weight->shape[1], backbone, &source, head->asked, failure, &features);
+    if (status && weight->shape[1] % backbone->width && weight->shape[0] % backbone->width == 0)
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "Its weight is [%zu, %zu], of which the first is a multiple of the backbone's width "
+                           "%u, and the second should be: it is transposed, or was trained on another backbone.",
+                           weight->shape[0], weight->shape[1], backbone->width);
     if (status)
         return status;
     card->label_count = weight->shape[0];
@@ -173,7 +192,9 @@ enum status import_head_open(const struct import_head *asked, const struct backb
                              struct head_import *out)
 {
     *out = (struct head_import){.asked = asked};
-    enum status status = checkpoint_open(asked->weights, failure, &out->checkpoint);
+    enum status status = shards_check_whole(asked->weights, failure);
+    if (!status)
+        status = checkpoint_open(asked->weights, failure, &out->checkpoint);
     if (status)
         return status;
     checkpoint_sha256(out->checkpoint, out->source_sha256);

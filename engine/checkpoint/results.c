@@ -2,6 +2,7 @@
 
 #include "engine/base/file.h"
 #include "engine/base/json.h"
+#include "engine/checkpoint/format.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,8 @@ enum status results_parse(struct bytes text, struct failure *failure, char **out
         }
         end = feed ? start - 1 : 0;
     }
+    if (format_is_foreign(text))
+        return format_refuse(text, failure);
     return failure_set(
         failure, STATUS_INVALID_FILE,
         "No line is a JSON object with best_classifier.name; choose with candidate=KEY instead.");

@@ -2,6 +2,7 @@
 
 #include "engine/base/json.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,4 +106,17 @@ const struct shard_entry *shards_find(const struct shards *shards, const char *n
 {
     const struct shard_entry key = {.name = name};
     return bsearch(&key, shards->entries, shards->entry_count, sizeof key, compare_entry);
+}
+
+enum status shards_check_whole(const char *path, struct failure *failure)
+{
+    const char *slash = strrchr(path, '/'), *of = strstr(slash ? slash : path, "-of-");
+    unsigned all = 0;
+    int end = 0;
+    if (!of || sscanf(of, "-of-%u.%n", &all, &end) != 1 || !end || all < 2)
+        return STATUS_OK;
+    return failure_set(failure, STATUS_INVALID_FILE,
+                       "%s: By its name it is one of %u files, and the others hold the rest: give the folder "
+                       "that they lie in, or their index (.index.json).",
+                       path, all);
 }

@@ -25,6 +25,10 @@ struct shard_entry {
 WARN_UNUSED enum status shards_parse(struct bytes text, struct failure *failure, struct shards *out);
 void shards_finish(struct shards *shards);
 
+/* Fails with INVALID_FILE when the file's name says that it is one of several, which are read together:
+ * "model-00001-of-00002.safetensors". The sentence names the path. */
+WARN_UNUSED enum status shards_check_whole(const char *path, struct failure *failure);
+
 /* The entry of that tensor, or NULL. */
 const struct shard_entry *shards_find(const struct shards *shards, const char *name);
 

@@ -1,11 +1,14 @@
 #include "engine/package/card_read.h"
 
+#include "engine/base/file.h"
 #include "engine/base/hex.h"
 #include "engine/base/sha256.h"
 #include "engine/package/card_parts.h"
+#include "engine/package/sums.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { CODES_MAX = 64 };
 
@@ -145,6 +148,20 @@ static void list_unread(const struct reader *reader, const struct json *value, c
         else
             list_unread(reader, at, here, card);
     }
+}
+
+enum status card_file_read(const char *folder, struct failure *failure, struct bytes *out)
+{
+    char *path = file_join(folder, CARD_FILE);
+    struct stat card, given;
+    enum status status = file_read(path, CARD_BYTES_MAX, failure, out);
+    if (status && lstat(path, &card) && stat(folder, &given) == 0)
+        failure_set(failure, status,
+                    "%s: It is %s and no model package, which is a folder with a " CARD_FILE
+                    ". Of a model as it is published cxrd import --backbone makes one.",
+                    folder, S_ISDIR(given.st_mode) ? "a folder" : "a file");
+    free(path);
+    return status;
 }
 
 enum status card_parse(struct bytes text, struct failure *failure, struct json **out)

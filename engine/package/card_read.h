@@ -7,6 +7,10 @@
 
 enum { CARD_BYTES_MAX = 16 << 20 };
 
+/* Reads the folder's model.json. The caller frees (void *)out->data. Fails as file_read does; where something
+ * else than a package was given the sentence says so, and what to do. */
+WARN_UNUSED enum status card_file_read(const char *folder, struct failure *failure, struct bytes *out);
+
 /* Parses the text of a model.json, which the caller owns afterwards. Fails with INVALID_FILE. */
 WARN_UNUSED enum status card_parse(struct bytes text, struct failure *failure, struct json **out);
 

@@ -32,6 +32,8 @@ struct package_edit {
 static enum status lock_folder(struct package_edit *edit, struct failure *failure)
 {
     edit->lock = open(edit->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (edit->lock < 0 && errno == ENOTDIR)
+        return STATUS_OK; /* package_open says what it is */
     if (edit->lock < 0)
         return failure_set(failure, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_INVALID_FILE, "%s: %s.",
                            edit->folder, strerror(errno));
@@ -66,14 +68,13 @@ static void warn_of_rest(const struct package_edit *edit)
 static enum status read_document(struct package_edit *edit, struct failure *failure)
 {
     struct bytes text = {0};
-    char *path = file_join(edit->folder, CARD_FILE), hash[SHA256_HEX_BYTES];
-    enum status status = file_read(path, CARD_BYTES_MAX, failure, &text);
+    char hash[SHA256_HEX_BYTES];
+    enum status status = card_file_read(edit->folder, failure, &text);
     if (!status)
         status = sums_check(edit->folder, package_card(edit->package), text, failure, hash);
     if (!status)
         status = card_parse(text, failure, &edit->root);
     free((void *)text.data);
-    free(path);
     return status;
 }
 

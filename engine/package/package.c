@@ -109,7 +109,7 @@ static enum status read_card(struct package *package, const char *folder, bool s
     char *path = file_join(folder, CARD_FILE);
     struct bytes text = {0};
     struct json *root = NULL;
-    enum status status = file_read(path, CARD_BYTES_MAX, failure, &text);
+    enum status status = card_file_read(folder, failure, &text);
     if (status)
         goto done;
     status = card_parse(text, failure, &root);

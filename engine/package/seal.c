@@ -219,21 +219,19 @@ enum status package_seal(const char *folder, struct failure *failure, char out[S
     enum status status = package_open_unsealed(folder, failure, &package);
     if (status)
         return status;
-    char *path = file_join(folder, CARD_FILE);
     status = package_verify(package, failure);
     if (!status)
         status = refuse_unread(package_card(package), failure);
     if (!status)
         status = check_shared_files(package, failure);
     if (!status)
-        status = file_read(path, CARD_BYTES_MAX, failure, &text);
+        status = card_file_read(folder, failure, &text);
     if (!status)
         status = card_parse(text, failure, &root);
     if (!status)
         status = bind_and_write(folder, package, text, root, failure);
     json_destroy(&root);
     free((void *)text.data);
-    free(path);
     package_close(&package);
     return status ? status : check_seal(folder, failure, out);
 }

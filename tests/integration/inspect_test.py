@@ -194,8 +194,8 @@ class Inspect(unittest.TestCase):
         for file in ("backbone", "head.probe"):
             size = (self.folder / "package" / f"{file}.safetensors").stat().st_size
             self.assertRegex(done.stdout, rf"(?m)^{file}\.safetensors +{size} bytes$")
-        self.assertIn("head probe: findings, linear, last 1 blocks and their mean patch token, 2 labels\n  Oedema, Mass\n", done.stdout)
-        self.assertIn("head probe: findings, linear, last 1 blocks and their mean patch token, 2 labels\n", package)
+        self.assertIn("head probe: findings, linear, last block and its mean patch token, 2 labels\n  Oedema, Mass\n", done.stdout)
+        self.assertIn("head probe: findings, linear, last block and its mean patch token, 2 labels\n", package)
         (sha256,) = re.findall(r"(?m)^package_sha256 +([0-9a-f]{64})", done.stdout)
         self.assertIn(sha256, package)
         self.assertIn("made with 1 head. Show it with: cxrd inspect ", done.stdout)

@@ -159,7 +159,7 @@ class Views(unittest.TestCase):
         self.assertIn("can be read in four ways", refused.stderr)
         self.assertIn("features=class+mean,blocks=1,views=2", refused.stderr)
         shown = run("inspect", self.package).stdout
-        self.assertIn("head near: findings, linear, last 1 blocks and their mean patch token, of a frontal and a lateral view", shown)
+        self.assertIn("head near: findings, linear, last block and its mean patch token, of a frontal and a lateral view", shown)
         self.assertIn("two views", run("head", "list", "--model", self.package).stdout)
         card = json.loads((self.package / "model.json").read_text())
         self.assertEqual({head["name"]: head.get("views") for head in card["heads"] if head.get("views")}, {"near": 2, "far": 2})

@@ -97,6 +97,8 @@ START_TEST(none_and_several_are_refused)
     ck_assert_ptr_nonnull(strstr(failure.sentence, "a.pth"));
     ck_assert_ptr_nonnull(strstr(failure.sentence, "b.ckpt"));
     ck_assert_ptr_null(strstr(failure.sentence, "notes"));
+    put("model.json"); /* as a package's, which are several, too */
+    refuse(": It is a model package already: use it as it is, or import what it was made from.");
 }
 END_TEST
 

@@ -35,6 +35,7 @@ START_TEST(each_other_kind_has_its_sentence)
         const char *sentence;
     } cases[] = {
         {"", 0, "It is empty. Copy or download it again."},
+        {"\xef\xbb\xbf \n\n", 6, "It is empty. Copy or download it again."},
         {"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", 55,
          "It is a Git LFS pointer, a note of where the file lies: fetch the file itself with 'git lfs pull', "
          "or download "

@@ -228,8 +228,9 @@ START_TEST(wrong_heads_are_refused)
            "'...linear.weight', 'classifier.weight', 'head.weight', 'linear_head.weight', 'weight'): is it a "
            "head's file?");
     options.backbone = head;
-    expect(STATUS_INVALID_FILE, "head.pth: No tensor of a vision transformer is in it ('cls_token', "
-                                "'blocks.0.norm1.weight', ...): is it the backbone's file?");
+    expect(STATUS_INVALID_FILE,
+           "head.pth: It is a head and holds no backbone: import the backbone that it was trained on, and "
+           "give this file as weights= of --head, or later to cxrd head add.");
 }
 END_TEST
 

@@ -85,9 +85,10 @@ START_TEST(every_layout_is_the_same_network)
     ck_assert_str_eq(imported.profile.name, rows[_i].profile);
     ck_assert_str_eq(
         imported.note,
-        form->layout == PUBLISHED_OLD || form->layout == PUBLISHED_NEWER
-            ? "Without its config.json LayerNorm's epsilon is taken to be 1e-06, and its activation gelu."
-            : "");
+        form->layout != PUBLISHED_OLD && form->layout != PUBLISHED_NEWER ? ""
+        : form->gated
+            ? "Without its config.json LayerNorm's epsilon is taken to be 1e-06."
+            : "Without its config.json LayerNorm's epsilon is taken to be 1e-06, and its activation gelu.");
     ck_assert_double_eq(imported.card.interpolate_offset, rows[_i].offset);
     ck_assert_int_eq(imported.card.interpolate_antialias, rows[_i].antialias);
     ck_assert_uint_eq(imported.card.registers, form->registers);

@@ -31,9 +31,7 @@ END_TEST
 
 START_TEST(no_name_is_an_error)
 {
-    static const char *const texts[] = {"",
-                                        "\n\n",
-                                        "{}",
+    static const char *const texts[] = {"{}",
                                         "{\"best_classifier\": \"b\"}",
                                         "text\n[1]\n",
                                         "{\"best_classifier\": {\"name\": 3}}"};
@@ -45,6 +43,10 @@ START_TEST(no_name_is_an_error)
         ck_assert_ptr_null(name);
     }
     char *name = NULL;
+    ck_assert_int_eq(parse("\n\n", &name), STATUS_INVALID_FILE);
+    ck_assert_str_eq(failure.sentence, "It is empty. Copy or download it again.");
+    ck_assert_int_eq(parse("<!doctype html>\n<p>No line is JSON.", &name), STATUS_INVALID_FILE);
+    ck_assert_ptr_nonnull(strstr(failure.sentence, "It is a web page"));
     ck_assert_int_eq(results_read("/nonexistent/results", &failure, &name), STATUS_NOT_FOUND);
 }
 END_TEST

@@ -105,8 +105,9 @@ START_TEST(an_adapters_classifier_goes_with_its_own_backbone_alone)
     options.head_count = 1;
     options.lora_alpha = 4;
     expect(STATUS_INVALID_FILE,
-           "It holds a backbone, too, which the head was trained with: give this file as "
-           "--backbone of cxrd import.");
+           "The head was trained with the LoRA adapter beside it: copy both files of the adapter into the "
+           "folder of the model that it adapts, and give that folder as --backbone of cxrd import and as "
+           "weights= of its --head.");
     free(other);
 }
 END_TEST

@@ -230,6 +230,10 @@ START_TEST(what_is_not_sealed_or_is_being_changed_is_not_edited)
     ck_assert_ptr_nonnull(strstr(failure.sentence, "changed since the package was sealed"));
     ck_assert_ptr_null(edit);
     ck_assert_int_eq(package_edit_begin("/nonexistent/package", &failure, &edit), STATUS_NOT_FOUND);
+    char *file = sample_path("backbone.safetensors");
+    ck_assert_int_ne(package_edit_begin(file, &failure, &edit), STATUS_OK);
+    ck_assert_ptr_nonnull(strstr(failure.sentence, ": It is a file and no model package"));
+    free(file);
 }
 END_TEST
 

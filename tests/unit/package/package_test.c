@@ -60,7 +60,22 @@ START_TEST(refuses_a_folder_without_a_card)
     char *path = sample_path("model.json");
     unlink(path);
     free(path);
-    sample_check_refused(STATUS_NOT_FOUND, "model.json");
+    sample_check_refused(STATUS_NOT_FOUND,
+                         ": It is a folder and no model package, which is a folder with a model.json. Of a "
+                         "model as it is published cxrd import --backbone makes one.");
+}
+END_TEST
+
+/* Weights as they are published, or a part of a package. */
+START_TEST(refuses_a_file_in_its_place)
+{
+    struct failure failure = {0};
+    struct package *package = NULL;
+    char *path = sample_path("backbone.safetensors");
+    ck_assert_int_ne(package_open(path, &failure, &package), STATUS_OK);
+    ck_assert_ptr_nonnull(strstr(failure.sentence, ": It is a file and no model package, which is a folder"));
+    ck_assert_ptr_nonnull(strstr(failure.sentence, "cxrd import --backbone makes one."));
+    free(path);
 }
 END_TEST
 
@@ -272,6 +287,7 @@ int main(int argc, char **argv)
     tcase_add_test(cases, refuses_a_changed_weight);
     tcase_add_test(cases, refuses_a_missing_file);
     tcase_add_test(cases, refuses_a_folder_without_a_card);
+    tcase_add_test(cases, refuses_a_file_in_its_place);
     tcase_add_test(cases, refuses_a_malformed_card);
     tcase_add_test(cases, refuses_a_card_without_hashes);
     tcase_add_test(cases, tells_how_an_older_package_is_sealed);
