@@ -232,6 +232,8 @@ START_TEST(what_no_profile_can_say_is_refused)
         {TIMM("\"crop_mode\": \"border\""),
          "\"crop_mode\" asks for a crop that is not supported: center and squash are."},
         {TIMM("\"crop_pct\": 0"), "\"crop_pct\" is not a number over 0.1 and up to 1."},
+        {TIMM("\"crop_pct\": 0.1"), "\"crop_pct\" is not a number over 0.1 and up to 1."},
+        {TIMM("\"crop_pct\": 1.01"), "\"crop_pct\" is not a number over 0.1 and up to 1."},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct preprocessor found = {.height = 77};
