@@ -225,7 +225,7 @@ int command_embed(int argc, char **argv)
         if (inputs_find("embed", argv + optind, (size_t)(argc - optind), NULL, &failure, &inputs)) {
             exit_code = command_fail("embed", &failure, EXIT_FAILED);
         } else {
-            shard_keep(&settings.run.shard, &inputs);
+            shard_keep(&settings.run.shard, &inputs, 1);
             exit_code = embed(&settings, &inputs);
         }
     }

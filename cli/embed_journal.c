@@ -1,14 +1,13 @@
 #include "cli/embed_journal.h"
 
+#include "cli/record.h"
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-enum { SAYS = 8, TIME_BYTES = 48 };
 static const struct json_limits line_limits = {.depth = 4, .values = 64};
 
 char *embed_journal_path(const char *path)
@@ -22,55 +21,24 @@ char *embed_journal_path(const char *path)
 }
 
 /* What every line of a run says. */
-struct says {
-    const char *name, *text; /* NULL: nothing */
-};
-
-static void run_says(struct arena *arena, const struct embed_run *run, struct says out[SAYS])
+static void run_facts(struct arena *arena, const struct embed_run *run, struct record_fact out[RECORD_FACTS])
 {
     const char *names[TOKENS_KINDS];
     size_t count = 0;
     for (size_t kind = 0; kind < TOKENS_KINDS; kind++)
         if (run->tokens[kind])
             names[count++] = tokens_names[kind];
-    char *tokens = arena_format(arena, "%s%s%s%s%s", names[0], count > 1 ? "," : "",
-                                count > 1 ? names[1] : "", count > 2 ? "," : "", count > 2 ? names[2] : "");
-    const struct shard *shard = &run->shard;
-    const struct says says[SAYS] = {
-        {"tokens", tokens},
-        {"package_sha256", run->card->package_sha256},
-        {"cxrd", run->version},
-        {"device", run->device},
-        {"rung", run->rung},
-        {"precision", run->precision},
-        {"shard", shard->count > 1 ? arena_format(arena, "%u/%u", shard->number, shard->count) : NULL},
-        {"inputs_sha256", shard->count > 1 ? shard->inputs_sha256 : NULL}};
-    memcpy(out, says, sizeof says);
-}
-
-/* RFC 3339, to the nanosecond. */
-static void print_time(int64_t time_ns, char text[TIME_BYTES])
-{
-    const int64_t second_ns = 1000000000;
-    int64_t rest = time_ns % second_ns < 0 ? time_ns % second_ns + second_ns : time_ns % second_ns;
-    time_t seconds = (time_t)((time_ns - rest) / second_ns);
-    struct tm utc;
-    size_t used = strftime(text, TIME_BYTES, "%Y-%m-%dT%H:%M:%S", gmtime_r(&seconds, &utc));
-    snprintf(text + used, TIME_BYTES - used, ".%09dZ", (int)rest);
-}
-
-/* Which file the row is of. */
-static void add_file(struct json *line, const struct chunk_file *file)
-{
-    char modified[TIME_BYTES], changed[TIME_BYTES];
-    if (!*file->sha256)
-        return;
-    print_time(file->stamp.modified_ns, modified);
-    print_time(file->stamp.changed_ns, changed);
-    json_add_number(line, "bytes", (double)file->stamp.size_bytes);
-    json_add_text(line, "modified", modified);
-    json_add_text(line, "sha256", file->sha256);
-    json_add_text(line, "changed", changed);
+    const struct record_run record = {.kind = "tokens",
+                                      .chosen = arena_format(arena, "%s%s%s%s%s", names[0],
+                                                             count > 1 ? "," : "", count > 1 ? names[1] : "",
+                                                             count > 2 ? "," : "", count > 2 ? names[2] : ""),
+                                      .card = run->card,
+                                      .version = run->version,
+                                      .device = run->device,
+                                      .rung = run->rung,
+                                      .precision = run->precision,
+                                      .shard = &run->shard};
+    record_facts(arena, &record, out);
 }
 
 char *embed_journal_line(const struct embed_run *run, const struct input *input,
@@ -79,14 +47,14 @@ char *embed_journal_line(const struct embed_run *run, const struct input *input,
 {
     struct arena *arena = arena_create();
     const struct backbone_card *backbone = &run->card->backbone;
-    struct says says[SAYS];
+    struct record_fact facts[RECORD_FACTS];
     struct json *line = json_object();
     bool failed = prediction->failure.status;
     json_add(line, "row", failed ? json_null() : json_number_value((double)row));
     json_add_text(line, "image", text_escape(arena, input->path));
     json_add_number(line, "width", prediction->image.width);
     json_add_number(line, "height", prediction->image.height);
-    add_file(line, file);
+    record_add_file(line, file);
     if (failed)
         json_add_text(line, "error", prediction->failure.sentence);
     else
@@ -100,10 +68,8 @@ char *embed_journal_line(const struct embed_run *run, const struct input *input,
         json_append_number(grid, backbone_rows(backbone));
         json_append_number(grid, backbone_columns(backbone));
     }
-    run_says(arena, run, says);
-    for (size_t i = 0; i < SAYS; i++)
-        if (says[i].text)
-            json_add_text(line, says[i].name, says[i].text);
+    run_facts(arena, run, facts);
+    record_add_run(line, facts);
     size_t size = json_print_size(line);
     char *text = memory_allocate(size + 2, 1);
     json_print_into(line, text);
@@ -119,7 +85,7 @@ struct reading {
     const struct embed_run *run;
     const struct inputs *inputs;
     const struct embed_rows *rows;
-    struct says says[SAYS];
+    struct record_fact facts[RECORD_FACTS];
     struct arena *arena; /* of the line at hand */
     struct embed_progress progress;
 };
@@ -131,28 +97,6 @@ static enum status damaged(const struct reading *reading, struct failure *failur
         "%.90s: line %zu is not what this command writes; give another --output, or delete this file "
         "and the rows beside it to begin anew.",
         reading->path, reading->progress.images + 1);
-}
-
-static enum status check_run(const struct reading *reading, const struct json *line, struct failure *failure)
-{
-    for (size_t i = 0; i < SAYS; i++) {
-        const char *was = json_text(json_member(line, reading->says[i].name)), *is = reading->says[i].text;
-        if (was == is || (was && is && !strcmp(was, is)))
-            continue;
-        if (was && is && !strcmp(reading->says[i].name, "inputs_sha256"))
-            return failure_set(
-                failure, STATUS_BAD_REQUEST,
-                "%.70s is a shard of another list of inputs: files were added or removed since, and with "
-                "this one images would be in two shards or in none. Go on with the files it was begun "
-                "with, or begin all shards anew.",
-                reading->path);
-        return failure_set(
-            failure, STATUS_BAD_REQUEST,
-            "%.70s was begun with %s %.70s, and this run has %.70s; go on as it was begun, or give another "
-            "--output.",
-            reading->path, reading->says[i].name, was ? was : "none", is ? is : "none");
-    }
-    return STATUS_OK;
 }
 
 static enum status check_image(const struct reading *reading, const char *image, struct failure *failure)
@@ -180,34 +124,19 @@ static bool is_sha256(const char *text)
     return text && strlen(text) == SHA256_HEX_BYTES - 1;
 }
 
-/* Whether the image is still the file that its line is of. One that anything happened to since, were it but a
- * new name, is read for it: the time of writing alone does not tell, as anyone sets it. */
+/* Whether the image is still the file that its line is of. */
 static enum status check_file(const struct reading *reading, const struct json *line, bool failed,
                               struct failure *failure)
 {
     const char *path = reading->inputs->items[reading->progress.images].path;
-    const char *sha256 = json_text(json_member(line, "sha256"));
-    const char *modified = json_text(json_member(line, "modified"));
-    const char *changed = json_text(json_member(line, "changed"));
-    char times[2][TIME_BYTES], found[SHA256_HEX_BYTES] = "";
-    struct file_stamp now;
-    int64_t bytes;
-    if (failed && !sha256)
+    enum record_file found;
+    enum status status = record_compare_file(line, path, failure, &found);
+    if (status || found == RECORD_FILE_SAME)
+        return status;
+    if (found == RECORD_FILE_UNSAID && failed)
         return STATUS_OK; /* it could not be read */
-    if (!is_sha256(sha256) || !modified || !changed ||
-        !json_integer(json_member(line, "bytes"), 0, INT64_C(1) << 53, &bytes))
+    if (found != RECORD_FILE_CHANGED)
         return damaged(reading, failure);
-    enum status status = file_stamp_read(path, failure, &now);
-    if (status)
-        return status;
-    print_time(now.modified_ns, times[0]);
-    print_time(now.changed_ns, times[1]);
-    if (now.size_bytes == (size_t)bytes && !strcmp(times[0], modified) && !strcmp(times[1], changed))
-        return STATUS_OK;
-    if (now.size_bytes == (size_t)bytes)
-        status = sha256_file(path, failure, found);
-    if (status || !strcmp(found, sha256))
-        return status;
     return failure_set(
         failure, STATUS_BAD_REQUEST,
         "%.90s: this image was changed since its line %zu of %.60s was written; put the file back "
@@ -247,7 +176,7 @@ static enum status take_line(struct reading *reading, struct bytes text, struct 
                                (size_t)number != reading->progress.rows)))
         status = damaged(reading, failure);
     if (!status)
-        status = check_run(reading, line, failure);
+        status = record_check_run(reading->path, line, reading->facts, failure);
     if (!status)
         status = check_image(reading, image, failure);
     *more = failed;
@@ -294,7 +223,7 @@ enum status embed_journal_read(const char *path, const struct embed_run *run, co
     if (status)
         return status;
     struct arena *arena = arena_create();
-    run_says(arena, run, reading.says);
+    run_facts(arena, run, reading.facts);
     status = read_lines(&reading, mapping.content, failure);
     arena_destroy(&arena);
     file_unmap(&mapping);

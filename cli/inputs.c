@@ -279,12 +279,16 @@ void inputs_help(void)
     printf("\nOf a folder the files are read whose names end in %s.\n", image_endings_read().text);
 }
 
+void inputs_finish_one(struct input *input)
+{
+    free(input->path);
+    free(input->place);
+}
+
 void inputs_finish(struct inputs *inputs)
 {
-    for (size_t i = 0; i < inputs->count; i++) {
-        free(inputs->items[i].path);
-        free(inputs->items[i].place);
-    }
+    for (size_t i = 0; i < inputs->count; i++)
+        inputs_finish_one(&inputs->items[i]);
     free(inputs->items);
     *inputs = (struct inputs){0};
 }

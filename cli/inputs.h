@@ -40,6 +40,7 @@ WARN_UNUSED enum status inputs_find(const char *name, char *const *paths, size_t
 WARN_UNUSED enum status inputs_pair(char *const *paths, size_t count, struct failure *failure,
                                     struct inputs *out);
 void inputs_finish(struct inputs *inputs);
+void inputs_finish_one(struct input *input); /* one of them, which is taken out */
 
 /* Of --help: which files of a folder are inputs. */
 void inputs_help(void);

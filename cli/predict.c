@@ -4,8 +4,12 @@
 #include "cli/command.h"
 #include "cli/engine_choice.h"
 #include "cli/inputs.h"
+#include "cli/interrupt.h"
 #include "cli/predict_output.h"
+#include "cli/predict_resume.h"
 #include "cli/progress.h"
+#include "cli/shard.h"
+#include "engine/kernels/rung.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +33,12 @@ static const char usage[] =
     "                         package's own by default\n"
     "  --identifiers uids     DICOM's study, series and instance UIDs in json and jsonl\n"
     "  --quiet                shows no progress on standard error\n"
+    "  --shard I/N            only every N-th image, or pair, from number I of 1 to N on: N machines share "
+    "a\n"
+    "                         folder\n"
+    "  --resume               with --output DIR and json or jsonl: leaves out what is answered there already "
+    "by\n"
+    "                         the same command, of the files as they are; what failed is tried again\n"
     "  --output DIR           a file an image there instead of standard output, its pictures beside it,\n"
     "                         at the image's own path below the folder given; older ones are replaced.\n"
     "                         json and jsonl both write .json, laid out on lines; csv .csv, table .txt\n"
@@ -41,7 +51,8 @@ struct settings {
     struct predict_output output;
     struct option_list choices; /* those that POST /predict takes too */
     enum pairing pairing;       /* what they say of it */
-    bool quiet;
+    struct shard shard;
+    bool quiet, resume;
     struct arena *arena;
 };
 
@@ -59,6 +70,13 @@ static enum status read_option(void *context, int option, struct failure *failur
     case 'q':
         settings->quiet = true;
         return STATUS_OK;
+    case 'R':
+        settings->resume = true;
+        return STATUS_OK;
+    case 'S':
+        if (shard_read(optarg, &settings->shard))
+            return STATUS_OK;
+        return failure_set(failure, STATUS_BAD_REQUEST, SHARD_FORM ", not \"%.60s\".", optarg);
     case 'o':
         settings->output.folder = optarg;
         return STATUS_OK;
@@ -110,6 +128,8 @@ static int read_options(struct settings *settings, int argc, char **argv)
                                             {"views", required_argument, NULL, 'V'},
                                             {"dicom-profile", required_argument, NULL, 'D'},
                                             {"identifiers", required_argument, NULL, 'I'},
+                                            {"shard", required_argument, NULL, 'S'},
+                                            {"resume", no_argument, NULL, 'R'},
                                             {"quiet", no_argument, NULL, 'q'},
                                             {"output", required_argument, NULL, 'o'},
                                             {"help", no_argument, NULL, 'h'},
@@ -122,6 +142,12 @@ static int read_options(struct settings *settings, int argc, char **argv)
         command_say("predict", "give --model DIR and at least one image; see cxrd predict --help.");
         return EXIT_USAGE;
     }
+    if (settings->resume && !predict_output_resumes(&settings->output)) {
+        command_say("predict",
+                    "--resume needs --output DIR and --format json or jsonl: no other form says what an "
+                    "answer was made with.");
+        return EXIT_USAGE;
+    }
     const struct given_option *views = option_find(&settings->choices, "views");
     if (views_read(settings->arena, views ? &views->values : NULL, &views_on_command_line, &failure,
                    &settings->pairing))
@@ -132,14 +158,14 @@ static int read_options(struct settings *settings, int argc, char **argv)
 /* Writes the answer of a study, whose images start at `input`, or that it failed, which writing may do too;
  * true when all went well. */
 static bool write_answer(struct predict_output *output, const struct input *input,
-                         const struct prediction *prediction)
+                         const struct chunk_file *files, const struct prediction *prediction)
 {
     struct prediction shown = *prediction;
     struct failure failure;
-    if (!shown.failure.status && !predict_output_write(output, input, &shown, &shown.failure))
+    if (!shown.failure.status && !predict_output_write(output, input, files, &shown, &shown.failure))
         return true;
     chunk_complain("predict", input, &shown.failure);
-    if (predict_output_write(output, input, &shown, &failure) && prediction->failure.status)
+    if (predict_output_write(output, input, files, &shown, &failure) && prediction->failure.status)
         chunk_complain("predict", input, &failure);
     return false;
 }
@@ -150,47 +176,105 @@ static size_t predict_chunk(struct engine *engine, struct predict_output *output
 {
     struct failure failure = {0};
     struct prediction predictions[CHUNK_IMAGES];
+    struct chunk_file files[CHUNK_IMAGES] = {0};
     size_t failed = 0;
     struct predict_options options = {.keep_side = predict_output_keep_side(output),
                                       .flip = output->options.flip,
                                       .pairing = output->options.pairing,
                                       .image = output->options.image};
     const size_t views = pairing_images(options.pairing);
-    (void)chunk_predict(engine, inputs, count, &options, NULL, &failure, predictions); /* each study has it */
+    (void)chunk_predict(engine, inputs, count, &options, files, &failure,
+                        predictions); /* each study has it */
     for (size_t i = 0; i < count / views; i++) {
-        failed += !write_answer(output, &inputs[i * views], &predictions[i]);
+        failed += !write_answer(output, &inputs[i * views], &files[i * views], &predictions[i]);
         prediction_finish(&predictions[i]);
     }
     return failed;
 }
 
-static int predict(struct settings *settings, const struct inputs *inputs)
+/* What the request's own options are, in one text; NULL: none was given. */
+static const char *chosen(struct arena *arena, const struct option_list *choices)
 {
-    struct failure failure = {0};
-    struct engine *engine = NULL;
-    size_t failed = inputs->failed;
-    if (engine_choice_open(&settings->engine, &failure, &engine))
-        return command_fail("predict", &failure, EXIT_FAILED);
-    int exit_code = EXIT_DONE;
-    if (predict_output_begin(&settings->output, settings->arena, engine_card(engine), &settings->choices,
-                             inputs, &failure)) {
-        exit_code =
-            command_fail("predict", &failure, failure.status == STATUS_NO_HEADS ? EXIT_FAILED : EXIT_USAGE);
-        goto destroy_engine;
+    const char *text = NULL;
+    for (size_t i = 0; i < choices->count; i++) {
+        const struct given_option *option = &choices->items[i];
+        text = arena_format(arena, "%s%s%s=", text ? text : "", text ? " " : "", option->name);
+        for (size_t k = 0; k < option->values.count; k++)
+            text = arena_format(arena, "%s%s%s", text, k ? "," : "", option->values.items[k]);
     }
+    return text;
+}
+
+/* What answers say of the run. */
+static void state_run(struct settings *settings, const struct engine *engine)
+{
+    const struct record_run run = {.kind = "options",
+                                   .chosen = chosen(settings->arena, &settings->choices),
+                                   .card = engine_card(engine),
+                                   .version = CXRD_VERSION,
+                                   .device = engine_device_name(engine),
+                                   .rung = engine_rung_name(engine),
+                                   .precision = precision_name(settings->engine.options.precision)};
+    record_facts(settings->arena, &run, settings->output.facts);
+}
+
+/* Checks what was asked for, and leaves out what is done; *done: so many images. */
+static enum status begin(struct settings *settings, const struct engine *engine, struct inputs *inputs,
+                         struct failure *failure, size_t *done)
+{
+    struct predict_output *output = &settings->output;
+    state_run(settings, engine);
+    enum status status = predict_output_begin(output, settings->arena, engine_card(engine),
+                                              &settings->choices, inputs, failure);
+    *done = 0;
+    if (!status && settings->resume)
+        status = predict_resume(output, inputs, failure, done);
+    if (!status && *done)
+        command_say("predict", "%zu of %zu images were done before.", *done, *done + inputs->count);
+    return status;
+}
+
+/* Predicts all inputs; returns how many studies failed. `done`: of images that an earlier run answered. */
+static size_t predict_all(struct engine *engine, struct settings *settings, const struct inputs *inputs,
+                          size_t done)
+{
+    const bool resumes = predict_output_resumes(&settings->output);
+    const size_t total = done + inputs->count;
     struct progress progress = {
-        .command = "predict", .unit = "images", .total = inputs->count, .quiet = settings->quiet};
+        .command = "predict", .unit = "images", .total = total, .before = done, .quiet = settings->quiet};
+    size_t failed = 0;
     progress_begin(&progress);
     for (size_t i = 0; i < inputs->count; i += CHUNK_IMAGES) {
         size_t count = inputs->count - i < CHUNK_IMAGES ? inputs->count - i : CHUNK_IMAGES;
-        progress_show(&progress, i, inputs->items[i].path);
+        if (resumes)
+            interrupt_expect(
+                "predict", "interrupted: %zu of %zu images are done; the same command with --resume goes on.",
+                done + i, total);
+        progress_show(&progress, done + i, inputs->items[i].path);
         failed += predict_chunk(engine, &settings->output, inputs->items + i, count);
     }
+    interrupt_end();
     progress_clear();
-    predict_output_end(&settings->output);
-    if (failed)
-        exit_code = EXIT_FAILED;
-destroy_engine:
+    return failed;
+}
+
+static int predict(struct settings *settings, struct inputs *inputs)
+{
+    struct failure failure = {0};
+    struct engine *engine = NULL;
+    size_t failed = inputs->failed, done;
+    if (engine_choice_open(&settings->engine, &failure, &engine))
+        return command_fail("predict", &failure, EXIT_FAILED);
+    int exit_code = EXIT_DONE;
+    if (begin(settings, engine, inputs, &failure, &done)) {
+        exit_code =
+            command_fail("predict", &failure, failure.status == STATUS_NO_HEADS ? EXIT_FAILED : EXIT_USAGE);
+    } else {
+        failed += predict_all(engine, settings, inputs, done);
+        predict_output_end(&settings->output);
+        if (failed)
+            exit_code = EXIT_FAILED;
+    }
     engine_choice_close(&settings->engine, &engine);
     return exit_code;
 }
@@ -206,15 +290,18 @@ static enum status list_inputs(const struct settings *settings, char *const *pat
 int command_predict(int argc, char **argv)
 {
     struct settings settings = {.arena = arena_create(),
-                                .choices = {.known = predict_option_names, .command_line = true}};
+                                .choices = {.known = predict_option_names, .command_line = true},
+                                .shard = {.number = 1, .count = 1}};
     struct failure failure = {0};
     struct inputs inputs = {0};
     int exit_code = read_options(&settings, argc, argv);
     if (exit_code < 0) {
-        if (list_inputs(&settings, argv + optind, (size_t)(argc - optind), &failure, &inputs))
+        if (list_inputs(&settings, argv + optind, (size_t)(argc - optind), &failure, &inputs)) {
             exit_code = command_fail("predict", &failure, EXIT_FAILED);
-        else
+        } else {
+            shard_keep(&settings.shard, &inputs, pairing_images(settings.pairing));
             exit_code = predict(&settings, &inputs);
+        }
     }
     inputs_finish(&inputs);
     arena_destroy(&settings.arena);

@@ -129,14 +129,31 @@ enum status predict_output_begin(struct predict_output *output, struct arena *ar
     return STATUS_OK;
 }
 
+bool predict_output_resumes(const struct predict_output *output)
+{
+    return output->folder && is_json(output);
+}
+
+/* "FOLDER/PLACE.ENDING"; the caller frees it. */
+static char *path_of(const struct predict_output *output, const struct input *input, const char *ending)
+{
+    size_t size = strlen(output->folder) + strlen(input->place) + strlen(ending) + 3;
+    char *path = memory_allocate(size, 1);
+    snprintf(path, size, "%s/%s.%s", output->folder, input->place, ending);
+    return path;
+}
+
+char *predict_output_path(const struct predict_output *output, const struct input *input)
+{
+    return path_of(output, input, text_ending(output));
+}
+
 /* Writes "FOLDER/PLACE.ENDING" and makes the folders it lies in. */
 static enum status write_file(const struct predict_output *output, const struct input *input,
                               const char *ending, struct bytes content, struct failure *failure)
 {
-    size_t size = strlen(output->folder) + strlen(input->place) + strlen(ending) + 3;
-    char *path = memory_allocate(size, 1);
+    char *path = path_of(output, input, ending);
     enum status status = STATUS_OK;
-    snprintf(path, size, "%s/%s.%s", output->folder, input->place, ending);
     for (char *at = path + strlen(output->folder) + 1; !status && (at = strchr(at, '/')); at++) {
         *at = '\0';
         status = make_folder(path, failure);
@@ -223,8 +240,19 @@ static enum status write_text(struct predict_output *output, const struct input 
     return status;
 }
 
+/* What the answer was made with, and of which files. */
+static void add_record(const struct predict_output *output, const struct chunk_file *files,
+                       const struct prediction *prediction, struct json *object)
+{
+    record_add_run(json_add(object, "run", json_object()), output->facts);
+    struct json *list = json_add(object, "files", json_array());
+    for (size_t i = 0; i < pairing_images(output->options.pairing) && !prediction->failure.status; i++)
+        record_add_file(json_append(list, json_object()), &files[i]);
+}
+
 static enum status write_result(struct predict_output *output, struct arena *arena, const struct input *input,
-                                const struct prediction *prediction, struct failure *failure)
+                                const struct chunk_file *files, const struct prediction *prediction,
+                                struct failure *failure)
 {
     const size_t views = pairing_images(output->options.pairing);
     const char *ids[2] = {text_escape(arena, input->path),
@@ -241,6 +269,8 @@ static enum status write_result(struct predict_output *output, struct arena *are
         status = result_prediction(&context, ids, prediction, failure, &object);
     if (!status && pictures)
         status = write_pictures(output, arena, input, json_member(object, "attention_maps"), failure);
+    if (!status && predict_output_resumes(output))
+        add_record(output, files, prediction, object);
     if (!status && is_json(output))
         status = write_json(output, input, object, failure);
     else if (!status)
@@ -250,10 +280,11 @@ static enum status write_result(struct predict_output *output, struct arena *are
 }
 
 enum status predict_output_write(struct predict_output *output, const struct input *input,
-                                 const struct prediction *prediction, struct failure *failure)
+                                 const struct chunk_file *files, const struct prediction *prediction,
+                                 struct failure *failure)
 {
     struct arena *arena = arena_create(); /* what an image takes ends with it */
-    enum status status = write_result(output, arena, input, prediction, failure);
+    enum status status = write_result(output, arena, input, files, prediction, failure);
     arena_destroy(&arena);
     return status;
 }

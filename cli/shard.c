@@ -38,16 +38,14 @@ static void hash_list(const struct inputs *inputs, char out[SHA256_HEX_BYTES])
     buffer_finish(&list);
 }
 
-void shard_keep(struct shard *shard, struct inputs *inputs)
+void shard_keep(struct shard *shard, struct inputs *inputs, size_t views)
 {
     size_t kept = 0;
     hash_list(inputs, shard->inputs_sha256);
     for (size_t i = 0; i < inputs->count; i++)
-        if (i % shard->count == shard->number - 1) {
+        if (i / views % shard->count == shard->number - 1)
             inputs->items[kept++] = inputs->items[i];
-        } else {
-            free(inputs->items[i].path);
-            free(inputs->items[i].place);
-        }
+        else
+            inputs_finish_one(&inputs->items[i]);
     inputs->count = kept;
 }

@@ -15,8 +15,8 @@ struct shard {
 
 /* Reads "I/N"; false when it is not that. */
 bool shard_read(const char *text, struct shard *out);
-/* Keeps every count-th input, from that of the shard's number on. Notes which list it was of, its paths in
- * their order: shards of different lists overlap or leave images out. */
-void shard_keep(struct shard *shard, struct inputs *inputs);
+/* Keeps every count-th study of so many inputs, from that of the shard's number on. Notes which list it was
+ * of, its paths in their order: shards of different lists overlap or leave images out. */
+void shard_keep(struct shard *shard, struct inputs *inputs, size_t views);
 
 #endif

@@ -63,6 +63,14 @@ static enum status read_values(const struct processor *processor, struct failure
     return status;
 }
 
+/* Whether a name is that of a switch of what is done to a picture: "do_...", "apply_...", and two of
+ * CLIPImageProcessor and EfficientNetImageProcessor. */
+static bool is_switch(const char *name)
+{
+    return !strncmp(name, "do_", 3) || !strncmp(name, "apply_", 6) || !strcmp(name, "use_square_size") ||
+           !strcmp(name, "rescale_offset");
+}
+
 /* What is done to a picture has a switch each: one that is on and means nothing here changes the pixels. */
 static enum status check_steps(const struct json *object, struct failure *failure)
 {
@@ -70,12 +78,13 @@ static enum status check_steps(const struct json *object, struct failure *failur
                                         "do_normalize", "do_rescale",     "do_convert_rgb"};
     for (const struct json *member = json_first(object); member; member = json_next(member)) {
         const char *name = json_name(member);
-        bool on = false, is_known = strncmp(name, "do_", 3) != 0;
+        bool on = false, is_known = !is_switch(name) || json_is_null(member);
         for (size_t i = 0; i < sizeof known / sizeof *known; i++)
             is_known |= !strcmp(name, known[i]);
-        if (!is_known && json_boolean(member, &on) && on)
+        if (!is_known && (!json_boolean(member, &on) || on))
             return failure_set(failure, STATUS_INVALID_FILE,
-                               "\"%.60s\" is true, a step that this program does not know.", name);
+                               "\"%.60s\" is %s, a step that this program does not know.", name,
+                               on ? "true" : "not false");
     }
     return STATUS_OK;
 }

@@ -39,6 +39,8 @@ static enum status read_size(const struct json *value, const char *key, enum pro
                 "\"%s\" has \"%.40s\", which is not supported: shortest_edge, or height and width "
                 "are.",
                 key, json_name(member));
+    if (edge && (height || width))
+        return preprocessor_refuse(failure, key, "has a shortest_edge and sides, of which one is too many");
     if (json_is_array(value) && json_length(value) == 2) {
         height = json_first(value);
         width = json_next(height);
@@ -127,6 +129,10 @@ enum status processor_geometry(const struct processor *processor, struct failure
         return preprocessor_refuse(failure, pads ? "do_pad" : "do_resize",
                                    pads ? "is true, and padding is not supported"
                                         : "is false, and an input of any size is not supported");
+    if (preprocessor_member(processor->object, "default_to_square") && !json_is_object(value))
+        return preprocessor_refuse(failure, "default_to_square",
+                                   "is said, which one class of transformers follows and another does not: "
+                                   "write shortest_edge, or height and width, into \"size\"");
     if (value || (!size.edge && !size.height))
         status = read_size(value, "size", class->number, failure, &size);
     if (!status && class->by_part)

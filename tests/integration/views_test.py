@@ -320,6 +320,14 @@ class Views(unittest.TestCase):
         self.assertIn(f"{files[1]}  {SIDE} x {SIDE} png  lateral\n", table)
         predict(*views, "--format", "json", "--output", folder / "out", *files)
         self.assertEqual(sorted(path.name for path in (folder / "out").rglob("*.json")), ["f1.json", "f2.json"])
+        whole = {path.name: path.read_bytes() for path in (folder / "out").rglob("*.json")}
+        shards = (*views, "--format", "json", "--output", folder / "shards")
+        predict(*shards, "--shard", "2/2", *files)  # pairs stay together
+        self.assertEqual([path.name for path in (folder / "shards").rglob("*.json")], ["f2.json"])
+        self.assertIn("2 of 4 images were done before.", predict(*shards, "--resume", *files).stderr)
+        self.assertEqual({path.name: path.read_bytes() for path in (folder / "shards").rglob("*.json")}, whole)
+        other = predict(*shards, "--resume", files[0], files[3], *files[2:], code=2)
+        self.assertIn(f"f1.json is an answer of {files[1]}, not of {files[3]}; ", other.stderr)
         rows = list(csv.DictReader(predict("--format", "csv", "--views", "frontal", files[0], files[2]).stdout.splitlines()))
         self.assertEqual({(row["views"], row["lateral_image"]) for row in rows}, {("frontal", "")})
         self.assertIn("frontal, read as lateral too", predict("--views", "frontal", files[0]).stdout)

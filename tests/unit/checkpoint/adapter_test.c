@@ -176,6 +176,19 @@ START_TEST(adapters_that_do_not_fit_are_refused)
     write_adapter("base_model.model.blocks.1.attn.qkv", "weight", W);
     refuse("The LoRA adapter of 'blocks.1.attn.qkv.weight', B [64, 4] and A [4, 64], does not fit its shape "
            "[192, 64].");
+    published_begin(&published);
+    published_add(&published, "blocks.1.attn.qkv.lora_A.weight", "A", 0, 2, (size_t[]){RANK, W});
+    published_add(&published, "blocks.1.attn.qkv.lora_B.weight", "B", 0, 2, (size_t[]){3 * W, RANK - 1});
+    published_write(&published, 0, 2, adapter);
+    published_end(&published);
+    refuse("The LoRA adapter of 'blocks.1.attn.qkv.weight', B [192, 3] and A [4, 64], does not fit its shape "
+           "[192, 64].");
+    published_begin(&published);
+    published_add(&published, "blocks.1.attn.qkv.lora_A.weight", "A", 0, 2, (size_t[]){1025, W});
+    published_add(&published, "blocks.1.attn.qkv.lora_B.weight", "B", 0, 2, (size_t[]){3 * W, 1025});
+    published_write(&published, 0, 2, adapter);
+    published_end(&published);
+    refuse("The LoRA adapter of 'blocks.1.attn.qkv.weight' has rank 1025, over the limit of 1024.");
     write_adapter("base_model.model.blocks.7.attn.qkv", "weight", 3 * W);
     refuse("It holds a LoRA adapter of 'blocks.7.attn.qkv.weight', and the weights beside it have no such "
            "tensor: it adapts another model, whose files belong beside it.");

@@ -124,11 +124,15 @@ END_TEST
 
 START_TEST(a_convolution_of_more_is_refused)
 {
-    add("classifier.weight", 4, (size_t[]){2, W, 3, 1});
-    add("classifier.bias", 1, (size_t[]){2});
-    write_head();
-    ck_assert_int_eq(import_now(), STATUS_INVALID_FILE);
-    ck_assert_msg(strstr(failure.sentence, "[2, 64, 3, 1]"), "%s", failure.sentence);
+    static const char *const shapes[] = {"[2, 64, 3, 1]", "[2, 64, 1, 3]"};
+    for (size_t i = 0; i < 2; i++) {
+        head_file.count = 0;
+        add("classifier.weight", 4, (size_t[]){2, W, i ? 1 : 3, i ? 3 : 1});
+        add("classifier.bias", 1, (size_t[]){2});
+        write_head();
+        ck_assert_int_eq(import_now(), STATUS_INVALID_FILE);
+        ck_assert_msg(strstr(failure.sentence, shapes[i]), "%s", failure.sentence);
+    }
 }
 END_TEST
 

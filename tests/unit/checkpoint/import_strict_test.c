@@ -146,10 +146,12 @@ START_TEST(sizes_over_the_limits_are_refused)
         const char *sentence;
     } cases[] = {
         {(size_t)1 << 32, 8, 4, 64, 0, "backbone.pth: Its width of 4294967296 is over the limit of 2048."},
-        {1280, 14, 4, 64, 0,
-         "backbone.pth: Its width of 1280 is that of networks whose heads of attention are not 64 wide "
-         "(ViT-H, "
-         "ViT-G), and nothing says how many it has: give its configuration (num_heads) as --config."},
+#define OTHER_HEADS(width)                                                                                \
+    "backbone.pth: Its width of " #width " is that of networks whose heads of attention are not 64 wide " \
+    "(ViT-H, ViT-G), and nothing says how many it has: give its configuration (num_heads) as --config."
+        {1280, 14, 4, 64, 0, OTHER_HEADS(1280)},
+        {1408, 14, 4, 64, 0, OTHER_HEADS(1408)},
+        {1664, 14, 4, 64, 0, OTHER_HEADS(1664)},
         {2112, 8, 4, 64, 0, "backbone.pth: Its width of 2112 is over the limit of 2048."},
         {64, 65, 4, 64, 0, "backbone.pth: Its patch size of 65 is over the limit of 64."},
         {64, 8, (size_t)1 << 32, 64, 0,

@@ -3,6 +3,7 @@
 #include "tests/unit/suite.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct {
@@ -161,6 +162,13 @@ START_TEST(names_of_any_length_fit)
     for (size_t i = 0; i + 7 < sizeof key; i += 7)
         memcpy(key + i, "module.", 7);
     ck_assert_int_eq(name_of_backbone(key, &name), NAME_UNKNOWN);
+    for (size_t length = KEY_BYTES_MAX - 1; length <= KEY_BYTES_MAX; length++) {
+        char out[KEY_BYTES_MAX];
+        snprintf(key, sizeof key, "classifier.modules_to_save.default.%0*d",
+                 (int)(length - strlen("classifier.modules_to_save.default.")), 0);
+        ck_assert_uint_eq(strlen(key), length);
+        ck_assert_int_eq(name_copy_of(key, out), length < KEY_BYTES_MAX ? COPY_TRAINED : COPY_ONLY);
+    }
 }
 END_TEST
 

@@ -222,6 +222,21 @@ START_TEST(what_no_profile_can_say_is_refused)
         {"{\"do_resize\": 3}", "\"do_resize\" is neither true nor false."},
         {"{\"do_hist_equalize\": true, \"size\": {\"shortest_edge\": 518}, " CROP ", " VALUES "}",
          "\"do_hist_equalize\" is true, a step that this program does not know."},
+        {"{\"do_equalize\": \"yes\", \"size\": {\"shortest_edge\": 518}, " CROP ", " VALUES "}",
+         "\"do_equalize\" is not false, a step that this program does not know."},
+        {"{\"apply_clahe\": true, \"size\": {\"shortest_edge\": 518}, " CROP ", " VALUES "}",
+         "\"apply_clahe\" is true, a step that this program does not know."},
+        {"{\"rescale_offset\": 1, \"size\": {\"shortest_edge\": 518}, " CROP ", " VALUES "}",
+         "\"rescale_offset\" is not false, a step that this program does not know."},
+        {"{\"image_processor_type\": \"CLIPImageProcessor\", \"use_square_size\": true, \"size\": {"
+         "\"shortest_edge\": 518}, " CROP ", " VALUES "}",
+         "\"use_square_size\" is true, a step that this program does not know."},
+        {"{\"image_processor_type\": \"BitImageProcessorFast\", \"default_to_square\": true, \"size\": "
+         "518, " CROP ", " VALUES "}",
+         "\"default_to_square\" is said, which one class of transformers follows and another does not: write "
+         "shortest_edge, or height and width, into \"size\"."},
+        {"{\"size\": {\"shortest_edge\": 518, \"height\": 500, \"width\": 500}, " CROP ", " VALUES "}",
+         "\"size\" has a shortest_edge and sides, of which one is too many."},
         {"{\"auto_map\": {}, \"image_processor_type\": \"OwnProcessor\", \"size\": 518}",
          "\"size\" is one number, which this class does not take: write height and width."},
         {TIMM("\"input_size\": [3, 518]"), "\"input_size\" is not three sizes."},
@@ -232,6 +247,8 @@ START_TEST(what_no_profile_can_say_is_refused)
         {TIMM("\"crop_mode\": \"border\""),
          "\"crop_mode\" asks for a crop that is not supported: center and squash are."},
         {TIMM("\"crop_pct\": 0"), "\"crop_pct\" is not a number over 0.1 and up to 1."},
+        {TIMM("\"crop_pct\": 0.1"), "\"crop_pct\" is not a number over 0.1 and up to 1."},
+        {TIMM("\"crop_pct\": 1.01"), "\"crop_pct\" is not a number over 0.1 and up to 1."},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct preprocessor found = {.height = 77};

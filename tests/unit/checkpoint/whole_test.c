@@ -71,9 +71,9 @@ END_TEST
 
 START_TEST(a_student_in_a_dict_of_its_own_shows_the_same)
 {
-    static const char *const others[] = {"student", "ema"};
+    static const char *const others[] = {"student", "ema", "model_ema", "ema_model"};
     options.backbone = backbone;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         struct pth pth;
         pth_begin(&pth, "teacher");
         pth_claim(&pth, "backbone.blocks.0.norm1.bias", 1, (size_t[]){W});

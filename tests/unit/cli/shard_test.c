@@ -52,7 +52,7 @@ START_TEST(shards_are_every_nth_and_together_all)
     int seen[COUNT] = {0};
     for (uint32_t number = 1; number <= SHARDS; number++) {
         struct inputs inputs = make_inputs(COUNT);
-        shard_keep(&(struct shard){.number = number, .count = SHARDS}, &inputs);
+        shard_keep(&(struct shard){.number = number, .count = SHARDS}, &inputs, 1);
         ck_assert_uint_eq(inputs.count, number <= 2 ? 3 : 2);
         for (size_t i = 0; i < inputs.count; i++) {
             int file = atoi(inputs.items[i].path);
@@ -69,9 +69,9 @@ END_TEST
 START_TEST(a_shard_may_be_empty_and_the_only_one_is_the_whole)
 {
     struct inputs inputs = make_inputs(2);
-    shard_keep(&(struct shard){.number = 1, .count = 1}, &inputs);
+    shard_keep(&(struct shard){.number = 1, .count = 1}, &inputs, 1);
     ck_assert_uint_eq(inputs.count, 2);
-    shard_keep(&(struct shard){.number = 3, .count = 3}, &inputs);
+    shard_keep(&(struct shard){.number = 3, .count = 3}, &inputs, 1);
     ck_assert_uint_eq(inputs.count, 0);
     inputs_finish(&inputs);
 }
@@ -84,7 +84,7 @@ START_TEST(a_shard_says_which_list_it_is_of)
     const size_t counts[] = {4, 4, 5};
     for (size_t i = 0; i < 3; i++) {
         struct inputs inputs = make_inputs(counts[i]);
-        shard_keep(&shards[i], &inputs);
+        shard_keep(&shards[i], &inputs, 1);
         inputs_finish(&inputs);
     }
     ck_assert_str_eq(shards[0].inputs_sha256, shards[1].inputs_sha256);
@@ -93,7 +93,7 @@ START_TEST(a_shard_says_which_list_it_is_of)
     char *first = inputs.items[0].path; /* the same files in another order */
     inputs.items[0].path = inputs.items[3].path;
     inputs.items[3].path = first;
-    shard_keep(&shards[2], &inputs);
+    shard_keep(&shards[2], &inputs, 1);
     ck_assert_str_ne(shards[0].inputs_sha256, shards[2].inputs_sha256);
     inputs_finish(&inputs);
 }

@@ -186,12 +186,22 @@ START_TEST(a_glori_head)
     check_head(&GLORI, tensors, HEAD_COUNT,
                "Tensor 'duplicate_pooling' takes 192 values a class where 128, or 256 with class tokens, are "
                "needed.");
-    memcpy(tensors, HEAD, sizeof HEAD);
-    tensors[1].shape[0] = 65;
-    check_head(&GLORI, tensors, HEAD_COUNT,
-               "Its width of 128 and inner width of 65 are not multiples of 128 up to 2048 and of 64 up to "
-               "16384, which "
-               "a GLoRI head needs here.");
+#define SIZES(width, inner)                                                                             \
+    "Its width of " #width " and inner width of " #inner " are not multiples of 128 up to 2048 and of " \
+    "64 up to 16384, which a GLoRI head needs here."
+    static const struct {
+        size_t width, inner;
+        const char *sentence;
+    } sizes[] = {{128, 65, SIZES(128, 65)},
+                 {128, 16448, SIZES(128, 16448)},
+                 {192, 64, SIZES(192, 64)},
+                 {2176, 64, SIZES(2176, 64)}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        memcpy(tensors, HEAD, sizeof HEAD);
+        tensors[0].shape[0] = sizes[i].width;
+        tensors[1].shape[0] = sizes[i].inner;
+        check_head(&GLORI, tensors, HEAD_COUNT, sizes[i].sentence);
+    }
     memcpy(tensors, HEAD, sizeof HEAD);
     tensors[HEAD_COUNT] = (struct tensor){"layers.1.norm1.weight", TENSOR_F32, 1, {E}};
     check_head(&GLORI, tensors, HEAD_COUNT + 1,
