@@ -210,6 +210,12 @@ const struct value *checkpoint_root(const struct checkpoint *checkpoint)
     return checkpoint->root;
 }
 
+const struct json *checkpoint_metadata(const struct checkpoint *checkpoint)
+{
+    const struct safetensors *file = checkpoint->sources[0].safetensors;
+    return file ? safetensors_metadata(file) : NULL;
+}
+
 enum status checkpoint_state(const struct checkpoint *checkpoint, struct failure *failure,
                              const struct value **out)
 {

@@ -29,6 +29,9 @@ const struct folder *checkpoint_folder(const struct checkpoint *checkpoint);
 /* The pickled value; it and all below it live until checkpoint_close. */
 const struct value *checkpoint_root(const struct checkpoint *checkpoint);
 
+/* The "__metadata__" of a safetensors file, which lives until checkpoint_close; NULL of anything else. */
+const struct json *checkpoint_metadata(const struct checkpoint *checkpoint);
+
 /* The state dict: the dict under "teacher", "model", "state_dict", ... of the root, or of that one again; or
  * else the root itself. The text keys' values that are tensors are the weights. Fails with INVALID_FILE when
  * that is not a dict: the sentence names what stands in its place. */

@@ -5,6 +5,7 @@
 #include "engine/checkpoint/import_card.h"
 #include "engine/checkpoint/import_head.h"
 #include "engine/checkpoint/import_weights.h"
+#include "engine/package/binding.h"
 #include "engine/package/card_write.h"
 #include "engine/package/create.h"
 #include "engine/package/tensors.h"
@@ -92,9 +93,11 @@ static enum status check_values(struct work *work, struct failure *failure)
 static enum status write_backbone(struct work *work, const char *folder, struct failure *failure)
 {
     char *path = file_join(folder, work->card.backbone.weights);
-    enum status status =
-        import_weights_write(path, work->backbone.checkpoint, &work->backbone.selection,
-                             work->options->precision, NULL, &work->meter, failure, work->backbone_sha256);
+    struct json *metadata = backbone_metadata();
+    enum status status = import_weights_write(path, work->backbone.checkpoint, &work->backbone.selection,
+                                              work->options->precision, metadata, &work->meter, failure,
+                                              work->backbone_sha256);
+    json_destroy(&metadata);
     work->card.backbone.sha256 = work->backbone_sha256;
     free(path);
     return status ? failure_prefix(failure, "%s", work->options->backbone) : STATUS_OK;

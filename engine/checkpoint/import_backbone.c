@@ -292,6 +292,8 @@ enum status import_backbone_open(const struct backbone_options *options, struct 
     if (!status && folder->weights)
         status = import_beside_check_package(folder->weights, failure);
     if (!status)
+        status = import_beside_check_content(options->path, backbone.checkpoint, failure);
+    if (!status)
         status = import_beside_read(options, folder, failure, &config, &preprocessor);
     if (!status)
         status = read_adapter(options, folder, failure, &adapter);

@@ -1,6 +1,7 @@
 #include "engine/checkpoint/import_beside.h"
 
 #include "engine/base/file.h"
+#include "engine/package/binding.h"
 #include "engine/package/sums.h"
 
 #include <stdlib.h>
@@ -78,6 +79,15 @@ static char *find_beside(const char *path, const char *name)
     return NULL;
 }
 
+static enum status refuse_package(const char *path, const char *sign, struct failure *failure)
+{
+    return failure_set(
+        failure, STATUS_INVALID_FILE,
+        "%s: It is part of a model package (%s), and read alone would become another network: use "
+        "the package as it is, or import what it was made from.",
+        path, sign);
+}
+
 enum status import_beside_check_package(const char *path, struct failure *failure)
 {
     struct stat info;
@@ -90,11 +100,15 @@ enum status import_beside_check_package(const char *path, struct failure *failur
     if (!card)
         return STATUS_OK;
     free(card);
-    return failure_set(failure, STATUS_INVALID_FILE,
-                       "%s: It is part of a model package (" CARD_FILE
-                       " lies beside it), and read alone would become another network: use the package as it "
-                       "is, or import what it was made from.",
-                       path);
+    return refuse_package(path, CARD_FILE " lies beside it", failure);
+}
+
+enum status import_beside_check_content(const char *path, const struct checkpoint *checkpoint,
+                                        struct failure *failure)
+{
+    return metadata_is_backbones(checkpoint_metadata(checkpoint))
+               ? refuse_package(path, "its metadata says so", failure)
+               : STATUS_OK;
 }
 
 /* Whether one of the names, which end in NULL, lies beside the path, which may be NULL. */

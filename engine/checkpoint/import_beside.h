@@ -18,6 +18,10 @@ WARN_UNUSED enum status import_beside_read(const struct backbone_options *option
  * those of a network, and what else a package says of it would be lost. Anything but a file passes. */
 WARN_UNUSED enum status import_beside_check_package(const char *path, struct failure *failure);
 
+/* The same of a checkpoint that says so itself, wherever it was moved to. */
+WARN_UNUSED enum status import_beside_check_content(const char *path, const struct checkpoint *checkpoint,
+                                                    struct failure *failure);
+
 /* Names what lies beside weights or a configuration that were given alone, so that nobody reads it, and how
  * to have it read. `knows_pictures`: how they are prepared is known already. */
 void import_beside_note(const struct backbone_options *options, const struct folder *folder,

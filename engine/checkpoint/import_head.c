@@ -148,10 +148,11 @@ static enum status describe_linear(const struct head_import *head, const struct 
     const struct head_source source = {head->form, head->candidate, config.pooling, head->convolution};
     status = head_features_choose(weight->shape[1], backbone, &source, head->asked, failure, &features);
     if (status && weight->shape[1] % backbone->width && weight->shape[0] % backbone->width == 0)
-        return failure_set(failure, STATUS_INVALID_FILE,
-                           "Its weight is [%zu, %zu], of which the first is a multiple of the backbone's width "
-                           "%u, and the second should be: it is transposed, or was trained on another backbone.",
-                           weight->shape[0], weight->shape[1], backbone->width);
+        return failure_set(
+            failure, STATUS_INVALID_FILE,
+            "Its weight is [%zu, %zu], of which the first is a multiple of the backbone's width "
+            "%u, and the second should be: it is transposed, or was trained on another backbone.",
+            weight->shape[0], weight->shape[1], backbone->width);
     if (status)
         return status;
     card->label_count = weight->shape[0];

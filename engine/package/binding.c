@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char MEMBER[] = "labels";
+static const char MEMBER[] = "labels", BACKBONE_MEMBER[] = "cxrd";
 /* One array of names: more of them than a head may have labels. */
 static const struct json_limits names_limits = {.depth = 1, .values = 1 << 13};
 
@@ -17,6 +17,18 @@ struct json *labels_metadata(const struct head_card *head)
     free(text);
     json_destroy(&names);
     return metadata;
+}
+
+struct json *backbone_metadata(void)
+{
+    struct json *metadata = json_object();
+    json_add_text(metadata, BACKBONE_MEMBER, "a backbone's weights, to be computed as model.json says");
+    return metadata;
+}
+
+bool metadata_is_backbones(const struct json *metadata)
+{
+    return json_member(metadata, BACKBONE_MEMBER) != NULL;
 }
 
 static const char *bound_labels(const struct safetensors *file)

@@ -7,6 +7,12 @@
 #include "engine/package/card.h"
 #include "engine/weights/safetensors.h"
 
+/* A backbone's file says that it is a package's, "cxrd" of its __metadata__, since its tensors alone are
+ * another network: import refuses it by that. The caller owns what is made. */
+struct json *backbone_metadata(void);
+/* NULL: a file without metadata. */
+bool metadata_is_backbones(const struct json *metadata);
+
 /* A head's file says what each of its outputs means: "labels" of its __metadata__, a JSON array of the names
  * in the order of the outputs. {"labels": "[\"Edema\",...]"}, which the caller owns. */
 struct json *labels_metadata(const struct head_card *head);

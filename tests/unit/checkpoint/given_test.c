@@ -43,12 +43,14 @@ static void put(const char *name, const char *text)
     free(path);
 }
 
+#define ANOTHER_NETWORK                                                                                \
+    "), and read alone would become another network: use the package as it is, or import what it was " \
+    "made from."
+
 /* Its tensors have timm's names; what its model.json says is lost without it. */
 START_TEST(a_packages_file_is_no_backbone)
 {
-    static const char sentence[] =
-        "It is part of a model package (model.json lies beside it), and read alone would become another "
-        "network: use the package as it is, or import what it was made from.";
+    static const char sentence[] = "It is part of a model package (model.json lies beside it" ANOTHER_NETWORK;
     char *link_path = file_join(folder, "linked.safetensors"), *package = output;
     write_network(weights, false, NULL);
     ck_assert_msg(!import_now(), "%s", failure.sentence);
@@ -70,6 +72,22 @@ START_TEST(a_packages_file_is_no_backbone)
     free(file);
     free(package);
     free(link_path);
+}
+END_TEST
+
+START_TEST(a_packages_file_is_none_wherever_it_is_moved)
+{
+    write_network(weights, false, NULL);
+    ck_assert_msg(!import_now(), "%s", failure.sentence);
+    char *file = file_join(output, "backbone.safetensors");
+    ck_assert_int_eq(rename(file, weights), 0);
+    empty(output);
+    const char *const given[] = {weights, published_folder};
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+        options.backbone = given[i];
+        expect(STATUS_INVALID_FILE, ": It is part of a model package (its metadata says so" ANOTHER_NETWORK);
+    }
+    free(file);
 }
 END_TEST
 
@@ -104,13 +122,16 @@ static const struct {
     const char *name, *text, *says; /* says: in the note, behind the path */
 } beside[] = {
     {"config.json", "{\"layer_norm_eps\": 0.001}",
-     "/config.json', which says what the network is, is not read: --config takes it, and --backbone the whole "
+     "/config.json', which says what the network is, is not read: --config takes it, and --backbone the "
+     "whole "
      "folder."},
     {"config.yaml", "student: {}",
-     "/config.yaml', which says what the network is, is not read: --config takes it, and --backbone the whole "
+     "/config.yaml', which says what the network is, is not read: --config takes it, and --backbone the "
+     "whole "
      "folder."},
     {"adapter_config.json", "{\"lora_alpha\": 4}",
-     "/adapter_config.json', which says how a LoRA adapter is merged, is not read: --backbone takes the whole "
+     "/adapter_config.json', which says how a LoRA adapter is merged, is not read: --backbone takes the "
+     "whole "
      "folder."},
     {"processor_config.json", "{}",
      "/processor_config.json', which says how pictures are prepared, is not read: --preprocessor takes it."},
@@ -152,9 +173,10 @@ START_TEST(one_file_of_several_is_refused)
     char *part = file_join(published_folder, "model-00001-of-00002.safetensors");
     write_network(part, false, "classifier.weight");
     options.backbone = part;
-    expect(STATUS_INVALID_FILE, "/model-00001-of-00002.safetensors: By its name it is one of 2 files, and the "
-                                "others hold the rest: give the folder that they lie in, or their index "
-                                "(.index.json).");
+    expect(STATUS_INVALID_FILE,
+           "/model-00001-of-00002.safetensors: By its name it is one of 2 files, and the "
+           "others hold the rest: give the folder that they lie in, or their index "
+           "(.index.json).");
     write_network(weights, false, NULL);
     options.backbone = published_folder;
     ck_assert_msg(!import_now(), "%s", failure.sentence);
@@ -180,9 +202,10 @@ START_TEST(a_head_is_no_backbone)
     options.backbone = weights;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         write_tensors(weights, kinds[i], 2, PUBLISHED_WIDTH);
-        expect(STATUS_INVALID_FILE,
-               "It is a head and holds no backbone: import the backbone that it was trained on, and give this "
-               "file as weights= of --head, or later to cxrd head add.");
+        expect(
+            STATUS_INVALID_FILE,
+            "It is a head and holds no backbone: import the backbone that it was trained on, and give this "
+            "file as weights= of --head, or later to cxrd head add.");
     }
     write_tensors(weights, others, 2, PUBLISHED_WIDTH);
     expect(STATUS_INVALID_FILE, "Tensor 'temperature' is no part of a backbone that this program knows.");
@@ -259,6 +282,7 @@ int main(void)
     TCase *all = tcase_create("all");
     tcase_add_checked_fixture(all, make_published, remove_published);
     tcase_add_test(all, a_packages_file_is_no_backbone);
+    tcase_add_test(all, a_packages_file_is_none_wherever_it_is_moved);
     tcase_add_test(all, a_package_is_no_backbone);
     tcase_add_loop_test(all, what_lies_beside_a_file_is_named, 0, sizeof beside / sizeof *beside);
     tcase_add_test(all, what_is_read_is_not_said_to_be_unread);

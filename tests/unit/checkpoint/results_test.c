@@ -31,9 +31,7 @@ END_TEST
 
 START_TEST(no_name_is_an_error)
 {
-    static const char *const texts[] = {"{}",
-                                        "{\"best_classifier\": \"b\"}",
-                                        "text\n[1]\n",
+    static const char *const texts[] = {"{}", "{\"best_classifier\": \"b\"}", "text\n[1]\n",
                                         "{\"best_classifier\": {\"name\": 3}}"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         char *name = NULL;
