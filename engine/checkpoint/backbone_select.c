@@ -30,7 +30,7 @@ static enum status check_no_head(const struct value *state, struct failure *fail
         return STATUS_OK;
     return failure_set(failure, STATUS_INVALID_FILE,
                        "It is a head and holds no backbone: import the backbone that it was trained on, and "
-                       "give this file as weights= of --head, or later to cxrd head add.");
+                       "give this file as weights= of its --head.");
 }
 
 /* Whose weights to take, of those that are there. Without a word on whose they are beside others that have

@@ -52,6 +52,8 @@ class Heads(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        cls.backbone = cls.folder / "published.safetensors"  # beside a model.json it would be a package's
+        shutil.copy(GOLDEN / "backbone.safetensors", cls.backbone)
         cls.heads = {}
         for head in CARD["heads"]:
             labels = cls.folder / f"{head['name']}.txt"
@@ -66,7 +68,7 @@ class Heads(unittest.TestCase):
     def make(cls, name, *heads):
         """A package with these heads, imported at once."""
         asked = [word for head in heads for word in ("--head", cls.heads[head])]
-        done = run("import", "--backbone", GOLDEN / "backbone.safetensors", "--image-size", SIDE, "--precision", "fp32",
+        done = run("import", "--backbone", cls.backbone, "--image-size", SIDE, "--precision", "fp32",
                    "--profile", CARD["preprocessing"]["profile"], "--output", cls.folder / name, *asked)
         assert done.returncode == 0, done.stderr
         return cls.folder / name
@@ -202,7 +204,7 @@ class Heads(unittest.TestCase):
                 (("import", "--image-size", "512x"), "from 1 to 65536, or HEIGHTxWIDTH, not '512x'."),
                 (("import", "--lora-alpha", "0"), "--lora-alpha is a number above 0, not '0'."),
                 (("import", "--backbone", "x"), "--output is needed; see cxrd import --help."),
-                (("import", "--backbone", GOLDEN / "backbone.safetensors", "--output", "nowhere", "--layout", "x"),
+                (("import", "--backbone", self.backbone, "--output", "nowhere", "--layout", "x"),
                  "--layout is chexfound, dinov2 or timm, not 'x'."),
                 (("import", "--backbone", "x", "--output", "nowhere", "--profile", "dinov2", "--preprocessor", "y"), "give one."),
                 (("import", "--backbone", "x", "--output", "nowhere/x"), "nowhere/x cannot be made: No such file or directory."),
@@ -234,7 +236,7 @@ class Heads(unittest.TestCase):
         print(f"{KILLS} kills: {refused} refused until sealed; heads {sorted(heads)}", file=sys.stderr)
 
     def test_what_a_killed_run_left_is_said(self):
-        words = ["import", "--backbone", GOLDEN / "backbone.safetensors", "--image-size", SIDE, "--profile", CARD["preprocessing"]["profile"],
+        words = ["import", "--backbone", self.backbone, "--image-size", SIDE, "--profile", CARD["preprocessing"]["profile"],
                  "--output", f"{self.package.parent}/new/"]
         for _ in range(100):  # until it is killed while it writes
             with subprocess.Popen([BINARY, *map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:

@@ -245,6 +245,21 @@ class Inspect(unittest.TestCase):
         (package / "model.json").write_text((package / "model.json").read_text() + " ")
         self.assertEqual(run("inspect", path, package).returncode, 1)
 
+    def test_a_checkpoint_in_a_packages_place_is_told(self):
+        publish(self.folder / "model.safetensors")
+        image = self.folder / "a.png"
+        image.write_bytes(b"")
+        for given, kind in ((self.folder, "a folder"), (self.folder / "model.safetensors", "a file")):
+            for words in (("predict", "--model", given, image), ("embed", "--model", given, "--output", self.folder / "e.npy", image),
+                          ("serve", "--listen", "127.0.0.1:0", "--model", given), ("bench", "--model", given), ("inspect", "--seal", given),
+                          ("head", "list", "--model", given), ("head", "remove", "--model", given, "--head", "x"),
+                          ("head", "add", "--model", given, "--head", f"name=x,kind=findings,weights={given}")):
+                with self.subTest(words):
+                    done = run(*words)
+                    self.assertNotEqual(done.returncode, 0)
+                    self.assertIn(f"{given}: It is {kind} and no model package, which is a folder with a model.json. Of a model as it "
+                                  "is published cxrd import --backbone makes one.", done.stderr)
+
     def test_an_index_shows_all_of_its_files(self):
         publish(self.folder / "part", lambda name: "dinov2." + name)
         names = re.findall(r"^(dinov2\.\S+)", self.shown(self.folder / "part"), re.M)

@@ -101,7 +101,7 @@ REFUSED = {
     "refused/swin.pth": "a hierarchical network",
     "refused/timm_clip.pth": "a LayerNorm before the first block is not supported",
     "hf_lora": "not the model that it adapts: copy the adapter",
-    "dinov2_linear_head.pth": "no part of a backbone",
+    "dinov2_linear_head.pth": "It is a head and holds no backbone",
     "images": "No weights are in it",
 }
 # Of these inspect says no more than their names and shapes do.
@@ -321,7 +321,7 @@ class Refused(InFolder):
 
     def test_one_file_of_several(self):
         shard = min((PUBLISHED / "hf_swiglu").glob("model-*.safetensors"))
-        self.refuse(shard, "is missing")
+        self.refuse(shard, "By its name it is one of 2 files")
 
     def test_a_processor_of_its_own_is_taken_with_a_word(self):
         folder = self.folder / "own"

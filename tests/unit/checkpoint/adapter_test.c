@@ -129,8 +129,8 @@ START_TEST(merges_an_adapter_within_the_weights)
     options.backbone = backbone;
     set_image_size(0);
     expect(STATUS_INVALID_FILE,
-           "It holds a LoRA adapter of 'blocks.1.attn.qkv.weight' and its scale is not known: put "
-           "adapter_config.json into the folder, or give the alpha that it was trained with as "
+           "It holds a LoRA adapter of 'blocks.1.attn.qkv.weight' and its scale is not known: give the "
+           "folder that adapter_config.json lies in, or the alpha that it was trained with as "
            "--lora-alpha N (its rank is 4).");
     check(backbone, 6, 0, 3 * W, 1.5);
 }

@@ -205,7 +205,7 @@ START_TEST(a_head_is_no_backbone)
         expect(
             STATUS_INVALID_FILE,
             "It is a head and holds no backbone: import the backbone that it was trained on, and give this "
-            "file as weights= of --head, or later to cxrd head add.");
+            "file as weights= of its --head.");
     }
     write_tensors(weights, others, 2, PUBLISHED_WIDTH);
     expect(STATUS_INVALID_FILE, "Tensor 'temperature' is no part of a backbone that this program knows.");
@@ -233,27 +233,6 @@ START_TEST(a_head_beside_an_adapter_needs_the_model)
     refuse_head("The head was trained with the LoRA adapter beside it: copy both files of the adapter into "
                 "the folder of the model that it adapts, and give that folder as --backbone of cxrd import "
                 "and as weights= of its --head.");
-}
-END_TEST
-
-START_TEST(an_adapters_scale_lies_in_its_folder)
-{
-    struct published published;
-    published_begin(&published);
-    published_network(&published, &(struct published_form){PUBLISHED_OLD, 0, false, "dinov2."});
-    for (const char *half = "AB"; *half; half++)
-        published_add(&published,
-                      arena_format(published.arena,
-                                   "dinov2.encoder.layer.0.attention.attention.query.lora_%c.weight", *half),
-                      "lora", 0, 2,
-                      (size_t[]){*half == 'A' ? 4 : PUBLISHED_WIDTH, *half == 'A' ? PUBLISHED_WIDTH : 4});
-    published_write(&published, 0, published.count, weights);
-    published_end(&published);
-    put("adapter_config.json", "{\"lora_alpha\": 4, \"r\": 4}");
-    options.backbone = weights;
-    expect(STATUS_INVALID_FILE,
-           "its scale is not known: give the folder that adapter_config.json lies in, or the alpha that it "
-           "was trained with as --lora-alpha N (its rank is 4).");
 }
 END_TEST
 
@@ -290,7 +269,6 @@ int main(void)
     tcase_add_test(all, one_file_of_several_is_refused);
     tcase_add_test(all, a_head_is_no_backbone);
     tcase_add_test(all, a_head_beside_an_adapter_needs_the_model);
-    tcase_add_test(all, an_adapters_scale_lies_in_its_folder);
     tcase_add_test(all, a_transposed_head_is_told);
     tcase_add_test(all, the_only_head_has_no_candidate);
     return suite_run("given", all);

@@ -230,7 +230,7 @@ START_TEST(wrong_heads_are_refused)
     options.backbone = head;
     expect(STATUS_INVALID_FILE,
            "head.pth: It is a head and holds no backbone: import the backbone that it was trained on, and "
-           "give this file as weights= of --head, or later to cxrd head add.");
+           "give this file as weights= of its --head.");
 }
 END_TEST
 
