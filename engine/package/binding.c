@@ -46,8 +46,9 @@ static enum status compare_labels(const struct head_card *head, const struct jso
 {
     if (json_length(names) != head->label_count)
         return failure_set(failure, STATUS_INVALID_FILE,
-                           "Head '%.40s' has %zu labels in model.json and %zu in %.60s.", head->name,
-                           head->label_count, json_length(names), head->weights);
+                           "Head '%.40s' has %zu label%s in model.json and %zu in %.60s.", head->name,
+                           head->label_count, head->label_count == 1 ? "" : "s", json_length(names),
+                           head->weights);
     const struct json *at = json_first(names);
     for (size_t i = 0; i < head->label_count; i++, at = json_next(at)) {
         const char *name = json_text(at);

@@ -212,6 +212,15 @@ START_TEST(refuses_a_head_that_does_not_say_its_labels)
 }
 END_TEST
 
+START_TEST(counts_labels_in_words)
+{
+    sample_rewrite_header("head.nodule.safetensors", "\\\"]\"", "\\\",\\\"Mass\\\"]\"", 0);
+    sample_sum();
+    sample_check_refused(STATUS_INVALID_FILE,
+                         "Head 'nodule' has 1 label in model.json and 2 in head.nodule.safetensors.");
+}
+END_TEST
+
 START_TEST(does_not_wait_for_a_pipe)
 {
     static const char *const names[] = {"backbone.safetensors", "model.json", "SHA256SUMS"};
@@ -298,6 +307,7 @@ int main(int argc, char **argv)
     tcase_add_test(cases, refuses_reversed_labels_under_right_sums);
     tcase_add_test(cases, refuses_a_tensor_that_nothing_uses);
     tcase_add_test(cases, refuses_a_head_that_does_not_say_its_labels);
+    tcase_add_test(cases, counts_labels_in_words);
     tcase_add_loop_test(cases, does_not_wait_for_a_pipe, 0, 3);
     tcase_add_test(cases, notices_weights_that_are_written_to_while_open);
     tcase_add_test(cases, a_time_that_is_put_back_hides_no_change);
