@@ -207,8 +207,12 @@ static enum status show(const char *path, struct checkpoint *checkpoint, const s
     offer.backbone = try_backbone(path, tensors, &backbone, &offer);
     enum status status = show_heads(checkpoint, state, offer.backbone ? &backbone : NULL, failure, &offer);
     /* import asks the same: a head was trained with the backbone beside it, and goes with no other */
-    if (!status && (offer.backbone || !import_holds_backbone(state)))
+    const bool alone = !offer.backbone && import_holds_backbone(state);
+    if (!status && !alone)
         show_lines(path, &offer);
+    else if (!status && offer.heads)
+        printf("  in the way of its import: it goes with no backbone but the one it was trained with, and "
+               "what is in that one's way is in its, too.\n");
     if (offer.backbone)
         import_backbone_finish(&backbone);
     return status;

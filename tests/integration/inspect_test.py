@@ -82,6 +82,18 @@ class Inspect(unittest.TestCase):
         text = self.shown(publish(self.folder / "c.bin", lambda name: name if name != "cls_token" else "mask_token"))
         self.assertIn("Tensor 'cls_token' of shape [1, 1, ?] is missing.", text)
 
+    def test_a_head_waits_for_its_backbone(self):
+        path = self.folder / "adapter_model.safetensors"
+        width = BACKBONE["width"]
+        names = [f"base_model.model.dinov2.encoder.layer.0.attention.attention.query.lora_{half}.weight" for half in "AB"]
+        write_safetensors(path, {name: ("F32", [width, width], bytes(4 * width * width)) for name in names}
+                          | {"base_model.model.classifier.weight": ("F32", [2, 2 * width], bytes(16 * width)),
+                             "base_model.model.classifier.bias": ("F32", [2], bytes(8))})
+        shown = self.shown(path)
+        self.assertIn("not the model that it adapts: copy the adapter", shown)
+        self.assertTrue(shown.endswith("head: transformers' classifier\n  in the way of its import: it goes with no backbone but the "
+                                       "one it was trained with, and what is in that one's way is in its, too.\n"), shown)
+
     def test_every_tensor_of_the_network_is_counted(self):
         """Query, key and value become one of the package's and are three of the file's."""
         parts = {"attn.qkv": ("attention.attention.query", "attention.attention.key", "attention.attention.value")}
