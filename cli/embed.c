@@ -17,6 +17,8 @@ static const char usage[] =
     "\n" ENGINE_CHOICE_USAGE "  --tokens KIND          class (default), mean (of the patch tokens) or patch, "
     "as POST /embed has them;\n"
     "                         .safetensors takes several with commas between them\n"
+    "  --dicom-profile P      how the greys of DICOM files become the network's: mimic or voi; the\n"
+    "                         package's own by default\n"
     "  --shard I/N            only every N-th image, from number I of 1 to N on: N machines share a folder\n"
     "  --resume               goes on where a run of the same command ended early; begins where there is "
     "none\n"
@@ -47,6 +49,9 @@ static enum status read_option(void *context, int option, struct failure *failur
     case 't':
         return option_add(&settings->choices, settings->arena, "tokens", text_split(settings->arena, optarg),
                           failure);
+    case 'D':
+        return option_add(&settings->choices, settings->arena, "dicom_profile",
+                          text_split(settings->arena, optarg), failure);
     case 's':
         if (shard_read(optarg, &settings->run.shard))
             return STATUS_OK;
@@ -91,7 +96,8 @@ static enum status check_options(struct settings *settings, int inputs, struct f
             "A %s file holds one array: give one of class, mean and patch as --tokens, or an --output that "
             "ends in %s.",
             embed_form_ending(form), embed_form_endings(true, endings));
-    return embed_output_check(settings->run.path, settings->resume, failure);
+    enum status status = options_image(settings->arena, &settings->choices, failure, &settings->run.image);
+    return status ? status : embed_output_check(settings->run.path, settings->resume, failure);
 }
 
 static void help(void)
@@ -105,6 +111,7 @@ static int read_options(struct settings *settings, int argc, char **argv)
 {
     static const struct option options[] = {ENGINE_CHOICE_OPTIONS,
                                             {"tokens", required_argument, NULL, 't'},
+                                            {"dicom-profile", required_argument, NULL, 'D'},
                                             {"shard", required_argument, NULL, 's'},
                                             {"resume", no_argument, NULL, 'R'},
                                             {"quiet", no_argument, NULL, 'q'},
@@ -136,7 +143,7 @@ static void expect_interruption(const struct embed_run *run, const struct inputs
 static enum status embed_all(struct engine *engine, const struct embed_run *run, const struct inputs *inputs,
                              bool quiet, struct embed_output *output, struct failure *failure)
 {
-    const struct predict_options options = {.patches = run->tokens[TOKENS_PATCH]};
+    const struct predict_options options = {.patches = run->tokens[TOKENS_PATCH], .image = run->image};
     const size_t before = embed_output_progress(output)->images;
     struct progress progress = {
         .command = "embed", .unit = "images", .total = inputs->count, .before = before, .quiet = quiet};
@@ -176,6 +183,9 @@ static int embed_to_file(struct engine *engine, const struct settings *settings,
     const struct embed_progress *progress = embed_output_progress(output);
     if (progress->images)
         command_say("embed", "%zu of %zu images were done before.", progress->images, inputs->count);
+    if (progress->failed)
+        command_say("embed", "%zu of them failed, as their lines beside %s say.", progress->failed,
+                    run->path);
     if (progress->damaged)
         command_say("embed",
                     "the row of %s has other bytes than were written, so %s.part was damaged: this image and "
@@ -206,6 +216,8 @@ static int embed(struct settings *settings, const struct inputs *inputs)
         return command_fail("embed", &failure, EXIT_FAILED);
     settings->run.card = engine_card(engine);
     settings->run.device = engine_device_name(engine);
+    if (settings->run.image.dicom_profile == DICOM_PROFILE_UNSAID)
+        settings->run.image.dicom_profile = settings->run.card->dicom_profile;
     settings->run.rung = engine_rung_name(engine);
     settings->run.precision = precision_name(settings->engine.options.precision);
     int exit_code = embed_to_file(engine, settings, inputs);

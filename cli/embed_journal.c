@@ -32,6 +32,7 @@ static void run_facts(struct arena *arena, const struct embed_run *run, struct r
                                       .chosen = arena_format(arena, "%s%s%s%s%s", names[0],
                                                              count > 1 ? "," : "", count > 1 ? names[1] : "",
                                                              count > 2 ? "," : "", count > 2 ? names[2] : ""),
+                                      .dicom_profile = dicom_profile_name(run->image.dicom_profile),
                                       .card = run->card,
                                       .version = run->version,
                                       .device = run->device,

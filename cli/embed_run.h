@@ -9,6 +9,7 @@ struct embed_run {
     const char *path; /* of the rows: FILE.npy or FILE.safetensors */
     bool tokens[TOKENS_KINDS];
     struct shard shard;
+    struct image_options image; /* the profile said */
     const struct model_card *card;
     const char *version;                   /* of this program */
     const char *device, *rung, *precision; /* numbers of other ones differ within rounding */

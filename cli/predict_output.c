@@ -117,6 +117,9 @@ enum status predict_output_begin(struct predict_output *output, struct arena *ar
     enum status status = options_resolve(arena, card, choices, failure, &output->options);
     if (!status)
         status = check_attention(output, choices, failure);
+    if (!status && output->options.image.uids && !is_json(output))
+        status = failure_set(failure, STATUS_BAD_REQUEST,
+                             "UIDs have no place in this form: give --format json or jsonl.");
     if (!status && output->folder)
         status = check_places(output, arena, inputs, failure);
     if (!status && output->folder)

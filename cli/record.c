@@ -13,6 +13,7 @@ void record_facts(struct arena *arena, const struct record_run *run, struct reco
     const struct shard *shard = run->shard && run->shard->count > 1 ? run->shard : NULL;
     const struct record_fact facts[RECORD_FACTS] = {
         {run->kind, run->chosen},
+        {"dicom_profile", run->dicom_profile},
         {"package_sha256", run->card->package_sha256},
         {"cxrd", run->version},
         {"device", run->device},

@@ -10,13 +10,14 @@
 /* All that decides the numbers of a run and which inputs it has. */
 struct record_run {
     const char *kind, *chosen; /* the command's own choices: "tokens", "class,mean" */
+    const char *dicom_profile; /* NULL: each result says it */
     const struct model_card *card;
     const char *version;                   /* of this program */
     const char *device, *rung, *precision; /* numbers of other ones differ within rounding */
     const struct shard *shard;             /* NULL: each result says by itself what it is of */
 };
 
-enum { RECORD_FACTS = 8 };
+enum { RECORD_FACTS = 9 };
 struct record_fact {
     const char *name, *text; /* NULL: nothing is said */
 };

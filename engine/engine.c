@@ -207,7 +207,7 @@ static bool prepare(const struct engine *engine, struct bytes encoded, const str
     prediction->timing.decode_ms += clock_elapsed_ms(start_ns);
     if (status)
         return false;
-    info->warnings = study_warnings(options->pairing, lateral, info->warnings);
+    info->warnings = study_warnings(options->pairing, lateral, info);
     info->warnings |= image_crop_warning(loan.image.width, loan.image.height, &engine->target);
     start_ns = clock_now_ns();
     status = image_prepare(&loan.image, &engine->target, failure, &frame, region);

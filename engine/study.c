@@ -39,10 +39,15 @@ void study_merge(const struct model_card *card, enum pairing pairing, struct ans
     answer_finish(lateral);
 }
 
-uint32_t study_warnings(enum pairing pairing, bool lateral, uint32_t warnings)
+uint32_t study_warnings(enum pairing pairing, bool lateral, const struct image_info *info)
 {
-    const uint32_t view = IMAGE_WARNING_DICOM * (uint32_t)(DICOM_REMARK_LATERAL | DICOM_REMARK_VIEW_UNKNOWN);
-    return pairing == PAIRING_VIEWS && lateral ? warnings & ~view : warnings;
+    const uint32_t said = IMAGE_WARNING_DICOM * (uint32_t)DICOM_REMARK_LATERAL,
+                   unsaid = IMAGE_WARNING_DICOM * (uint32_t)DICOM_REMARK_VIEW_UNKNOWN,
+                   frontal = IMAGE_WARNING_DICOM * (uint32_t)DICOM_REMARK_FRONTAL;
+    if (pairing != PAIRING_VIEWS || !lateral)
+        return info->warnings;
+    const bool swapped = info->format == IMAGE_DICOM && !(info->warnings & (said | unsaid));
+    return (info->warnings & ~(said | unsaid)) | (swapped ? frontal : 0);
 }
 
 enum status study_blame(enum pairing pairing, bool lateral, struct failure *failure)

@@ -19,8 +19,8 @@ void study_merge(const struct model_card *card, enum pairing pairing, struct ans
                  struct answer *lateral);
 
 /* The warnings that matter of a study's image: where a request calls it lateral, nobody is told that it is
- * one, or that its file does not say which view it is. */
-uint32_t study_warnings(enum pairing pairing, bool lateral, uint32_t warnings);
+ * one, or that its file does not say which view it is, but that its file calls it frontal. */
+uint32_t study_warnings(enum pairing pairing, bool lateral, const struct image_info *info);
 
 /* Says in the failure of a study's image which view that is. */
 enum status study_blame(enum pairing pairing, bool lateral, struct failure *failure);

@@ -204,8 +204,24 @@ class CommandLine(Folder):
         mimic = self.run_predict("--dicom-profile", "mimic", "--identifiers", "uids", "--format", "jsonl", path).stdout
         image = json.loads(mimic)["image"]
         self.assertEqual((image["dicom_profile"], image["uids"]["study_instance_uid"]), ("mimic", "2.25.7000.3"))
+        for form_name in ("table", "csv"):
+            done = self.run_predict("--identifiers", "uids", "--format", form_name, path)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn("UIDs have no place in this form: give --format json or jsonl.", done.stderr)
         rows = list(csv.DictReader(self.run_predict("--format", "csv", path).stdout.splitlines()))
         self.assertTrue(all(words[0] in row["warnings"] for row in rows))
+
+    def test_embeddings_take_a_profile_and_say_which(self):
+        path, found = self.file(PhotometricInterpretation="MONOCHROME1"), {}
+        for name, options in (("own", ()), ("voi", ("--dicom-profile", "voi")), ("mimic", ("--dicom-profile", "mimic"))):
+            output = self.folder / f"{name}.npy"
+            done = subprocess.run([BINARY, "embed", "--model", MODEL, "--output", output, *options, path], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            line = json.loads(output.with_suffix(".jsonl").read_text())
+            found[name] = line["dicom_profile"], output.read_bytes()
+        self.assertEqual(found["own"], found["voi"])
+        self.assertEqual((found["voi"][0], found["mimic"][0]), ("voi", "mimic"))
+        self.assertNotEqual(found["voi"][1], found["mimic"][1])
 
     def test_a_damaged_file_takes_nothing_else_along(self):
         good = self.file()

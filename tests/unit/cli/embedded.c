@@ -41,6 +41,7 @@ struct embed_run run_of(const char *path, bool class_token, bool mean, bool patc
     return (struct embed_run){.path = path,
                               .tokens = {class_token, mean, patch},
                               .shard = {.number = 1, .count = 1},
+                              .image = {.dicom_profile = DICOM_PROFILE_VOI},
                               .card = &card,
                               .version = "1.2.3",
                               .device = "none",

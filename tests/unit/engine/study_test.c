@@ -116,14 +116,24 @@ START_TEST(a_failure_says_which_view_it_is)
 }
 END_TEST
 
-START_TEST(a_lateral_is_not_warned_of_being_one)
+static uint32_t warnings_of(enum pairing pairing, bool lateral, enum image_format format, uint32_t warnings)
+{
+    return study_warnings(pairing, lateral, &(struct image_info){.format = format, .warnings = warnings});
+}
+
+START_TEST(a_view_is_warned_of_being_another)
 {
     const uint32_t view = IMAGE_WARNING_DICOM * DICOM_REMARK_LATERAL,
-                   unknown = IMAGE_WARNING_DICOM * DICOM_REMARK_VIEW_UNKNOWN, other = IMAGE_WARNING_ALPHA;
-    ck_assert_uint_eq(study_warnings(PAIRING_VIEWS, true, view | unknown | other), other);
-    ck_assert_uint_eq(study_warnings(PAIRING_VIEWS, false, view | other), view | other);
-    ck_assert_uint_eq(study_warnings(PAIRING_NONE, false, view | other), view | other);
-    ck_assert_uint_eq(study_warnings(PAIRING_FRONTAL, false, view | unknown), view | unknown);
+                   unknown = IMAGE_WARNING_DICOM * DICOM_REMARK_VIEW_UNKNOWN, other = IMAGE_WARNING_ALPHA,
+                   frontal = IMAGE_WARNING_DICOM * DICOM_REMARK_FRONTAL;
+    ck_assert_uint_eq(warnings_of(PAIRING_VIEWS, true, IMAGE_DICOM, view | other), other);
+    ck_assert_uint_eq(warnings_of(PAIRING_VIEWS, true, IMAGE_DICOM, unknown), 0);
+    ck_assert_uint_eq(warnings_of(PAIRING_VIEWS, true, IMAGE_DICOM, other), frontal | other);
+    ck_assert_uint_eq(warnings_of(PAIRING_VIEWS, true, IMAGE_PNG, other), other);
+    ck_assert_uint_eq(warnings_of(PAIRING_VIEWS, false, IMAGE_DICOM, view | other), view | other);
+    ck_assert_uint_eq(warnings_of(PAIRING_VIEWS, false, IMAGE_DICOM, other), other);
+    ck_assert_uint_eq(warnings_of(PAIRING_NONE, false, IMAGE_DICOM, view | other), view | other);
+    ck_assert_uint_eq(warnings_of(PAIRING_FRONTAL, false, IMAGE_DICOM, view | unknown), view | unknown);
 }
 END_TEST
 
@@ -131,7 +141,7 @@ int main(void)
 {
     TCase *cases = tcase_create("study");
     tcase_add_test(cases, outputs_are_twice_as_many_for_two_views);
-    tcase_add_test(cases, a_lateral_is_not_warned_of_being_one);
+    tcase_add_test(cases, a_view_is_warned_of_being_another);
     tcase_add_test(cases, a_pair_adds_what_each_is);
     tcase_add_test(cases, the_frontal_twice_adds_its_own_halves);
     tcase_add_test(cases, without_pairs_no_half_is_left);
