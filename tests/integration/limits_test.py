@@ -16,7 +16,7 @@ import tempfile
 import time
 import unittest
 
-from service import Service, codes, free_ports, png, program, receive_all, samples, wait_until
+from service import Service, codes, free_ports, png, program, receive_all, samples, wait_until, written
 
 BINARY = program(sys.argv.pop(1))
 PICTURE = png(100, 80)
@@ -46,7 +46,7 @@ class Started:
             for name, value in (limits or {}).items():
                 resource.setrlimit(name, (value, value))
 
-        self.log = tempfile.TemporaryFile("a+b")
+        self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [*before, BINARY, "--model", "demo", "--listen", listen, "--grace-ms", "0", *options], stdout=subprocess.PIPE,
             stderr=stderr or self.log, text=True, preexec_fn=limit)
@@ -56,8 +56,7 @@ class Started:
             assert self.process.stdout.readline() == "ready\n"
 
     def errors(self):
-        self.log.seek(0)
-        return self.log.read().decode()
+        return written(self.log)
 
     def __enter__(self):
         return self
@@ -155,7 +154,7 @@ class Streams(unittest.TestCase):
                 process.wait()
 
     def test_a_log_that_reaches_its_limit_stops_nobody(self):
-        with tempfile.TemporaryFile("a+b") as log, Started(limits={resource.RLIMIT_FSIZE: 8192}, stderr=log) as running:
+        with tempfile.TemporaryFile() as log, Started(limits={resource.RLIMIT_FSIZE: 8192}, stderr=log) as running:
             for _ in range(100):
                 self.assertEqual(ask("127.0.0.1", running.port, POST + PICTURE), [200])
             with socket.create_connection(("127.0.0.1", running.port)) as connection:

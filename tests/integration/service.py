@@ -57,6 +57,12 @@ def free_ports(count, hosts=("127.0.0.1",)):
         return found
 
 
+def written(file):
+    """What other processes have written so far to a file that they were handed: the place where they write is this one's,
+    too, so that whoever seeks and reads moves it, and may read nothing from then on."""
+    return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode()
+
+
 def png(width, height, pixel=lambda x, y: (x * 5 + y * 3) % 256, every=1):
     """An 8-bit grey PNG, of which only each row whose number is a multiple of `every` is drawn, then repeated."""
 
@@ -173,7 +179,7 @@ class Service:
     """A running service; use it in a `with`."""
 
     def __init__(self, binary, *options, ready=True, model="demo", host="127.0.0.1", port=0):
-        self.host, self.log = host, tempfile.TemporaryFile("a+b")  # whoever reads it moves no place where the service writes
+        self.host, self.log = host, tempfile.TemporaryFile()
         command = [binary, "serve"] if pathlib.Path(binary).name == "cxrd" else [binary]
         self.process = subprocess.Popen(
             [*command, "--model", str(model), "--listen", f"{host}:{port}",
@@ -206,8 +212,7 @@ class Service:
         return self.process.stdout.readline().strip()
 
     def errors(self):
-        self.log.seek(0)
-        return self.log.read().decode()
+        return written(self.log)
 
     def stop(self, number=signal.SIGTERM, seconds=60):
         """Sends a signal and returns the exit code."""
