@@ -226,6 +226,31 @@ static enum status read_id2label(const struct json *named, size_t count, struct 
     return status;
 }
 
+enum status labels_parse_array(struct bytes text, size_t count, struct failure *failure,
+                               struct label_list *out)
+{
+    struct json *root = NULL;
+    struct label_list labels = {0};
+    enum status status = STATUS_OK;
+    if (!json_parse(text, config_limits, NULL, &root) && json_is_array(root)) {
+        status = json_length(root) == count ? STATUS_OK : STATUS_INVALID_FILE;
+        for (const struct json *at = json_first(root); at && !status; at = json_next(at)) {
+            const char *name = json_text(at);
+            status =
+                name ? add_label(&labels, (const uint8_t *)name, strlen(name), NULL) : STATUS_INVALID_FILE;
+        }
+    }
+    if (status) {
+        labels_finish(&labels);
+        failure_set(failure, status,
+                    "The \"labels\" of its metadata do not name each of %zu outputs once, in plain text.",
+                    count);
+    }
+    *out = labels;
+    json_destroy(&root);
+    return status;
+}
+
 /* Where the other direction is there, it says the same. */
 static bool are_same(const struct json *numbers, const struct label_list *labels)
 {
@@ -288,22 +313,17 @@ enum status labels_read_config(const char *path, size_t count, struct failure *f
     return status;
 }
 
-static bool has_label(const struct label_list *labels, const char *name)
-{
-    for (size_t i = 0; i < labels->count; i++)
-        if (!strcasecmp(labels->names[i], name))
-            return true;
-    return false;
-}
-
 enum labels_order labels_compare(const struct label_list *a, const struct label_list *b)
 {
-    bool same = a->count == b->count, reordered = same;
-    for (size_t i = 0; i < a->count && reordered; i++) {
-        same = same && !strcasecmp(a->names[i], b->names[i]);
-        reordered = has_label(b, a->names[i]);
+    bool same = a->count == b->count;
+    for (size_t i = 0; i < a->count; i++) {
+        const bool here = i < b->count && !strcasecmp(a->names[i], b->names[i]);
+        for (size_t j = 0; j < b->count && !here; j++)
+            if (!strcasecmp(a->names[i], b->names[j]))
+                return LABELS_REORDERED;
+        same = same && here;
     }
-    return same && reordered ? LABELS_SAME : reordered ? LABELS_REORDERED : LABELS_OTHER;
+    return same ? LABELS_SAME : LABELS_OTHER;
 }
 
 void labels_finish(struct label_list *labels)

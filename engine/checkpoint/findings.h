@@ -30,10 +30,14 @@ WARN_UNUSED enum status labels_read(const char *path, struct failure *failure, s
  * outputs once, or "label2id" says another order. */
 WARN_UNUSED enum status labels_parse_config(struct bytes text, size_t count, struct failure *failure,
                                             struct label_list *out);
-/* The same of a file; sentences name the path. */
+/* A JSON array of labels, as a package's head says them of its outputs; none where the text is no array.
+ * Fails with INVALID_FILE when it does not name each of `count` outputs once. */
+WARN_UNUSED enum status labels_parse_array(struct bytes text, size_t count, struct failure *failure,
+                                           struct label_list *out);
+/* The same as labels_parse_config of a file; sentences name the path. */
 WARN_UNUSED enum status labels_read_config(const char *path, size_t count, struct failure *failure,
                                            struct label_list *out);
-/* How two lists differ. */
+/* How two lists differ: a label of both stands at another place in each; or only others have come in. */
 enum labels_order { LABELS_SAME, LABELS_REORDERED, LABELS_OTHER };
 enum labels_order labels_compare(const struct label_list *a, const struct label_list *b);
 

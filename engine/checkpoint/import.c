@@ -58,7 +58,8 @@ static enum status load_backbone(struct work *work, struct failure *failure)
 static enum status load_head(struct work *work, size_t index, struct failure *failure)
 {
     struct head_import *head = &work->heads[index];
-    const struct backbone_files from = {work->source_sha256, work->adapter_sha256, &work->backbone.config};
+    const struct backbone_files from = {work->source_sha256, work->adapter_sha256, &work->backbone.config,
+                                        work->options->config};
     enum status status = import_head_open(&work->options->heads[index], &work->card.backbone, &from,
                                           work->arena, failure, head);
     if (status)

@@ -64,8 +64,7 @@ enum status import_beside_read(const struct backbone_options *options, const str
     return status;
 }
 
-/* The path of a file of that name beside another, or NULL. */
-static char *find_beside(const char *path, const char *name)
+char *import_beside_find(const char *path, const char *name)
 {
     const char *slash = strrchr(path, '/');
     char *folder = slash ? memory_copy_text(path) : memory_copy_text(".");
@@ -93,9 +92,9 @@ enum status import_beside_check_package(const char *path, struct failure *failur
     struct stat info;
     if (stat(path, &info) || !S_ISREG(info.st_mode))
         return STATUS_OK;
-    char *behind_links = realpath(path, NULL), *card = find_beside(path, CARD_FILE);
+    char *behind_links = realpath(path, NULL), *card = import_beside_find(path, CARD_FILE);
     if (!card && behind_links)
-        card = find_beside(behind_links, CARD_FILE);
+        card = import_beside_find(behind_links, CARD_FILE);
     free(behind_links);
     if (!card)
         return STATUS_OK;
@@ -117,7 +116,7 @@ static bool note_unread(const char *path, const char *const *names, const char *
 {
     char *found = NULL;
     for (; path && *names && !found; names++)
-        found = find_beside(path, *names);
+        found = import_beside_find(path, *names);
     if (found)
         note_add(note, "'%.200s', which says %s, is not read: %s.", found, says, remedy);
     free(found);

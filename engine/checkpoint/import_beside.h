@@ -27,4 +27,7 @@ WARN_UNUSED enum status import_beside_check_content(const char *path, const stru
 void import_beside_note(const struct backbone_options *options, const struct folder *folder,
                         bool knows_pictures, char note[IMPORT_NOTE_BYTES]);
 
+/* The path of a file of that name beside another, or NULL; the caller frees it. */
+char *import_beside_find(const char *path, const char *name);
+
 #endif

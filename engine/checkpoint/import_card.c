@@ -69,40 +69,66 @@ static enum status check_order(const struct import_head *asked, const char *conf
     labels_finish(&own);
     return order != LABELS_REORDERED
                ? STATUS_OK
-               : failure_set(failure, STATUS_INVALID_FILE,
-                             "%s: its labels are those of the id2label of %.80s in another order: give them "
-                             "in that order, or leave labels= out.",
-                             asked->labels, strrchr(config, '/') ? strrchr(config, '/') + 1 : config);
+               : failure_set(
+                     failure, STATUS_INVALID_FILE,
+                     "%s: it names labels of the id2label of %.80s at other places: give them in that "
+                     "order, or leave labels= out.",
+                     asked->labels, strrchr(config, '/') ? strrchr(config, '/') + 1 : config);
+}
+
+/* A package's head was sealed with its labels: given ones must be the same. */
+static enum status check_bound(const struct import_head *asked, const struct label_list *given,
+                               const struct label_list *bound, struct failure *failure)
+{
+    for (size_t i = 0; i < bound->count; i++)
+        if (strcmp(given->names[i], bound->names[i]))
+            return failure_set(
+                failure, STATUS_INVALID_FILE,
+                "%s: line %zu is '%.40s', but %.200s was made for a package and says that this output is "
+                "'%.40s': leave labels= out.",
+                asked->labels, i + 1, given->names[i], asked->weights, bound->names[i]);
+    return STATUS_OK;
 }
 
 /* Those that are given with labels=, or lie in the config.json beside the weights; none. */
-static enum status given_labels(const struct import_head *asked, const char *config, size_t classes,
-                                struct failure *failure, struct label_list *out, bool *differ)
+static enum status given_labels(const struct import_head *asked, const struct label_source *source,
+                                size_t classes, struct failure *failure, struct label_list *out, bool *differ)
 {
-    struct label_list labels = {0};
+    struct label_list labels = {0}, bound = {0};
     enum status status = STATUS_OK;
+    const struct bytes text = {(const uint8_t *)source->bound, source->bound ? strlen(source->bound) : 0};
+    if (text.size && (status = labels_parse_array(text, classes, failure, &bound)))
+        return failure_prefix(failure, "%s", asked->weights);
+    if (!asked->labels && bound.count) {
+        *out = bound;
+        return STATUS_OK;
+    }
     if (!asked->labels)
-        return config ? labels_read_config(config, classes, failure, out) : STATUS_OK;
+        return source->config ? labels_read_config(source->config, classes, failure, out) : STATUS_OK;
     status = labels_read(asked->labels, failure, &labels);
     if (!status && labels.count != classes)
         status = failure_set(failure, STATUS_INVALID_FILE,
                              "%s: it has %zu labels for the %zu classes of head '%s'.", asked->labels,
                              labels.count, classes, asked->name);
     if (!status)
-        status = check_order(asked, config, &labels, failure, differ);
+        status = check_bound(asked, &labels, &bound, failure);
+    if (!status && !bound.count)
+        status = check_order(asked, source->config, &labels, failure, differ);
+    labels_finish(&bound);
     if (status)
         labels_finish(&labels);
     *out = labels;
     return status;
 }
 
-static enum status read_labels(const struct import_head *asked, enum head_form form, const char *config,
-                               size_t classes, struct failure *failure, struct label_list *out, bool *differ)
+static enum status read_labels(const struct import_head *asked, enum head_form form,
+                               const struct label_source *source, size_t classes, struct failure *failure,
+                               struct label_list *out, bool *differ)
 {
     struct label_list labels = {0};
     const bool is_published =
         form == FORM_AUTHORS && asked->kind == IMPORT_FINDINGS && classes == FINDINGS_COUNT;
-    enum status status = given_labels(asked, config, classes, failure, &labels, differ);
+    enum status status = given_labels(asked, source, classes, failure, &labels, differ);
     if (status || labels.count) {
         *out = labels;
         return status;
@@ -147,15 +173,15 @@ static enum status check_kind(const struct import_head *asked, enum head_form fo
         asked->name, head_form_name(form), classes);
 }
 
-enum status import_card_head(const struct import_head *asked, enum head_form form, const char *config,
-                             struct arena *arena, struct failure *failure, struct head_card *head,
-                             bool *labels_differ)
+enum status import_card_head(const struct import_head *asked, enum head_form form,
+                             const struct label_source *source, struct arena *arena, struct failure *failure,
+                             struct head_card *head, bool *labels_differ)
 {
     struct label_list names = {0};
     *labels_differ = false;
     enum status status = check_kind(asked, form, head->label_count, failure);
     if (!status)
-        status = read_labels(asked, form, config, head->label_count, failure, &names, labels_differ);
+        status = read_labels(asked, form, source, head->label_count, failure, &names, labels_differ);
     if (status)
         return status;
     struct label *labels = arena_allocate(arena, names.count, sizeof *labels);

@@ -1,8 +1,10 @@
 #include "engine/checkpoint/import_head.h"
 
+#include "engine/base/text.h"
 #include "engine/checkpoint/candidates.h"
 #include "engine/checkpoint/head_features.h"
 #include "engine/checkpoint/head_select.h"
+#include "engine/checkpoint/import_beside.h"
 #include "engine/checkpoint/import_card.h"
 #include "engine/checkpoint/shards.h"
 #include "engine/package/binding.h"
@@ -206,8 +208,15 @@ enum status import_head_open(const struct import_head *asked, const struct backb
         status = describe(out, backbone, is_own(out, from) ? from->config : NULL, failure);
     if (status)
         return failure_prefix(failure, "%s", asked->weights);
-    const char *config = checkpoint_folder(out->checkpoint)->config_json;
-    return import_card_head(asked, out->form, config, arena, failure, &out->card, &out->labels_differ);
+    const struct folder *folder = checkpoint_folder(out->checkpoint);
+    char *beside = folder->weights ? NULL : import_beside_find(asked->weights, "config.json");
+    const char *config = folder->weights ? folder->config_json : beside;
+    if (is_own(out, from) && from->config_path && text_stem(from->config_path, ".json"))
+        config = from->config_path;
+    const struct label_source source = {config, metadata_labels(checkpoint_metadata(out->checkpoint))};
+    status = import_card_head(asked, out->form, &source, arena, failure, &out->card, &out->labels_differ);
+    free(beside);
+    return status;
 }
 
 /* On a backbone that is as wide as the head's inputs: all of its shapes must fit one another. */

@@ -33,6 +33,7 @@ struct backbone_files {
     const char *weights,
         *adapter;                /* checkpoint_sha256 of what was opened; of a LoRA adapter merged into it */
     const struct config *config; /* what was said of the backbone, and of a head in its file */
+    const char *config_path;     /* --config of the import, or NULL */
 };
 
 /* Whether a state dict holds a part of a backbone: its own tensors, or an adapter's. */

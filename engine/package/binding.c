@@ -31,9 +31,14 @@ bool metadata_is_backbones(const struct json *metadata)
     return json_member(metadata, BACKBONE_MEMBER) != NULL;
 }
 
+const char *metadata_labels(const struct json *metadata)
+{
+    return json_text(json_member(metadata, MEMBER));
+}
+
 static const char *bound_labels(const struct safetensors *file)
 {
-    return json_text(json_member(safetensors_metadata(file), MEMBER));
+    return metadata_labels(safetensors_metadata(file));
 }
 
 bool labels_are_bound(const struct safetensors *file)

@@ -17,6 +17,8 @@ bool metadata_is_backbones(const struct json *metadata);
  * in the order of the outputs. {"labels": "[\"Edema\",...]"}, which the caller owns. */
 struct json *labels_metadata(const struct head_card *head);
 
+/* The array's text, or NULL. */
+const char *metadata_labels(const struct json *metadata);
 /* Whether the file says it. */
 bool labels_are_bound(const struct safetensors *file);
 

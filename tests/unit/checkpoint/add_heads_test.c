@@ -230,9 +230,14 @@ START_TEST(labels_in_another_order_than_the_configurations_are_refused)
     file_put(labels, "Nodule\nmass\n", 12);
     ck_assert_int_eq(add(&asked, 1), STATUS_INVALID_FILE);
     ck_assert_msg(strstr(failure.sentence,
-                         "labels.txt: its labels are those of the id2label of config.json in another order: "
+                         "labels.txt: it names labels of the id2label of config.json at other places: "
                          "give them in that order, or leave labels= out."),
                   "%s", failure.sentence);
+    file_put(labels, "Edema\nMass\n", 11); /* one renamed, the other not where its weights are */
+    ck_assert_int_eq(add(&asked, 1), STATUS_INVALID_FILE);
+    asked.weights = file; /* beside the file that is named it says the same */
+    ck_assert_int_eq(add(&asked, 1), STATUS_INVALID_FILE);
+    asked.weights = beside;
     file_put(labels, "Mass\nNodule\n", 12);
     ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
     ck_assert_msg(!strstr(note, "other labels"), "%s", note);
@@ -245,6 +250,35 @@ START_TEST(labels_in_another_order_than_the_configurations_are_refused)
     free(config);
     free(file);
     free(beside);
+}
+END_TEST
+
+/* A package's head says which labels its outputs were trained on, and takes no others. */
+START_TEST(labels_of_a_packages_head_stay)
+{
+    struct package *package = NULL;
+    write_linear(1, 2, 1);
+    file_put(labels, "Mass\nNodule\n", 12);
+    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
+    char *file = file_join(output, open_last(&package)->weights);
+    package_close(&package);
+    asked.name = "second";
+    asked.weights = file;
+    asked.features = IMPORT_ANY;
+    asked.labels = NULL;
+    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
+    ck_assert_str_eq(open_last(&package)->labels[1].name, "Nodule");
+    package_close(&package);
+    asked.name = "third";
+    asked.labels = labels;
+    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
+    file_put(labels, "Nodule\nMass\n", 12);
+    refused(STATUS_INVALID_FILE,
+            "was made for a package and says that this output is 'Mass': leave labels= out.");
+    file_put(labels, "Mass\nEdema\n", 11);
+    refused(STATUS_INVALID_FILE,
+            "was made for a package and says that this output is 'Nodule': leave labels= out.");
+    free(file);
 }
 END_TEST
 
@@ -380,6 +414,7 @@ int main(void)
     tcase_add_test(all, candidates_of_dinov2_are_chosen);
     tcase_add_test(all, labels_are_read_past_a_config_yaml);
     tcase_add_test(all, labels_in_another_order_than_the_configurations_are_refused);
+    tcase_add_test(all, labels_of_a_packages_head_stay);
     tcase_add_test(all, timms_folder_says_what_its_head_reads);
     tcase_add_test(all, nothing_of_a_head_is_dropped);
     tcase_add_test(all, a_choice_among_outputs_is_no_risk_and_needs_labels);
