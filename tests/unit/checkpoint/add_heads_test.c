@@ -188,100 +188,6 @@ START_TEST(candidates_of_dinov2_are_chosen)
 }
 END_TEST
 
-/* The names are in config.json, whatever lies beside it. */
-START_TEST(labels_are_read_past_a_config_yaml)
-{
-    static const char yaml[] = "student: {patch_size: 8}\n",
-                      json[] = "{\"id2label\": {\"0\": \"Mass\", \"1\": \"Nodule\"}}";
-    struct package *package = NULL;
-    char *beside = file_join(folder, "hf"), *file = file_join(beside, "model.pth"), *ours = head,
-         *first = file_join(beside, "config.yaml"), *second = file_join(beside, "config.json");
-    ck_assert_int_eq(mkdir(beside, 0700), 0);
-    head = file;
-    write_linear(1, 2, 1);
-    head = ours;
-    file_put(first, yaml, sizeof yaml - 1);
-    file_put(second, json, sizeof json - 1);
-    asked.weights = beside;
-    asked.labels = NULL;
-    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
-    ck_assert_str_eq(open_last(&package)->labels[0].name, "Mass");
-    package_close(&package);
-    empty(beside);
-    free(first);
-    free(second);
-    free(file);
-    free(beside);
-}
-END_TEST
-
-/* Of the same names in another order every score would be another finding's. */
-START_TEST(labels_in_another_order_than_the_configurations_are_refused)
-{
-    static const char json[] = "{\"id2label\": {\"0\": \"Mass\", \"1\": \"Nodule\"}}";
-    char *beside = file_join(folder, "hf"), *file = file_join(beside, "model.pth"), *ours = head,
-         *config = file_join(beside, "config.json");
-    ck_assert_int_eq(mkdir(beside, 0700), 0);
-    head = file;
-    write_linear(1, 2, 1);
-    head = ours;
-    file_put(config, json, sizeof json - 1);
-    asked.weights = beside;
-    file_put(labels, "Nodule\nmass\n", 12);
-    ck_assert_int_eq(add(&asked, 1), STATUS_INVALID_FILE);
-    ck_assert_msg(strstr(failure.sentence,
-                         "labels.txt: it names labels of the id2label of config.json at other places: "
-                         "give them in that order, or leave labels= out."),
-                  "%s", failure.sentence);
-    file_put(labels, "Edema\nMass\n", 11); /* one renamed, the other not where its weights are */
-    ck_assert_int_eq(add(&asked, 1), STATUS_INVALID_FILE);
-    asked.weights = file; /* beside the file that is named it says the same */
-    ck_assert_int_eq(add(&asked, 1), STATUS_INVALID_FILE);
-    asked.weights = beside;
-    file_put(labels, "Mass\nNodule\n", 12);
-    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
-    ck_assert_msg(!strstr(note, "other labels"), "%s", note);
-    asked.name = "second";
-    file_put(labels, "Mass\nEdema\n", 11);
-    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
-    ck_assert_msg(strstr(note, "Head 'second' has other labels than the id2label of its config.json."), "%s",
-                  note);
-    empty(beside);
-    free(config);
-    free(file);
-    free(beside);
-}
-END_TEST
-
-/* A package's head says which labels its outputs were trained on, and takes no others. */
-START_TEST(labels_of_a_packages_head_stay)
-{
-    struct package *package = NULL;
-    write_linear(1, 2, 1);
-    file_put(labels, "Mass\nNodule\n", 12);
-    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
-    char *file = file_join(output, open_last(&package)->weights);
-    package_close(&package);
-    asked.name = "second";
-    asked.weights = file;
-    asked.features = IMPORT_ANY;
-    asked.labels = NULL;
-    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
-    ck_assert_str_eq(open_last(&package)->labels[1].name, "Nodule");
-    package_close(&package);
-    asked.name = "third";
-    asked.labels = labels;
-    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
-    file_put(labels, "Nodule\nMass\n", 12);
-    refused(STATUS_INVALID_FILE,
-            "was made for a package and says that this output is 'Mass': leave labels= out.");
-    file_put(labels, "Mass\nEdema\n", 11);
-    refused(STATUS_INVALID_FILE,
-            "was made for a package and says that this output is 'Nodule': leave labels= out.");
-    free(file);
-}
-END_TEST
-
 /* With its config.json it says what it pools and how many it tells apart. */
 START_TEST(timms_folder_says_what_its_head_reads)
 {
@@ -412,9 +318,6 @@ int main(void)
     tcase_add_loop_test(all, every_published_form_is_taken, 0, sizeof forms / sizeof *forms);
     tcase_add_test(all, a_head_with_rows_too_small_for_fp16_stays_fp32);
     tcase_add_test(all, candidates_of_dinov2_are_chosen);
-    tcase_add_test(all, labels_are_read_past_a_config_yaml);
-    tcase_add_test(all, labels_in_another_order_than_the_configurations_are_refused);
-    tcase_add_test(all, labels_of_a_packages_head_stay);
     tcase_add_test(all, timms_folder_says_what_its_head_reads);
     tcase_add_test(all, nothing_of_a_head_is_dropped);
     tcase_add_test(all, a_choice_among_outputs_is_no_risk_and_needs_labels);

@@ -1,0 +1,155 @@
+/* Where the labels of a head come from, and which others are refused. */
+#include "engine/base/file.h"
+#include "engine/checkpoint/add_heads.h"
+#include "engine/package/package.h"
+#include "tests/unit/checkpoint/importing.h"
+#include "tests/unit/checkpoint/pth.h"
+#include "tests/unit/checkpoint/sample.h"
+#include "tests/unit/suite.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* A package without heads. */
+static void begin(void)
+{
+    make_folder();
+    sample_backbone(backbone, &SAMPLE_AS_IS);
+    options.head_count = 0;
+    ck_assert_msg(!import_now(), "%s", failure.sentence);
+}
+
+static enum status add(const struct import_head *heads, size_t count)
+{
+    char sha256[SHA256_HEX_BYTES];
+    return checkpoint_add_heads(output, heads, count, NULL, NULL, NULL, &failure, note, sha256);
+}
+
+static void refused(const char *sentence)
+{
+    ck_assert_int_eq(add(&asked, 1), STATUS_INVALID_FILE);
+    ck_assert_msg(strstr(failure.sentence, sentence), "%s", failure.sentence);
+}
+
+/* The head that was added last; the caller closes the package. */
+static const struct head_card *open_last(struct package **package)
+{
+    ck_assert_msg(!package_open(output, &failure, package), "%s", failure.sentence);
+    const struct model_card *card = package_card(*package);
+    return &card->heads[card->head_count - 1];
+}
+
+/* Transformers' classifier of two outputs. */
+static void write_linear(void)
+{
+    struct pth pth;
+    pth_begin(&pth, NULL);
+    pth_tensor(&pth, "classifier.weight", 2, (size_t[]){2, 2 * WIDTH}, 1);
+    pth_tensor(&pth, "classifier.bias", 1, (size_t[]){2}, 1);
+    pth_end(&pth, head);
+}
+
+/* The names are in config.json, whatever lies beside it. */
+START_TEST(labels_are_read_past_a_config_yaml)
+{
+    static const char yaml[] = "student: {patch_size: 8}\n",
+                      json[] = "{\"id2label\": {\"0\": \"Mass\", \"1\": \"Nodule\"}}";
+    struct package *package = NULL;
+    char *beside = file_join(folder, "hf"), *file = file_join(beside, "model.pth"), *ours = head,
+         *first = file_join(beside, "config.yaml"), *second = file_join(beside, "config.json");
+    ck_assert_int_eq(mkdir(beside, 0700), 0);
+    head = file;
+    write_linear();
+    head = ours;
+    file_put(first, yaml, sizeof yaml - 1);
+    file_put(second, json, sizeof json - 1);
+    asked.weights = beside;
+    asked.labels = NULL;
+    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
+    ck_assert_str_eq(open_last(&package)->labels[0].name, "Mass");
+    package_close(&package);
+    empty(beside);
+    free(first);
+    free(second);
+    free(file);
+    free(beside);
+}
+END_TEST
+
+/* Of the same names in another order every score would be another finding's. */
+START_TEST(labels_in_another_order_than_the_configurations_are_refused)
+{
+    static const char json[] = "{\"id2label\": {\"0\": \"Mass\", \"1\": \"Nodule\"}}";
+    char *beside = file_join(folder, "hf"), *file = file_join(beside, "model.pth"), *ours = head,
+         *config = file_join(beside, "config.json");
+    ck_assert_int_eq(mkdir(beside, 0700), 0);
+    head = file;
+    write_linear();
+    head = ours;
+    file_put(config, json, sizeof json - 1);
+    asked.weights = beside;
+    file_put(labels, "Nodule\nmass\n", 12);
+    ck_assert_int_eq(add(&asked, 1), STATUS_INVALID_FILE);
+    ck_assert_msg(strstr(failure.sentence,
+                         "labels.txt: it names labels of the id2label of config.json at other places: "
+                         "give them in that order, or leave labels= out."),
+                  "%s", failure.sentence);
+    file_put(labels, "Edema\nMass\n", 11); /* one renamed, the other not where its weights are */
+    ck_assert_int_eq(add(&asked, 1), STATUS_INVALID_FILE);
+    asked.weights = file; /* beside the file that is named it says the same */
+    ck_assert_int_eq(add(&asked, 1), STATUS_INVALID_FILE);
+    asked.weights = beside;
+    file_put(labels, "Mass\nNodule\n", 12);
+    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
+    ck_assert_msg(!strstr(note, "other labels"), "%s", note);
+    asked.name = "second";
+    file_put(labels, "Mass\nEdema\n", 11);
+    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
+    ck_assert_msg(strstr(note, "Head 'second' has other labels than the id2label of its config.json."), "%s",
+                  note);
+    empty(beside);
+    free(config);
+    free(file);
+    free(beside);
+}
+END_TEST
+
+/* A package's head says which labels its outputs were trained on, and takes no others. */
+START_TEST(labels_of_a_packages_head_stay)
+{
+    struct package *package = NULL;
+    write_linear();
+    file_put(labels, "Mass\nNodule\n", 12);
+    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
+    char *file = file_join(output, open_last(&package)->weights);
+    package_close(&package);
+    asked.name = "second";
+    asked.weights = file;
+    asked.features = IMPORT_ANY;
+    asked.labels = NULL;
+    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
+    ck_assert_str_eq(open_last(&package)->labels[1].name, "Nodule");
+    package_close(&package);
+    asked.name = "third";
+    asked.labels = labels;
+    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
+    file_put(labels, "Nodule\nMass\n", 12);
+    refused("was made for a package and says that this output is 'Mass': leave labels= out.");
+    file_put(labels, "Mass\nEdema\n", 11);
+    refused("was made for a package and says that this output is 'Nodule': leave labels= out.");
+    free(file);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *all = tcase_create("all");
+    tcase_set_timeout(all, 60);
+    tcase_add_checked_fixture(all, begin, remove_folder);
+    tcase_add_test(all, labels_are_read_past_a_config_yaml);
+    tcase_add_test(all, labels_in_another_order_than_the_configurations_are_refused);
+    tcase_add_test(all, labels_of_a_packages_head_stay);
+    return suite_run("head_labels", all);
+}
