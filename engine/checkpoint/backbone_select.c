@@ -287,8 +287,7 @@ static enum status add_adapters(const struct checkpoint *checkpoint, const struc
             status = adapter_attach(&out->selection, &name, state->sequence.items[i + 1], failure);
     }
     if (!status && out->adapters)
-        status =
-            adapter_check_targets(&out->selection, &config->targets, checkpoint, state, out->owner, failure);
+        status = adapter_check_targets(&out->selection, config, checkpoint, state, out->owner, failure);
     return status ? status : adapter_finish(&out->selection, config, failure);
 }
 

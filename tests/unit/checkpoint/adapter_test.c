@@ -293,7 +293,8 @@ static void write_beginning(const char *value)
 START_TEST(an_adapter_of_changed_weights_is_not_merged_into_the_published)
 {
     struct published published;
-    static const char *const left_alone[] = {"true", "false", "null", "\"gaussian\"", "\"eva\""};
+    static const char *const left_alone[] = {"true",         "false",   "null",
+                                             "\"gaussian\"", "\"eva\"", "\"orthogonal\""};
     write_network(&(struct published_form){PUBLISHED_DINOV2, 0, false, ""});
     write_adapter("base_model.model.blocks.1.attn.qkv", "weight", 3 * W);
     for (size_t i = 0; i < sizeof left_alone / sizeof *left_alone; i++) {
