@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { RANK_MAX = 1024 }; /* ranks are 4 to 256: the work of merging grows with it */
 #define ALPHA_MAX     1e6
@@ -21,7 +22,7 @@ static enum status read_beginning(const struct json *document, struct failure *f
     const char *text = json_text(value);
     bool boolean;
     if (!value || json_is_null(value) || json_boolean(value, &boolean) ||
-        (text && (!strcmp(text, "gaussian") || !strcmp(text, "eva"))))
+        (text && (!strcmp(text, "gaussian") || !strcmp(text, "eva") || !strcmp(text, "orthogonal"))))
         return STATUS_OK;
     if (!text)
         return failure_set(failure, STATUS_INVALID_FILE,
@@ -164,6 +165,8 @@ enum status adapter_parse(struct bytes text, struct failure *failure, struct ada
     if (!status)
         status = adapter_targets_read(document, failure, &config.targets);
     (void)!json_boolean(json_member(document, "use_rslora"), &config.root_of_rank);
+    const char *base = json_text(json_member(document, "base_model_name_or_path"));
+    snprintf(config.base, sizeof config.base, "%s", base ? base : "");
     json_destroy(&document);
     if (!status)
         *out = config;
@@ -181,6 +184,19 @@ enum status adapter_read(const char *path, struct failure *failure, struct adapt
         failure_prefix(failure, "%s", path);
     free((void *)text.data);
     return status;
+}
+
+/* "facebook/dinov2-base", and no path that is told from it. */
+static bool is_published_name(const char *text)
+{
+    const char *slash = strchr(text, '/');
+    return slash && slash != text && slash[1] && !strchr(slash + 1, '/') && !strchr(".~", *text) &&
+           !strchr(text, '\\');
+}
+
+bool adapter_is_of_another(const struct adapter_config *config, const char *model)
+{
+    return is_published_name(config->base) && is_published_name(model) && strcasecmp(config->base, model);
 }
 
 /* Every network has a class token: what has none is not the adapted model, or not all of it. */

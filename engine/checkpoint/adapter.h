@@ -18,6 +18,7 @@ struct adapter_config {
     bool root_of_rank;
     bool changes_base;  /* training began by changing the weights that it adapts, */
     char beginning[41]; /* as this names it, cut to fit */
+    char base[128];     /* the model that it was trained on, cut to fit; empty: not said */
     struct adapter_targets targets;
 };
 
@@ -37,12 +38,17 @@ WARN_UNUSED enum status adapter_check_published(const struct adapter_config *con
 WARN_UNUSED enum status adapter_attach(struct selection *selection, const struct backbone_name *name,
                                        const struct value *value, struct failure *failure);
 
-/* Checks that the adapters noted are of exactly the modules that the settings name, and that of those that
- * were trained whole beside them the trained ones are there (adapter_check.c). `state`: the checkpoint's,
+/* Whether the adapter says that it was trained on a model published under another name than this one. A path
+ * on somebody's disk says nothing. */
+bool adapter_is_of_another(const struct adapter_config *config, const char *model);
+
+/* Checks that the adapters noted are of exactly the modules that the settings name, that of those that were
+ * trained whole beside them the trained ones are there, and that nothing else of the network is in the
+ * adapter's file (adapter_check.c). `state`: the checkpoint's,
  * `owner`: whose weights of it are taken. Fails with INVALID_FILE and the key of the first that is missing or
  * is not named. */
 WARN_UNUSED enum status adapter_check_targets(const struct selection *selection,
-                                              const struct adapter_targets *targets,
+                                              const struct adapter_config *config,
                                               const struct checkpoint *checkpoint, const struct value *state,
                                               enum name_owner owner, struct failure *failure);
 

@@ -129,10 +129,30 @@ static enum status check_saved(const struct adapter_targets *targets, const stru
                        targets->saved.items[item]);
 }
 
-enum status adapter_check_targets(const struct selection *selection, const struct adapter_targets *targets,
+/* Besides halves of adapters PEFT saves the modules that it names: what else an adapter's file holds of the
+ * network was not trained with the adapter, or of a bias in a way that it does not say. */
+static enum status check_named(const struct adapter_targets *targets, const struct checkpoint *checkpoint,
+                               const struct value *key, const struct value *value, struct failure *failure)
+{
+    struct backbone_name name;
+    if (key->kind != VALUE_TEXT || value->kind != VALUE_TENSOR ||
+        !checkpoint_is_adapters(checkpoint, value->tensor) ||
+        name_of_backbone(key->text.data, &name) != NAME_KNOWN || name.adapter || name.copy == COPY_TRAINED)
+        return STATUS_OK;
+    for (size_t i = 0; i < targets->saved.count; i++)
+        if (adapter_targets_saved(targets, i, key->text.data))
+            return STATUS_OK;
+    return failure_set(failure, STATUS_INVALID_FILE,
+                       "The adapter's file holds '%.100s', which is no LoRA adapter and which "
+                       "adapter_config.json does not name (modules_to_save): they do not belong together.",
+                       key->text.data);
+}
+
+enum status adapter_check_targets(const struct selection *selection, const struct adapter_config *config,
                                   const struct checkpoint *checkpoint, const struct value *state,
                                   enum name_owner owner, struct failure *failure)
 {
+    const struct adapter_targets *targets = &config->targets;
     struct prefixes prefixes;
     enum status status = STATUS_OK;
     find_prefixes(state, owner, &prefixes);
@@ -143,6 +163,9 @@ enum status adapter_check_targets(const struct selection *selection, const struc
             status = check_target(selection, targets, &prefixes, module, &name, state->sequence.items[i + 1],
                                   failure);
     }
+    for (size_t i = 0; config->rank && i < state->sequence.count && !status; i += 2)
+        status =
+            check_named(targets, checkpoint, state->sequence.items[i], state->sequence.items[i + 1], failure);
     for (size_t i = 0; i < targets->saved.count && !status; i++)
         status = check_saved(targets, checkpoint, state, i, failure);
     return status;

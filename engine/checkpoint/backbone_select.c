@@ -1,5 +1,6 @@
 #include "engine/checkpoint/backbone_select.h"
 
+#include "engine/base/text.h"
 #include "engine/checkpoint/backbone_convert.h"
 #include "engine/checkpoint/foreign.h"
 #include "engine/checkpoint/head_form.h"
@@ -85,13 +86,10 @@ static enum status add_piece(struct selection *selection, const struct backbone_
 struct gathering {
     const struct checkpoint *checkpoint;
     struct backbone_selection *out;
-    size_t replacing;     /* tensors that were trained in the place of the weights' own */
-    size_t halves;        /* of adapters, in the adapter's file */
-    const char *first;    /* the key of the first tensor that was taken from the weights, */
-    uint64_t place;       /* and where it lies */
-    unsigned depth;       /* blocks of the weights that are taken, */
-    unsigned other_depth; /* and of others beside them */
-    char deepest[NAME_BYTES];
+    size_t replacing;  /* tensors that were trained in the place of the weights' own */
+    size_t halves;     /* of adapters, in the adapter's file */
+    const char *first; /* the key of the first tensor that was taken from the weights, */
+    uint64_t place;    /* and where it lies */
 };
 
 /* Not a student's, or an average's, beside the weights that are taken. */
@@ -103,13 +101,6 @@ static bool is_taken(const struct backbone_name *name, const struct backbone_sel
 static bool is_adapters(const struct gathering *gathering, const struct value *value)
 {
     return value->kind == VALUE_TENSOR && checkpoint_is_adapters(gathering->checkpoint, value->tensor);
-}
-
-/* One past the block that the name is of; 0 outside of the blocks. */
-static unsigned depth_of(const struct backbone_name *name)
-{
-    unsigned block;
-    return sscanf(name->name, "blocks.%u.", &block) == 1 ? block + 1 : 0;
 }
 
 /* Whether the adapter's file has this tensor, trained, in the place of the weights' (modules_to_save), or the
@@ -160,19 +151,10 @@ static enum status add_known(struct gathering *gathering, const char *key, const
                            "trained (modules_to_save): a part is missing.",
                            name->name);
     out->traits |= name->traits;
-    gathering->depth = depth_of(name) > gathering->depth ? depth_of(name) : gathering->depth;
     gathering->replacing += trained;
     enum status status = name->pieces > 1 ? add_piece(&out->selection, name, value, failure)
                                           : selection_add(&out->selection, name->name, value, failure);
     return status || of_adapter ? status : check_place(gathering, key, name, failure);
-}
-
-static void note_other(struct gathering *gathering, const char *key, const struct backbone_name *name)
-{
-    if (name->adapter || depth_of(name) <= gathering->other_depth)
-        return;
-    gathering->other_depth = depth_of(name);
-    snprintf(gathering->deepest, sizeof gathering->deepest, "%s", key);
 }
 
 static enum status add(struct gathering *gathering, const struct value *key, const struct value *value,
@@ -183,11 +165,8 @@ static enum status add(struct gathering *gathering, const struct value *key, con
     if (!value_is_name(key))
         return foreign_value(key, NULL, value, true, failure);
     const enum name_kind kind = name_of_backbone(key->text.data, &name);
-    if (!is_taken(&name, out)) {
-        if (kind == NAME_KNOWN)
-            note_other(gathering, key->text.data, &name);
+    if (!is_taken(&name, out))
         return STATUS_OK;
-    }
     if (kind == NAME_KNOWN)
         return add_known(gathering, key->text.data, &name, value, failure);
     const bool layer =
@@ -220,33 +199,55 @@ static enum status check_adapter(const struct gathering *gathering, struct failu
     return STATUS_OK;
 }
 
-/* A student's or an average's, in a dict of its own beside the weights that are taken. */
-static void look_beside(struct gathering *gathering)
+/* A network is distilled into one of another width or another feed-forward: what that one has says little of
+ * it. */
+static bool is_of_another_kind(const struct selection *selection, const struct backbone_name *name,
+                               const struct value *value)
 {
-    static const char *const others[] = {"student", "ema", "model_ema", "ema_model"};
-    for (size_t k = 0; k < sizeof others / sizeof *others; k++) {
-        const bool taken = !strcmp(checkpoint_state_name(gathering->checkpoint), others[k]);
-        const struct value *other = value_member(checkpoint_root(gathering->checkpoint), others[k]);
-        for (size_t i = 0; !taken && other && other->kind == VALUE_DICT && i < other->sequence.count;
-             i += 2) {
-            struct backbone_name name;
-            const struct value *key = other->sequence.items[i];
-            if (key->kind == VALUE_TEXT && name_of_backbone(key->text.data, &name) == NAME_KNOWN)
-                note_other(gathering, key->text.data, &name);
-        }
-    }
+    const struct selected *item = selection_item(selection, name->name);
+    const struct stored_tensor *own = item ? item->source : NULL, *other = value->tensor;
+    if (!strcmp(name->name, "cls_token") && own && value->kind == VALUE_TENSOR && own->rank && other->rank)
+        return own->shape[own->rank - 1] != other->shape[other->rank - 1];
+    return !item && name_behind(name->name, "blocks.0.mlp.") && text_stem(name->name, ".weight");
 }
 
-/* Weights that end before those beside them were cut: a network of fewer blocks would answer, and wrongly. */
-static enum status check_depth(struct gathering *gathering, struct failure *failure)
+/* Weights that lack a part of those beside them were cut: a network without it would answer, and wrongly. Of
+ * one of another kind the blocks count alone. `other`: what may hold those, and where it is the state dict
+ * holds both. */
+static enum status check_beside(const struct backbone_selection *out, const struct value *state,
+                                const struct value *other, struct failure *failure)
 {
-    look_beside(gathering);
-    if (gathering->other_depth <= gathering->depth)
-        return STATUS_OK;
-    return failure_set(failure, STATUS_INVALID_FILE,
-                       "The weights that answer have %u blocks, and those beside them %u ('%.100s'): a part "
-                       "is missing.",
-                       gathering->depth, gathering->other_depth, gathering->deepest);
+    struct backbone_name name;
+    bool same_kind = true;
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; other->kind == VALUE_DICT && i < other->sequence.count; i += 2) {
+            const struct value *key = other->sequence.items[i];
+            if (key->kind != VALUE_TEXT || name_of_backbone(key->text.data, &name) != NAME_KNOWN ||
+                name.adapter || (other == state && is_taken(&name, out)))
+                continue;
+            if (pass == 0)
+                same_kind =
+                    same_kind && !is_of_another_kind(&out->selection, &name, other->sequence.items[i + 1]);
+            else if ((same_kind || strstr(name.name, ".norm1.")) &&
+                     !selection_item(&out->selection, name.name))
+                return failure_set(failure, STATUS_INVALID_FILE,
+                                   "The weights that answer have no '%s', and those beside them have "
+                                   "('%.100s'): a part is missing. If they are whole, save them alone, as a "
+                                   "state dict.",
+                                   name.name, key->text.data);
+        }
+    return STATUS_OK;
+}
+
+static enum status check_all_beside(const struct checkpoint *checkpoint, const struct value *state,
+                                    const struct backbone_selection *out, struct failure *failure)
+{
+    const struct value *others[STATE_OTHERS_MAX];
+    const size_t count = state_others(checkpoint_state_place(checkpoint), others);
+    enum status status = check_beside(out, state, state, failure);
+    for (size_t i = 0; i < count && !status; i++)
+        status = check_beside(out, state, others[i], failure);
+    return status;
 }
 
 /* What was trained goes before what it stands for. */
@@ -270,7 +271,7 @@ static enum status add_all(const struct checkpoint *checkpoint, const struct val
         status = nothing_found(failure);
     if (!status)
         status = check_adapter(&gathering, failure);
-    return status ? status : check_depth(&gathering, failure);
+    return status ? status : check_all_beside(checkpoint, state, out, failure);
 }
 
 /* Adapters come after all that they adapt. */
@@ -287,8 +288,7 @@ static enum status add_adapters(const struct checkpoint *checkpoint, const struc
             status = adapter_attach(&out->selection, &name, state->sequence.items[i + 1], failure);
     }
     if (!status && out->adapters)
-        status =
-            adapter_check_targets(&out->selection, &config->targets, checkpoint, state, out->owner, failure);
+        status = adapter_check_targets(&out->selection, config, checkpoint, state, out->owner, failure);
     return status ? status : adapter_finish(&out->selection, config, failure);
 }
 
@@ -314,11 +314,11 @@ enum status backbone_select(const struct checkpoint *checkpoint, const struct ad
         selection_finish(&found.selection);
         return status;
     }
-    const char *under = checkpoint_state_name(checkpoint);
-    if (*under)
+    const struct state *place = checkpoint_state_place(checkpoint);
+    if (place->depth)
         found.traits |= TRAIT_WRAPPED;
-    if (found.owner == OWNER_NONE && !strcmp(under, "student"))
-        found.owner = OWNER_STUDENT;
+    if (found.owner == OWNER_NONE)
+        found.owner = place->owner;
     for (size_t i = 0; i < found.buffers.count; i++)
         if (found.buffers.items[i].kind == BUFFER_AVERAGED && found.owner == OWNER_NONE)
             found.owner = OWNER_AVERAGE;

@@ -2,7 +2,6 @@
 
 #include "engine/checkpoint/shards.h"
 #include "engine/checkpoint/source.h"
-#include "engine/checkpoint/state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -225,9 +224,9 @@ enum status checkpoint_state(const struct checkpoint *checkpoint, struct failure
     return status;
 }
 
-const char *checkpoint_state_name(const struct checkpoint *checkpoint)
+const struct state *checkpoint_state_place(const struct checkpoint *checkpoint)
 {
-    return checkpoint->state.name;
+    return &checkpoint->state;
 }
 
 bool checkpoint_is_adapters(const struct checkpoint *checkpoint, const struct stored_tensor *tensor)

@@ -12,6 +12,7 @@
 #include "engine/base/sha256.h"
 #include "engine/base/status.h"
 #include "engine/checkpoint/folder.h"
+#include "engine/checkpoint/state.h"
 #include "engine/checkpoint/value.h"
 
 struct checkpoint; /* used by one thread at a time */
@@ -37,8 +38,8 @@ const struct json *checkpoint_metadata(const struct checkpoint *checkpoint);
  * that is not a dict: the sentence names what stands in its place. */
 WARN_UNUSED enum status checkpoint_state(const struct checkpoint *checkpoint, struct failure *failure,
                                          const struct value **out);
-/* The name that the state dict lay under, last ("teacher", "student"); empty for the root. */
-const char *checkpoint_state_name(const struct checkpoint *checkpoint);
+/* Where that lies, in the file of the weights; lives until checkpoint_close. */
+const struct state *checkpoint_state_place(const struct checkpoint *checkpoint);
 
 /* Whether the state dict has it of the adapter's file in the folder, and not of the weights'. */
 bool checkpoint_is_adapters(const struct checkpoint *checkpoint, const struct stored_tensor *tensor);

@@ -259,6 +259,8 @@ static enum status read_document(const struct json *document, struct failure *fa
     if (!says_anything(document))
         return document_refuse(document, DOCUMENT_NETWORK, failure);
     config->timm = document_is_timm(document);
+    const char *model = json_text(look_up(document, NULL, "_name_or_path"));
+    snprintf(config->model, sizeof config->model, "%s", model ? model : "");
     const struct json *architecture = look_up(document, NULL, "architecture");
     if (architecture && !json_text(architecture))
         return wrong(failure, NULL, "architecture", "a text");

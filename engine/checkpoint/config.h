@@ -36,6 +36,7 @@ struct config {
     bool timm;             /* it is one of timm's */
     int no_class_position; /* timm's no_embed_class: its positions have no row for the class token */
     struct config_parts parts;
+    char model[128]; /* the name of the model that it was saved with or made from, cut to fit */
 };
 #define CONFIG_NOT_SAID (-2.0)
 

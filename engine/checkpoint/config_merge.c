@@ -52,6 +52,8 @@ enum status config_merge(const char *path, const struct config *other, const cha
     both.layer_norm_epsilon = epsilon ? other->layer_norm_epsilon : both.layer_norm_epsilon;
     if (!*both.ffn_layer)
         memcpy(both.ffn_layer, other->ffn_layer, sizeof both.ffn_layer);
+    if (!*both.model)
+        memcpy(both.model, other->model, sizeof both.model);
     const char *part = config_parts_merge(&other->parts, &both.parts);
     if (part)
         return differ(path, other_path, part, failure);

@@ -58,13 +58,34 @@ static const struct {
     {"layer1.0.", "this is a convolutional network (ResNet), " NOT_SUPPORTED},
 };
 
+/* What is behind a prefix that is no wrapper's, where it would be known: the embeddings' or a block's, as a
+ * norm may be anything's. NULL: nothing is. */
+static const char *behind_prefix(const char *key)
+{
+    static const char *const begins[] = {"cls_token",   "pos_embed",   "register_tokens", "reg_token",
+                                         "patch_embed", "embeddings.", "blocks.",         "layer."};
+    struct backbone_name name;
+    for (const char *at = strchr(key, '.'); at; at = strchr(at + 1, '.'))
+        for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
+            if (name_behind(at + 1, begins[i]) && name_of_backbone(at + 1, &name) == NAME_KNOWN)
+                return at + 1;
+    return NULL;
+}
+
 static enum status refuse_tensor(const char *key, bool of_backbone, struct failure *failure)
 {
     char nearest[NAME_BYTES];
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
         if (strstr(key, foreign[i].part))
             return failure_set(failure, STATUS_INVALID_FILE, "Tensor '%.100s': %s.", key, foreign[i].what);
-    const char *network = of_backbone ? "backbone" : "head";
+    const char *network = of_backbone ? "backbone" : "head",
+               *behind = of_backbone ? behind_prefix(key) : NULL;
+    if (behind)
+        return failure_set(
+            failure, STATUS_INVALID_FILE,
+            "Tensor '%.100s' is behind '%.*s', a prefix that is not known here: if this is the "
+            "network that is meant, save its tensors alone, without it ('%.80s').",
+            key, (int)(behind - key > 80 ? 80 : behind - key), key, behind);
     if (of_backbone ? name_nearest_of_backbone(key, nearest) : name_nearest_of_head(key, nearest))
         return failure_set(
             failure, STATUS_INVALID_FILE,

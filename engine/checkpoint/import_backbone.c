@@ -250,12 +250,23 @@ static enum status choose_layout(const struct backbone_options *options, unsigne
     return status;
 }
 
+static void note_adapter(const struct backbone_selection *found, const struct adapter_config *adapter,
+                         const struct config *config, char note[IMPORT_NOTE_BYTES])
+{
+    if (!found->adapters)
+        return;
+    note_add(note, "A LoRA adapter is merged into the weights.");
+    if (adapter_is_of_another(adapter, config->model))
+        note_add(note,
+                 "It was trained on '%s', as adapter_config.json says, and the model's configuration names "
+                 "'%s': unless the weights are those of the first, they do not belong together.",
+                 adapter->base, config->model);
+}
+
 static void take_note(const struct backbone_options *options, const struct folder *folder,
                       const struct backbone_selection *found, const struct preprocessor *preprocessor,
                       char note[IMPORT_NOTE_BYTES])
 {
-    if (found->adapters)
-        note_add(note, "A LoRA adapter is merged into the weights.");
     if (found->replaced)
         note_add(note, "Of %zu tensors the adapter's are taken, which were trained in the weights' place.",
                  found->replaced);
@@ -304,6 +315,7 @@ enum status import_backbone_open(const struct backbone_options *options, struct 
         backbone.selection = found.selection;
         backbone.has_head = found.traits & TRAIT_HEAD;
         status = choose_layout(options, found.traits | (config.timm ? TRAIT_TIMM : 0), failure, &backbone);
+        note_adapter(&found, &adapter, &config, backbone.note);
         take_note(options, folder, &found, &preprocessor, backbone.note);
         if (!status)
             status = describe(options, &config, &preprocessor, failure, &backbone);

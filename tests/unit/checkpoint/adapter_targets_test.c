@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { W = PUBLISHED_WIDTH, RANK = 4 };
 
@@ -167,6 +168,96 @@ START_TEST(an_alpha_that_contradicts_the_settings_is_refused)
 }
 END_TEST
 
+static void write_base(const char *base)
+{
+    char text[160];
+    const int length = snprintf(text, sizeof text,
+                                "{\"r\": 4, \"lora_alpha\": 6, \"base_model_name_or_path\": \"%s\"}", base);
+    file_put(adapter_config, text, (size_t)length);
+}
+
+/* A configuration may name what its model was made from, so that the two names may differ of a right pair. */
+START_TEST(an_adapter_of_another_model_is_noted)
+{
+    static const struct {
+        const char *base, *model;
+        bool differ;
+    } others[] = {{"facebook/dinov2-base", "microsoft/rad-dino", true},
+                  {"facebook/dinov2-base", "Facebook/dinov2-base", false},
+                  {"facebook/dinov2-base", "", false},
+                  {"facebook/dinov2-base", "rad-dino", false},
+                  {"/data/rad-dino", "microsoft/rad-dino", false},
+                  {"./rad-dino", "microsoft/rad-dino", false},
+                  {"~/rad-dino", "microsoft/rad-dino", false},
+                  {"D:\\\\models/rad-dino", "microsoft/rad-dino", false},
+                  {"", "microsoft/rad-dino", false}};
+    write_adapter(NULL, "");
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        struct backbone_import imported;
+        const struct backbone_options these = {.path = published_folder};
+        char text[160];
+        const int length =
+            snprintf(text, sizeof text, "{\"patch_size\": 14, \"_name_or_path\": \"%s\"}", others[i].model);
+        file_put(published_config, text, (size_t)length);
+        write_base(others[i].base);
+        ck_assert_msg(!import_backbone_open(&these, &failure, &imported), "%s", failure.sentence);
+        ck_assert_msg((strstr(imported.note, "It was trained on") != NULL) == others[i].differ, "%zu: %s", i,
+                      imported.note);
+        if (others[i].differ)
+            ck_assert_str_eq(imported.note,
+                             "A LoRA adapter is merged into the weights. It was trained on "
+                             "'facebook/dinov2-base', as adapter_config.json says, and the model's "
+                             "configuration names 'microsoft/rad-dino': unless the weights are those of the "
+                             "first, they do not belong together.");
+        import_backbone_finish(&imported);
+    }
+}
+END_TEST
+
+#define TUNED "base_model.model.encoder.layer.1.attention.attention.query"
+
+/* PEFT writes halves of adapters and the modules that were trained whole, by name; and biases where it says
+ * so, which is not supported. */
+START_TEST(what_an_adapters_file_holds_besides_is_named)
+{
+    static const struct {
+        const char *key, *saved; /* NULL: imported without a configuration */
+        bool taken;
+    } others[] = {{TUNED ".bias", "null", false},
+                  {TUNED ".bias", "[\"classifier\"]", false},
+                  {TUNED ".base_layer.bias", "null", false},
+                  {"base_model.model.layernorm.bias", "[\"layernorm\"]", true},
+                  {"base_model.model.layernorm.bias", NULL, true}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        struct published published;
+        char text[160], sentence[FAILURE_SENTENCE_BYTES];
+        published_begin(&published);
+        published_add(&published, TUNED ".lora_A.weight", "A", 0, 2, (size_t[]){RANK, W});
+        published_add(&published, TUNED ".lora_B.weight", "B", 0, 2, (size_t[]){W, RANK});
+        published_add(&published, others[i].key, "b", 0, 1, (size_t[]){W});
+        published_write(&published, 0, published.count, adapter);
+        published_end(&published);
+        unlink(adapter_config);
+        options.lora_alpha = others[i].saved ? 0 : 6;
+        const int length = snprintf(
+            text, sizeof text, "{\"r\": 4, \"lora_alpha\": 6, \"bias\": \"none\", \"modules_to_save\": %s}",
+            others[i].saved ? others[i].saved : "");
+        if (others[i].saved)
+            file_put(adapter_config, text, (size_t)length);
+        snprintf(sentence, sizeof sentence,
+                 "The adapter's file holds '%s', which is no LoRA adapter and which "
+                 "adapter_config.json does not name (modules_to_save): they do not belong together.",
+                 others[i].key);
+        if (!others[i].taken) {
+            expect(STATUS_INVALID_FILE, sentence);
+            continue;
+        }
+        ck_assert_msg(!import_now(), "%s", failure.sentence);
+        empty(output);
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *all = tcase_create("all");
@@ -174,5 +265,7 @@ int main(void)
     tcase_add_loop_test(all, exactly_the_named_modules_are_adapted, 0, sizeof cases / sizeof *cases);
     tcase_add_test(all, expressions_mean_what_they_mean_in_python);
     tcase_add_test(all, an_alpha_that_contradicts_the_settings_is_refused);
+    tcase_add_test(all, an_adapter_of_another_model_is_noted);
+    tcase_add_test(all, what_an_adapters_file_holds_besides_is_named);
     return suite_run("adapter_targets", all);
 }

@@ -265,11 +265,12 @@ START_TEST(an_adapters_file_is_merged_or_refused)
     write_wrapped("state_dict", "blocks.1.attn.qkv", "more");
     refuse(
         "adapter_model.bin: The file holds tensors under 'more', beside the state dict, which this program "
-        "does not know.");
+        "does not know. If the answers do not need them, save the state dict alone: "
+        "torch.save(torch.load(FILE, 'cpu')['state_dict'], NEW_FILE).");
     write_wrapped("lora", "blocks.1.attn.qkv", NULL);
-    refuse(
-        "adapter_model.bin: The file holds tensors under 'lora', beside the state dict, which this program "
-        "does not know.");
+    refuse("adapter_model.bin: The file holds tensors under 'lora', and no state dict under a name that is "
+           "known here ('state_dict', 'model', 'teacher', ...). If those are the weights, save them alone: "
+           "torch.save(torch.load(FILE, 'cpu')['lora'], NEW_FILE).");
     write_unread("base_model.model.blocks.1.attn.qkv.gain");
     refuse("'base_model.model.blocks.1.attn.qkv.gain' is a tensor of quantised values, and no part of a "
            "backbone that "
@@ -293,7 +294,8 @@ static void write_beginning(const char *value)
 START_TEST(an_adapter_of_changed_weights_is_not_merged_into_the_published)
 {
     struct published published;
-    static const char *const left_alone[] = {"true", "false", "null", "\"gaussian\"", "\"eva\""};
+    static const char *const left_alone[] = {"true",         "false",   "null",
+                                             "\"gaussian\"", "\"eva\"", "\"orthogonal\""};
     write_network(&(struct published_form){PUBLISHED_DINOV2, 0, false, ""});
     write_adapter("base_model.model.blocks.1.attn.qkv", "weight", 3 * W);
     for (size_t i = 0; i < sizeof left_alone / sizeof *left_alone; i++) {

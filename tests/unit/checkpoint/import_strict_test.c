@@ -102,7 +102,8 @@ START_TEST(tensors_beside_the_state_dict_are_known_or_refused)
         {"ema", NULL}, /* a teacher is the one that answers */
         {"adapter",
          "backbone.pth: The file holds tensors under 'adapter', beside the state dict, which this program "
-         "does not know."}};
+         "does not know. If the answers do not need them, save the state dict alone: "
+         "torch.save(torch.load(FILE, 'cpu')['teacher'], NEW_FILE)."}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct sample_changes changes = SAMPLE_AS_IS;
         changes.beside = cases[i].name;

@@ -93,6 +93,10 @@ START_TEST(of_two_networks_neither_is_chosen)
 }
 END_TEST
 
+#define ALONE                                                                                   \
+    " If the answers do not need them, save the state dict alone: torch.save(torch.load(FILE, " \
+    "'cpu')['model'], NEW_FILE)."
+
 START_TEST(a_tensor_beside_the_state_dict_is_refused)
 {
     struct value number = {.kind = VALUE_INTEGER, .integer = 3}, unread = {.kind = VALUE_UNREAD, .name = "x"},
@@ -109,15 +113,134 @@ START_TEST(a_tensor_beside_the_state_dict_is_refused)
     ck_assert_int_eq(state_check_rest(&state, &failure), STATUS_INVALID_FILE);
     ck_assert_str_eq(failure.sentence,
                      "The file holds tensors under 'gate', beside the state dict, which this "
-                     "program does not know.");
+                     "program does not know." ALONE);
     root.items[7] = &unread;
     ck_assert_int_eq(state_check_rest(&state, &failure), STATUS_INVALID_FILE);
     ck_assert_str_eq(failure.sentence,
                      "The file holds a tensor of x under 'gate', beside the state dict, which this "
-                     "program does not know.");
+                     "program does not know." ALONE);
     object.keeps_tensors = true;
     root.items[7] = &object;
     ck_assert_int_eq(state_check_rest(&state, &failure), STATUS_INVALID_FILE);
+}
+END_TEST
+
+/* What scales features, prepares pictures or averages the weights is no optimizer's. */
+START_TEST(what_may_answer_is_not_taken_for_trainings)
+{
+    static const struct stored_tensor vector_of = {.elements = 64, .storage_elements = 64};
+    static struct value number = {.kind = VALUE_NUMBER, .number = 2},
+                        vector = {.kind = VALUE_TENSOR, .tensor = &vector_of},
+                        array = {.kind = VALUE_INERT, .name = "numpy._core.multiarray._reconstruct"},
+                        score = {.kind = VALUE_INERT, .name = "numpy._core.multiarray.scalar"},
+                        scaler = {.kind = VALUE_INERT, .name = "sklearn.preprocessing._data.StandardScaler"},
+                        of_torch = {.kind = VALUE_INERT, .name = "torch.amp.grad_scaler.GradScaler"};
+    static struct value *numbers[] = {&number, &number};
+    static struct value list = {.kind = VALUE_LIST, .sequence = {.items = numbers, .count = 2}};
+    static const struct {
+        const char *name;
+        struct value *value;
+        bool taken;
+    } cases[] = {
+        {"scaler", &number, true},           {"scaler", &tensor, true},
+        {"scaler", &of_torch, true},         {"scaler", &vector, false},
+        {"grad_scaler", &list, false},       {"fp16_scaler", &scaler, false},
+        {"hyper_parameters", &list, true},   {"hyper_parameters", &scaler, true},
+        {"hyper_parameters", &tensor, true}, {"hyper_parameters", &vector, false},
+        {"hyper_parameters", &array, false}, {"callbacks", &tensor, true},
+        {"callbacks", &score, true},         {"callbacks", &vector, false},
+        {"loops", &vector, false},           {"lr_schedulers", &list, true},
+        {"scheduler", &vector, false},       {"optimizer_states", &vector, true},
+        {"rng_state", &vector, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct dict inner = make(), kept = make(), root = make();
+        put(&inner, "norm.weight", &vector);
+        put(&kept, "mean", cases[i].value);
+        put(&root, "model", &inner.value);
+        put(&root, cases[i].name, &kept.value);
+        struct state state = state_find(&root.value);
+        ck_assert_msg(!state_check_rest(&state, &failure) == cases[i].taken, "%zu: %s", i, cases[i].name);
+        put(&inner, cases[i].name, &kept.value); /* within it */
+        state = state_find(&inner.value);
+        ck_assert_msg(!state_check_rest(&state, &failure) == cases[i].taken, "%zu: %s", i, cases[i].name);
+        if (i == 3)
+            ck_assert_str_eq(
+                failure.sentence,
+                "The file holds values under 'scaler' ('mean') that answers may need (a scale of "
+                "features or pictures, an average of the weights). Work them into the weights, or, if "
+                "they are of no use, save those alone, as a state dict.");
+    }
+}
+END_TEST
+
+START_TEST(whose_weights_they_are_is_said_by_the_first_name)
+{
+    static const struct {
+        const char *outer, *inner;
+        enum name_owner owner;
+    } cases[] = {{"student", "model", OWNER_STUDENT},
+                 {"model", "ema", OWNER_AVERAGE},
+                 {"state_dict_ema", "module", OWNER_AVERAGE},
+                 {"teacher", "student", OWNER_TEACHER},
+                 {"model", "state_dict", OWNER_NONE}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct dict inner = make(), middle = make(), root = make();
+        put(&inner, "norm.weight", &tensor);
+        put(&middle, cases[i].inner, &inner.value);
+        put(&root, cases[i].outer, &middle.value);
+        ck_assert_int_eq(state_find(&root.value).owner, cases[i].owner);
+    }
+}
+END_TEST
+
+START_TEST(a_student_beside_weights_that_are_no_teachers_is_refused)
+{
+    static const char *const taken[] = {"teacher", "ema"};
+    struct dict inner = make(), other = make(), root = make();
+    put(&inner, "norm.weight", &tensor);
+    put(&other, "norm.weight", &tensor);
+    put(&root, "model", &inner.value);
+    put(&root, "student", &other.value);
+    struct state state = state_find(&root.value);
+    ck_assert_int_eq(state_check_rest(&state, &failure), STATUS_INVALID_FILE);
+    ck_assert_str_eq(failure.sentence,
+                     "The file holds weights under 'model' and a student's under 'student', and does not say "
+                     "which answer. Save those that are meant alone, as a state dict.");
+    for (size_t i = 0; i < 2; i++) {
+        const struct value *others[STATE_OTHERS_MAX];
+        root = make();
+        put(&root, "student", &other.value);
+        put(&root, taken[i], &inner.value);
+        state = state_find(&root.value);
+        ck_assert_int_eq(state_check_rest(&state, &failure), STATUS_OK);
+        ck_assert_uint_eq(state_others(&state, others), 1);
+        ck_assert_ptr_eq(others[0], &other.value);
+    }
+}
+END_TEST
+
+/* Where no wrapper is known the sentence says how to save what lies in it. */
+START_TEST(a_state_dict_under_another_name_is_named)
+{
+    struct dict inner = make(), middle = make(), root = make();
+    put(&inner, "norm.weight", &tensor);
+    put(&middle, "net", &inner.value);
+    struct state state = state_find(&middle.value);
+    ck_assert_int_eq(state_check_rest(&state, &failure), STATUS_INVALID_FILE);
+    ck_assert_str_eq(failure.sentence,
+                     "The file holds tensors under 'net', and no state dict under a name that is known here "
+                     "('state_dict', 'model', 'teacher', ...). If those are the weights, save them alone: "
+                     "torch.save(torch.load(FILE, 'cpu')['net'], NEW_FILE).");
+    put(&root, "model", &middle.value);
+    state = state_find(&root.value);
+    ck_assert_int_eq(state_check_rest(&state, &failure), STATUS_INVALID_FILE);
+    ck_assert_ptr_nonnull(strstr(failure.sentence, "torch.load(FILE, 'cpu')['model']['net']"));
+    put(&middle, "norm.weight", &tensor);
+    ck_assert_int_eq(state_check_rest(&state, &failure), STATUS_INVALID_FILE);
+    ck_assert_str_eq(failure.sentence,
+                     "The file holds tensors under 'net', within the state dict, which this program does not "
+                     "know. Save the tensors that answer alone, as a state dict.");
 }
 END_TEST
 
@@ -162,6 +285,10 @@ int main(void)
     tcase_add_test(all, circles_end);
     tcase_add_test(all, of_two_networks_neither_is_chosen);
     tcase_add_test(all, a_tensor_beside_the_state_dict_is_refused);
+    tcase_add_test(all, what_may_answer_is_not_taken_for_trainings);
+    tcase_add_test(all, whose_weights_they_are_is_said_by_the_first_name);
+    tcase_add_test(all, a_student_beside_weights_that_are_no_teachers_is_refused);
+    tcase_add_test(all, a_state_dict_under_another_name_is_named);
     tcase_add_test(all, what_is_no_dict_has_its_sentence);
     return suite_run("state", all);
 }

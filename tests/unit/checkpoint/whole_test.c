@@ -8,6 +8,7 @@
 #include "tests/unit/suite.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +52,54 @@ START_TEST(halves_of_two_networks_are_not_joined)
 }
 END_TEST
 
+#define CUT "a part is missing. If they are whole, save them alone, as a state dict."
+
+/* Without them another network would answer. */
+START_TEST(a_teacher_without_a_part_that_its_student_has_is_refused)
+{
+    static const struct {
+        const char *part, *first, *key;
+    } cases[] = {
+        {"register_tokens", "register_tokens", "register_tokens"},
+        {"ls1.", "blocks.0.ls1.gamma", "blocks.0.ls1.gamma"},
+        {"qkv.bias", "blocks.0.attn.qkv.bias", "blocks.0.attn.qkv.bias"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct published published;
+        char sentence[FAILURE_SENTENCE_BYTES];
+        published_begin(&published);
+        published_network(&published, &(struct published_form){PUBLISHED_DINOV2, 4, false, "teacher."});
+        leave_out(&published, 0, cases[i].part, true);
+        published_network(&published, &(struct published_form){PUBLISHED_DINOV2, 4, false, "student."});
+        write_all(&published);
+        snprintf(sentence, sizeof sentence,
+                 "The weights that answer have no '%s', and those beside them have ('student.%s'): " CUT,
+                 cases[i].first, cases[i].key);
+        expect(STATUS_INVALID_FILE, sentence);
+    }
+}
+END_TEST
+
+/* As a teacher of another width is distilled into it. */
+START_TEST(a_student_of_another_kind_may_have_other_parts)
+{
+    struct pth pth;
+    struct backbone_import imported;
+    const struct backbone_options these = {.path = backbone};
+    pth_begin(&pth, "teacher");
+    pth_claim(&pth, "cls_token", 3, (size_t[]){1, 1, W});
+    pth_claim(&pth, "pos_embed", 3, (size_t[]){1, 10, W});
+    pth_claim(&pth, "patch_embed.proj.weight", 4, (size_t[]){W, 3, 14, 14});
+    pth_claim(&pth, "blocks.0.mlp.fc2.weight", 2, (size_t[]){W, 2 * W});
+    pth_beside(&pth, "student");
+    pth_claim(&pth, "register_tokens", 3, (size_t[]){1, 4, 2 * W});
+    pth_claim(&pth, "cls_token", 3, (size_t[]){1, 1, 2 * W});
+    pth_end(&pth, backbone);
+    ck_assert_msg(!import_backbone_open(&these, &failure, &imported), "%s", failure.sentence);
+    import_backbone_finish(&imported);
+}
+END_TEST
+
 /* Which would answer as a network of one block. */
 START_TEST(a_teacher_without_its_last_block_is_refused)
 {
@@ -63,8 +112,8 @@ START_TEST(a_teacher_without_its_last_block_is_refused)
         published_network(&published,
                           &(struct published_form){PUBLISHED_DINOV2, 0, false, "student.backbone."});
         write_all(&published);
-        expect(STATUS_INVALID_FILE, "The weights that answer have 1 blocks, and those beside them 2 "
-                                    "('student.backbone.blocks.1.attn.proj.bias'): a part is missing.");
+        expect(STATUS_INVALID_FILE, "The weights that answer have no 'blocks.1.attn.proj.bias', and those "
+                                    "beside them have ('student.backbone.blocks.1.attn.proj.bias'): " CUT);
     }
 }
 END_TEST
@@ -80,8 +129,8 @@ START_TEST(a_student_in_a_dict_of_its_own_shows_the_same)
         pth_beside(&pth, others[i]);
         pth_claim(&pth, "backbone.blocks.4.norm1.bias", 1, (size_t[]){W});
         pth_end(&pth, backbone);
-        expect(STATUS_INVALID_FILE, "The weights that answer have 1 blocks, and those beside them 5 "
-                                    "('backbone.blocks.4.norm1.bias'): a part is missing.");
+        expect(STATUS_INVALID_FILE, "The weights that answer have no 'blocks.4.norm1.bias', and those beside "
+                                    "them have ('backbone.blocks.4.norm1.bias'): " CUT);
     }
 }
 END_TEST
@@ -98,6 +147,58 @@ START_TEST(of_an_average_and_a_student_the_average_is_taken)
     ck_assert_uint_eq(imported.card.registers, 0);
     ck_assert_str_eq(imported.note, "These are the running average of the weights.");
     import_backbone_finish(&imported);
+}
+END_TEST
+
+/* As of a prefix, whichever dict says it. */
+START_TEST(a_dict_says_whose_weights_it_holds)
+{
+    static const struct {
+        const char *wrapper, *beside, *note;
+    } cases[] = {
+        {"ema", NULL, "These are the running average of the weights."},
+        {"state_dict_ema", "student", "These are the running average of the weights."},
+        {"student", NULL,
+         "These are a student's weights: a teacher's, which training publishes, answer better."},
+        {"teacher", "student", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct pth pth;
+        struct backbone_import imported;
+        const struct backbone_options these = {.path = backbone};
+        pth_begin(&pth, cases[i].wrapper);
+        pth_claim(&pth, "cls_token", 3, (size_t[]){1, 1, W});
+        pth_claim(&pth, "pos_embed", 3, (size_t[]){1, 10, W});
+        pth_claim(&pth, "patch_embed.proj.weight", 4, (size_t[]){W, 3, 14, 14});
+        pth_claim(&pth, "blocks.0.mlp.fc2.weight", 2, (size_t[]){W, 2 * W});
+        if (cases[i].beside) {
+            pth_beside(&pth, cases[i].beside);
+            pth_claim(&pth, "cls_token", 3, (size_t[]){1, 1, W});
+        }
+        pth_end(&pth, backbone);
+        ck_assert_msg(!import_backbone_open(&these, &failure, &imported), "%s", failure.sentence);
+        ck_assert_str_eq(imported.note, cases[i].note);
+        import_backbone_finish(&imported);
+    }
+}
+END_TEST
+
+START_TEST(a_prefix_that_is_not_known_is_named)
+{
+    static const char *const prefixes[] = {"vit.", "my_model.vit.", "teacher_backbone.", "model.visual."};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        struct published published;
+        char sentence[FAILURE_SENTENCE_BYTES];
+        published_begin(&published);
+        published_network(&published, &(struct published_form){PUBLISHED_CHUNKS, 0, false, prefixes[i]});
+        write_all(&published);
+        snprintf(sentence, sizeof sentence,
+                 "Tensor '%sblocks.0.0.attn.proj.bias' is behind '%s', a prefix that is not known here: if "
+                 "this is the network that is meant, save its tensors alone, without it "
+                 "('blocks.0.0.attn.proj.bias').",
+                 prefixes[i], prefixes[i]);
+        expect(STATUS_INVALID_FILE, sentence);
+    }
 }
 END_TEST
 
@@ -236,6 +337,10 @@ int main(void)
     tcase_add_test(all, a_teacher_without_its_last_block_is_refused);
     tcase_add_test(all, a_student_in_a_dict_of_its_own_shows_the_same);
     tcase_add_test(all, of_an_average_and_a_student_the_average_is_taken);
+    tcase_add_test(all, a_teacher_without_a_part_that_its_student_has_is_refused);
+    tcase_add_test(all, a_student_of_another_kind_may_have_other_parts);
+    tcase_add_test(all, a_dict_says_whose_weights_it_holds);
+    tcase_add_test(all, a_prefix_that_is_not_known_is_named);
     tcase_add_test(all, a_dict_around_the_weights_tells_a_training_from_the_hub);
     tcase_add_test(all, what_is_said_goes_before_what_is_usual);
     tcase_add_test(all, losses_and_metrics_are_left_out_with_a_word);
