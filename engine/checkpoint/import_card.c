@@ -121,13 +121,14 @@ static enum status given_labels(const struct import_head *asked, const struct la
     return status;
 }
 
-static enum status read_labels(const struct import_head *asked, enum head_form form,
+/* A linear layer of somebody's own, without a candidate's name, is not known to be of those findings. */
+static enum status read_labels(const struct import_head *asked, enum head_form form, enum head_type type,
                                const struct label_source *source, size_t classes, struct failure *failure,
                                struct label_list *out, bool *differ)
 {
     struct label_list labels = {0};
-    const bool is_published =
-        form == FORM_AUTHORS && asked->kind == IMPORT_FINDINGS && classes == FINDINGS_COUNT;
+    const bool is_published = form == FORM_AUTHORS && asked->kind == IMPORT_FINDINGS &&
+                              classes == FINDINGS_COUNT && (type == HEAD_GLORI || *source->candidate);
     enum status status = given_labels(asked, source, classes, failure, &labels, differ);
     if (status || labels.count) {
         *out = labels;
@@ -181,7 +182,8 @@ enum status import_card_head(const struct import_head *asked, enum head_form for
     *labels_differ = false;
     enum status status = check_kind(asked, form, head->label_count, failure);
     if (!status)
-        status = read_labels(asked, form, source, head->label_count, failure, &names, labels_differ);
+        status =
+            read_labels(asked, form, head->type, source, head->label_count, failure, &names, labels_differ);
     if (status)
         return status;
     struct label *labels = arena_allocate(arena, names.count, sizeof *labels);

@@ -16,16 +16,17 @@ WARN_UNUSED enum status import_card_begin(const struct import_options *options, 
 
 /* What says the labels of a head besides asked->labels; each may be NULL. */
 struct label_source {
-    const char *config; /* the path of the config.json that the weights have */
-    const char *bound;  /* metadata_labels of a package's head */
+    const char *config;    /* the path of the config.json that the weights have */
+    const char *bound;     /* metadata_labels of a package's head */
+    const char *candidate; /* "": the file names none */
 };
 
 /* Fills name, kind, labels (head->label_count of them, at the default threshold) and a risk's definition. The
  * labels are those that the file is bound to, and no others; or of asked->labels; or of the config.json; or
- * of one of the authors' heads with as many classes the 40 findings; or of a head with one output its name.
- * Fails with BAD_REQUEST when they must be given, or when the outputs are no risk scores; with INVALID_FILE
- * when they are not as many, are the configuration's in another order, or as labels_read does.
- * *labels_differ: they are given, and are not the configuration's. */
+ * of one of the authors' heads (GLoRI, or a candidate) with as many classes the 40 findings; or of a head
+ * with one output its name. Fails with BAD_REQUEST when they must be given, or when the outputs are no risk
+ * scores; with INVALID_FILE when they are not as many, are the configuration's in another order, or as
+ * labels_read does. *labels_differ: they are given, and are not the configuration's. */
 WARN_UNUSED enum status import_card_head(const struct import_head *asked, enum head_form form,
                                          const struct label_source *source, struct arena *arena,
                                          struct failure *failure, struct head_card *head,

@@ -213,8 +213,13 @@ enum status import_head_open(const struct import_head *asked, const struct backb
     const char *config = folder->weights ? folder->config_json : beside;
     if (is_own(out, from) && from->config_path && text_stem(from->config_path, ".json"))
         config = from->config_path;
-    const struct label_source source = {config, metadata_labels(checkpoint_metadata(out->checkpoint))};
+    const struct label_source source = {config, metadata_labels(checkpoint_metadata(out->checkpoint)),
+                                        out->candidate};
     status = import_card_head(asked, out->form, &source, arena, failure, &out->card, &out->labels_differ);
+    if (!status && config && out->form == FORM_TRANSFORMERS)
+        status = classifier_config_read(config, failure, &out->classifier);
+    out->classifier.one_choice &= out->card.label_count > 1;
+    out->classifier.pooled_registers &= backbone->registers && out->card.average_pool;
     free(beside);
     return status;
 }
@@ -289,6 +294,17 @@ void import_head_note(const struct head_import *head, char note[IMPORT_NOTE_BYTE
                  head->asked->name);
     if (head->no_bias)
         note_add(note, "Head '%s' has no bias: zeros are added.", head->asked->name);
+    if (head->classifier.one_choice)
+        note_add(
+            note,
+            "Head '%s' was trained as one choice among its labels, by softmax; here each label is judged "
+            "for itself, by the sigmoid of its logit.",
+            head->asked->name);
+    if (head->classifier.pooled_registers)
+        note_add(note,
+                 "Head '%s' was saved by a transformers of 4.48 to 4.51, whose mean patch token takes the "
+                 "registers in; here it does not, as since 4.52.",
+                 head->asked->name);
     if (head->labels_differ)
         note_add(note, "Head '%s' has other labels than the id2label of its config.json.", head->asked->name);
     note_add_losses(note, head->losses, head->loss);

@@ -3,6 +3,7 @@
 #ifndef CXRD_ENGINE_CHECKPOINT_IMPORT_HEAD_H
 #define CXRD_ENGINE_CHECKPOINT_IMPORT_HEAD_H
 
+#include "engine/checkpoint/classifier_config.h"
 #include "engine/checkpoint/config.h"
 #include "engine/checkpoint/head_form.h"
 #include "engine/checkpoint/import_weights.h"
@@ -20,8 +21,9 @@ struct head_import {
     bool convolution;      /* of 1 x 1: its weight was [outputs, inputs, 1, 1] */
     bool no_bias;          /* it has none: zeros are added */
     bool labels_differ;    /* those that were given are not the configuration's */
-    size_t losses;         /* tensors of losses and metrics, which are left out, */
-    char loss[NAME_BYTES]; /* and the first of them */
+    struct classifier_config classifier; /* of transformers' forms; what matters here of it */
+    size_t losses;                       /* tensors of losses and metrics, which are left out, */
+    char loss[NAME_BYTES];               /* and the first of them */
 };
 
 /* BAD_REQUEST when there are too many, a name is none for a head, or stands twice. */

@@ -8,6 +8,7 @@
 #include "tests/unit/suite.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -143,6 +144,66 @@ START_TEST(labels_of_a_packages_head_stay)
 }
 END_TEST
 
+/* What a config.json says of how the classifier beside it was trained, and by which version. */
+START_TEST(a_classifiers_configuration_is_followed)
+{
+    static const struct {
+        const char *text, *note, *sentence; /* NULL: none */
+    } cases[] = {
+        {"{}", NULL, NULL},
+        {"{\"problem_type\": \"multi_label_classification\", \"transformers_version\": \"4.52.0\"}", NULL,
+         NULL},
+        {"{\"problem_type\": \"single_label_classification\"}",
+         "was trained as one choice among its labels, by softmax; here each label is judged for itself, by "
+         "the "
+         "sigmoid of its logit.",
+         NULL},
+        {"{\"transformers_version\": \"4.51.3\"}",
+         "was saved by a transformers of 4.48 to 4.51, whose mean patch token takes the registers in; here "
+         "it "
+         "does not, as since 4.52.",
+         NULL},
+        {"{\"transformers_version\": \"4.48.0\"}", "was saved by a transformers of 4.48 to 4.51", NULL},
+        {"{\"transformers_version\": \"4.47.1\"}", NULL, NULL},
+        {"{\"problem_type\": \"regression\"}", NULL,
+         "config.json: the classifier was trained by regression (problem_type): its outputs are values of "
+         "their "
+         "own, of which no probability can be made."},
+    };
+    char *config = file_join(folder, "config.json");
+    write_linear();
+    file_put(labels, "Mass\nNodule\n", 12);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "h%zu", i);
+        asked.name = name;
+        file_put(config, cases[i].text, strlen(cases[i].text));
+        if (cases[i].sentence) {
+            refused(cases[i].sentence);
+            continue;
+        }
+        ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
+        ck_assert_msg(cases[i].note ? strstr(note, cases[i].note) != NULL : !*note, "%zu: %s", i, note);
+    }
+    free(config);
+}
+END_TEST
+
+/* The 40 findings are those of the authors' heads: of a layer of somebody's own nobody knows them. */
+START_TEST(a_layer_of_ones_own_has_labels_of_its_own)
+{
+    struct pth pth;
+    pth_begin(&pth, NULL);
+    pth_tensor(&pth, "linear.weight", 2, (size_t[]){40, 2 * WIDTH}, 1);
+    pth_tensor(&pth, "linear.bias", 1, (size_t[]){40}, 1);
+    pth_end(&pth, head);
+    asked.labels = NULL;
+    ck_assert_int_eq(add(&asked, 1), STATUS_BAD_REQUEST);
+    ck_assert_msg(strstr(failure.sentence, "has 40 classes: name them with labels=FILE"), "%s",
+                  failure.sentence);
+}
+END_TEST
+
 int main(void)
 {
     TCase *all = tcase_create("all");
@@ -151,5 +212,7 @@ int main(void)
     tcase_add_test(all, labels_are_read_past_a_config_yaml);
     tcase_add_test(all, labels_in_another_order_than_the_configurations_are_refused);
     tcase_add_test(all, labels_of_a_packages_head_stay);
+    tcase_add_test(all, a_classifiers_configuration_is_followed);
+    tcase_add_test(all, a_layer_of_ones_own_has_labels_of_its_own);
     return suite_run("head_labels", all);
 }
