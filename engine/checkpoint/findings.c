@@ -3,8 +3,10 @@
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/utf8.h"
+#include "engine/checkpoint/format.h"
 #include "engine/package/card.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,10 +183,43 @@ static enum status add_label(struct label_list *labels, const uint8_t *line, siz
     return STATUS_OK;
 }
 
+/* What is saved in a list's place, whose lines would pass for labels. */
+static enum status refuse_others(struct bytes text, struct failure *failure)
+{
+    const enum format format = format_of(text);
+    if (!text.size)
+        return STATUS_OK;
+    if (format == FORMAT_JSON || *text.data == '[')
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "It is JSON, and a list of labels has one a line. The id2label of a config.json "
+                           "is read without labels=, where that lies beside the weights.");
+    if (format_is_foreign(text))
+        return format_refuse(text, failure);
+    if (format != FORMAT_OTHER || memchr(text.data, 0, text.size))
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "It is no text, and a list of labels is one, with one a line.");
+    return STATUS_OK;
+}
+
+/* "0 Edema", "1 Mass", or from 1 on. */
+static bool are_numbered(const struct label_list *labels)
+{
+    bool numbered = labels->count > 1;
+    unsigned long first = 0;
+    for (size_t i = 0; i < labels->count && numbered; i++) {
+        char *end;
+        const unsigned long number = strtoul(labels->names[i], &end, 10);
+        first = i ? first : number;
+        numbered = isdigit((unsigned char)*labels->names[i]) && *end && strchr(" \t,;:.", *end) &&
+                   first <= 1 && number == first + i;
+    }
+    return numbered;
+}
+
 enum status labels_parse(struct bytes text, struct failure *failure, struct label_list *out)
 {
     struct label_list labels = {0};
-    enum status status = STATUS_OK;
+    enum status status = refuse_others(text, failure);
     while (text.size &&
            memchr("\n\r \t", text.data[text.size - 1], 4)) /* empty lines at the end name nothing */
         text.size--;
@@ -194,6 +229,10 @@ enum status labels_parse(struct bytes text, struct failure *failure, struct labe
         status = add_label(&labels, text.data + start, line_length(text.data + start, end - start), failure);
         start = end + 1;
     }
+    if (!status && are_numbered(&labels))
+        status = failure_set(failure, STATUS_INVALID_FILE,
+                             "Each line begins with its number: leave the numbers out, as a label is what "
+                             "stands on its line.");
     if (status)
         labels_finish(&labels);
     else

@@ -25,6 +25,12 @@ START_TEST(reads_one_label_a_line)
 }
 END_TEST
 
+#define JSON_LABELS                                                                                   \
+    "It is JSON, and a list of labels has one a line. The id2label of a config.json is read without " \
+    "labels=, where that lies beside the weights."
+#define NUMBERED_LABELS \
+    "Each line begins with its number: leave the numbers out, as a label is what stands on its line."
+
 START_TEST(wrong_labels_are_named)
 {
     char longest[200] = "a\n", many[20000] = "";
@@ -63,6 +69,17 @@ START_TEST(wrong_labels_are_named)
         {"a\nb\x1b[2J\n", "Line 2 holds a control character, or one that turns the direction of text."},
         {longest, "Line 2 is over 128 bytes long, too long for a label."},
         {many, "It holds over 4096 labels."},
+        {"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 7\n",
+         "It is a Git LFS pointer, a note of where the file lies: fetch the file itself with 'git lfs pull', "
+         "or "
+         "download it from the model's page."},
+        {"\n<!DOCTYPE html>\n<html>\n",
+         "It is a web page that was saved in the file's place, as where a download wants a login or fails. "
+         "Download the file again."},
+        {"{\"0\": \"Edema\",\n\"1\": \"Mass\"}\n", JSON_LABELS},
+        {"[\"Edema\",\n\"Mass\"]\n", JSON_LABELS},
+        {"0 Edema\n1 Mass\n", NUMBERED_LABELS},
+        {"1. Edema\n2. Mass\n3. Nodule\n", NUMBERED_LABELS},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct label_list labels = {0};
@@ -70,6 +87,24 @@ START_TEST(wrong_labels_are_named)
         ck_assert_int_eq(labels_parse(text, &failure, &labels), STATUS_INVALID_FILE);
         ck_assert_str_eq(failure.sentence, cases[i].sentence);
         ck_assert_uint_eq(labels.count, 0);
+    }
+}
+END_TEST
+
+START_TEST(pictures_are_no_labels_and_numbers_may_be_part_of_them)
+{
+    static const char picture[] = "\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+    struct label_list labels = {0};
+    ck_assert_int_eq(
+        labels_parse((struct bytes){(const uint8_t *)picture, sizeof picture - 1}, &failure, &labels),
+        STATUS_INVALID_FILE);
+    ck_assert_str_eq(failure.sentence, "It is no text, and a list of labels is one, with one a line.");
+    static const char *const good[] = {"0 lines\n2 lines\n", "1 rib\n", "2 ribs\n3 ribs\n", "10\n11\n"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        ck_assert_msg(
+            !labels_parse((struct bytes){(const uint8_t *)good[i], strlen(good[i])}, &failure, &labels), "%s",
+            failure.sentence);
+        labels_finish(&labels);
     }
 }
 END_TEST
@@ -131,6 +166,7 @@ int main(void)
 {
     TCase *all = tcase_create("all");
     tcase_set_timeout(all, 60);
+    tcase_add_test(all, pictures_are_no_labels_and_numbers_may_be_part_of_them);
     tcase_add_test(all, reads_one_label_a_line);
     tcase_add_test(all, wrong_labels_are_named);
     tcase_add_test(all, a_configuration_names_outputs_or_does_not);
