@@ -91,9 +91,9 @@ START_TEST(lines_say_what_became_of_each_image)
                                            "{\"row\":null,\"image\":\"c.png\",\"width\":40,\"height\":20,",
                                            "{\"row\":2,\"image\":\"x/a.png\",",
                                            "{\"row\":3,\"image\":\"y/a.png\","};
-    static const char *const parts[] = {"\"warnings\":[\"The image asks to be rotated",
-                                        "\"warnings\":[],\"grid\":[1,2],\"tokens\":\"patch\",\"dicom_"
-                                        "profile\":\"voi\",\"package_sha256\":\"aaaa",
+    static const char whole[] = "\"warnings\":[],\"grid\":[1,2],\"tokens\":\"patch\","
+                                "\"dicom_profile\":\"voi\",\"package_sha256\":\"aaaa";
+    static const char *const parts[] = {"\"warnings\":[\"The image asks to be rotated", whole,
                                         "\"error\":\"The PNG is \\\"truncated\\\".\",", "", ""};
     static const char file_part[] = "\"bytes\":7,\"modified\":\"1970-01-01T00:20:34.000000005Z\",\"sha256\":"
                                     "\"2cea274d0bedc39ec4ab6ba9e59ec889e3ed6fb56a1cf088a64d9b383378dc97\",";
