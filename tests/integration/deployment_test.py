@@ -7,6 +7,7 @@ Containers and clusters are not started here; that their files say what the prog
 import json
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -247,6 +248,28 @@ class Cluster(unittest.TestCase):
         for path in (DOCKER / "kubernetes").rglob("kustomization.yaml"):
             for name in yaml.safe_load(path.read_text()).get("resources", []):
                 self.assertTrue((path.parent / name).exists(), f"{path}: {name}")
+
+    def test_an_archive_has_a_shard_a_pod(self):
+        job = objects(DOCKER / "kubernetes/archive")["Job", "cxrd-archive"]["spec"]
+        pod = job["template"]["spec"]
+        container = pod["containers"][0]
+        shell, flag, script = container["command"]
+        self.assertEqual((shell, flag), ("sh", "-c"))
+        words = shlex.split(script.replace("$((JOB_COMPLETION_INDEX + 1))", "I"))
+        self.assertEqual(words[:3], ["exec", "cxrd", "predict"])
+        self.assertEqual(words[words.index("--shard") + 1], f"I/{job['completions']}")
+        given = {word for word in words if word.startswith("--")}
+        self.assertLessEqual(given, set(re.findall(r"^  (--[a-z-]+)", run(BINARY, "predict", "--help").stdout, re.MULTILINE)))
+        self.assertLessEqual({"--resume", "--output"}, given)
+        volumes = {volume["name"] for volume in pod["volumes"]}
+        for one in [container, *pod["initContainers"]]:
+            self.assertLessEqual({mount["name"] for mount in one["volumeMounts"]}, volumes)
+            self.assertEqual(one["securityContext"], self.container["securityContext"])
+        self.assertEqual(pod["securityContext"], self.pod["securityContext"])
+        mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
+        for name in ("--model", "--output"):
+            self.assertIn(words[words.index(name) + 1], mounts)
+        self.assertIn(words[-1], mounts)
 
     def test_patches_name_what_is_there(self):
         for path in (DOCKER / "kubernetes").rglob("kustomization.yaml"):
