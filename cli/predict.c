@@ -183,8 +183,9 @@ static size_t predict_chunk(struct engine *engine, struct predict_output *output
                                       .pairing = output->options.pairing,
                                       .image = output->options.image};
     const size_t views = pairing_images(options.pairing);
-    (void)chunk_predict(engine, inputs, count, &options, files, &failure,
-                        predictions); /* each study has it */
+    /* Each study has the failure; files are read for their hashes only where answers say them. */
+    (void)chunk_predict(engine, inputs, count, &options, predict_output_resumes(output) ? files : NULL,
+                        &failure, predictions);
     for (size_t i = 0; i < count / views; i++) {
         failed += !write_answer(output, &inputs[i * views], &files[i * views], &predictions[i]);
         prediction_finish(&predictions[i]);

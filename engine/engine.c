@@ -178,6 +178,12 @@ void engine_statistics(const struct engine *engine, struct engine_statistics *ou
     }
 }
 
+/* Inputs that a study makes: of each view the image, and with flip its mirror. */
+static size_t study_passes(const struct predict_options *options)
+{
+    return pairing_images(options->pairing) * (options->flip ? 2 : 1);
+}
+
 /* The same input, left and right exchanged; its patch tokens are nobody's. */
 static struct batcher_image mirror(const struct batcher_image *image, size_t rows, size_t columns)
 {
@@ -312,7 +318,7 @@ static enum status queue_study(const struct engine *engine, struct queue_request
                                const struct bytes *images, const struct predict_options *options,
                                struct failure *failure, struct prediction *prediction)
 {
-    const size_t passes = pairing_images(options->pairing) * (options->flip ? 2 : 1);
+    const size_t passes = study_passes(options);
     struct batcher_image inputs[PASSES_MAX] = {0};
     const enum status status = patience_check(&options->patience, "its images were prepared", failure);
     if (status)
@@ -329,7 +335,7 @@ enum status engine_predict(struct engine *engine, const struct bytes *images, si
                            struct prediction *out)
 {
     const size_t views = pairing_images(options->pairing), studies = count / views;
-    const size_t passes = views * (options->flip ? 2 : 1); /* of a study, one after the other */
+    const size_t passes = study_passes(options);
     struct queue_request *request = NULL;
     assert(count % views == 0);
     memset(out, 0, studies * sizeof *out);

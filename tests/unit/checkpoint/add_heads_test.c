@@ -17,15 +17,6 @@
 
 static char sha256[SHA256_HEX_BYTES];
 
-/* A package without heads. */
-static void begin(void)
-{
-    make_folder();
-    sample_backbone(backbone, &SAMPLE_AS_IS);
-    options.head_count = 0;
-    ck_assert_msg(!import_now(), "%s", failure.sentence);
-}
-
 static enum status add(const struct import_head *heads, size_t count)
 {
     failure.sentence[0] = '\0';
@@ -312,7 +303,7 @@ END_TEST
 int main(void)
 {
     TCase *all = tcase_create("all");
-    tcase_add_checked_fixture(all, begin, remove_folder);
+    tcase_add_checked_fixture(all, make_package, remove_folder);
     tcase_set_timeout(all, 60);
     tcase_add_test(all, heads_of_several_files_join_a_package);
     tcase_add_loop_test(all, every_published_form_is_taken, 0, sizeof forms / sizeof *forms);

@@ -13,15 +13,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* A package without heads. */
-static void begin(void)
-{
-    make_folder();
-    sample_backbone(backbone, &SAMPLE_AS_IS);
-    options.head_count = 0;
-    ck_assert_msg(!import_now(), "%s", failure.sentence);
-}
-
 static enum status add(const struct import_head *heads, size_t count)
 {
     char sha256[SHA256_HEX_BYTES];
@@ -208,7 +199,7 @@ int main(void)
 {
     TCase *all = tcase_create("all");
     tcase_set_timeout(all, 60);
-    tcase_add_checked_fixture(all, begin, remove_folder);
+    tcase_add_checked_fixture(all, make_package, remove_folder);
     tcase_add_test(all, labels_are_read_past_a_config_yaml);
     tcase_add_test(all, labels_in_another_order_than_the_configurations_are_refused);
     tcase_add_test(all, labels_of_a_packages_head_stay);

@@ -3,6 +3,7 @@
 #include "engine/base/file.h"
 
 #include "tests/unit/checkpoint/pth.h"
+#include "tests/unit/checkpoint/sample.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -32,6 +33,14 @@ void make_folder(void)
     options =
         (struct import_options){.backbone = backbone, .output = output, .heads = &asked, .head_count = 1};
     set_image_size(16);
+}
+
+void make_package(void)
+{
+    make_folder();
+    sample_backbone(backbone, &SAMPLE_AS_IS);
+    options.head_count = 0;
+    ck_assert_msg(!import_now(), "%s", failure.sentence);
 }
 
 void set_image_size(uint32_t side)

@@ -16,6 +16,7 @@ extern struct import_options options; /* backbone and the head `asked` into outp
 extern char *published_folder, *weights, *adapter, *published_config, *adapter_config;
 
 void make_folder(void);
+void make_package(void);  /* the folder, and a package without heads as the output */
 void remove_folder(void); /* nothing but those files may be in it */
 void empty(const char *path);
 /* The same with a published folder, which is to be imported without heads, at the size that it says. */
