@@ -11,9 +11,9 @@
 
 enum { QUOTE_BYTES = 60, LIST_BYTES = 150, TOP_MAX = 100000 };
 
-const char *const predict_option_names[] = {"heads",         "attention",   "attention_for", "size",
-                                            "threshold",     "flip",        "views",         "render",
-                                            "dicom_profile", "identifiers", "model",         NULL};
+const char *const predict_option_names[] = {
+    "heads", "attention", "attention_for", "level",       "size",  "threshold", "flip",
+    "views", "render",    "dicom_profile", "identifiers", "model", NULL};
 static_assert(sizeof predict_option_names / sizeof *predict_option_names == OPTION_COUNT_MAX + 1,
               "option_list has room for all");
 const char *const embed_option_names[] = {"tokens", "dicom_profile", "identifiers", "model", NULL};
@@ -225,7 +225,8 @@ static enum status resolve_attention(struct arena *arena, const struct option_li
     static const char *const forms[] = {[ATTENTION_NONE] = "none",
                                         [ATTENTION_GRID] = "grid",
                                         [ATTENTION_PNG] = "png",
-                                        [ATTENTION_OVERLAY] = "overlay"};
+                                        [ATTENTION_OVERLAY] = "overlay",
+                                        [ATTENTION_CONTOUR] = "contour"};
     static_assert(sizeof forms / sizeof *forms == ATTENTION_FORMS, "a name a form");
     const char *value = NULL;
     enum status status = option_value(list, "attention", failure, &value);
@@ -252,6 +253,21 @@ static enum status resolve_threshold(struct arena *arena, const struct option_li
         return failure_set(failure, STATUS_BAD_REQUEST, "%s must be a number between 0 and 1, not '%s'.",
                            option_title(list, "threshold").text, text_quote(arena, value, QUOTE_BYTES));
     out->has_threshold = true;
+    return STATUS_OK;
+}
+
+static enum status resolve_level(struct arena *arena, const struct option_list *list, struct failure *failure,
+                                 double *out)
+{
+    const char *value = NULL;
+    *out = 0.5;
+    enum status status = option_value(list, "level", failure, &value);
+    if (status || !value)
+        return status;
+    if (!text_number(value, out) || *out <= 0 || *out >= 1)
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "%s must be a number over 0 and under 1, a part of the map's maximum, not '%s'.",
+                           option_title(list, "level").text, text_quote(arena, value, QUOTE_BYTES));
     return STATUS_OK;
 }
 
@@ -345,6 +361,8 @@ enum status options_resolve(struct arena *arena, const struct model_card *card,
         status = resolve_attention(arena, list, failure, &options.attention);
     if (!status)
         status = resolve_choice(arena, card, list, failure, &options);
+    if (!status)
+        status = resolve_level(arena, list, failure, &options.level);
     if (!status)
         status = resolve_size(arena, list, failure, &options.picture_side);
     if (!status)

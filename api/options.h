@@ -13,7 +13,7 @@ struct given_option {
     struct text_list values;
 };
 
-enum { OPTION_COUNT_MAX = 11 };
+enum { OPTION_COUNT_MAX = 12 };
 
 /* The options there are, NULL after the last: of POST /predict and of POST /embed. */
 extern const char *const predict_option_names[];
@@ -44,7 +44,14 @@ enum status option_refuse(struct arena *arena, struct failure *failure, const ch
 WARN_UNUSED enum status option_value(const struct option_list *list, const char *name,
                                      struct failure *failure, const char **out);
 
-enum attention_form { ATTENTION_NONE, ATTENTION_GRID, ATTENTION_PNG, ATTENTION_OVERLAY, ATTENTION_FORMS };
+enum attention_form {
+    ATTENTION_NONE,
+    ATTENTION_GRID,
+    ATTENTION_PNG,
+    ATTENTION_OVERLAY,
+    ATTENTION_CONTOUR,
+    ATTENTION_FORMS
+};
 enum attention_choice { ATTENTION_POSITIVE, ATTENTION_ALL, ATTENTION_TOP, ATTENTION_LABELS };
 
 /* The longer side of a picture, in pixels; that of a map where nothing is said, of an image the most. */
@@ -54,6 +61,7 @@ enum { PICTURE_SIDE_MIN = 16, PICTURE_SIDE_MAX = 2048, PICTURE_SIDE = 1024 };
 struct options {
     const bool *heads; /* [heads]: which ones to report */
     enum attention_form attention;
+    double level;          /* of contours: a part of the map's maximum */
     uint32_t picture_side; /* how large maps are drawn at most */
     uint32_t render_side;  /* how large the images themselves are answered at most; 0: they are not */
     enum attention_choice choice;
@@ -71,9 +79,9 @@ WARN_UNUSED enum status options_need_heads(struct arena *arena, const struct mod
                                            struct failure *failure);
 
 /* Resolves what was given against a model; the rest gets its default: all heads, attention grid for the
- * positive labels, pictures of PICTURE_SIDE, none of images, each label's own threshold, no flip, each image
- * a study of its own. Fails with BAD_REQUEST, naming what is wrong and what there is, and as
- * options_need_heads. */
+ * positive labels, contours at half of the maximum, pictures of PICTURE_SIDE, none of images, each label's
+ * own threshold, no flip, each image a study of its own. Fails with BAD_REQUEST, naming what is wrong and
+ * what there is, and as options_need_heads. */
 WARN_UNUSED enum status options_resolve(struct arena *arena, const struct model_card *card,
                                         const struct option_list *list, struct failure *failure,
                                         struct options *out);
