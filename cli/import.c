@@ -224,7 +224,7 @@ static int run(const struct import_options *options)
     enum status status = checkpoint_import(options, progress_bytes, &progress, &failure, note, &facts);
     progress_clear();
     if (status)
-        return command_fail("import", &failure, status == STATUS_BAD_REQUEST ? EXIT_USAGE : EXIT_FAILED);
+        return command_fail("import", &failure, command_exit_code(&failure));
     if (*note)
         command_say("import", "note: %s", note);
     if (show_made(options, &facts, &failure))
