@@ -270,7 +270,7 @@ static int predict(struct settings *settings, struct inputs *inputs)
     struct engine *engine = NULL;
     size_t failed = inputs->failed, done;
     if (engine_choice_open(&settings->engine, &failure, &engine))
-        return command_fail("predict", &failure, EXIT_FAILED);
+        return command_fail("predict", &failure, command_exit_code(&failure));
     int exit_code = EXIT_DONE;
     if (begin(settings, engine, inputs, &failure, &done)) {
         exit_code =

@@ -71,6 +71,8 @@ class Http(Folder):
         region = image["region"]
         self.assertAlmostEqual(region["x"] + region["width"] / 2, 150, delta=1)
         self.assertNotIn("pixel_spacing_mm", self.predict(self.file())["image"])
+        coded = self.file(ViewPosition=None, ViewCodeSequence=files.code("399348003", "SCT"))
+        self.assertEqual(self.predict(coded)["image"]["view_position"], "AP")
 
     def test_uids_come_when_they_are_asked_for(self):
         path = self.file()

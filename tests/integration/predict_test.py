@@ -341,6 +341,9 @@ class CommandLine(unittest.TestCase):
             out, said = self.run_cxrd(*command, *options, code=2)
             self.assertIn(words, said)
             self.assertEqual(out, b"")
+        for words in (command, ["embed", "--model", MODEL.resolve(), "--output", "a.npy", "a.png"],
+                      ["bench", "--model", MODEL.resolve()], ["tune", MODEL.resolve()]):
+            self.assertIn(b'There is no rung "x"', self.run_cxrd(*words, "--rung", "x", code=2)[1])
 
     def test_a_table_names_its_heads(self):
         (self.folder / "a.png").write_bytes(png(40, 40))
