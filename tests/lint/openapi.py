@@ -182,6 +182,8 @@ class Description:
             kinds = [kinds] if isinstance(kinds, str) else kinds
             if ("enum" in schema or "const" in schema) and not kinds:
                 yield f"{where(at)} has values and no type"
+            if "boolean" in kinds and ("enum" in schema or "const" in schema):
+                yield f"{where(at)} is a boolean of one value, which is no Java"
             if "array" in kinds and "items" not in schema:
                 yield f"{where(at)} is an array without items"
             if "properties" in schema:
@@ -249,6 +251,7 @@ BREAKS = [
     ("AttentionFor: 3 does not fit", lambda d: d["components"]["schemas"]["AttentionFor"]["examples"].append(3)),
     ("clients call its parameters EmbedRequest", lambda d: d["components"]["schemas"].update(EmbedRequest={"type": "string"})),
     ("Identifiers and DicomProfile both list 'voi'", lambda d: d["components"]["schemas"]["Identifiers"]["enum"].append("voi")),
+    ("Prediction/flip is a boolean of one value", lambda d: d["components"]["schemas"]["Prediction"]["properties"]["flip"].update(const=True)),
     ("Threshold has a default", lambda d: d["components"]["schemas"]["Threshold"].update(default=0.5)),
     ("Image/format lists a value twice", lambda d: image(d)["format"]["enum"].append("png")),
     ("the example class does not fit", lambda d: d["components"]["schemas"]["Embedding"]["required"].append("mean")),
