@@ -6,6 +6,8 @@ rule is proved besides: a copy is broken once for it, and the break must be told
 """
 
 import copy
+import functools
+import json
 import pathlib
 import re
 import sys
@@ -28,6 +30,11 @@ def walk(node, at=()):
     children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for name, child in children:
         yield from walk(child, (*at, name))
+
+
+@functools.lru_cache(maxsize=None)  # a break changes one schema of all
+def schema_errors(text):
+    return [(tuple(error.absolute_path), error.message) for error in SCHEMA(SCHEMA.META_SCHEMA).iter_errors(json.loads(text))]
 
 
 def where(at):
@@ -170,8 +177,7 @@ class Description:
 
     def wrong_schemas(self):
         for at, schema in self.roots():
-            for error in SCHEMA(SCHEMA.META_SCHEMA).iter_errors(schema):
-                yield f"{where((*at, *error.absolute_path))}: {error.message}"
+            yield from (f"{where((*at, *inside))}: {words}" for inside, words in schema_errors(json.dumps(schema)))
 
     def about_schemas(self):
         for at, schema in self.schemas():
