@@ -195,7 +195,7 @@ END_TEST
 START_TEST(saddles_pair_as_the_interpolated_map_does)
 {
     const float weights[4] = {1, 0.1f, 0.1f, 1}, turned[4] = {0.1f, 1, 1, 0.1f};
-    const float *const both[] = {weights, turned};
+    const float even[4] = {1, 0, 0, 1}, *const both[] = {weights, turned};
     for (size_t i = 0; i < 2; i++) {
         const struct attention_map map = {both[i], 2, 2, {0, 0, 40, 40}};
         trace(&map, 0.54); /* the saddle is at (1 - 0.01) / 1.8 = 0.55 */
@@ -205,6 +205,10 @@ START_TEST(saddles_pair_as_the_interpolated_map_does)
         ck_assert_uint_eq(contours.ring_count, 2);
         contours_finish(&contours);
     }
+    const struct attention_map map = {even, 2, 2, {0, 0, 40, 40}};
+    trace(&map, 0.5); /* of the saddle's own weight: two corners that touch */
+    ck_assert_uint_eq(contours.ring_count, 2);
+    contours_finish(&contours);
 }
 END_TEST
 
