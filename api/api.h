@@ -54,6 +54,7 @@ struct api_response {
     char *owned;              /* freed by api_response_finish */
     const char *allow;        /* the Allow header, or NULL */
     int retry_after_s;        /* the Retry-After header; 0: none */
+    bool may_be_kept;         /* by whoever asks each time whether it is still so (no-cache), by its ETag */
     struct api_header headers[API_RESPONSE_HEADERS_MAX]; /* further ones; static or in the arena */
     size_t header_count;
     bool varies_by_origin, varies_by_encoding;
