@@ -6,10 +6,11 @@ import { settings } from './settings.js';
 const ZOOM_MAX = 32;
 const ZOOM_STEP = 1.25;
 const PAN_STEP = 48;
+const WINDOW_STEP = 10;
 const WINDOW_WIDTH_MIN = 2;
 const WINDOW_WIDTH_MAX = 510;
 const KEYS_TEXT = 'Arrow keys move the picture, plus and minus zoom, 0 fits it, 1 shows it pixel by pixel, I inverts it, ' +
-  'W resets the greys.';
+  'arrow keys with Shift change the greys, W resets them.';
 
 function clamp(value, least, most) {
   return Math.min(Math.max(value, least), most);
@@ -20,10 +21,9 @@ export class Pane {
   constructor(name) {
     this.name = name;
     this.canvas = element('canvas', { tabIndex: 0, role: 'img', className: 'pane-canvas' });
-    this.keys = element('p', { className: 'visually-hidden', textContent: KEYS_TEXT });
     this.note = element('p', { className: 'pane-note', hidden: true });
     this.caption = element('p', { className: 'pane-caption' });
-    this.root = element('div', { className: 'pane' }, this.canvas, this.keys, this.note, this.caption);
+    this.root = element('div', { className: 'pane' }, this.canvas, this.note, this.caption);
     this.context = this.canvas.getContext('2d');
     this.scene = null;
     this.tool = 'pan';
@@ -223,12 +223,13 @@ export class Pane {
 
   keyDown(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const step = PAN_STEP * this.ratio;
+    const move = (x, y) => (event.shiftKey ? this.changeWindow(x * WINDOW_STEP, y * WINDOW_STEP) :
+      this.pan(-x * PAN_STEP * this.ratio, -y * PAN_STEP * this.ratio));
     const actions = {
-      ArrowLeft: () => this.pan(step, 0),
-      ArrowRight: () => this.pan(-step, 0),
-      ArrowUp: () => this.pan(0, step),
-      ArrowDown: () => this.pan(0, -step),
+      ArrowLeft: () => move(-1, 0),
+      ArrowRight: () => move(1, 0),
+      ArrowUp: () => move(0, -1),
+      ArrowDown: () => move(0, 1),
       '+': () => this.zoom(ZOOM_STEP),
       '=': () => this.zoom(ZOOM_STEP),
       '-': () => this.zoom(1 / ZOOM_STEP),

@@ -12,7 +12,7 @@ const DEFAULTS = {
   sort: '',
   mode: 'colour',
   palette: 'viridis',
-  opacity: 70,
+  opacity: 85,
   floor: 10,
   peak: true,
   region: true,
