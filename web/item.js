@@ -43,6 +43,7 @@ export class Item {
   }
 
   dropPicture() {
+    this.picture.closed = true; // what is still to be drawn of it is not
     for (const level of this.picture.levels) level.close();
     this.picture = null;
   }
@@ -103,7 +104,7 @@ export class Item {
       if (abort.signal.aborted) return;
       this.state = 'failed';
       this.problem = error instanceof Problem ? error :
-        new Problem({ status: 400, title: 'The page could not use this', detail: error.message });
+        new Problem({ status: 400, type: 'unreadable', title: 'The file cannot be read', detail: error.message });
     }
     onChange();
   }

@@ -74,7 +74,7 @@ export async function drawable(file) {
 
 /**
  * A picture and its halves, so that a large one is drawn small without a flicker and at once.
- * @typedef {{width: number, height: number, levels: ImageBitmap[]}} Picture
+ * @typedef {{width: number, height: number, levels: ImageBitmap[], closed: boolean}} Picture
  */
 
 /**
@@ -94,7 +94,7 @@ export async function decode(blob) {
         resizeQuality: 'medium',
       }));
     }
-    return { width: whole.width, height: whole.height, levels };
+    return { width: whole.width, height: whole.height, levels, closed: false };
   } catch {
     return null;
   }

@@ -10,6 +10,7 @@ const ADVICE = {
   'unsupported-media': 'Save the picture as PNG, JPEG or DICOM and choose it again.',
   unprocessable: 'Choose another file, or make this one again from its source.',
   'not-finite': 'Choose another picture; if it happens with others, tell whoever runs the service.',
+  unreadable: 'Choose it again; it may have been moved or changed since.',
   timeout: 'Try again; if it stays slow, tell whoever runs the service.',
   'request-timeout': 'The connection is slow. Try again, or send a smaller file.',
 };

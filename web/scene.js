@@ -6,7 +6,7 @@ import { cssColour, paletteTable } from './palette.js';
 const FIELD_SIDE = 384;
 const CONTOUR_SIDE = 160;
 /** Lines lie where the weight is this share of the map's largest. */
-export const CONTOUR_SHARES = [0.25, 0.5, 0.75];
+const CONTOUR_SHARES = [0.25, 0.5, 0.75];
 const HALO = 'rgb(0 0 0 / 75%)';
 const SCALE_LENGTHS_MM = [1, 2, 5, 10, 20, 50, 100, 200];
 const DEFAULT_WINDOW = { centre: 127.5, width: 255 };
@@ -23,6 +23,11 @@ const DEFAULT_WINDOW = { centre: 127.5, width: 255 };
  * @typedef {{x: number, y: number, scale: number}} Place where the original's pixel (0, 0) lies, and how large one is
  */
 
+/** The shares at which lines are drawn, as the settings hide what lies below one. */
+export function contourShares({ floor }) {
+  return CONTOUR_SHARES.filter((share) => share * 100 >= floor);
+}
+
 export function defaultWindow() {
   return { ...DEFAULT_WINDOW };
 }
@@ -35,13 +40,13 @@ function sizeWithin(region, side) {
 /** What is computed of a map, by the map: its layers are made once, not for each drawing. */
 const layers = new WeakMap();
 
-function layerOf(map, region) {
-  if (!layers.has(map)) layers.set(map, { region, fields: new Map() });
+function layerOf(map) {
+  if (!layers.has(map)) layers.set(map, { fields: new Map(), contours: new Map() });
   return layers.get(map);
 }
 
 function fieldOf(map, region, side) {
-  const { fields } = layerOf(map, region);
+  const { fields } = layerOf(map);
   if (!fields.has(side)) {
     const [width, height] = sizeWithin(region, side);
     fields.set(side, { width, height, values: interpolate(map, width, height) });
@@ -50,7 +55,7 @@ function fieldOf(map, region, side) {
 }
 
 function colouredMap(map, region, { palette, floor }) {
-  const layer = layerOf(map, region);
+  const layer = layerOf(map);
   const wanted = `${palette} ${floor}`;
   if (layer.wanted !== wanted) {
     const { width, height, values } = fieldOf(map, region, FIELD_SIDE);
@@ -61,11 +66,13 @@ function colouredMap(map, region, { palette, floor }) {
   return layer.canvas;
 }
 
-function contoursOf(map, region) {
-  const layer = layerOf(map, region);
-  const { width, height, values } = fieldOf(map, region, CONTOUR_SIDE);
-  layer.contours ??= CONTOUR_SHARES.map((share) => ({ share, path: contour(values, width, height, Math.sqrt(share)) }));
-  return layer.contours;
+function contourOf(map, region, share) {
+  const { contours } = layerOf(map);
+  if (!contours.has(share)) {
+    const { width, height, values } = fieldOf(map, region, CONTOUR_SIDE);
+    contours.set(share, contour(values, width, height, Math.sqrt(share)));
+  }
+  return contours.get(share);
 }
 
 function fill(context, operation, level, box) {
@@ -105,7 +112,7 @@ function drawPicture(context, scene, place, invert) {
   context.rect(...box);
   context.clip();
   context.fillStyle = '#20262c';
-  if (scene.picture) {
+  if (scene.picture && !scene.picture.closed) {
     const drawnWidth = scene.size.width * place.scale;
     context.imageSmoothingEnabled = place.scale < 8;
     context.drawImage(levelFor(scene.picture, drawnWidth), ...box);
@@ -142,10 +149,9 @@ function drawContours(context, map, region, settings, place, unit) {
   context.resetTransform();
   context.lineCap = 'round';
   context.globalAlpha = Math.max(settings.opacity / 100, 0.2);
-  for (const { share, path } of contoursOf(map, region)) {
-    if (share * 100 < settings.floor) continue;
+  for (const share of contourShares(settings)) {
     const line = new Path2D();
-    line.addPath(path, toScreen);
+    line.addPath(contourOf(map, region, share), toScreen);
     context.strokeStyle = HALO;
     context.lineWidth = 4.5 * unit;
     context.stroke(line);

@@ -19,18 +19,19 @@ const DEFAULTS = {
   invert: false,
 };
 
-/** Whether a value may stand for a name; the first of `known` otherwise. */
+/** Whether a name may have a value; where it has another, it keeps its usual one. */
 const CHECKS = {
-  mode: (value) => value in MODES,
-  palette: (value) => value in paletteNames,
+  mode: (value) => Object.hasOwn(MODES, value),
+  palette: (value) => Object.hasOwn(paletteNames, value),
 };
+const MOST = { opacity: 100, floor: 90 };
 
 function parse(name, text) {
   const usual = DEFAULTS[name];
   if (typeof usual === 'boolean') return text === '1';
   if (typeof usual === 'number') {
     const number = Number(text);
-    return Number.isFinite(number) ? Math.min(Math.max(Math.round(number), 0), 100) : usual;
+    return Number.isFinite(number) ? Math.min(Math.max(Math.round(number), 0), MOST[name]) : usual;
   }
   return !CHECKS[name] || CHECKS[name](text) ? text.slice(0, 200) : usual;
 }

@@ -2,10 +2,18 @@
 import { announce, byId, element, percent } from './dom.js';
 import { Pane } from './pane.js';
 import { paletteNames, paletteTable } from './palette.js';
-import { CONTOUR_SHARES } from './scene.js';
+import { contourShares } from './scene.js';
 import { MODES, settings } from './settings.js';
 
 const UNSHOWN = 'A browser cannot show this kind of file, and the answer holds no picture of it: only places are drawn.';
+const LEGENDS = {
+  colour: () => 'From no weight to the map\'s largest. Two maps cannot be compared by their colours.',
+  contour: (values) => {
+    const shares = contourShares(values).map((share) => share * 100);
+    return shares.length ? `Lines at ${shares.join(', ')} % of the map's largest weight.` : 'All lines are hidden.';
+  },
+  none: () => 'No map is shown.',
+};
 const ANOTHER_SIZE = 'The browser and the service read this file at different sizes, so that only places are drawn.';
 
 /** The scene of an item with the map of a row; null while nothing is known of it. */
@@ -18,7 +26,7 @@ export function sceneOf(item, row) {
     owner: item,
     size: { width: item.size.width, height: item.size.height },
     picture: fits ? item.picture : null,
-    note: fits ? (item.picture ? '' : UNSHOWN) : ANOTHER_SIZE,
+    note: fits ? (item.source ? '' : UNSHOWN) : ANOTHER_SIZE,
     region: image?.region ?? null,
     spacing: image?.pixel_spacing_mm ?? null,
     window: item.window,
@@ -130,9 +138,7 @@ export class Stage {
     byId('peak').checked = peak;
     byId('region').checked = region;
     byId('invert').setAttribute('aria-pressed', invert);
-    byId('legend-text').textContent = mode === 'contour' ?
-      `Lines at ${CONTOUR_SHARES.map((share) => share * 100).join(', ')} % of the map's largest weight.` :
-      'From no weight to the map\'s largest. Two maps cannot be compared by their colours.';
+    byId('legend-text').textContent = LEGENDS[mode](settings.values);
     this.drawLegend(palette);
     for (const pane of this.panes) pane.redraw();
   }
