@@ -11,9 +11,9 @@
 
 enum { QUOTE_BYTES = 60, LIST_BYTES = 150, TOP_MAX = 100000 };
 
-const char *const predict_option_names[] = {"heads", "attention", "attention_for", "size",        "threshold",
-                                            "flip",  "views",     "dicom_profile", "identifiers", "model",
-                                            NULL};
+const char *const predict_option_names[] = {"heads",         "attention",   "attention_for", "size",
+                                            "threshold",     "flip",        "views",         "render",
+                                            "dicom_profile", "identifiers", "model",         NULL};
 static_assert(sizeof predict_option_names / sizeof *predict_option_names == OPTION_COUNT_MAX + 1,
               "option_list has room for all");
 const char *const embed_option_names[] = {"tokens", "dicom_profile", "identifiers", "model", NULL};
@@ -84,6 +84,11 @@ size_t options_label_count(const struct model_card *card)
 bool options_draw(const struct options *options)
 {
     return options->attention == ATTENTION_PNG || options->attention == ATTENTION_OVERLAY;
+}
+
+bool options_picture(const struct options *options)
+{
+    return options_draw(options) || options->render_side;
 }
 
 size_t options_map_count(const struct options *options, const struct model_card *card)
@@ -268,6 +273,21 @@ static enum status resolve_size(struct arena *arena, const struct option_list *l
     return STATUS_OK;
 }
 
+/* Images are as large as maps, where that was said. */
+static enum status resolve_render(struct arena *arena, const struct option_list *list,
+                                  struct failure *failure, struct options *out)
+{
+    static const char *const forms[] = {"png"};
+    const char *value = NULL;
+    enum status status = option_value(list, "render", failure, &value);
+    if (status || !value)
+        return status;
+    if (strcmp(value, forms[0]))
+        return option_refuse(arena, failure, cannot_be(arena, list, "render"), value, forms, 1);
+    out->render_side = option_find(list, "size") ? out->picture_side : PICTURE_SIDE_MAX;
+    return STATUS_OK;
+}
+
 static enum status resolve_flip(struct arena *arena, const struct option_list *list, struct failure *failure,
                                 bool *out)
 {
@@ -327,6 +347,8 @@ enum status options_resolve(struct arena *arena, const struct model_card *card,
         status = resolve_choice(arena, card, list, failure, &options);
     if (!status)
         status = resolve_size(arena, list, failure, &options.picture_side);
+    if (!status)
+        status = resolve_render(arena, list, failure, &options);
     if (!status)
         status = resolve_threshold(arena, list, failure, &options);
     if (!status)

@@ -13,7 +13,7 @@ struct given_option {
     struct text_list values;
 };
 
-enum { OPTION_COUNT_MAX = 10 };
+enum { OPTION_COUNT_MAX = 11 };
 
 /* The options there are, NULL after the last: of POST /predict and of POST /embed. */
 extern const char *const predict_option_names[];
@@ -47,7 +47,7 @@ WARN_UNUSED enum status option_value(const struct option_list *list, const char 
 enum attention_form { ATTENTION_NONE, ATTENTION_GRID, ATTENTION_PNG, ATTENTION_OVERLAY, ATTENTION_FORMS };
 enum attention_choice { ATTENTION_POSITIVE, ATTENTION_ALL, ATTENTION_TOP, ATTENTION_LABELS };
 
-/* The longer side of a drawn map, in pixels. */
+/* The longer side of a picture, in pixels; that of a map where nothing is said, of an image the most. */
 enum { PICTURE_SIDE_MIN = 16, PICTURE_SIDE_MAX = 2048, PICTURE_SIDE = 1024 };
 
 /* Labels are numbered through all heads, in the model's order; heads that were not asked for count too. */
@@ -55,6 +55,7 @@ struct options {
     const bool *heads; /* [heads]: which ones to report */
     enum attention_form attention;
     uint32_t picture_side; /* how large maps are drawn at most */
+    uint32_t render_side;  /* how large the images themselves are answered at most; 0: they are not */
     enum attention_choice choice;
     size_t top;         /* of ATTENTION_TOP */
     const bool *labels; /* [all labels], of ATTENTION_LABELS */
@@ -70,8 +71,9 @@ WARN_UNUSED enum status options_need_heads(struct arena *arena, const struct mod
                                            struct failure *failure);
 
 /* Resolves what was given against a model; the rest gets its default: all heads, attention grid for the
- * positive labels, pictures of PICTURE_SIDE, each label's own threshold, no flip, each image a study of its
- * own. Fails with BAD_REQUEST, naming what is wrong and what there is, and as options_need_heads. */
+ * positive labels, pictures of PICTURE_SIDE, none of images, each label's own threshold, no flip, each image
+ * a study of its own. Fails with BAD_REQUEST, naming what is wrong and what there is, and as
+ * options_need_heads. */
 WARN_UNUSED enum status options_resolve(struct arena *arena, const struct model_card *card,
                                         const struct option_list *list, struct failure *failure,
                                         struct options *out);
@@ -83,6 +85,8 @@ WARN_UNUSED enum status options_image(struct arena *arena, const struct option_l
 
 /* Whether maps are drawn. */
 bool options_draw(const struct options *options);
+/* Whether the answer has pictures, of maps or of images. */
+bool options_picture(const struct options *options);
 /* How many maps of one image are drawn at least, as far as that is known before it is predicted. */
 size_t options_map_count(const struct options *options, const struct model_card *card);
 

@@ -95,20 +95,36 @@ struct json *result_image(const char *id, const char *profile, const char *view,
                       prediction->failure.status != STATUS_OK);
 }
 
+/* Adds "render" to an image, where it is to be seen. */
+static enum status add_render(struct result_context *context, const struct image *render,
+                              struct failure *failure, struct json *image)
+{
+    if (!render->pixels)
+        return STATUS_OK;
+    return pictures_show(&context->pictures, render, context->options->render_side, failure,
+                         json_add(image, "render", json_object()));
+}
+
 /* Adds the images of a study, and what was said of their views. */
-static void add_images(struct json *result, const struct result_context *context, const char *const *ids,
-                       const struct prediction *prediction)
+static enum status add_images(struct json *result, struct result_context *context, const char *const *ids,
+                              const struct prediction *prediction, struct failure *failure)
 {
     const enum pairing pairing = context->options->pairing;
     const char *profile = context->card->profile.name;
-    json_add(result, "image",
-             result_image(ids[0], profile, pairing == PAIRING_NONE ? NULL : "frontal", prediction));
-    if (pairing == PAIRING_VIEWS)
-        json_add(result, "lateral_image",
-                 image_json(ids[1], profile, "lateral", &prediction->lateral, &prediction->lateral_region,
-                            prediction->failure.status != STATUS_OK));
+    const bool failed = prediction->failure.status != STATUS_OK;
+    struct json *image =
+        json_add(result, "image",
+                 result_image(ids[0], profile, pairing == PAIRING_NONE ? NULL : "frontal", prediction));
+    enum status status = failed ? STATUS_OK : add_render(context, &prediction->render, failure, image);
+    if (pairing == PAIRING_VIEWS && !status) {
+        image = json_add(result, "lateral_image",
+                         image_json(ids[1], profile, "lateral", &prediction->lateral,
+                                    &prediction->lateral_region, failed));
+        status = failed ? STATUS_OK : add_render(context, &prediction->lateral_render, failure, image);
+    }
     if (pairing != PAIRING_NONE)
         json_add_text(result, "views", views_name(pairing));
+    return status;
 }
 
 struct json *result_codes(const struct label *label)
@@ -213,7 +229,7 @@ enum status result_prediction(struct result_context *context, const char *const 
                               const struct prediction *prediction, struct failure *failure, struct json **out)
 {
     struct json *result = json_object();
-    add_images(result, context, ids, prediction);
+    enum status status = add_images(result, context, ids, prediction, failure);
     if (prediction->failure.status) {
         json_add(result, "error", problem_json(&prediction->failure, context->request_id));
         *out = result;
@@ -233,8 +249,7 @@ enum status result_prediction(struct result_context *context, const char *const 
                 json_append(risks, risk_json(head, label));
         }
     }
-    enum status status = STATUS_OK;
-    if (context->options->attention != ATTENTION_NONE)
+    if (!status && context->options->attention != ATTENTION_NONE)
         status = maps_json(context, prediction, failure, maps);
     if (status)
         json_destroy(&result);

@@ -50,6 +50,13 @@ static void release_numbers(struct prediction *prediction)
     prediction->embedding = (struct embedding){0};
 }
 
+static void release_pictures(struct prediction *prediction)
+{
+    image_finish(&prediction->picture);
+    image_finish(&prediction->render);
+    image_finish(&prediction->lateral_render);
+}
+
 bool prediction_check(const struct model_card *card, const char *device, const char *rung,
                       struct prediction *prediction)
 {
@@ -68,13 +75,13 @@ bool prediction_check(const struct model_card *card, const char *device, const c
         "service that %.64s %.32s fails on %s, %.100s.",
         lacks, *head ? " of " : "", head, card->name, card->version, rung, device);
     release_numbers(prediction);
-    image_finish(&prediction->picture);
+    release_pictures(prediction);
     return false;
 }
 
 void prediction_finish(struct prediction *prediction)
 {
     release_numbers(prediction);
-    image_finish(&prediction->picture);
+    release_pictures(prediction);
     *prediction = (struct prediction){0};
 }

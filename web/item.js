@@ -78,10 +78,10 @@ export class Item {
 
   /**
    * Asks the service; never throws: what failed is in `problem`.
-   * @param {object} model of listModels
+   * @param {{model: object, attention: boolean}} service a model of listModels, and whether it gives maps and pictures
    * @param {() => void} onChange hears whenever there is something new to show
    */
-  async analyse(model, onChange) {
+  async analyse({ model, attention }, onChange) {
     this.reset();
     const abort = new AbortController();
     this.abort = abort;
@@ -91,6 +91,7 @@ export class Item {
       onChange();
       const reply = await predict(this.file, {
         model,
+        attention,
         render: this.rendered,
         signal: abort.signal,
         onSent: (share) => {
@@ -99,7 +100,7 @@ export class Item {
           onChange();
         },
       });
-      await this.take(reply, model);
+      await this.take(reply, model, attention);
     } catch (error) {
       if (abort.signal.aborted) return;
       this.state = 'failed';
@@ -109,9 +110,10 @@ export class Item {
     onChange();
   }
 
-  async take(reply, model) {
+  async take(reply, model, attention) {
     const [prediction] = reply.predictions;
     const rows = rowsOf(prediction, model);
+    this.withheld = !attention;
     if (this.rendered && prediction.image.render && !this.source) {
       this.source = fromBase64(prediction.image.render.png);
       await this.loadPicture();

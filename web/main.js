@@ -21,7 +21,7 @@ const SAMPLES = {
   ],
 };
 
-const state = { models: [], model: null, items: [], chosen: null, other: null, sideBySide: false, preview: null };
+const state = { models: [], model: null, attention: true, items: [], chosen: null, other: null, sideBySide: false, preview: null };
 const stage = new Stage();
 const strip = new Strip(choose);
 const panel = new Panel({
@@ -111,7 +111,7 @@ async function work() {
   while (running < AT_ONCE && waiting.length && state.model) {
     running++;
     const item = waiting.shift();
-    item.analyse(state.model, refresh).finally(() => {
+    item.analyse(state, refresh).finally(() => {
       running--;
       if (item === state.chosen) announceResult(item);
       refresh();
@@ -169,7 +169,7 @@ function useModel(name) {
 /** Asks for the models until the service has them. */
 async function connect() {
   try {
-    state.models = await listModels();
+    Object.assign(state, await listModels());
   } catch (problem) {
     byId('service-state').hidden = false;
     showProblem(byId('service-alert'), problem, { onRetry: connect, onKey: openKey });
@@ -181,6 +181,7 @@ async function connect() {
   byId('model').replaceChildren(...state.models.map(({ name, version }) =>
     element('option', { value: name, textContent: `${name} ${version}` })));
   byId('model-choice').hidden = state.models.length < 2;
+  byId('map-controls').hidden = !state.attention;
   useModel(settings.values.model);
 }
 

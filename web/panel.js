@@ -45,7 +45,7 @@ export class Panel {
     else if (this.shown !== item.prediction) this.write(item, row);
     else markRow(byId('findings'), row?.id);
     this.shown = item.prediction ?? item.problem;
-    if (row) showDetail(byId('detail'), row);
+    if (row) showDetail(byId('detail'), row, item.withheld);
   }
 
   showProgress(item) {

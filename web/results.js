@@ -108,16 +108,21 @@ export function markRow(root, chosen) {
   for (const input of root.querySelectorAll('input')) input.checked = input.value === chosen;
 }
 
-function noteOnMap(row) {
-  if (!row.map) return 'The head of this label is linear and has no attention map.';
+function noteOnMap(row, withheld) {
+  if (!row.map) return withheld ? 'This service gives no attention maps.' : 'The head of this label is linear and has no attention map.';
   if (row.kind === 'finding' && !row.positive) {
     return 'The model holds this finding for absent; its map still has a brightest place, since each is stretched to its own largest weight.';
   }
   return 'The map shows where the model looked for this label, stretched to its own largest weight. It is not a border of what is there.';
 }
 
-/** Writes what is to be said of one row into `root`. */
-export function showDetail(root, row) {
+/**
+ * Writes what is to be said of one row into `root`.
+ * @param {HTMLElement} root
+ * @param {Row} row
+ * @param {boolean} withheld the service gives no maps of any row
+ */
+export function showDetail(root, row, withheld) {
   const facts = [['Probability', `${percent(row.probability)} (logit ${row.logit.toFixed(3)})`]];
   if (row.calibration) facts.push(['Calibration', `scale ${row.calibration.scale}, offset ${row.calibration.offset}`]);
   if (row.kind === 'finding') {
@@ -131,7 +136,7 @@ export function showDetail(root, row) {
     element('dl', {}, ...facts.flatMap(([name, text]) => [
       element('dt', { textContent: name }), element('dd', { textContent: text }),
     ])),
-    element('p', { className: 'quiet', textContent: noteOnMap(row) }));
+    element('p', { className: 'quiet', textContent: noteOnMap(row, withheld) }));
   root.hidden = false;
 }
 

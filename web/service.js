@@ -94,22 +94,24 @@ async function persist(method, path, options) {
   }
 }
 
-/** The models served, the first of which answers by default. */
-export async function listModels() {
-  return (await request('GET', 'models')).models;
+/** The models served, the first of which answers by default, and whether they give maps and pictures. */
+export function listModels() {
+  return request('GET', 'models');
 }
 
 /**
  * Findings, risks and the map of every label of one image.
  * @param {File} file
- * @param {{model: object, render: boolean, signal?: AbortSignal, onSent?: (share: number) => void}} options
- *   render: the answer is to hold the picture, which the browser cannot show itself
+ * @param {{model: object, attention: boolean, render: boolean, signal?: AbortSignal, onSent?: (share: number) => void}} options
+ *   attention: the service gives maps and pictures; render: the answer is to hold the picture, which the browser cannot
+ *   show itself
  * @returns {Promise<object>} as PredictResponse of openapi.yaml
  */
-export function predict(file, { model, render, signal, onSent }) {
-  const query = new URLSearchParams({ model: model.name, attention: 'grid', attention_for: 'all' });
+export function predict(file, { model, attention, render, signal, onSent }) {
+  const query = new URLSearchParams({ model: model.name });
+  if (attention) query.set('attention_for', 'all');
+  if (attention && render) query.set('render', 'png');
   if (model.heads.some((head) => head.views === 2)) query.set('views', 'frontal');
-  if (render) query.set('render', 'png');
   const body = new FormData();
   body.append('image', file, file.name);
   return persist('POST', `predict?${query}`, { body, signal, onSent });

@@ -5,7 +5,7 @@ import { paletteNames, paletteTable } from './palette.js';
 import { contourShares } from './scene.js';
 import { MODES, settings } from './settings.js';
 
-const UNSHOWN = 'A browser cannot show this kind of file, and the answer holds no picture of it: only places are drawn.';
+const UNSHOWN = 'A browser cannot show this kind of file, and the service gave no picture of it.';
 const LEGENDS = {
   colour: () => 'From no weight to the map\'s largest. Two maps cannot be compared by their colours.',
   contour: (values) => {

@@ -14,7 +14,7 @@ export function sorted(items, sort) {
 function describe(item, sort) {
   if (item.state !== 'done') return STATES[item.state];
   const row = item.row(sort) ?? item.rows[0];
-  return row ? `${row.label} ${percent(row.probability)}` : 'no findings';
+  return row ? `${percent(row.probability)} ${row.label}` : 'no findings';
 }
 
 function drawThumbnail(canvas, item) {

@@ -283,6 +283,9 @@ static bool look_at(const struct engine *engine, struct bytes encoded, const str
     if (options->keep_side && !lateral &&
         region_picture(&loan.image, region, options->keep_side, &failure, &out->picture))
         goto end;
+    if (options->render_side && image_picture(&loan.image, options->render_side, &failure,
+                                              lateral ? &out->lateral_render : &out->render))
+        goto end;
     *mean = mean_pixel(&frame);
 end:
     frame_finish(&frame);

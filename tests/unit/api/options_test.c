@@ -65,6 +65,11 @@ START_TEST(what_is_given_is_taken)
     ck_assert(!options.flip);
     ck_assert(!RESOLVE(NULL, &options, "flip=true") && options.flip);
     ck_assert(!RESOLVE(NULL, &options, "flip=false") && !options.flip);
+    ck_assert(!options.render_side && !options_picture(&options));
+    ck_assert(!RESOLVE(NULL, &options, "render=png") && options_picture(&options));
+    ck_assert_uint_eq(options.render_side, 2048);
+    ck_assert_uint_eq(options.picture_side, 1024);
+    ck_assert(!RESOLVE(NULL, &options, "render=png", "size=99") && options.render_side == 99);
     ck_assert(!RESOLVE(NULL, &options, "attention_for=Mass,area_lost"));
     const bool wanted[6] = {false, false, true, false, true, false};
     ck_assert(!memcmp(options.labels, wanted, sizeof wanted));
@@ -75,7 +80,8 @@ START_TEST(what_is_wrong_is_named_with_what_there_is)
 {
     static const char *const wrong[][2] = {
         {"headz=x", "Unknown option 'headz'; there are: heads, attention, attention_for, size, threshold, "
-                    "flip, views, dicom_profile, identifiers, model."},
+                    "flip, views, render, dicom_profile, identifiers, model."},
+        {"render=jpg", "The option 'render' cannot be 'jpg'; there are: png."},
         {"dicom_profile=x", "The option 'dicom_profile' cannot be 'x'; there are: mimic, voi."},
         {"identifiers=name", "The option 'identifiers' cannot be 'name'; there are: uids."},
         {"heads=findings,lungs", "Unknown head 'lungs'; there are: findings, cardiac, extra."},
