@@ -260,6 +260,11 @@ function listenToViewer() {
   });
 }
 
+// What sticks below the header has to know how tall that is.
+new ResizeObserver(([{ target }]) => {
+  document.documentElement.style.setProperty('--top-height', `${target.offsetHeight}px`);
+}).observe(byId('top'));
+
 listenToKey();
 listenToFiles();
 listenToViewer();

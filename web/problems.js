@@ -23,6 +23,8 @@ const ADVICE_BY_STATUS = {
   503: 'Try again in a moment.',
   504: ADVICE.timeout,
 };
+/** Said in place of the service's own sentence, which speaks to programs. */
+const DETAIL = { unauthorized: 'This service answers only those who have a key.' };
 const SILENT = 'The service did not answer.';
 
 /**
@@ -30,7 +32,8 @@ const SILENT = 'The service did not answer.';
  * @returns {{title: string, detail: string, advice: string, reference: string}} reference: how the log calls it
  */
 export function explain(problem) {
-  const detail = problem.status ? problem.detail || `The service answered with ${problem.status}.` : SILENT;
+  const said = DETAIL[problem.kind] ?? problem.detail;
+  const detail = problem.status ? said || `The service answered with ${problem.status}.` : SILENT;
   const advice = ADVICE[problem.kind] ?? ADVICE_BY_STATUS[problem.status] ??
     'Try again; if it happens again, tell whoever runs the service.';
   return {

@@ -387,6 +387,19 @@ class Several(Viewer):
         page.click("#clear")
         self.assertTrue(page.wait("!document.getElementById('start').hidden"))
 
+    def test_pictures_that_were_let_go_come_back(self):
+        page = self.page()
+        self.choose(page, SAMPLES / "pneumothorax.png", SAMPLES / "edema_effusion.dcm")
+        page.do("mode('none')")
+        page.wait("document.querySelector('#panel-title').textContent === 'pneumothorax.png'")
+        first = page.do("hash()")
+        page.click(".thumbnail:nth-child(2)")
+        page.wait("document.querySelector('#panel-title').textContent === 'edema_effusion.dcm'")
+        page.wait("pixels().then(({data}) => Math.max(...data.filter((_, i) => i % 4000 === 0)) > 200)")
+        self.assertNotEqual(page.do("hash()"), first)
+        page.click(".thumbnail:nth-child(1)")
+        page.wait(f"hash().then((now) => now === '{first}')")
+
     def test_one_that_fails_leaves_the_others(self):
         page = self.page()
         page.expected_errors += ["415"]
@@ -405,10 +418,14 @@ class Several(Viewer):
 class Dicom(Viewer):
     def test_a_dicom_file_is_shown_with_its_scale(self):
         page = self.page()
-        path = SAMPLES / "edema_effusion.dcm"
+        # With a Pixel Spacing (0028,0030) in its place, before Bits Allocated.
+        sample = (SAMPLES / "edema_effusion.dcm").read_bytes()
+        at = sample.index(b"\x28\x00\x00\x01US\x02\x00")
+        path = self.file("spaced.dcm", sample[:at] + b"\x28\x00\x30\x00DS\x0a\x000.61\\0.55 " + sample[at:])
         self.choose(page, path)
         prediction = self.answer(path)
         image = prediction["image"]
+        self.assertEqual(image["pixel_spacing_mm"], [0.61, 0.55])
         self.shot(page, "dicom")
         self.select(page, "Edema")
         self.check_peak(page, prediction, "Edema")
@@ -422,6 +439,24 @@ class Dicom(Viewer):
         scale = min(bar["width"] / image["width"], bar["height"] / image["height"])
         millimetres = bar["count"] / scale * image["pixel_spacing_mm"][1]
         self.assertLess(min(abs(millimetres - length) for length in (10, 20, 50, 100, 200)), 2 * image["pixel_spacing_mm"][1] / scale)
+
+
+class Withheld(Viewer):
+    """A service that gives neither maps nor pictures."""
+
+    @classmethod
+    def start(cls):
+        return Service(CXRD, "--attention", "off", model=PHANTOM)
+
+    def test_findings_are_shown_without_maps(self):
+        page = self.page()
+        self.choose(page, SAMPLES / "pneumothorax.png", SAMPLES / "edema_effusion.dcm")
+        self.assertIn("Pneumothorax", self.rows(page))
+        self.assertIn("gives no attention maps", page.text("#detail"))
+        self.assertTrue(page.do("document.getElementById('map-controls').hidden"))
+        page.click(".thumbnail:nth-child(2)")
+        page.wait("document.querySelector('.pane-note').innerText.includes('gave no picture')")
+        self.assertIn("Edema", self.rows(page))
 
 
 class Reach(Viewer):
@@ -521,7 +556,7 @@ class Problems(Viewer):
     def test_of_the_file(self):
         cases = [("hello.png", b"hello", 415, "plain text", "Save the picture as PNG, JPEG or DICOM"),
                  ("cut.png", png(100, 100)[:200], 422, "truncated", "Choose another file"),
-                 ("small.png", png(8, 8), 422, "smaller", "Choose another file"),
+                 ("small.png", png(8, 8), 422, "too small", "Choose another file"),
                  ("huge.png", png(64, 64) + b"\0" * (33 << 20), 413, "32 MiB", "Send a smaller file"),
                  ("nan.png", png(97, 80), 500, "not finite", "Choose another picture")]
         for name, data, status, *words in cases:
