@@ -87,6 +87,7 @@ export class Item {
     this.abort = abort;
     try {
       await this.prepare();
+      abort.signal.throwIfAborted();
       this.state = 'sending';
       onChange();
       const reply = await predict(this.file, {

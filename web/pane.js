@@ -20,7 +20,7 @@ export class Pane {
   /** @param {string} name how screen readers call it */
   constructor(name) {
     this.name = name;
-    this.canvas = element('canvas', { tabIndex: 0, role: 'img', className: 'pane-canvas' });
+    this.canvas = element('canvas', { tabIndex: 0, role: 'application', className: 'pane-canvas' });
     this.note = element('p', { className: 'pane-note', hidden: true });
     this.caption = element('p', { className: 'pane-caption' });
     this.root = element('div', { className: 'pane' }, this.canvas, this.note, this.caption);
@@ -45,7 +45,7 @@ export class Pane {
     this.note.textContent = note;
     this.note.hidden = !note;
     this.canvas.setAttribute('aria-label', `${this.name}: ${caption}. ${KEYS_TEXT}`);
-    if (another) this.fit();
+    if (another) this.placeWhole();
     else this.redraw();
   }
 
@@ -67,16 +67,22 @@ export class Pane {
     return Math.min(this.canvas.width / width, this.canvas.height / height);
   }
 
-  fit() {
+  placeWhole() {
     this.fitted = true;
-    if (this.scene && this.canvas.width) {
+    if (this.scene) {
       const { width, height } = this.scene.size;
       const scale = this.fittingScale;
       this.place = { scale, x: (this.canvas.width - width * scale) / 2, y: (this.canvas.height - height * scale) / 2 };
     }
+    this.redraw();
+  }
+
+  fit() {
+    this.placeWhole();
     this.moved();
   }
 
+  /** A person moved the picture. */
   moved() {
     this.redraw();
     this.onMove?.(this);
@@ -84,7 +90,7 @@ export class Pane {
 
   /** Puts the middle of the picture where another pane has it: what lies there, and how large beside fitting. */
   follow(other) {
-    if (!this.scene || !other.scene || !other.place) return;
+    if (!this.scene || !other.scene) return;
     const share = this.middle(other);
     const scale = this.fittingScale * (other.place.scale / other.fittingScale);
     this.fitted = other.fitted;
@@ -142,15 +148,6 @@ export class Pane {
     this.moved();
   }
 
-  /** The original's pixel at a place of the page. */
-  pixelAt(clientX, clientY) {
-    const box = this.canvas.getBoundingClientRect();
-    return {
-      x: ((clientX - box.left) * this.ratio - this.place.x) / this.place.scale,
-      y: ((clientY - box.top) * this.ratio - this.place.y) / this.place.scale,
-    };
-  }
-
   listen() {
     const { canvas } = this;
     new ResizeObserver(() => this.resize()).observe(canvas);
@@ -173,12 +170,12 @@ export class Pane {
     this.canvas.width = width;
     this.canvas.height = height;
     if (!before) {
-      this.fit();
+      this.placeWhole();
       return;
     }
     this.place.x = width / 2 - before.x * this.scene.size.width * this.place.scale;
     this.place.y = height / 2 - before.y * this.scene.size.height * this.place.scale;
-    this.moved();
+    this.redraw();
   }
 
   wheel(event) {

@@ -67,14 +67,17 @@ export class Stage {
     this.rows = rows;
     const isPair = Boolean(items[1]);
     byId('panes').classList.toggle('pair', isPair);
-    if (isPair !== this.panes[1].root.isConnected) {
-      if (isPair) byId('panes').append(this.panes[1].root);
-      else this.panes[1].root.remove();
-    }
+    const becomesPair = isPair && !this.panes[1].root.isConnected;
+    if (becomesPair) byId('panes').append(this.panes[1].root);
+    if (!isPair) this.panes[1].root.remove();
     this.panes.forEach((pane, i) => {
       const scene = sceneOf(items[i], rows[i]);
       if (items[i]) pane.show(scene, { caption: captionOf(items[i], rows[i]), note: items[i].prediction ? scene.note : '' });
     });
+    if (becomesPair) {
+      for (const pane of this.panes) pane.resize();
+      this.panes[1].follow(this.panes[0]);
+    }
   }
 
   buildTools() {
@@ -106,9 +109,10 @@ export class Stage {
     announce(tool === 'window' ? 'Dragging changes the greys.' : 'Dragging moves the picture.');
   }
 
+  /** The whole page, so that the intended use stays in sight. */
   switchFullScreen() {
     if (document.fullscreenElement) document.exitFullscreen();
-    else byId('viewer').requestFullscreen();
+    else document.documentElement.requestFullscreen();
   }
 
   buildControls() {

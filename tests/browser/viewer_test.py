@@ -298,6 +298,13 @@ class Looking(Viewer):
         page.drag(".pane-canvas", 255, 0)  # a window of 510 halves the contrast
         self.assertAlmostEqual(self.middle(), (grey + 127.5) / 2, delta=2)
 
+    def test_full_screen_keeps_the_intended_use_in_sight(self):
+        page = self.pane
+        page.click("#full-screen")
+        page.wait("document.fullscreenElement?.contains(document.getElementById('intended-use'))")
+        page.click("#full-screen")
+        page.wait("!document.fullscreenElement")
+
     def test_zoom_and_pan_keep_the_map_on_the_picture(self):
         page = self.pane
         fitted = page.do("hash()")
@@ -384,6 +391,20 @@ class Several(Viewer):
         self.assertNotEqual(second, "pneumothorax.png")
         self.check_peak(page, predictions["pneumothorax.png"], "Pneumothorax", 0)
         self.check_peak(page, predictions[second], "Pneumothorax", 1)
+        # Moving one moves the other; what one was zoomed to stays when the other comes.
+        page.click("#zoom-fit")
+        both = page.do("Promise.all([hash(0), hash(1)])")
+        page.drag(".pane-canvas", 40, 0)
+        self.assertTrue(all(now != before for now, before in zip(page.do("Promise.all([hash(0), hash(1)])"), both)))
+        page.click("#side-by-side")
+        page.wait("document.querySelectorAll('.pane-canvas').length === 1")
+        page.click("#zoom-in")
+        zoomed = page.do("hash()")
+        page.click("#side-by-side")
+        page.wait("document.querySelectorAll('.pane-canvas').length === 2")
+        page.click("#side-by-side")
+        page.wait("document.querySelectorAll('.pane-canvas').length === 1")
+        self.assertEqual(page.do("hash()"), zoomed)
         page.click("#clear")
         self.assertTrue(page.wait("!document.getElementById('start').hidden"))
 
