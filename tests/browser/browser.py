@@ -204,6 +204,7 @@ class Page:
             self.browser.receive(0.05)
         return path.read_bytes()
 
-    def screenshot(self, path, whole=False):
-        answer = self.call("Page.captureScreenshot", captureBeyondViewport=whole)
-        pathlib.Path(path).write_bytes(base64.b64decode(answer["data"]))
+    def screenshot(self, path):
+        """A picture of the window, a PNG or a JPEG by its ending."""
+        form = {"format": "jpeg", "quality": 80} if pathlib.Path(path).suffix == ".jpg" else {"format": "png"}
+        pathlib.Path(path).write_bytes(base64.b64decode(self.call("Page.captureScreenshot", **form)["data"]))

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""The viewer in a browser, against a running service: viewer_test.py CXRD FAKE_CXRD PHANTOM [--screenshots FOLDER]
+"""The viewer in a browser, against a running service: viewer_test.py CXRD FAKE_CXRD PHANTOM [--screenshots FOLDER] [--axe FILE]
 
 What the page shows is held against what POST /predict answers to the same file, down to the pixels of the map. Each test ends by
-asking that the page wrote no error and asked for nothing elsewhere. Without a browser it is skipped (77).
+asking that the page wrote no error and asked for nothing elsewhere. Without a browser it is skipped (77). With axe-core's axe.min.js
+that too looks at each page, as it is at the test's end.
 """
 
 import csv
@@ -25,9 +26,18 @@ from service import Service, form, FORM, png, png_size, program  # noqa: E402 (f
 
 CXRD, FAKE, PHANTOM = program(sys.argv.pop(1)), program(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1)).resolve()
 SAMPLES = PHANTOM / "samples"
-SHOTS = pathlib.Path(sys.argv.pop(sys.argv.index("--screenshots") + 1)) if "--screenshots" in sys.argv else None
+
+
+def option(name):
+    if name not in sys.argv:
+        return None
+    at = sys.argv.index(name)
+    del sys.argv[at]
+    return pathlib.Path(sys.argv.pop(at))
+
+
+SHOTS, AXE = option("--screenshots"), option("--axe")
 if SHOTS:
-    sys.argv.remove("--screenshots")
     SHOTS.mkdir(parents=True, exist_ok=True)
 SHIFT = 8
 KEY = "correct-horse"
@@ -113,15 +123,17 @@ class Viewer(unittest.TestCase):
 
     def check_page(self, page):
         """Nothing from elsewhere, and no error but those that a browser writes of the refusals a test asked for."""
-        page.do("1")
+        if AXE:
+            page.do(AXE.read_text() + "; 0")
+            self.assertEqual(page.do("axe.run().then(({violations}) => violations.map(({id, nodes}) => `${id}: ${nodes[0].html}`))"), [])
         elsewhere = [address for address in page.addresses if not address.startswith((page.origin, "blob:" + page.origin))]
         self.assertEqual(elsewhere, [])
         errors = [error for error in page.errors if not any(expected in error for expected in page.expected_errors)]
         self.assertEqual(errors, [])
 
-    def shot(self, page, name, whole=False):
+    def shot(self, page, name):
         if SHOTS:
-            page.screenshot(SHOTS / f"{name}.png", whole)
+            page.screenshot(SHOTS / f"{name}.png")
 
     def file(self, name, data):
         (self.root / name).write_bytes(data)
@@ -366,6 +378,24 @@ class Looking(Viewer):
 
 
 class Several(Viewer):
+    def test_files_of_each_kind_may_be_dropped_or_pasted(self):
+        page = self.page()
+        names = ["effusion_cardiomegaly.jpg", "edema_effusion.dcm", "nodule_16bit.png", "normal.png"]
+        page.drop("#drop", *[SAMPLES / name for name in names])
+        page.wait(f"document.querySelectorAll('.thumbnail[data-state=done]').length === {len(names)}")
+        for number, name in enumerate(names):
+            page.do(f"document.querySelectorAll('.thumbnail input')[{number}].click()")
+            page.wait(f"document.querySelector('#panel-title').textContent === '{name}'")
+            page.wait("pixels().then(({data}) => Math.max(...data.filter((_, i) => i % 4000 === 0)) > 200)")
+            self.assertTrue(page.do("document.querySelector('.pane-note').hidden"), name)
+        self.assertTrue(page.do("[...document.querySelectorAll('.thumbnail canvas')].every((each) => each.width > 50)"))
+        page.do("""(async () => {
+            const clipboardData = new DataTransfer();
+            clipboardData.items.add(new File([await (await fetch('page/pneumothorax.png')).blob()], 'pasted.png'));
+            document.dispatchEvent(new ClipboardEvent('paste', {clipboardData})); })()""")
+        page.wait("document.querySelector('#panel-title').textContent === 'pasted.png' && document.querySelector('.row')")
+        self.assertEqual(self.rows(page)[0], "Pneumothorax")
+
     def test_images_are_ordered_by_a_finding_and_seen_side_by_side(self):
         page = self.page()
         paths = [SAMPLES / name for name in ("normal.png", "pneumothorax.png", "effusion_cardiomegaly.jpg")]
