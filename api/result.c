@@ -2,9 +2,12 @@
 
 #include "api/problem.h"
 #include "api/views.h"
+#include "engine/image/contour.h"
 #include "engine/image/overlay.h"
 
+#include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct json *result_model(const struct model_card *card)
@@ -175,7 +178,34 @@ static struct json *risk_json(const struct head_prediction *head, size_t i)
     return risk;
 }
 
-/* `canvas`: NULL for grids. */
+/* [[[x, y], ...], ...], to a hundredth of a pixel. */
+static struct json *contours_json(const struct attention_map *map, double level)
+{
+    enum { POINT_BYTES = 40 };
+    struct contours contours;
+    attention_contours(map, level, &contours);
+    struct buffer text = {.maximum = (contours.point_count + 1) * POINT_BYTES};
+    const struct contour_point *point = contours.points;
+    bool whole = buffer_append(&text, "[", 1);
+    for (size_t ring = 0; ring < contours.ring_count; ring++)
+        for (size_t i = 0; i < contours.sizes[ring]; i++, point++) {
+            char one[POINT_BYTES];
+            int length = snprintf(one, sizeof one, "%s[%.2f,%.2f]%s",
+                                  i      ? ","
+                                  : ring ? ",["
+                                         : "[",
+                                  point->x, point->y, i + 1 < contours.sizes[ring] ? "" : "]");
+            whole = whole && buffer_append(&text, one, (size_t)length);
+        }
+    whole = whole && buffer_append(&text, "]", 2);
+    assert(whole);
+    struct json *rings = json_printed((const char *)text.data);
+    buffer_finish(&text);
+    contours_finish(&contours);
+    return rings;
+}
+
+/* `canvas`: NULL for maps that are not drawn. */
 static enum status map_json(struct result_context *context, const struct prediction *prediction,
                             const struct head_prediction *head, size_t i, const struct image *canvas,
                             struct failure *failure, struct json *object)
@@ -188,6 +218,9 @@ static enum status map_json(struct result_context *context, const struct predict
     json_add_text(object, "label", head->head->labels[i].name);
     if (canvas) {
         status = pictures_draw(&context->pictures, &map, canvas, failure, object);
+    } else if (context->options->attention == ATTENTION_CONTOUR) {
+        json_add_number(object, "level", context->options->level);
+        json_add(object, "contours", contours_json(&map, context->options->level));
     } else {
         json_add_number(object, "rows", map.rows);
         json_add_number(object, "columns", map.columns);

@@ -290,5 +290,5 @@ int command_bench(int argc, char **argv)
         bench_print_json(&bench.subject, results, bench.batch_count);
     free(results);
     close_bench(&bench);
-    return status ? command_fail("bench", &failure, EXIT_FAILED) : EXIT_DONE;
+    return status ? command_fail("bench", &failure, command_exit_code(&failure)) : EXIT_DONE;
 }

@@ -56,6 +56,11 @@ int command_fail(const char *name, const struct failure *failure, int exit_code)
     return exit_code;
 }
 
+int command_exit_code(const struct failure *failure)
+{
+    return failure->status == STATUS_BAD_REQUEST ? EXIT_USAGE : EXIT_FAILED;
+}
+
 int command_option(int argc, char **argv, const struct option *options)
 {
     opterr = 0;

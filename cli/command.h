@@ -44,6 +44,10 @@ bool command_read_number(const char *text, uint32_t maximum, char **end, uint32_
 /* Prints "cxrd NAME: sentence" on standard error and returns `exit_code`. */
 int command_fail(const char *name, const struct failure *failure, int exit_code);
 
+/* What a run that failed so ends with: EXIT_USAGE where the command line is at fault (BAD_REQUEST), else
+ * EXIT_FAILED. */
+int command_exit_code(const struct failure *failure);
+
 /* As getopt_long for options without short forms but -h; an unknown option and a value that is missing or
  * empty is reported in one line with how to see the help. Returns the option's `val`, -1 at the end, '?'
  * after an error. */

@@ -178,8 +178,7 @@ static int embed_to_file(struct engine *engine, const struct settings *settings,
     struct failure failure = {0};
     struct embed_output *output = NULL;
     if (embed_output_open(run, inputs, settings->resume, &failure, &output))
-        return command_fail("embed", &failure,
-                            failure.status == STATUS_BAD_REQUEST ? EXIT_USAGE : EXIT_FAILED);
+        return command_fail("embed", &failure, command_exit_code(&failure));
     const struct embed_progress *progress = embed_output_progress(output);
     if (progress->images)
         command_say("embed", "%zu of %zu images were done before.", progress->images, inputs->count);
@@ -213,7 +212,7 @@ static int embed(struct settings *settings, const struct inputs *inputs)
     struct failure failure = {0};
     struct engine *engine = NULL;
     if (engine_choice_open(&settings->engine, &failure, &engine))
-        return command_fail("embed", &failure, EXIT_FAILED);
+        return command_fail("embed", &failure, command_exit_code(&failure));
     settings->run.card = engine_card(engine);
     settings->run.device = engine_device_name(engine);
     if (settings->run.image.dicom_profile == DICOM_PROFILE_UNSAID)

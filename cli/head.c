@@ -214,7 +214,7 @@ static int run(const struct request *request)
     enum status status = actions[request->action].run(request, &failure);
     if (!status)
         return EXIT_DONE;
-    return command_fail(request->command, &failure, status == STATUS_BAD_REQUEST ? EXIT_USAGE : EXIT_FAILED);
+    return command_fail(request->command, &failure, command_exit_code(&failure));
 }
 
 int command_head(int argc, char **argv)

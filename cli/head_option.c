@@ -14,9 +14,9 @@ const char head_option_help[] =
     "        kind=findings|risk\n"
     "        weights=FILE          a GLoRI head or a linear one, a file or a folder, in the form "
     "of\n" FORM_LINES
-    "        labels=FILE           one label a line (default: the id2label of the config.json beside the\n"
-    "                              weights, the 40 CXR-LT 2024 findings of an authors' head, or the name of\n"
-    "                              a head with one output)\n"
+    "        labels=FILE           one label a line (default: those that a package's head has, id2label or\n"
+    "                              label_names of the config.json beside the weights, the 40 CXR-LT 2024\n"
+    "                              findings of an authors' head, or the name of a head with one output)\n"
     "        results=FILE          results_eval_linear.json, which names the best candidate\n"
     "        candidate=KEY         chooses the candidate instead\n"
     "        features=class|class+mean|mean, blocks=N\n"

@@ -1,6 +1,7 @@
 /* cxrd import: a model package from published files. */
 #include "cli/command.h"
 #include "cli/head_option.h"
+#include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "cli/summary.h"
 
@@ -220,11 +221,17 @@ static int run(const struct import_options *options)
     char note[IMPORT_NOTE_BYTES];
     struct import_facts facts;
     struct progress progress = {.command = "import", .unit = "MiB"};
+    interrupt_expect(
+        "import",
+        "interrupted: %s is not made; a folder of that name with .part.XXXXXX behind it may be left: "
+        "delete it.",
+        options->output);
     progress_begin(&progress);
     enum status status = checkpoint_import(options, progress_bytes, &progress, &failure, note, &facts);
     progress_clear();
+    interrupt_end();
     if (status)
-        return command_fail("import", &failure, status == STATUS_BAD_REQUEST ? EXIT_USAGE : EXIT_FAILED);
+        return command_fail("import", &failure, command_exit_code(&failure));
     if (*note)
         command_say("import", "note: %s", note);
     if (show_made(options, &facts, &failure))

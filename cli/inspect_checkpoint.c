@@ -81,6 +81,7 @@ struct offer {
     size_t heads;     /* that can be, */
     bool must_choose; /* one of several candidates */
     bool must_say;    /* what they read */
+    bool must_name;   /* what their outputs are */
     bool fp32;        /* float16 has no room for a value */
 };
 
@@ -94,7 +95,7 @@ static void take_precision(const struct failure *fp16, const char *indent, struc
 }
 
 /* The heads that a checkpoint holds beside a backbone, or alone, as import would take each. */
-static enum status show_heads(struct checkpoint *checkpoint, const struct value *state,
+static enum status show_heads(const char *path, struct checkpoint *checkpoint, const struct value *state,
                               const struct backbone_import *backbone, struct failure *failure,
                               struct offer *offer)
 {
@@ -105,12 +106,15 @@ static enum status show_heads(struct checkpoint *checkpoint, const struct value 
     for (size_t i = 0; i < count; i++) {
         const char *name = candidates->names[i];
         struct failure why = {0}, fp16 = {0};
-        enum status found = import_head_examine(checkpoint, name, backbone ? &backbone->card : NULL,
-                                                backbone ? &backbone->config : NULL, &why, &fp16);
+        bool unnamed = false;
+        enum status found = import_head_examine(checkpoint, path, name, backbone ? &backbone->card : NULL,
+                                                backbone ? &backbone->config : NULL, &why, &fp16, &unnamed);
         offer->heads += !found || found == STATUS_BAD_REQUEST;
         offer->must_say |= found == STATUS_BAD_REQUEST;
+        offer->must_name |= unnamed;
         if (i == 0)
-            printf("head: %s\n", head_form_name(candidate_form(name, candidates->form)));
+            printf("head: %s\n",
+                   head_form_name(candidate_form(name, candidates->form, checkpoint_metadata(checkpoint))));
         if (*name)
             command_print("  candidate=%s", name);
         if (found)
@@ -153,10 +157,11 @@ static void show_lines(const char *path, const struct offer *offer)
         printf(" --output DIR%s%s", offer->fp32 ? " --precision fp32" : "", offer->heads ? " \\\n    " : "");
     }
     if (offer->heads) {
-        printf("%s%s--head name=NAME,kind=findings,labels=FILE,%s%sweights=",
+        printf("%s%s--head name=NAME,kind=findings,%s%s%sweights=",
                offer->backbone ? "" : "cxrd head add --model DIR ",
                offer->fp32 && !offer->backbone ? "--precision fp32 " : "",
-               offer->must_choose ? "candidate=KEY," : "", offer->must_say ? "features=FEATURES," : "");
+               offer->must_name ? "labels=FILE," : "", offer->must_choose ? "candidate=KEY," : "",
+               offer->must_say ? "features=FEATURES," : "");
         print_word(path);
     }
     printf("\n");
@@ -205,7 +210,8 @@ static enum status show(const char *path, struct checkpoint *checkpoint, const s
     printf("\n");
     struct offer offer = {0};
     offer.backbone = try_backbone(path, tensors, &backbone, &offer);
-    enum status status = show_heads(checkpoint, state, offer.backbone ? &backbone : NULL, failure, &offer);
+    enum status status =
+        show_heads(path, checkpoint, state, offer.backbone ? &backbone : NULL, failure, &offer);
     /* import asks the same: a head was trained with the backbone beside it, and goes with no other */
     const bool alone = !offer.backbone && import_holds_backbone(state);
     if (!status && !alone)

@@ -271,5 +271,5 @@ int command_tune(int argc, char **argv)
     package_close(&tune.package);
     free(tune.found);
     free(users);
-    return status ? command_fail("tune", &failure, EXIT_FAILED) : EXIT_DONE;
+    return status ? command_fail("tune", &failure, command_exit_code(&failure)) : EXIT_DONE;
 }

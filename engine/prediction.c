@@ -72,7 +72,7 @@ bool prediction_check(const struct model_card *card, const char *device, const c
     failure_set(
         &prediction->failure, STATUS_NOT_FINITE,
         "The model's answer to this image is not finite (its %s%s%s) and is withheld: tell who runs the "
-        "service that %.64s %.32s fails on %s, %.100s.",
+        "service that %.64s %.32s, or its computing on %s, %.100s, is at fault.",
         lacks, *head ? " of " : "", head, card->name, card->version, rung, device);
     release_numbers(prediction);
     release_pictures(prediction);

@@ -89,7 +89,8 @@ struct gathering {
     size_t replacing;  /* tensors that were trained in the place of the weights' own */
     size_t halves;     /* of adapters, in the adapter's file */
     const char *first; /* the key of the first tensor that was taken from the weights, */
-    uint64_t place;    /* and where it lies */
+    uint64_t place;    /* where it lies, */
+    unsigned traits;   /* and whose names it has */
 };
 
 /* Not a student's, or an average's, beside the weights that are taken. */
@@ -115,20 +116,25 @@ static bool is_replaced(const struct gathering *gathering, const struct backbone
     return tensor && (name->copy == COPY_ORIGINAL || checkpoint_is_adapters(gathering->checkpoint, tensor));
 }
 
-/* Parts of one network lie behind the same wrappers: halves of two would be a third that nobody trained. */
+/* Parts of one network lie behind the same wrappers and have one layout's names: halves of two would be a
+ * third that nobody trained. */
 static enum status check_place(struct gathering *gathering, const char *key, const struct backbone_name *name,
                                struct failure *failure)
 {
     if (!gathering->first) {
         gathering->first = key;
         gathering->place = name->place;
+        gathering->traits = name->traits;
     }
-    if (gathering->place == name->place)
+    const bool same_names = !((gathering->traits ^ name->traits) & TRAIT_HUGGING_FACE);
+    if (gathering->place == name->place && same_names)
         return STATUS_OK;
-    return failure_set(failure, STATUS_INVALID_FILE,
-                       "'%.80s' and '%.80s' lie behind different prefixes, as parts of two networks do: save "
-                       "those of the one that is meant alone.",
-                       gathering->first, key);
+    return failure_set(
+        failure, STATUS_INVALID_FILE,
+        "'%.80s' and '%.80s' %s, as parts of two networks do: save those of the one that is meant "
+        "alone.",
+        gathering->first, key,
+        same_names ? "lie behind different prefixes" : "are of two layouts, of which one is transformers'");
 }
 
 static enum status add_known(struct gathering *gathering, const char *key, const struct backbone_name *name,
@@ -315,6 +321,8 @@ enum status backbone_select(const struct checkpoint *checkpoint, const struct ad
         return status;
     }
     const struct state *place = checkpoint_state_place(checkpoint);
+    for (size_t i = 0; i < place->depth; i++)
+        module_buffers_take_settings(&found.buffers, value_member(place->within[i], "hyper_parameters"));
     if (place->depth)
         found.traits |= TRAIT_WRAPPED;
     if (found.owner == OWNER_NONE)

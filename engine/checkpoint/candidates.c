@@ -1,5 +1,7 @@
 #include "engine/checkpoint/candidates.h"
 
+#include "engine/package/binding.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -35,7 +37,7 @@ static bool note_all(const struct value *state, bool first, struct candidates *c
         char of[NAME_BYTES], name[NAME_BYTES];
         const struct value *key = state->sequence.items[i];
         if (key->kind != VALUE_TEXT || head_form_of(key->text.data, &form, of, name) != NAME_KNOWN ||
-            (*of || form == FORM_AUTHORS) != first)
+            (*of || form == FORM_AUTHORS) != first || name_is_of_any_layer(name))
             continue;
         candidates->form = form;
         fits = note(candidates, of);
@@ -107,7 +109,10 @@ enum status candidates_choose(const struct candidates *candidates, const char *w
                        list);
 }
 
-enum head_form candidate_form(const char *candidate, enum head_form other)
+enum head_form candidate_form(const char *candidate, enum head_form other, const struct json *metadata)
 {
-    return !*candidate ? other : name_behind(candidate, "classifier_") ? FORM_DINOV2 : FORM_AUTHORS;
+    const char *labels = metadata_labels(metadata);
+    if (!*candidate)
+        return other == FORM_AUTHORS && labels && *labels == '[' ? FORM_PACKAGE : other;
+    return name_behind(candidate, "classifier_") ? FORM_DINOV2 : FORM_AUTHORS;
 }

@@ -3,6 +3,7 @@
 #ifndef CXRD_ENGINE_CHECKPOINT_CANDIDATES_H
 #define CXRD_ENGINE_CHECKPOINT_CANDIDATES_H
 
+#include "engine/base/json.h"
 #include "engine/base/status.h"
 #include "engine/checkpoint/head_form.h"
 #include "engine/checkpoint/value.h"
@@ -27,7 +28,8 @@ WARN_UNUSED enum status candidates_find(const struct value *state, struct failur
 WARN_UNUSED enum status candidates_choose(const struct candidates *candidates, const char *wanted,
                                           struct failure *failure, char out[NAME_BYTES]);
 
-/* Of the form `other` where it has no name. */
-enum head_form candidate_form(const char *candidate, enum head_form other);
+/* Of the form `other` where it has no name; a package's where the file's metadata says so. NULL: a file
+ * without metadata. */
+enum head_form candidate_form(const char *candidate, enum head_form other, const struct json *metadata);
 
 #endif

@@ -1,4 +1,4 @@
-/* What a config.json of transformers says of the classifier beside it, but for its labels (findings.h). */
+/* What a config.json of transformers says of the classifier beside it, but for its labels (labels.h). */
 #ifndef CXRD_ENGINE_CHECKPOINT_CLASSIFIER_CONFIG_H
 #define CXRD_ENGINE_CHECKPOINT_CLASSIFIER_CONFIG_H
 

@@ -4,6 +4,7 @@
 #include "engine/base/yaml_json.h"
 #include "engine/checkpoint/document.h"
 #include "engine/checkpoint/format.h"
+#include "engine/package/card.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -40,6 +41,12 @@ static const struct place {
     {"student", "num_register_tokens", offsetof(struct config, registers)},
     {"teacher", "patch_size", offsetof(struct config, patch_size)},
     {"teacher", "num_register_tokens", offsetof(struct config, registers)},
+    {"student", "embed_dim", offsetof(struct config, width)},
+    {"student", "depth", offsetof(struct config, depth)},
+    {"student", "num_heads", offsetof(struct config, attention_heads)},
+    {"teacher", "embed_dim", offsetof(struct config, width)},
+    {"teacher", "depth", offsetof(struct config, depth)},
+    {"teacher", "num_heads", offsetof(struct config, attention_heads)},
     {NULL, "patch_size", offsetof(struct config, patch_size)},
     {NULL, "num_register_tokens", offsetof(struct config, registers)},
     {NULL, "hidden_size", offsetof(struct config, width)},
@@ -81,6 +88,7 @@ static const struct place others[] = {{"student", "ffn_layer", 0},
                                       {NULL, "use_swiglu_ffn", 0},
                                       {NULL, "hidden_act", 0},
                                       {NULL, "layer_norm_eps", 0},
+                                      {"student", "layer_norm_eps", 0},
                                       {NULL, "num_channels", 0},
                                       {NULL, "in_chans", 0},
                                       {NULL, "model_type", 0}};
@@ -253,9 +261,27 @@ static enum status check_kind(const struct json *document, struct failure *failu
     return STATUS_OK;
 }
 
+/* Of every LayerNorm: among a constructor's arguments, or in a training's configuration. */
+static enum status read_epsilon(const struct json *document, struct failure *failure, struct config *config)
+{
+    static const char *const sections[] = {"student", "teacher", NULL};
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
+        const struct json *value = look_up(document, sections[i], "layer_norm_eps");
+        double epsilon;
+        if (!value)
+            continue;
+        if (!json_number(value, &epsilon) ||
+            !(epsilon >= LAYER_NORM_EPSILON_MIN && epsilon <= LAYER_NORM_EPSILON_MAX))
+            return wrong(failure, sections[i], "layer_norm_eps", "a number from 1e-12 to 0.01");
+        if (config->layer_norm_epsilon > 0 && config->layer_norm_epsilon != epsilon)
+            return wrong(failure, sections[i], "layer_norm_eps", ELSEWHERE);
+        config->layer_norm_epsilon = epsilon;
+    }
+    return STATUS_OK;
+}
+
 static enum status read_document(const struct json *document, struct failure *failure, struct config *config)
 {
-    const struct json *epsilon = look_up(document, NULL, "layer_norm_eps");
     if (!says_anything(document))
         return document_refuse(document, DOCUMENT_NETWORK, failure);
     config->timm = document_is_timm(document);
@@ -264,8 +290,6 @@ static enum status read_document(const struct json *document, struct failure *fa
     const struct json *architecture = look_up(document, NULL, "architecture");
     if (architecture && !json_text(architecture))
         return wrong(failure, NULL, "architecture", "a text");
-    if (epsilon && (!json_number(epsilon, &config->layer_norm_epsilon) || !(config->layer_norm_epsilon > 0)))
-        return wrong(failure, NULL, "layer_norm_eps", "a number over 0");
     enum status status = check_kind(document, failure);
     if (!status)
         status = config_parts_read(document, failure, &config->parts);
@@ -273,6 +297,8 @@ static enum status read_document(const struct json *document, struct failure *fa
         status = read_numbers(document, failure, config);
     if (!status)
         status = read_sizes(document, failure, config);
+    if (!status)
+        status = read_epsilon(document, failure, config);
     if (!status)
         status = read_interpolation(document, failure, config);
     if (!status)

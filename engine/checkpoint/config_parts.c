@@ -107,9 +107,17 @@ static bool is_same_arch(const char *a, const char *b)
 
 static enum status read_names(const struct json *document, struct failure *failure, struct config_parts *out)
 {
-    static const char *const keys[] = {"arch", "architecture"};
-    for (size_t i = 0; i < SECTIONS * sizeof keys / sizeof *keys; i++) {
-        const char *arch = json_text(find_said(document, sections[i % SECTIONS], keys[i / SECTIONS]));
+    static const struct {
+        const char *section, *key;
+    } places[] = {{"student", "arch"},
+                  {"teacher", "arch"},
+                  {NULL, "arch"},
+                  {"model_args", "arch"},
+                  {NULL, "architecture"},
+                  {"model_args", "architecture"},
+                  {"pretrained_cfg", "architecture"}};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        const char *arch = json_text(find_said(document, places[i].section, places[i].key));
         if (!arch)
             continue;
         if (*out->arch && !is_same_arch(out->arch, arch))

@@ -107,8 +107,11 @@ static enum status read_layers(const struct json *document, struct failure *fail
 /* Without "fc_norm" the pools of patch tokens have a LayerNorm behind them, in the place of the last one. */
 static enum status read_pooling(const struct json *document, struct failure *failure, struct config *config)
 {
-    const struct json *value = argument(document, "global_pool"), *norm = argument(document, "fc_norm");
-    value = value ? value : json_member(document, "global_pool");
+    const struct json *value = argument(document, "global_pool"), *norm = argument(document, "fc_norm"),
+                      *other = json_member(document, "global_pool");
+    if (value && json_text(value) && json_text(other) && strcmp(json_text(value), json_text(other)))
+        return refuse(failure, "global_pool", "is not the global_pool that the file says of the model");
+    value = value ? value : other;
     const char *pool = json_text(value);
     bool behind = pool && strcmp(pool, "token") && strcmp(pool, "map");
     if (norm && !json_boolean(norm, &behind))
@@ -122,10 +125,16 @@ static enum status read_pooling(const struct json *document, struct failure *fai
     return STATUS_OK;
 }
 
+/* timm's own files may keep those of the weights that a model began with in pretrained_cfg. */
 static enum status read_classes(const struct json *document, struct failure *failure, struct config *config)
 {
-    const struct json *value = argument(document, "num_classes");
-    value = value ? value : json_member(document, "num_classes");
+    const struct json *value = argument(document, "num_classes"),
+                      *other = json_member(document, "num_classes");
+    int64_t count, others;
+    if (json_integer(value, 0, CLASSES_MAX, &count) && json_integer(other, 0, CLASSES_MAX, &others) &&
+        count != others)
+        return refuse(failure, "num_classes", "is not the num_classes that the file says of the model");
+    value = value ? value : other;
     value = value ? value : json_member(json_member(document, "pretrained_cfg"), "num_classes");
     if (value && !json_is_null(value) && !json_integer(value, 0, CLASSES_MAX, &config->classes))
         return failure_set(failure, STATUS_INVALID_FILE,

@@ -1,5 +1,6 @@
 #include "engine/checkpoint/document.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const pictures[] = {"image_processor_type",
@@ -49,6 +50,26 @@ const struct json *document_timm_data(const struct json *document)
     if (!document_is_timm(document))
         return NULL;
     return json_is_object(object) ? object : has_any(document, of_timms_pictures) ? document : NULL;
+}
+
+static bool is_same(const struct json *a, const struct json *b)
+{
+    char *left = json_print(a, false), *right = json_print(b, false);
+    const bool same = !strcmp(left, right);
+    free(left);
+    free(right);
+    return same;
+}
+
+const char *document_timm_contradiction(const struct json *document)
+{
+    const struct json *within = document_timm_data(document);
+    for (const char *const *name = of_timms_pictures; within && within != document && *name; name++) {
+        const struct json *outside = json_member(document, *name), *inside = json_member(within, *name);
+        if (outside && !json_is_null(outside) && (!inside || !is_same(outside, inside)))
+            return *name;
+    }
+    return NULL;
 }
 
 /* What is no object with members. */

@@ -15,6 +15,8 @@ bool document_says_pictures(const struct json *document);
 bool document_is_timm(const struct json *document);
 /* What timm's says of the pictures: "pretrained_cfg", or a flat one itself; NULL: nothing. */
 const struct json *document_timm_data(const struct json *document);
+/* A member on pictures that stands beside "pretrained_cfg" and not the same within it, or NULL. */
+const char *document_timm_contradiction(const struct json *document);
 
 /* Sets INVALID_FILE with what a document is that says nothing of what was looked for in it. */
 enum status document_refuse(const struct json *document, enum document_kind wanted, struct failure *failure);

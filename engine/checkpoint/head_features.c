@@ -74,6 +74,8 @@ static bool is_published(const struct head_source *source, const struct head_fea
         return pooled && one;
     case FORM_TIMM:
         return is_pooling(source->pooling, reading);
+    case FORM_PACKAGE:
+        return false;
     }
     return false;
 }
@@ -142,6 +144,24 @@ static enum status check_named(size_t inputs, uint32_t width, struct head_featur
     return STATUS_OK;
 }
 
+static enum status check_said(size_t inputs, uint32_t width, const struct head_features *said,
+                              const struct import_head *asked, struct failure *failure)
+{
+    char text[READING_BYTES];
+    const size_t needed = ((size_t)said->blocks + said->average_pool) * width * (said->two_views ? 2 : 1);
+    if (inputs != needed)
+        return failure_set(
+            failure, STATUS_INVALID_FILE,
+            "Its linear layer takes %zu features; %s of a backbone of width %u, which its file "
+            "says it reads, are %zu: it was trained on another backbone.",
+            inputs, reading_text(said, text), width, needed);
+    if (!is_asked(asked, said))
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "Its file says %s, and --head something else: leave it out.",
+                           reading_text(said, text));
+    return STATUS_OK;
+}
+
 enum status head_features_choose(size_t inputs, const struct backbone_card *backbone,
                                  const struct head_source *source, const struct import_head *asked,
                                  struct failure *failure, struct head_features *out)
@@ -150,6 +170,12 @@ enum status head_features_choose(size_t inputs, const struct backbone_card *back
     enum status status = check_pooling(source, asked, failure);
     if (status)
         return status;
+    if (source->said) {
+        status = check_said(inputs, backbone->width, source->said, asked, failure);
+        if (!status)
+            *out = *source->said;
+        return status;
+    }
     if (candidate_blocks(source->candidate, &named.blocks) &&
         candidate_average_pool(source->candidate, &named.average_pool)) {
         status = check_named(inputs, backbone->width, &named, asked, failure);

@@ -4,6 +4,8 @@
  * DINOv2's *_linear_head.pth is bare "weight" and "bias" ("linear_head." in its whole classifier), and its
  * training writes candidates "classifier_4_blocks_...", named as the authors' are; transformers'
  * ForImageClassification has "classifier.", timm "head.". Behind the wrappers that a backbone has, too.
+ * A package's own have names as the authors' decoder and layer have within them; their files say what they
+ * are (binding.h).
  */
 #ifndef CXRD_ENGINE_CHECKPOINT_HEAD_FORM_H
 #define CXRD_ENGINE_CHECKPOINT_HEAD_FORM_H
@@ -15,7 +17,8 @@
     X(AUTHORS, "the authors' head")             \
     X(DINOV2, "DINOv2's linear head")           \
     X(TRANSFORMERS, "transformers' classifier") \
-    X(TIMM, "timm's head")
+    X(TIMM, "timm's head")                      \
+    X(PACKAGE, "a package's head")
 
 enum head_form {
 #define HEAD_FORM_ENUM(form, title) FORM_##form,

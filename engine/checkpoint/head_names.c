@@ -43,12 +43,19 @@ enum name_kind name_of_head(const char *key, char candidate[NAME_BYTES], char ou
     }
     const char *decoder = name_behind(key, "decoder.");
     const char *name = decoder ? decoder : key;
-    if (which == COPY_ORIGINAL || (!decoder && !rest && !name_behind(key, "linear.")))
-        return name_of_backbone(whole, &ignored) == NAME_UNKNOWN ? NAME_UNKNOWN : NAME_HARMLESS;
-    if (decoder && !strcmp(name, "query_embed.weight"))
+    if ((decoder || !rest) && !strcmp(name, "query_embed.weight"))
         name = "query_embed";
+    const bool bare = !decoder && !rest && is_gloris(name);
+    if (which == COPY_ORIGINAL || (!decoder && !rest && !bare && !name_behind(key, "linear.")))
+        return name_of_backbone(whole, &ignored) == NAME_UNKNOWN ? NAME_UNKNOWN : NAME_HARMLESS;
     copy(out, name, strnlen(name, NAME_BYTES - 1));
-    return (decoder ? is_gloris(name) : name_is_listed(linear_parts, name)) ? NAME_KNOWN : NAME_UNKNOWN;
+    return (decoder || bare ? is_gloris(name) : name_is_listed(linear_parts, name)) ? NAME_KNOWN
+                                                                                    : NAME_UNKNOWN;
+}
+
+bool name_is_of_any_layer(const char *name)
+{
+    return name_behind(name, "layers.") != NULL;
 }
 
 bool name_nearest_of_head(const char *name, char out[NAME_BYTES])

@@ -150,9 +150,10 @@ static enum status select_of(const struct value *state, const char *wanted, stru
     if (!status)
         status = candidates_choose(candidates, wanted, failure, head->candidate);
     if (!status) {
-        head->form = candidate_form(head->candidate, candidates->form);
+        head->form = candidate_form(head->candidate, candidates->form, NULL);
         bool others_have_bias = false;
         status = select_tensors(state, head, failure, &others_have_bias);
+        head->form = candidate_form(head->candidate, candidates->form, checkpoint_metadata(head->checkpoint));
         if (!status)
             complete_linear(head, others_have_bias);
     }

@@ -118,7 +118,7 @@ static bool note_unread(const char *path, const char *const *names, const char *
     for (; path && *names && !found; names++)
         found = import_beside_find(path, *names);
     if (found)
-        note_add(note, "'%.200s', which says %s, is not read: %s.", found, says, remedy);
+        note_add(note, "What '%.200s' says of %s is not read: %s.", found, says, remedy);
     free(found);
     return found != NULL;
 }
@@ -129,12 +129,12 @@ void import_beside_note(const struct backbone_options *options, const struct fol
     static const char *const networks[] = {"config.yaml", "config.json", NULL},
                              *const adapters[] = {"adapter_config.json", NULL},
                              *const pictures[] = {"preprocessor_config.json", "processor_config.json", NULL};
-    static const char how[] = "how pictures are prepared", remedy[] = "--preprocessor takes it";
+    static const char how[] = "pictures", remedy[] = "--preprocessor takes it";
     const char *alone = folder->weights ? NULL : options->path;
     if (!options->config)
-        note_unread(alone, networks, "what the network is",
-                    "--config takes it, and --backbone the whole folder", note);
-    note_unread(alone, adapters, "how a LoRA adapter is merged", "--backbone takes the whole folder", note);
+        note_unread(alone, networks, "the network", "--config takes it, and --backbone the whole folder",
+                    note);
+    note_unread(alone, adapters, "a LoRA adapter", "--backbone takes the whole folder", note);
     if (!knows_pictures && !note_unread(alone, pictures, how, remedy, note))
         note_unread(options->config, pictures, how, remedy, note);
 }

@@ -2,6 +2,7 @@
 
 #include "engine/base/utf8.h"
 #include "engine/checkpoint/findings.h"
+#include "engine/checkpoint/labels.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,7 +166,7 @@ static struct label label_of(struct arena *arena, const char *name)
 static enum status check_kind(const struct import_head *asked, enum head_form form, size_t classes,
                               struct failure *failure)
 {
-    if (form == FORM_AUTHORS || classes == 1 || asked->kind == IMPORT_FINDINGS)
+    if (form == FORM_AUTHORS || form == FORM_PACKAGE || classes == 1 || asked->kind == IMPORT_FINDINGS)
         return STATUS_OK;
     return failure_set(
         failure, STATUS_BAD_REQUEST,

@@ -147,7 +147,14 @@ static enum status describe_linear(const struct head_import *head, const struct 
             "The configuration says num_classes: %lld but the head has %zu: they do not belong "
             "together.",
             (long long)config.classes, weight->shape[0]);
-    const struct head_source source = {head->form, head->candidate, config.pooling, head->convolution};
+    bool says;
+    struct head_card said = {0};
+    status = metadata_reads(checkpoint_metadata(head->checkpoint), failure, &says, &said);
+    if (status)
+        return status;
+    const struct head_features reads = {said.blocks, said.average_pool, said.two_views};
+    const struct head_source source = {head->form, head->candidate, config.pooling, head->convolution,
+                                       says ? &reads : NULL};
     status = head_features_choose(weight->shape[1], backbone, &source, head->asked, failure, &features);
     if (status && weight->shape[1] % backbone->width && weight->shape[0] % backbone->width == 0)
         return failure_set(
@@ -190,6 +197,28 @@ static enum status describe(struct head_import *head, const struct backbone_card
     return status;
 }
 
+/* The path of the config.json that is the head's: --config of an import that it came with, its folder's, or
+ * one beside its file. The caller owns it; NULL: there is none. */
+static char *config_of(const struct head_import *head, const char *given)
+{
+    const struct folder *folder = checkpoint_folder(head->checkpoint);
+    if (given && text_stem(given, ".json"))
+        return memory_copy_text(given);
+    if (!folder->weights)
+        return import_beside_find(head->asked->weights, "config.json");
+    return folder->config_json ? memory_copy_text(folder->config_json) : NULL;
+}
+
+/* Fills what the card says besides shapes. */
+static enum status name_outputs(struct head_import *head, const char *config, struct arena *arena,
+                                struct failure *failure)
+{
+    const struct label_source source = {config, metadata_labels(checkpoint_metadata(head->checkpoint)),
+                                        head->candidate};
+    return import_card_head(head->asked, head->form, &source, arena, failure, &head->card,
+                            &head->labels_differ);
+}
+
 enum status import_head_open(const struct import_head *asked, const struct backbone_card *backbone,
                              const struct backbone_files *from, struct arena *arena, struct failure *failure,
                              struct head_import *out)
@@ -208,19 +237,13 @@ enum status import_head_open(const struct import_head *asked, const struct backb
         status = describe(out, backbone, is_own(out, from) ? from->config : NULL, failure);
     if (status)
         return failure_prefix(failure, "%s", asked->weights);
-    const struct folder *folder = checkpoint_folder(out->checkpoint);
-    char *beside = folder->weights ? NULL : import_beside_find(asked->weights, "config.json");
-    const char *config = folder->weights ? folder->config_json : beside;
-    if (is_own(out, from) && from->config_path && text_stem(from->config_path, ".json"))
-        config = from->config_path;
-    const struct label_source source = {config, metadata_labels(checkpoint_metadata(out->checkpoint)),
-                                        out->candidate};
-    status = import_card_head(asked, out->form, &source, arena, failure, &out->card, &out->labels_differ);
+    char *config = config_of(out, is_own(out, from) ? from->config_path : NULL);
+    status = name_outputs(out, config, arena, failure);
     if (!status && config && out->form == FORM_TRANSFORMERS)
         status = classifier_config_read(config, failure, &out->classifier);
     out->classifier.one_choice &= out->card.label_count > 1;
     out->classifier.pooled_registers &= backbone->registers && out->card.average_pool;
-    free(beside);
+    free(config);
     return status;
 }
 
@@ -237,20 +260,32 @@ static enum status check_shapes(struct head_import *head, struct failure *failur
     if (status)
         return status;
     struct tensor *tensors = selection_tensors(&head->selection);
-    const struct head_card card = {
+    head->card = (struct head_card){
         .type = linear ? HEAD_LINEAR : HEAD_GLORI, .blocks = 1, .label_count = outputs->shape[0]};
-    status = inputs->shape[1] > UINT32_MAX
-                 ? failure_set(failure, STATUS_INVALID_FILE, "It takes %zu features.", inputs->shape[1])
-                 : head_check(&card, (uint32_t)inputs->shape[1], tensors, head->selection.count, failure);
+    status =
+        inputs->shape[1] > UINT32_MAX
+            ? failure_set(failure, STATUS_INVALID_FILE, "It takes %zu features.", inputs->shape[1])
+            : head_check(&head->card, (uint32_t)inputs->shape[1], tensors, head->selection.count, failure);
     free(tensors);
     return status;
 }
 
-enum status import_head_examine(struct checkpoint *checkpoint, const char *candidate,
-                                const struct backbone_card *backbone, const struct config *config,
-                                struct failure *failure, struct failure *fp16)
+/* Whether nothing names the outputs. */
+static bool lacks_labels(struct head_import *head)
 {
-    const struct import_head asked = {.name = "head", .candidate = candidate};
+    struct arena *arena = arena_create();
+    char *config = config_of(head, NULL);
+    const bool lacks = name_outputs(head, config, arena, NULL) != STATUS_OK;
+    free(config);
+    arena_destroy(&arena);
+    return lacks;
+}
+
+enum status import_head_examine(struct checkpoint *checkpoint, const char *path, const char *candidate,
+                                const struct backbone_card *backbone, const struct config *config,
+                                struct failure *failure, struct failure *fp16, bool *unnamed)
+{
+    const struct import_head asked = {.name = "head", .weights = path, .candidate = candidate};
     struct head_import head = {.asked = &asked, .checkpoint = checkpoint};
     struct import_meter meter = {0};
     enum status status = head_select(&head, failure);
@@ -259,6 +294,7 @@ enum status import_head_examine(struct checkpoint *checkpoint, const char *candi
     if (!status || status == STATUS_BAD_REQUEST) {
         enum status values = import_weights_examine(checkpoint, &head.selection, &meter, failure, fp16);
         status = values ? values : status;
+        *unnamed = lacks_labels(&head);
     }
     selection_finish(&head.selection);
     return status;
@@ -274,7 +310,7 @@ enum status import_head_write(const struct head_import *head, const char *path,
                               enum import_precision precision, struct import_meter *meter,
                               struct failure *failure, char sha256[SHA256_HEX_BYTES])
 {
-    struct json *metadata = labels_metadata(&head->card);
+    struct json *metadata = head_metadata(&head->card);
     enum status status = import_weights_write(path, head->checkpoint, &head->selection, precision, metadata,
                                               meter, failure, sha256);
     json_destroy(&metadata);
@@ -292,6 +328,12 @@ void import_head_note(const struct head_import *head, char note[IMPORT_NOTE_BYTE
         note_add(note,
                  "Head '%s' is a convolution of 1 x 1, which is computed as a linear layer of what it reads.",
                  head->asked->name);
+    if (head->form == FORM_PACKAGE)
+        note_add(
+            note,
+            "Head '%s' is a package's: thresholds and a risk's definition are in that package's model.json "
+            "and do not come with the file.",
+            head->asked->name);
     if (head->no_bias)
         note_add(note, "Head '%s' has no bias: zeros are added.", head->asked->name);
     if (head->classifier.one_choice)

@@ -44,12 +44,14 @@ bool import_holds_backbone(const struct value *state);
 /* Where nothing is in the way but what must be said (BAD_REQUEST), values are looked at, too: fails then as
  * import_weights_examine, which sets *fp16.
  *
- * What import_head_open would say of one candidate of an open checkpoint, but for its labels and for whose
- * backbone it needs: on a backbone, or on any of a fitting width where that is NULL. `config` as in struct
- * backbone_files. */
-WARN_UNUSED enum status import_head_examine(struct checkpoint *checkpoint, const char *candidate,
-                                            const struct backbone_card *backbone, const struct config *config,
-                                            struct failure *failure, struct failure *fp16);
+ * What import_head_open would say of one candidate of an open checkpoint, which was opened from `path`, but
+ * for its labels and for whose backbone it needs: on a backbone, or on any of a fitting width where that is
+ * NULL. `config` as in struct backbone_files. *unnamed, which is set as *fp16 is: nothing names its outputs,
+ * so that labels= must. */
+WARN_UNUSED enum status import_head_examine(struct checkpoint *checkpoint, const char *path,
+                                            const char *candidate, const struct backbone_card *backbone,
+                                            const struct config *config, struct failure *failure,
+                                            struct failure *fp16, bool *unnamed);
 
 /* Opens the file, selects the candidate's tensors and describes the head on a backbone: type, blocks, pooling
  * and labels; all of its tensors fit. A head that was trained together with a backbone, or with an adapter of

@@ -6,7 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHANNELS = 3 };
+enum { CHANNELS = 3, SETTINGS_DEPTH_MAX = 4 };
+static const char *const means[] = {"mean", "pixel_mean", "image_mean", NULL}, *const deviations[] = {
+                                                                                   "std", "pixel_std",
+                                                                                   "image_std", NULL};
+
+static enum module_buffer_kind kind_of_pictures(const char *name)
+{
+    return name_is_listed(means, name)        ? BUFFER_MEAN
+           : name_is_listed(deviations, name) ? BUFFER_DEVIATION
+                                              : BUFFER_NONE;
+}
 
 static bool is_whole_number(enum tensor_type type)
 {
@@ -16,8 +26,6 @@ static bool is_whole_number(enum tensor_type type)
 
 enum module_buffer_kind module_buffer_kind(const char *key, const struct value *value)
 {
-    static const char *const means[] = {"mean", "pixel_mean", "image_mean", NULL};
-    static const char *const deviations[] = {"std", "pixel_std", "image_std", NULL};
     if (value->kind != VALUE_TENSOR)
         return BUFFER_NONE;
     const struct stored_tensor *tensor = value->tensor;
@@ -28,9 +36,50 @@ enum module_buffer_kind module_buffer_kind(const char *key, const struct value *
                                                                     : BUFFER_NONE;
     if (!tensor_type_is_float(tensor->type) || (tensor->elements != 1 && tensor->elements != CHANNELS))
         return BUFFER_NONE;
-    return name_is_listed(means, last)        ? BUFFER_MEAN
-           : name_is_listed(deviations, last) ? BUFFER_DEVIATION
-                                              : BUFFER_NONE;
+    return kind_of_pictures(last);
+}
+
+static bool read_number(const struct value *value, float *out)
+{
+    *out = value->kind == VALUE_NUMBER    ? (float)value->number
+           : value->kind == VALUE_INTEGER ? (float)value->integer
+                                          : NAN;
+    return !isnan(*out);
+}
+
+/* One number, or one a channel. */
+static bool read_channels(const struct value *value, float out[CHANNELS])
+{
+    const bool list = value->kind == VALUE_LIST || value->kind == VALUE_TUPLE;
+    const size_t count = list ? value->sequence.count : 1;
+    bool valid = count == 1 || count == CHANNELS;
+    for (size_t c = 0; c < CHANNELS && valid; c++)
+        valid = read_number(list ? value->sequence.items[count == 1 ? 0 : c] : value, &out[c]);
+    return valid;
+}
+
+static void take_settings(struct module_buffers *buffers, const struct value *settings, int depth)
+{
+    for (size_t i = 0; settings->kind == VALUE_DICT && i < settings->sequence.count; i += 2) {
+        const struct value *key = settings->sequence.items[i], *value = settings->sequence.items[i + 1];
+        float numbers[CHANNELS];
+        const enum module_buffer_kind kind =
+            value_is_name(key) ? kind_of_pictures(key->text.data) : BUFFER_NONE;
+        if (depth < SETTINGS_DEPTH_MAX)
+            take_settings(buffers, value, depth + 1);
+        if (kind == BUFFER_NONE || !read_channels(value, numbers) || buffers->count == MODULE_BUFFERS_MAX)
+            continue;
+        buffers->items[buffers->count].key = key->text.data;
+        buffers->items[buffers->count].kind = kind;
+        buffers->items[buffers->count].tensor = NULL;
+        memcpy(buffers->items[buffers->count++].numbers, numbers, sizeof numbers);
+    }
+}
+
+void module_buffers_take_settings(struct module_buffers *buffers, const struct value *settings)
+{
+    if (settings)
+        take_settings(buffers, settings, 0);
 }
 
 bool module_buffers_take(struct module_buffers *buffers, const char *key, const struct value *value)
@@ -90,18 +139,21 @@ static bool are_equal(const float values[CHANNELS], const double wanted[CHANNELS
     return true;
 }
 
-/* *unit: what all of them are multiplied with, 0 before the first. */
-static enum status check_pictures(const char *key, const double wanted[CHANNELS],
-                                  const struct stored_tensor *tensor, const uint8_t *data,
-                                  const struct profile *profile, struct failure *failure, double *unit)
+static void read_values(const struct stored_tensor *tensor, const uint8_t *data, float out[CHANNELS])
 {
-    float values[CHANNELS];
     const struct tensor read = {
         .type = tensor->type, .data = data, .size_bytes = tensor->elements * tensor_type_bytes(tensor->type)};
-    const double units[] = {1, 1 / profile->rescale}, tolerance = tolerance_of(tensor->type);
-    tensor_to_float(&read, values);
+    tensor_to_float(&read, out);
     for (size_t c = tensor->elements; c < CHANNELS; c++)
-        values[c] = values[0];
+        out[c] = out[0];
+}
+
+/* *unit: what all of them are multiplied with, 0 before the first. */
+static enum status check_pictures(const char *key, const double wanted[CHANNELS],
+                                  const float values[CHANNELS], double tolerance,
+                                  const struct profile *profile, struct failure *failure, double *unit)
+{
+    const double units[] = {1, 1 / profile->rescale};
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
         if ((*unit == 0 || *unit == units[i]) && are_equal(values, wanted, units[i], tolerance)) {
             *unit = units[i];
@@ -120,18 +172,23 @@ enum status module_buffers_check(const struct module_buffers *buffers, struct ch
     enum status status = STATUS_OK;
     double unit = 0;
     for (size_t i = 0; i < buffers->count && !status; i++) {
-        struct bytes data;
+        struct bytes data = {0};
+        float values[CHANNELS];
+        const char *key = buffers->items[i].key;
         const enum module_buffer_kind kind = buffers->items[i].kind;
         const struct stored_tensor *tensor = buffers->items[i].tensor;
-        status = checkpoint_read(checkpoint, tensor, failure, &data);
-        if (status)
+        memcpy(values, buffers->items[i].numbers, sizeof values);
+        if (tensor && (status = checkpoint_read(checkpoint, tensor, failure, &data)))
             return status;
-        if (kind == BUFFER_MEAN || kind == BUFFER_DEVIATION)
-            status = check_pictures(buffers->items[i].key,
-                                    kind == BUFFER_MEAN ? profile->mean : profile->deviation, tensor,
-                                    data.data, profile, failure, &unit);
-        else
-            status = check_whole_numbers(buffers->items[i].key, kind, tensor, data.data, failure);
+        if (kind != BUFFER_MEAN && kind != BUFFER_DEVIATION) {
+            status = check_whole_numbers(key, kind, tensor, data.data, failure);
+        } else {
+            if (tensor)
+                read_values(tensor, data.data, values);
+            status =
+                check_pictures(key, kind == BUFFER_MEAN ? profile->mean : profile->deviation, values,
+                               tolerance_of(tensor ? tensor->type : TENSOR_F32), profile, failure, &unit);
+        }
         free((void *)data.data);
     }
     return status;

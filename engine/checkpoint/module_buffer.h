@@ -1,5 +1,6 @@
 /* Buffers that modules save beside their weights and that are none: how many networks were averaged
- * (torch.optim.swa_utils.AveragedModel), the places of positions, the means and deviations of pictures. */
+ * (torch.optim.swa_utils.AveragedModel), the places of positions, the means and deviations of pictures; and
+ * what a training's settings say of the last. */
 #ifndef CXRD_ENGINE_CHECKPOINT_MODULE_BUFFER_H
 #define CXRD_ENGINE_CHECKPOINT_MODULE_BUFFER_H
 
@@ -20,7 +21,8 @@ struct module_buffers {
     struct {
         const char *key; /* lives as long as the checkpoint */
         enum module_buffer_kind kind;
-        const struct stored_tensor *tensor;
+        const struct stored_tensor *tensor; /* NULL: `numbers`, of training's settings */
+        float numbers[3];
     } items[MODULE_BUFFERS_MAX];
     size_t count;
 };
@@ -30,6 +32,11 @@ enum module_buffer_kind module_buffer_kind(const char *key, const struct value *
 
 /* Takes it in; false when it is none or there is no room. */
 bool module_buffers_take(struct module_buffers *buffers, const char *key, const struct value *value);
+
+/* Takes in what training's settings ("hyper_parameters", NULL: none) say under the names of means and
+ * deviations.
+ */
+void module_buffers_take_settings(struct module_buffers *buffers, const struct value *settings);
 
 /* Checks that the answers depend on none of them: something was averaged, places are 0, 1, 2, ..., means and
  * deviations are those of the profile, of values or of bytes. Fails with INVALID_FILE and a sentence that

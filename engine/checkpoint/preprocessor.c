@@ -136,6 +136,13 @@ static enum status read_document(const struct json *document, struct failure *fa
 {
     const struct json *nested = json_member(document, "image_processor");
     const struct json *timm = document_timm_data(document);
+    const char *twice = document_timm_contradiction(document);
+    if (twice)
+        return failure_set(
+            failure, STATUS_INVALID_FILE,
+            "It says %s beside its pretrained_cfg, and not the same within: remove the one that is "
+            "wrong, or choose how pictures are prepared with --profile.",
+            twice);
     if (timm)
         return preprocessor_read_timm(timm, failure, out);
     if (nested || document_says_pictures(document))

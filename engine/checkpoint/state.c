@@ -129,6 +129,24 @@ static bool holds_tensor(const struct value *value, size_t *left)
     return holds_more(value, KEEPS_NOTHING, 0, left, &key);
 }
 
+/* The name under which an optimizer keeps an average of the weights (NeMo's EMAOptimizer), or NULL. */
+static const char *average_within(const struct value *value, int depth, size_t *left)
+{
+    const char *found = NULL;
+    if (!is_container(value) || depth > SEARCH_DEPTH_MAX)
+        return NULL;
+    for (size_t i = 0; i < value->sequence.count && *left && !found; i++) {
+        const struct value *key = i % 2 && value->kind == VALUE_DICT ? value->sequence.items[i - 1] : NULL,
+                           *item = value->sequence.items[i];
+        --*left;
+        if (key && key->kind == VALUE_TEXT && owner_of(key->text.data) == OWNER_AVERAGE &&
+            holds_tensor(item, left))
+            return key->text.data;
+        found = average_within(item, depth + 1, left);
+    }
+    return found;
+}
+
 /* The member under the first of the wrappers' names that holds a tensor; or else that is an object, for its
  * sentence. */
 static const struct value *find_inner(const struct value *outer, const struct wrapper **wrapper)
@@ -292,6 +310,14 @@ static enum status check_members(const struct state *state, const struct value *
         char text[128];
         const char *name = key->kind == VALUE_TEXT ? key->text.data : value_key(key, text, sizeof text);
         const enum keeps keeps = kept_under(name);
+        size_t within = SEARCH_VALUES_MAX;
+        const char *average = keeps == KEEPS_ALL ? average_within(value, 0, &within) : NULL;
+        if (average && state->owner != OWNER_TEACHER)
+            return failure_set(
+                failure, STATUS_INVALID_FILE,
+                "The file holds weights under '%s' and their running average in '%s' ('%s'), and "
+                "does not say which answer. Save those that are meant alone, as a state dict.",
+                state->name, name, average);
         if (value == except || keeps == KEEPS_ALL || (except && is_copy(state, owner_of(name))) ||
             (!except && (value_is_tensor(value) || is_array(value))) ||
             !holds_more(value, keeps, 0, left, &more))

@@ -18,6 +18,8 @@
     X(SOP_INSTANCE, 0x00080018)               \
     X(MODALITY, 0x00080060)                   \
     X(PRESENTATION_INTENT, 0x00080068)        \
+    X(CODE_VALUE, 0x00080100)                 \
+    X(CODE_SCHEME, 0x00080102)                \
     X(BODY_PART, 0x00180015)                  \
     X(IMAGER_PIXEL_SPACING, 0x00181164)       \
     X(VIEW_POSITION, 0x00185101)              \
@@ -47,6 +49,7 @@
     X(LUT_DESCRIPTOR, 0x00283002)             \
     X(LUT_DATA, 0x00283006)                   \
     X(VOI_LUT, 0x00283010)                    \
+    X(VIEW_CODE, 0x00540220)                  \
     X(PIXEL_DATA, 0x7FE00010)
 
 enum attribute {

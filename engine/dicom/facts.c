@@ -35,6 +35,51 @@ static uint32_t judge_view(const char *view)
                                                                       : DICOM_REMARK_VIEW_UNKNOWN;
 }
 
+/* View Code Sequence, which says the same as View Position or stands in its place (PS3.3, C.8.11.5): codes of
+ * SNOMED CT and those that they retired (PS3.16, CID 4010, of which a chest has these). */
+static const struct view_code {
+    const char *code, *retired;
+    const char *position; /* what View Position has for it; "": nothing */
+    uint32_t remark;
+} view_codes[] = {
+    {"272479007", "R-10214", "PA", 0},
+    {"399348003", "R-10206", "AP", 0},
+    {"399033003", "R-10202", "", 0},
+    {"399173006", "R-10236", "LL", DICOM_REMARK_LATERAL},
+    {"399198007", "R-10232", "RL", DICOM_REMARK_LATERAL},
+    {"399067008", "R-102CD", "", DICOM_REMARK_LATERAL},
+};
+
+static const struct view_code *view_code_of(const struct dataset *set)
+{
+    static const char *const schemes[] = {"SCT", "SRT", "SNM3", "99SDM"};
+    struct dataset item;
+    char code[DICOM_CODE_BYTES], scheme[DICOM_CODE_BYTES];
+    if (!dataset_has(set, DICOM_VIEW_CODE) || !dataset_item(set, DICOM_VIEW_CODE, &item))
+        return NULL;
+    dataset_text(&item, DICOM_CODE_VALUE, 0, code, sizeof code);
+    dataset_text(&item, DICOM_CODE_SCHEME, 0, scheme, sizeof scheme);
+    if (!is_one_of(scheme, schemes, sizeof schemes / sizeof *schemes))
+        return NULL;
+    for (size_t i = 0; i < sizeof view_codes / sizeof *view_codes; i++)
+        if (!strcmp(code, view_codes[i].code) || !strcmp(code, view_codes[i].retired))
+            return &view_codes[i];
+    return NULL;
+}
+
+/* Of two that contradict one another the lateral one counts, as it is the one to be warned of. */
+static uint32_t gather_view(const struct dataset *set, char position[DICOM_CODE_BYTES])
+{
+    const struct view_code *code = view_code_of(set);
+    dataset_text(set, DICOM_VIEW_POSITION, 0, position, DICOM_CODE_BYTES);
+    const uint32_t remark = judge_view(position);
+    if (!code)
+        return remark;
+    if (!*position)
+        strcpy(position, code->position);
+    return remark == DICOM_REMARK_VIEW_UNKNOWN ? code->remark : remark | code->remark;
+}
+
 /* Body Part Examined (PS3.16, annex L), where the file says it. */
 static uint32_t judge_body_part(const struct dataset *set)
 {
@@ -82,7 +127,6 @@ uint32_t facts_gather(const struct dataset *set, bool uids, struct dicom_facts *
     double frames = 1;
     dataset_text(set, DICOM_SOP_CLASS, 0, class_uid, sizeof class_uid);
     dataset_text(set, DICOM_MODALITY, 0, out->modality, sizeof out->modality);
-    dataset_text(set, DICOM_VIEW_POSITION, 0, out->view_position, sizeof out->view_position);
     dataset_text(set, DICOM_PHOTOMETRIC_INTERPRETATION, 0, out->photometric_interpretation,
                  sizeof out->photometric_interpretation);
     dataset_text(set, DICOM_PRESENTATION_INTENT, 0, out->presentation_intent,
@@ -94,7 +138,7 @@ uint32_t facts_gather(const struct dataset *set, bool uids, struct dicom_facts *
         dataset_text(set, DICOM_SERIES_INSTANCE, 0, out->series_uid, sizeof out->series_uid);
         dataset_text(set, DICOM_SOP_INSTANCE, 0, out->instance_uid, sizeof out->instance_uid);
     }
-    uint32_t remarks = judge_view(out->view_position) | judge_body_part(set);
+    uint32_t remarks = gather_view(set, out->view_position) | judge_body_part(set);
     remarks |= judge_orientation(set, remarks & DICOM_REMARK_LATERAL);
     if (dataset_decimal(set, DICOM_FRAMES, 0, &frames) && frames > 1)
         remarks |= DICOM_REMARK_FRAMES;

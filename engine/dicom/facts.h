@@ -21,12 +21,12 @@ struct dicom_facts {
 /* X(name, sentence): bits of remarks. */
 #define DICOM_REMARK_TABLE(X)                                                                               \
     X(FRAMES, "The DICOM file has several frames; only the first was read.")                                \
-    X(LATERAL, "The DICOM file says that this is a lateral view (View Position); it was read as a frontal " \
-               "one.")                                                                                      \
-    X(FRONTAL, "The DICOM file says that this is a frontal view (View Position); it was read as the "       \
-               "lateral one.")                                                                              \
+    X(LATERAL, "The DICOM file says that this is a lateral view (View Position, View Code); it was read "   \
+               "as a frontal one.")                                                                         \
+    X(FRONTAL, "The DICOM file says that this is a frontal view (View Position, View Code); it was read "   \
+               "as the lateral one.")                                                                       \
     X(VIEW_UNKNOWN, "The DICOM file does not say which view this is, or in no word of the standard (View "  \
-                    "Position); it was read as a frontal one.")                                             \
+                    "Position, View Code); it was read as a frontal one.")                                  \
     X(NOT_CHEST, "The DICOM file says that this is not a chest (Body Part Examined).")                      \
     X(DERIVED, "The DICOM file says that its pixels were derived from another image (Image Type DERIVED).") \
     X(BURNED_IN, "The DICOM file says that text is burnt into its pixels (Burned In Annotation): it may "   \

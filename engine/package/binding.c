@@ -3,20 +3,58 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char MEMBER[] = "labels", BACKBONE_MEMBER[] = "cxrd";
+static const char MEMBER[] = "labels", READS_MEMBER[] = "reads", BACKBONE_MEMBER[] = "cxrd";
 /* One array of names: more of them than a head may have labels. */
 static const struct json_limits names_limits = {.depth = 1, .values = 1 << 13};
 
-struct json *labels_metadata(const struct head_card *head)
+/* Metadata holds texts alone. Takes the value. */
+static void add_printed(struct json *metadata, const char *member, struct json *value)
+{
+    char *text = json_print(value, false);
+    json_add_text(metadata, member, text);
+    free(text);
+    json_destroy(&value);
+}
+
+struct json *head_metadata(const struct head_card *head)
 {
     struct json *names = json_array(), *metadata = json_object();
     for (size_t i = 0; i < head->label_count; i++)
         json_append_text(names, head->labels[i].name);
-    char *text = json_print(names, false);
-    json_add_text(metadata, MEMBER, text);
-    free(text);
-    json_destroy(&names);
+    add_printed(metadata, MEMBER, names);
+    if (head->type != HEAD_LINEAR)
+        return metadata;
+    struct json *reads = json_object();
+    json_add_number(reads, "blocks", head->blocks);
+    json_add_boolean(reads, "average_pool", head->average_pool);
+    json_add_number(reads, "views", head->two_views ? 2 : 1);
+    add_printed(metadata, READS_MEMBER, reads);
     return metadata;
+}
+
+enum status metadata_reads(const struct json *metadata, struct failure *failure, bool *says,
+                           struct head_card *out)
+{
+    const char *text = json_text(json_member(metadata, READS_MEMBER));
+    struct json *reads = NULL;
+    int64_t blocks, views;
+    bool average_pool;
+    *says = text != NULL;
+    if (!text)
+        return STATUS_OK;
+    const bool valid =
+        !json_parse((struct bytes){(const uint8_t *)text, strlen(text)}, names_limits, NULL, &reads) &&
+        json_integer(json_member(reads, "blocks"), 0, CARD_DEPTH_MAX, &blocks) &&
+        json_boolean(json_member(reads, "average_pool"), &average_pool) &&
+        json_integer(json_member(reads, "views"), 1, 2, &views) && blocks + average_pool > 0;
+    json_destroy(&reads);
+    if (!valid)
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "The \"reads\" of its metadata are not blocks, average_pool and views.");
+    out->blocks = (uint32_t)blocks;
+    out->average_pool = average_pool;
+    out->two_views = views == 2;
+    return STATUS_OK;
 }
 
 struct json *backbone_metadata(void)
@@ -67,6 +105,25 @@ static enum status compare_labels(const struct head_card *head, const struct jso
     return STATUS_OK;
 }
 
+/* As many numbers may be other tokens' altogether. */
+static enum status check_reads(const struct head_card *head, const struct safetensors *file,
+                               struct failure *failure)
+{
+    bool says;
+    struct head_card said = {0};
+    enum status status = metadata_reads(safetensors_metadata(file), failure, &says, &said);
+    if (status)
+        return failure_prefix(failure, "%.60s", head->weights);
+    if (!says || (said.blocks == head->blocks && said.average_pool == head->average_pool &&
+                  said.two_views == head->two_views))
+        return STATUS_OK;
+    return failure_set(failure, STATUS_INVALID_FILE,
+                       "Head '%.40s' has other blocks, average_pool or views in model.json than those it was "
+                       "trained on, as its weights (%.60s) say: %u, %s and %d.",
+                       head->name, head->weights, said.blocks, said.average_pool ? "true" : "false",
+                       said.two_views ? 2 : 1);
+}
+
 enum status labels_check(const struct head_card *head, const struct safetensors *file,
                          struct failure *failure)
 {
@@ -84,7 +141,7 @@ enum status labels_check(const struct head_card *head, const struct safetensors 
     }
     enum status status = compare_labels(head, names, failure);
     json_destroy(&names);
-    return status;
+    return status ? status : check_reads(head, file, failure);
 }
 
 void threshold_weights(const struct backbone_card *backbone, const struct head_card *head,

@@ -14,15 +14,21 @@ struct json *backbone_metadata(void);
 bool metadata_is_backbones(const struct json *metadata);
 
 /* A head's file says what each of its outputs means: "labels" of its __metadata__, a JSON array of the names
- * in the order of the outputs. {"labels": "[\"Edema\",...]"}, which the caller owns. */
-struct json *labels_metadata(const struct head_card *head);
+ * in the order of the outputs; and a linear head's what its inputs are, which its shapes leave open: "reads",
+ * a JSON object of model.json's blocks, average_pool and views. The caller owns what is made. */
+struct json *head_metadata(const struct head_card *head);
 
 /* The array's text, or NULL. */
 const char *metadata_labels(const struct json *metadata);
+/* Fills blocks, average_pool and two_views where the file says them. Fails with INVALID_FILE when what it
+ * says is not of that form. *says: whether it does, which older packages' files do not. */
+WARN_UNUSED enum status metadata_reads(const struct json *metadata, struct failure *failure, bool *says,
+                                       struct head_card *out);
 /* Whether the file says it. */
 bool labels_are_bound(const struct safetensors *file);
 
-/* INVALID_FILE when the file's labels are not the card's, in this order, or it does not say. */
+/* INVALID_FILE when the file's labels are not the card's, in this order, or it does not say; or when it says
+ * that the head reads something else than the card does. */
 WARN_UNUSED enum status labels_check(const struct head_card *head, const struct safetensors *file,
                                      struct failure *failure);
 

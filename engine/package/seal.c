@@ -53,7 +53,7 @@ static enum status bind_labels(struct sealing *sealing, const struct head_card *
     length = length ? length : strlen(head->weights);
     const char *stem = arena_copy_text(sealing->arena, head->weights, length), *name;
     const char *path = package_free_file(sealing->arena, sealing->folder, stem, &name);
-    struct json *metadata = labels_metadata(head);
+    struct json *metadata = head_metadata(head);
     char hash[SHA256_HEX_BYTES];
     enum status status = safetensors_write(path, tensors, count, metadata, NULL, NULL, failure);
     if (!status) {

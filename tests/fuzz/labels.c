@@ -1,6 +1,6 @@
 /* Fuzzes the files that name a head's outputs: the first byte chooses one label a line or a config.json, the
  * second how many outputs the latter is to name. */
-#include "engine/checkpoint/findings.h"
+#include "engine/checkpoint/labels.h"
 
 #include <stdlib.h>
 #include <string.h>

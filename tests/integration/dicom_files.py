@@ -91,6 +91,13 @@ def table(first, count, bits, entries, signed=False):
     return Sequence([item])
 
 
+def code(value, scheme):
+    """An item of a code sequence."""
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, "a view"
+    return Sequence([item])
+
+
 def save(data, path, syntax=EXPLICIT):
     """Writes a native file. Big endian pixels are turned here, which pydicom leaves to who writes."""
     if syntax == "1.2.840.10008.1.2.2" and data.BitsAllocated == 16:

@@ -308,10 +308,18 @@ class Said(Files):
         for profile in ("mimic", "voi"):
             self.assertEqual(self.warnings(profile), "")
         self.assertEqual(self.warnings(PatientOrientation="", BodyPartExamined="", BurnedInAnnotation="NO"), "")
+        for code in (("272479007", "SCT"), ("399348003", "SCT"), ("R-10206", "SNM3"), ("R-10214", "SRT"), ("399033003", "SCT")):
+            for position in ("PA", "", "CHEST PA 1"):
+                self.assertEqual(self.warnings(ViewPosition=position, ViewCodeSequence=files.code(*code)), "", (code, position))
 
     def test_warnings(self):
         for changes, words in (({"ViewPosition": "LL"}, "a lateral view"), ({"ViewPosition": ""}, "does not say which view"),
                                ({"ViewPosition": "XYZ"}, "does not say which view"), ({"ViewPosition": None}, "which view"),
+                               ({"ViewPosition": "PA", "ViewCodeSequence": files.code("399067008", "SCT")}, "a lateral view"),
+                               ({"ViewPosition": "LL", "ViewCodeSequence": files.code("272479007", "SCT")}, "a lateral view"),
+                               ({"ViewPosition": None, "ViewCodeSequence": files.code("R-10236", "SRT")}, "a lateral view"),
+                               ({"ViewPosition": None, "ViewCodeSequence": files.code("399182000", "SCT")}, "which view"),  # oblique
+                               ({"ViewPosition": None, "ViewCodeSequence": files.code("272479007", "99HOUSE")}, "which view"),
                                ({"BodyPartExamined": "KNEE"}, "not a chest"), ({"ImageType": ["DERIVED", "PRIMARY"]}, "derived"),
                                ({"BurnedInAnnotation": "YES"}, "burnt into its pixels"),
                                ({"PresentationIntentType": "FOR PROCESSING"}, "FOR PROCESSING"),

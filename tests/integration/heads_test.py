@@ -238,16 +238,19 @@ class Heads(unittest.TestCase):
     def test_what_a_killed_run_left_is_said(self):
         words = ["import", "--backbone", self.backbone, "--image-size", SIDE, "--profile", CARD["preprocessing"]["profile"],
                  "--output", f"{self.package.parent}/new/"]
-        for _ in range(100):  # until it is killed while it writes
-            with subprocess.Popen([BINARY, *map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        for _ in range(100):  # until it is interrupted while it writes
+            with subprocess.Popen([BINARY, *map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
                 while process.poll() is None and not list(self.package.parent.glob("new.part.??????")):
                     pass
-                process.kill()
+                process.send_signal(signal.SIGINT)
+                said = process.communicate()[1]
             left = sorted(self.package.parent.glob("new.part.??????"))
             if left:
                 break
             shutil.rmtree(self.package.parent / "new", ignore_errors=True)
-        self.assertEqual(len(left), 1)
+        self.assertEqual((len(left), process.returncode, said),
+                         (1, -signal.SIGINT, f"cxrd import: interrupted: {self.package.parent}/new/ is not made; a folder of that name with "
+                                             ".part.XXXXXX behind it may be left: delete it.\n"))
         shutil.rmtree(self.package.parent / "new", ignore_errors=True)
         (self.package.parent / "new.backup").mkdir()  # a person's own
         done = run(*words)

@@ -17,6 +17,8 @@ import unittest
 from checkpoints import count, read_safetensors, write_safetensors
 
 BINARY, GOLDEN = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1))
+PUBLISHED = GOLDEN.parent / "published"
+PHANTOM = GOLDEN.parents[2] / "models/phantom"
 BACKBONE = json.loads((GOLDEN / "model.json").read_text())["backbone"]
 
 
@@ -96,26 +98,12 @@ class Inspect(unittest.TestCase):
 
     def test_every_tensor_of_the_network_is_counted(self):
         """Query, key and value become one of the package's and are three of the file's."""
-        parts = {"attn.qkv": ("attention.attention.query", "attention.attention.key", "attention.attention.value")}
-        content = (GOLDEN / BACKBONE["weights"]).read_bytes()
-        start = 8 + struct.unpack("<Q", content[:8])[0]
-        header, apart = json.loads(content[8:start]), {}
-        header.pop("__metadata__", None)
-        for name, entry in header.items():
-            ours = re.search(r"attn\.qkv", name)
-            if not ours:
-                apart[name] = entry
-                continue
-            first, last = entry["data_offsets"]
-            step, rows = (last - first) // 3, entry["shape"][0] // 3
-            for i, part in enumerate(parts["attn.qkv"]):
-                apart[name.replace("attn.qkv", part)] = {**entry, "shape": [rows, *entry["shape"][1:]],
-                                                         "data_offsets": [first + i * step, first + (i + 1) * step]}
-        text = json.dumps(apart).encode()
-        text += b" " * (-len(text) % 8)
-        path = self.folder / "model.safetensors"
-        path.write_bytes(struct.pack("<Q", len(text)) + text + content[start:])
-        self.assertRegex(self.shown(path), rf"tensors +{len(apart)}, of the {len(apart)} above\n")
+        content = (PUBLISHED / "hf_dinov2/model.safetensors").read_bytes()
+        header = json.loads(content[8:8 + struct.unpack("<Q", content[:8])[0]])
+        names = [name for name in header if name != "__metadata__"]
+        self.assertIn("embeddings.mask_token", names)  # which no answer depends on
+        self.assertIn("encoder.layer.0.attention.attention.query.weight", names)
+        self.assertRegex(self.shown(PUBLISHED / "hf_dinov2"), rf"tensors +{len(names) - 1}, of the {len(names)} above\n")
 
     def test_it_offers_what_head_add_takes(self):
         """And says what is in the way of the rest, or what must be said besides."""
@@ -148,6 +136,14 @@ class Inspect(unittest.TestCase):
             tensors[key] = ("F32", shape, struct.pack(f"<{count(shape)}f", *values))
         write_safetensors(self.folder / name, tensors)
         return self.folder / name
+
+    def test_it_asks_for_labels_where_nothing_has_them(self):
+        for path, asks in (("hf_classifier", False), ("dinov2_linear_head.pth", True), ("dinov2_named_head.pth", True)):
+            (line,) = re.findall("--head .*", self.shown(PUBLISHED / path))
+            self.assertEqual("labels=FILE" in line, asks, path)
+        for name in ("findings", "risk"):
+            self.assertIn("head: a package's head\n\nTo import it:\n  cxrd head add --model DIR --head name=NAME,kind=findings,weights=",
+                          self.shown(PHANTOM / f"head.{name}.safetensors"))
 
     def test_values_that_import_refuses_are_said_in_the_same_words(self):
         matrix = "blocks.0.attn.qkv.weight"

@@ -33,9 +33,9 @@ END_TEST
 START_TEST(who_asks_for_maps_or_pictures_is_told)
 {
     static const char *const targets[] = {
-        "/predict?attention=grid",         "/predict?attention=png", "/predict?attention=overlay",
-        "/v1/predict?attention_for=all",   "/predict?render=png",    "/predict?attention=none&render=png",
-        "/predict?attention_for=positive", "/v1/predict?render=png"};
+        "/predict?attention=grid",         "/predict?attention=png",     "/predict?attention=overlay",
+        "/v1/predict?attention_for=all",   "/predict?render=png",        "/predict?attention=none&render=png",
+        "/predict?attention_for=positive", "/predict?attention=contour", "/v1/predict?render=png"};
     for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
         call_run(&call, service.api, "POST", targets[i], "image/png", png);
         ck_assert_msg(call.response.code == 403, "%s", targets[i]);

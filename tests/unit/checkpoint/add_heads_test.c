@@ -2,6 +2,7 @@
  */
 #include "engine/base/file.h"
 #include "engine/checkpoint/add_heads.h"
+#include "engine/package/edit.h"
 #include "engine/package/package.h"
 #include "tests/unit/checkpoint/importing.h"
 #include "tests/unit/checkpoint/sample.h"
@@ -57,6 +58,75 @@ static const struct head_card *open_last(struct package **package)
     ck_assert_str_eq(card->package_sha256, sha256);
     return &card->heads[card->head_count - 1];
 }
+
+/* Whole, and nothing has to be said of them. */
+static void check_back(const struct package *before, size_t index)
+{
+    struct package *package = NULL;
+    const struct head_card *card = &package_card(before)->heads[index];
+    const struct safetensors *tensors = package_head(before, index);
+    char *file = file_join(output, card->weights);
+    asked = (struct import_head){.name = "back", .weights = file};
+    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
+    ck_assert_msg(strstr(note, "Head 'back' is a package's: thresholds"), "%s", note);
+    const struct head_card *back = open_last(&package);
+    const struct safetensors *again = package_head(package, package_card(package)->head_count - 1);
+    ck_assert_uint_eq(safetensors_count(again), safetensors_count(tensors));
+    for (size_t i = 0; i < safetensors_count(tensors); i++) {
+        const struct tensor *tensor = safetensors_at(tensors, i),
+                            *same = safetensors_find(again, tensor->name);
+        ck_assert_msg(same && same->size_bytes == tensor->size_bytes, "%s", tensor->name);
+        ck_assert_mem_eq(same->data, tensor->data, tensor->size_bytes);
+    }
+    ck_assert_int_eq(back->type, card->type);
+    ck_assert_uint_eq(back->blocks, card->blocks);
+    ck_assert_int_eq(back->average_pool, card->average_pool);
+    ck_assert_int_eq(back->two_views, card->two_views);
+    ck_assert_uint_eq(back->label_count, card->label_count);
+    ck_assert_str_eq(back->labels[1].name, card->labels[1].name);
+    package_close(&package);
+    asked.features = IMPORT_CLASS;
+    asked.blocks = 2;
+    asked.name = "other";
+    ck_assert_int_eq(add(&asked, 1), STATUS_BAD_REQUEST);
+    ck_assert_msg(strstr(failure.sentence, "says itself what it reads") ||
+                      strstr(failure.sentence, "Its file says features=class,blocks=1,views=2, and --head "
+                                               "something else: leave it out."),
+                  "%s", failure.sentence);
+    free(file);
+}
+
+/* As many inputs as two tokens have are of two views one of each. */
+START_TEST(a_packages_heads_go_back_as_they_were)
+{
+    struct package *package = NULL;
+    struct import_head both[2] = {asked, asked};
+    char *other = file_join(folder, "other.pth");
+    struct pth pth;
+    pth_begin(&pth, NULL);
+    pth_tensor(&pth, "linear.weight", 2, (size_t[]){2, 2 * WIDTH}, 1);
+    pth_tensor(&pth, "linear.bias", 1, (size_t[]){2}, 1);
+    pth_end(&pth, other);
+    sample_glori(head, 2, 2 * WIDTH, _i);
+    both[1].name = "pair";
+    both[1].weights = other;
+    both[1].features = IMPORT_CLASS;
+    both[1].views = 2;
+    ck_assert_msg(!add(both, 2), "%s", failure.sentence);
+    ck_assert_msg(!*note, "%s", note);
+    ck_assert_ptr_nonnull(open_last(&package));
+    for (size_t i = 0; i < 2; i++) {
+        struct package_edit *edit = NULL;
+        check_back(package, i);
+        ck_assert_msg(!package_edit_begin(output, &failure, &edit), "%s", failure.sentence);
+        ck_assert_msg(!package_edit_remove(edit, "back", &failure), "%s", failure.sentence);
+        ck_assert_msg(!package_edit_commit(edit, &failure, sha256), "%s", failure.sentence);
+        package_edit_end(&edit);
+    }
+    package_close(&package);
+    free(other);
+}
+END_TEST
 
 START_TEST(heads_of_several_files_join_a_package)
 {
@@ -305,6 +375,7 @@ int main(void)
     TCase *all = tcase_create("all");
     tcase_add_checked_fixture(all, make_package, remove_folder);
     tcase_set_timeout(all, 60);
+    tcase_add_loop_test(all, a_packages_heads_go_back_as_they_were, 0, 2);
     tcase_add_test(all, heads_of_several_files_join_a_package);
     tcase_add_loop_test(all, every_published_form_is_taken, 0, sizeof forms / sizeof *forms);
     tcase_add_test(all, a_head_with_rows_too_small_for_fp16_stays_fp32);

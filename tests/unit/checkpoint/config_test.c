@@ -83,7 +83,9 @@ START_TEST(reads_all_that_timm_says)
         enum config_pooling pooling;
     } cases[] = {
         {"\"global_pool\": \"token\"", POOLING_CLASS},
-        {"\"global_pool\": \"token\", \"model_args\": {\"global_pool\": \"avg\"}", POOLING_OTHER},
+        {"\"global_pool\": \"token\", \"model_args\": {\"global_pool\": \"token\"}", POOLING_CLASS},
+        {"\"num_classes\": 2, \"model_args\": {\"global_pool\": \"avg\"}", POOLING_OTHER},
+        {"\"num_classes\": 2, \"pretrained_cfg\": {\"num_classes\": 1000}", POOLING_NOT_SAID},
         {"\"global_pool\": \"avg\", \"model_args\": {\"fc_norm\": false}", POOLING_MEAN},
         {"\"global_pool\": \"token\", \"model_args\": {\"fc_norm\": true}", POOLING_OTHER},
         {"\"global_pool\": \"map\"", POOLING_OTHER},
@@ -238,6 +240,18 @@ START_TEST(what_one_file_says_twice_is_the_same)
         {"arch: vit_giant2\narchitecture: vit_giant_patch14_dinov2\npatch_size: 14", NULL},
         {"student: {arch: vit_large}\nteacher: {momentum_teacher: 0.99}\narch: vit_large", NULL},
         {"student: {arch: [x]}", "arch is no text."},
+        {"{\"architecture\": \"vit_base_patch14_dinov2\", \"pretrained_cfg\": {\"architecture\": "
+         "\"vit_large_patch14_dinov2\"}}",
+         "It names two architectures, 'vit_base_patch14_dinov2' and 'vit_large_patch14_dinov2': remove the "
+         "one "
+         "that is wrong."},
+        {"student: {layer_norm_eps: 1.0e-5}\nlayer_norm_eps: 1.0e-6",
+         "layer_norm_eps is not what the file says of it elsewhere."},
+        {"student: {num_heads: 6}\nteacher: {num_heads: 12}",
+         "teacher.num_heads is not what the file says of it elsewhere."},
+        {"student: {embed_dim: 384}\nembed_dim: 768", "embed_dim is not what the file says of it elsewhere."},
+        {"student: {depth: 12}\nteacher: {depth: 24}",
+         "teacher.depth is not what the file says of it elsewhere."},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct config config;
@@ -271,7 +285,7 @@ START_TEST(wrong_values_are_named)
         {"{\"hidden_act\": \"gelu_new\"}",
          "hidden_act is 'gelu_new', which is not supported: only gelu (with the error function) is."},
         {"{\"num_channels\": 1}", "num_channels is 1, and only 3 are supported."},
-        {"{\"layer_norm_eps\": 0}", "layer_norm_eps is not a number over 0."},
+        {"{\"layer_norm_eps\": 0}", "layer_norm_eps is not a number from 1e-12 to 0.01."},
         {"{\"image_size\": [518]}", "image_size is not a whole number from 0 to 1000000."},
         {"{\"layer_norm_eps\": 1e-6, \"layer_norm_eps\": 1e-5}", "It says 'layer_norm_eps' twice."},
         {"{\"use_swiglu_ffn\": 3}", "use_swiglu_ffn is not true or false."},
@@ -353,6 +367,11 @@ START_TEST(wrong_values_are_named)
          "model_args.in_chans is not 3, which alone is supported."},
         {TIMM "\"model_args\": {\"fc_norm\": \"x\"}}", "model_args.fc_norm is neither true nor false."},
         {TIMM "\"global_pool\": 3}", "global_pool is no name."},
+        {TIMM "\"global_pool\": \"avg\", \"model_args\": {\"global_pool\": \"token\"}}",
+         "model_args.global_pool is not the global_pool that the file says of the model."},
+        {TIMM "\"num_classes\": 3, \"model_args\": {\"num_classes\": 4}}",
+         "model_args.num_classes is not the num_classes that the file says of the model."},
+        {"student: {layer_norm_eps: 0.5}", "student.layer_norm_eps is not a number from 1e-12 to 0.01."},
         {TIMM "\"num_classes\": -1}", "num_classes is not a whole number from 0 to 1000000."},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

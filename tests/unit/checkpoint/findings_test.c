@@ -1,5 +1,6 @@
 /* Label files, the 40 findings and their codes. */
 #include "engine/checkpoint/findings.h"
+#include "engine/checkpoint/labels.h"
 #include "tests/unit/suite.h"
 
 #include <check.h>
@@ -137,6 +138,13 @@ START_TEST(a_configuration_names_outputs_or_does_not)
     read_config("{\"id2label\":{\"0\":\"Mass\",\"1\":\"\\u001b[2J\"}}", 2, 0, wrong);
     read_config("{\"id2label\":{\"0\":\"Mass\",\"1\":\"MASS\"}}", 2, 0, wrong);
     read_config("{\"id2label\":{\"0\":\"Mass\",\"1\":5}}", 2, 0, wrong);
+    static const char unnamed[] =
+        "Its label_names do not name each of 2 outputs once, in plain text: give labels=FILE.";
+    read_config("{\"architecture\":\"vit_x\",\"label_names\":[\"Edema\",\"Mass\"]}", 2, 2, NULL);
+    read_config("{\"pretrained_cfg\":{\"label_names\":[\"Edema\",\"Mass\"]}}", 2, 2, NULL);
+    read_config("{\"label_names\":[\"Mass\"]}", 2, 0, unnamed);
+    read_config("{\"label_names\":[\"Mass\",3]}", 2, 0, unnamed);
+    read_config("{\"label_names\":[\"Mass\",\"mass\"]}", 2, 0, unnamed);
     static const char other[] = "Its label2id and its id2label contradict one another: give labels=FILE.";
 #define NUMBERED "{\"id2label\":{\"0\":\"Edema\",\"1\":\"Mass\"},\"label2id\":"
     read_config(NUMBERED "{\"Edema\":0,\"Mass\":1}}", 2, 2, NULL);

@@ -122,19 +122,13 @@ static const struct {
     const char *name, *text, *says; /* says: in the note, behind the path */
 } beside[] = {
     {"config.json", "{\"layer_norm_eps\": 0.001}",
-     "/config.json', which says what the network is, is not read: --config takes it, and --backbone the "
-     "whole "
-     "folder."},
+     "/config.json' says of the network is not read: --config takes it, and --backbone the whole folder."},
     {"config.yaml", "student: {}",
-     "/config.yaml', which says what the network is, is not read: --config takes it, and --backbone the "
-     "whole "
-     "folder."},
+     "/config.yaml' says of the network is not read: --config takes it, and --backbone the whole folder."},
     {"adapter_config.json", "{\"lora_alpha\": 4}",
-     "/adapter_config.json', which says how a LoRA adapter is merged, is not read: --backbone takes the "
-     "whole "
-     "folder."},
+     "/adapter_config.json' says of a LoRA adapter is not read: --backbone takes the whole folder."},
     {"processor_config.json", "{}",
-     "/processor_config.json', which says how pictures are prepared, is not read: --preprocessor takes it."},
+     "/processor_config.json' says of pictures is not read: --preprocessor takes it."},
 };
 
 START_TEST(what_lies_beside_a_file_is_named)

@@ -161,8 +161,10 @@ START_TEST(what_is_not_of_a_layout_is_refused)
            "Tensor 'blocks.0.mlp.w12.weight' is made of 2 of the file's, of which the first is missing.");
     refuse(&old, "encoder.layer.0.attention.q_proj.bias", NULL,
            "Two tensors of the file are both 'blocks.0.attn.qkv.bias'.");
-    refuse(&old, "blocks.0.attn.qkv.bias", NULL,
-           "Two tensors of the file are both 'blocks.0.attn.qkv.bias'.");
+    refuse(&old, "layer.0.attn.qkv.bias", NULL, "Two tensors of the file are both 'blocks.0.attn.qkv.bias'.");
+    refuse(&old, "blocks.0.attn.qkv.bias", "encoder.layer.0.attention.attention.query.bias",
+           "'blocks.0.attn.qkv.bias' and 'embeddings.cls_token' are of two layouts, of which one is "
+           "transformers', as parts of two networks do: save those of the one that is meant alone.");
     refuse(&timm, "fc_norm.weight", NULL,
            "Tensor 'fc_norm.weight': a LayerNorm behind the pooling, in the place of the last one, is not "
            "supported.");

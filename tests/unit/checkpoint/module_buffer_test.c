@@ -5,6 +5,7 @@
 #include "tests/unit/checkpoint/importing.h"
 #include "tests/unit/checkpoint/pth.h"
 #include "tests/unit/checkpoint/published.h"
+#include "tests/unit/checkpoint/sample.h"
 #include "tests/unit/suite.h"
 
 #include <check.h>
@@ -151,6 +152,44 @@ START_TEST(a_preprocessor_that_agrees_is_followed)
 }
 END_TEST
 
+/* What a training was told of its pictures, pickled beside its weights. */
+START_TEST(settings_that_contradict_the_profile_are_refused)
+{
+#define NUMBERS(name, numbers) "X\x10\x00\x00\x00hyper_parameters}X\x04\x00\x00\x00" name "](" numbers "es"
+/* Doubles, as pickle has them: 0.485, 0.456 and 0.406; 0.5. */
+#define IMAGENETS                       \
+    "G\x3f\xdf\x0a\x3d\x70\xa3\xd7\x0a" \
+    "G\x3f\xdd\x2f\x1a\x9f\xbe\x76\xc9" \
+    "G\x3f\xd9\xfb\xe7\x6c\x8b\x43\x96"
+#define A_HALF                  "G\x3f\xe0\x00\x00\x00\x00\x00\x00"
+#define SETTINGS(name, numbers) NUMBERS(name, numbers), sizeof(NUMBERS(name, numbers)) - 1
+    static const struct {
+        const char *pickle;
+        size_t size;
+        const char *sentence; /* NULL: imported */
+    } settings[] = {
+        {SETTINGS("mean", IMAGENETS), NULL},
+        {SETTINGS("mean", A_HALF A_HALF A_HALF),
+         "'mean' is 0.5, 0.5, 0.5 where the profile chexfound has 0.485, 0.456, 0.406: the network prepares "
+         "its pictures in another way. Give a file that says it as --preprocessor."},
+        {SETTINGS("mean", "K\x01"), /* for every channel */
+         "'mean' is 1, 1, 1 where the profile chexfound has 0.485, 0.456, 0.406: the "
+         "network prepares its pictures in another way. Give a file that says it as "
+         "--preprocessor."},
+        {SETTINGS("mean", A_HALF A_HALF), NULL}, /* of something else */
+        {SETTINGS("lrs?", A_HALF A_HALF A_HALF), NULL},
+    };
+    struct sample_changes changes = SAMPLE_AS_IS;
+    changes.root = (struct bytes){(const uint8_t *)settings[_i].pickle, settings[_i].size};
+    sample_backbone(backbone, &changes);
+    set_image_size(16);
+    if (settings[_i].sentence)
+        expect(STATUS_INVALID_FILE, settings[_i].sentence);
+    else
+        ck_assert_msg(!import_now(), "%s", failure.sentence);
+}
+END_TEST
+
 /* Of a head alone nobody has looked at them. */
 START_TEST(buffers_of_a_head_alone_are_refused)
 {
@@ -176,6 +215,7 @@ int main(void)
     tcase_set_timeout(all, 60);
     tcase_add_loop_test(all, what_agrees_is_left_out_and_nothing_else, 0, sizeof cases / sizeof *cases);
     tcase_add_test(all, a_preprocessor_that_agrees_is_followed);
+    tcase_add_loop_test(all, settings_that_contradict_the_profile_are_refused, 0, 5);
     tcase_add_test(all, buffers_of_a_head_alone_are_refused);
     return suite_run("module_buffer", all);
 }

@@ -196,8 +196,8 @@ START_TEST(names_of_a_library_do_not_tell_how_pictures_are_prepared)
                  {PUBLISHED_NEWER, 4, true},   {PUBLISHED_TIMM, 4, true},   {PUBLISHED_TIMM, 0, true},
                  {PUBLISHED_DINOV2, 4, false}, {PUBLISHED_DINOV2, 0, false}};
     char *beside = file_join(folder, "preprocessor_config.json"), sentence[160];
-    snprintf(sentence, sizeof sentence,
-             "'%s', which says how pictures are prepared, is not read: --preprocessor takes it.", beside);
+    snprintf(sentence, sizeof sentence, "What '%s' says of pictures is not read: --preprocessor takes it.",
+             beside);
     options.head_count = 0;
     set_image_size(0);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -280,6 +280,24 @@ START_TEST(timm_says_it_in_its_own_way)
 }
 END_TEST
 
+/* What stands beside pretrained_cfg timm does not read. */
+START_TEST(timm_says_it_once)
+{
+#define BESIDE(members) \
+    "{\"architecture\": \"vit_base_patch14_dinov2\", " members ", \"pretrained_cfg\": {\"crop_pct\": 0.9}}"
+    struct preprocessor found;
+    ck_assert_int_eq(parse(BESIDE("\"crop_pct\": 0.9"), &found), STATUS_OK);
+    ck_assert_int_eq(parse(BESIDE("\"crop_pct\": null"), &found), STATUS_OK);
+    ck_assert_int_eq(parse(BESIDE("\"crop_pct\": 0.8"), &found), STATUS_INVALID_FILE);
+    ck_assert_str_eq(
+        failure.sentence,
+        "It says crop_pct beside its pretrained_cfg, and not the same within: remove the one that "
+        "is wrong, or choose how pictures are prepared with --profile.");
+    ck_assert_int_eq(parse(BESIDE("\"mean\": [0.5, 0.5, 0.5]"), &found), STATUS_INVALID_FILE);
+    ck_assert_ptr_nonnull(strstr(failure.sentence, "It says mean beside its pretrained_cfg"));
+}
+END_TEST
+
 /* PretrainedCfg of timm/models/_pretrained.py. */
 START_TEST(what_timm_leaves_out_has_its_defaults)
 {
@@ -327,6 +345,7 @@ int main(void)
     tcase_add_test(all, code_of_its_own_says_all_that_it_does);
     tcase_add_test(all, what_no_profile_can_say_is_refused);
     tcase_add_test(all, timm_says_it_in_its_own_way);
+    tcase_add_test(all, timm_says_it_once);
     tcase_add_test(all, what_timm_leaves_out_has_its_defaults);
     tcase_add_test(all, two_files_are_the_same_or_not);
     return suite_run("preprocessor", all);

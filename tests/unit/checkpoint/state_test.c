@@ -125,6 +125,30 @@ START_TEST(a_tensor_beside_the_state_dict_is_refused)
 }
 END_TEST
 
+/* As NeMo saves it, where the weights are those that were last trained. */
+START_TEST(an_optimizers_average_may_be_meant)
+{
+    struct value rate = {.kind = VALUE_NUMBER, .number = 0.1};
+    struct dict inner = make(), root = make(), states = make(), average = make();
+    put(&inner, "norm.weight", &tensor);
+    put(&average, "norm.weight", &tensor);
+    put(&states, "opt", &tensor);
+    put(&root, "state_dict", &inner.value);
+    put(&root, "optimizer_states", &states.value);
+    struct state state = state_find(&root.value);
+    ck_assert_int_eq(state_check_rest(&state, &failure), STATUS_OK);
+    put(&states, "ema", &rate); /* its decay, perhaps */
+    ck_assert_int_eq(state_check_rest(&state, &failure), STATUS_OK);
+    states.items[3] = &average.value;
+    ck_assert_int_eq(state_check_rest(&state, &failure), STATUS_INVALID_FILE);
+    ck_assert_str_eq(
+        failure.sentence,
+        "The file holds weights under 'state_dict' and their running average in "
+        "'optimizer_states' ('ema'), and does not say which answer. Save those that are meant alone, "
+        "as a state dict.");
+}
+END_TEST
+
 /* What scales features, prepares pictures or averages the weights is no optimizer's. */
 START_TEST(what_may_answer_is_not_taken_for_trainings)
 {
@@ -284,6 +308,7 @@ int main(void)
     tcase_add_test(all, a_wrapper_without_tensors_is_none);
     tcase_add_test(all, circles_end);
     tcase_add_test(all, of_two_networks_neither_is_chosen);
+    tcase_add_test(all, an_optimizers_average_may_be_meant);
     tcase_add_test(all, a_tensor_beside_the_state_dict_is_refused);
     tcase_add_test(all, what_may_answer_is_not_taken_for_trainings);
     tcase_add_test(all, whose_weights_they_are_is_said_by_the_first_name);

@@ -7,6 +7,7 @@
 
 #include <check.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -188,6 +189,38 @@ START_TEST(refuses_reversed_labels_under_right_sums)
 }
 END_TEST
 
+/* A linear layer's inputs may be other tokens altogether, which no shape shows. */
+START_TEST(refuses_a_head_that_reads_what_it_was_not_trained_on)
+{
+    static const struct {
+        const char *reads, *sentence; /* NULL: taken */
+    } said[] = {
+        {"{\\\"blocks\\\":2,\\\"average_pool\\\":true,\\\"views\\\":1}", NULL},
+        {"{\\\"blocks\\\":1,\\\"average_pool\\\":true,\\\"views\\\":1}",
+         "Head 'nodule' has other blocks, average_pool or views in model.json than those it was trained on, "
+         "as its "
+         "weights (head.nodule.safetensors) say: 1, true and 1."},
+        {"{\\\"blocks\\\":2,\\\"average_pool\\\":false,\\\"views\\\":1}", "say: 2, false and 1."},
+        {"{\\\"blocks\\\":2,\\\"average_pool\\\":true,\\\"views\\\":2}", "say: 2, true and 2."},
+        {"{\\\"blocks\\\":0,\\\"average_pool\\\":false,\\\"views\\\":1}",
+         "The \"reads\" of its metadata are not blocks, average_pool and views."},
+        {"[2]", "The \"reads\" of its metadata are not blocks, average_pool and views."},
+    };
+    struct package *package = NULL;
+    struct failure failure = {0};
+    char member[128];
+    snprintf(member, sizeof member, "\"__metadata__\":{\"reads\":\"%s\",", said[_i].reads);
+    sample_rewrite_header("head.nodule.safetensors", "\"__metadata__\":{", member, 0);
+    sample_sum();
+    if (said[_i].sentence) {
+        sample_check_refused(STATUS_INVALID_FILE, said[_i].sentence);
+        return;
+    }
+    ck_assert_msg(!package_open(sample_folder, &failure, &package), "%s", failure.sentence);
+    package_close(&package);
+}
+END_TEST
+
 START_TEST(refuses_a_tensor_that_nothing_uses)
 {
     sample_rewrite_header(
@@ -305,6 +338,7 @@ int main(int argc, char **argv)
     tcase_add_loop_test(cases, refuses_contradictions_under_right_sums, 0,
                         sizeof contradictions / sizeof *contradictions);
     tcase_add_test(cases, refuses_reversed_labels_under_right_sums);
+    tcase_add_loop_test(cases, refuses_a_head_that_reads_what_it_was_not_trained_on, 0, 6);
     tcase_add_test(cases, refuses_a_tensor_that_nothing_uses);
     tcase_add_test(cases, refuses_a_head_that_does_not_say_its_labels);
     tcase_add_test(cases, counts_labels_in_words);
