@@ -5,6 +5,13 @@ import { defaultWindow } from './scene.js';
 import { Problem, predict } from './service.js';
 
 const THUMBNAIL_SIDE = 144;
+/** Its intended use is not the one in sight, and its numbers are not those of the images beside it. */
+const ANOTHER_MODEL = {
+  status: 409,
+  type: 'another-model',
+  title: 'The model has changed',
+  detail: 'The service answered with another model package than the one it had when this page was opened.',
+};
 let count = 0;
 
 export class Item {
@@ -112,6 +119,7 @@ export class Item {
   }
 
   async take(reply, model, attention) {
+    if (reply.model.package_sha256 !== model.package_sha256) throw new Problem(ANOTHER_MODEL);
     const [prediction] = reply.predictions;
     const rows = rowsOf(prediction, model);
     this.withheld = !attention;

@@ -3,7 +3,7 @@ import { announce, byId, element, percent } from './dom.js';
 import { downloadAnswer, downloadPicture, downloadTable } from './exports.js';
 import { Item } from './item.js';
 import { Panel, showProblem } from './panel.js';
-import { isPossibleKey, key, listModels } from './service.js';
+import { Problem, isPossibleKey, key, listModels } from './service.js';
 import { settings } from './settings.js';
 import { Stage, sceneOf } from './stage.js';
 import { Strip, sorted } from './strip.js';
@@ -71,6 +71,7 @@ function show() {
 
 function choose(item) {
   state.chosen = item;
+  state.preview = null;
   if (state.other === item || !state.other) state.other = state.items.find((each) => each !== item) ?? null;
   holdPictures();
   refresh();
@@ -122,6 +123,7 @@ async function work() {
 
 function add(files) {
   if (!files.length) return;
+  if (state.model) hideServiceProblem();
   const items = [...files].map((file) => new Item(file));
   state.items.push(...items);
   if (!state.chosen) choose(items[0]);
@@ -142,8 +144,26 @@ function clear() {
 }
 
 async function addSample(name) {
-  const answer = await fetch(`page/${name}`);
-  add([new File([await answer.blob()], name)]);
+  try {
+    const answer = await fetch(`page/${name}`);
+    add([new File([await answer.blob()], name)]);
+  } catch {
+    showServiceProblem(new Problem({}), () => addSample(name));
+  }
+}
+
+/** Says what is wrong with the service itself, once while it stays the same. */
+let saidOfService;
+function showServiceProblem(problem, onRetry) {
+  byId('service-state').hidden = false;
+  if (saidOfService === problem.detail) return;
+  saidOfService = problem.detail;
+  showProblem(byId('service-alert'), problem, { onRetry, onKey: openKey });
+}
+
+function hideServiceProblem() {
+  byId('service-state').hidden = true;
+  saidOfService = undefined;
 }
 
 function showSamples() {
@@ -171,13 +191,12 @@ async function connect() {
   try {
     Object.assign(state, await listModels());
   } catch (problem) {
-    byId('service-state').hidden = false;
-    showProblem(byId('service-alert'), problem, { onRetry: connect, onKey: openKey });
+    showServiceProblem(problem, connect);
     if (problem.status === 401) openKey();
     if (problem.passes) setTimeout(connect, LOADING_PAUSE_MS);
     return;
   }
-  byId('service-state').hidden = true;
+  hideServiceProblem();
   byId('model').replaceChildren(...state.models.map(({ name, version }) =>
     element('option', { value: name, textContent: `${name} ${version}` })));
   byId('model-choice').hidden = state.models.length < 2;
@@ -201,6 +220,7 @@ function useKey(text) {
 }
 
 function listenToKey() {
+  byId('open-key').hidden = !key.get();
   byId('open-key').addEventListener('click', openKey);
   byId('key-cancel').addEventListener('click', () => byId('key-dialog').close());
   byId('key-forget').addEventListener('click', () => useKey(''));

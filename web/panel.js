@@ -23,6 +23,7 @@ export function showProblem(root, problem, { onRetry, onKey }) {
     button,
     ...(reference ? [element('p', { className: 'quiet reference', textContent: reference })] : []));
   root.hidden = false;
+  if (asksForKey) byId('open-key').hidden = false;
 }
 
 export class Panel {
@@ -68,6 +69,7 @@ export class Panel {
     byId('fact-list').replaceChildren(...factsOf(item.reply, item.prediction).flatMap(([name, text]) => [
       element('dt', { textContent: name }), element('dd', { textContent: text }),
     ]));
+    byId('detail').hidden = !row;
     byId('downloads').hidden = false;
     byId('facts').hidden = false;
   }

@@ -3,6 +3,7 @@
 /** By the problem's kind, then by its status. */
 const ADVICE = {
   'switched-off': 'Reload the page: the service gives no maps and pictures any more.',
+  'another-model': 'Reload the page.',
   'no-heads': 'Choose another model above, or ask whoever runs the service to add a head to this one.',
   unauthorized: 'Enter the key that you were given for this service.',
   forbidden: 'Check the key for missing characters, or ask whoever runs the service for a new one.',

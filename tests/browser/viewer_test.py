@@ -11,6 +11,8 @@ import hashlib
 import io
 import json
 import pathlib
+import shutil
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -490,6 +492,27 @@ class Dicom(Viewer):
         scale = min(bar["width"] / image["width"], bar["height"] / image["height"])
         millimetres = bar["count"] / scale * image["pixel_spacing_mm"][1]
         self.assertLess(min(abs(millimetres - length) for length in (10, 20, 50, 100, 200)), 2 * image["pixel_spacing_mm"][1] / scale)
+
+
+class Changed(Viewer):
+    def test_another_model_behind_the_page_is_no_answer(self):
+        package = self.root / "package"
+        shutil.copytree(PHANTOM, package, ignore=shutil.ignore_patterns("samples", "*.py", "*.md"))
+        with Service(CXRD, model=package) as service:
+            page = self.page(service)
+            page.expected_errors += ["ERR_CONNECTION"]
+            port = service.port
+            page.wait("document.getElementById('intended-use').innerText.includes('not patients')")
+            service.stop()
+        page.click(".sample")
+        page.wait("document.getElementById('service-alert').innerText.includes('did not answer')")
+        card = package / "model.json"
+        card.write_text(card.read_text().replace("Demonstration only:", "Something else:"))
+        subprocess.run([CXRD, "inspect", "--seal", str(package)], check=True, capture_output=True)
+        with Service(CXRD, model=package, port=port):
+            self.choose(page, SAMPLES / "normal.png")
+            self.assertIn("another model package", page.text("#problem"))
+            self.assertEqual(self.rows(page), [])
 
 
 class Withheld(Viewer):
