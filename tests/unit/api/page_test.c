@@ -59,7 +59,8 @@ START_TEST(every_file_is_served_as_what_it_is)
         ck_assert_uint_gt(call.response.body.size, 0);
         ck_assert(call.response.may_be_kept);
         ck_assert_str_eq(call_header(&call, "Referrer-Policy"), "no-referrer");
-        ck_assert_msg((is_text(file) && file->content.size > 1024) == call.response.varies_by_encoding, "%s", file->name);
+        ck_assert_msg((is_text(file) && file->content.size > 1024) == call.response.varies_by_encoding, "%s",
+                      file->name);
         call_end(&call);
     }
     get("/", NULL);
