@@ -107,6 +107,10 @@ export class Item {
           this.state = share < 1 ? 'sending' : 'working';
           onChange();
         },
+        onWait: () => {
+          this.state = 'waiting';
+          onChange();
+        },
       });
       await this.take(reply, model, attention);
     } catch (error) {

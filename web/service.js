@@ -89,7 +89,8 @@ async function persist(method, path, options) {
       return await request(method, path, options);
     } catch (problem) {
       if (!problem.passes || tries === BUSY_TRIES) throw problem;
-      await pause(problem.retryAfter || 2, options?.signal);
+      options.onWait();
+      await pause(problem.retryAfter || 2, options.signal);
     }
   }
 }
@@ -102,17 +103,18 @@ export function listModels() {
 /**
  * Findings, risks and the map of every label of one image.
  * @param {File} file
- * @param {{model: object, attention: boolean, render: boolean, signal?: AbortSignal, onSent?: (share: number) => void}} options
+ * @param {{model: object, attention: boolean, render: boolean, signal: AbortSignal, onSent: (share: number) => void,
+ *   onWait: () => void}} options
  *   attention: the service gives maps and pictures; render: the answer is to hold the picture, which the browser cannot
- *   show itself
+ *   show itself; onWait hears that the service is busy and will be asked again
  * @returns {Promise<object>} as PredictResponse of openapi.yaml
  */
-export function predict(file, { model, attention, render, signal, onSent }) {
+export function predict(file, { model, attention, render, signal, onSent, onWait }) {
   const query = new URLSearchParams({ model: model.name });
   if (attention) query.set('attention_for', 'all');
   if (attention && render) query.set('render', 'png');
   if (model.heads.some((head) => head.views === 2)) query.set('views', 'frontal');
   const body = new FormData();
   body.append('image', file, file.name);
-  return persist('POST', `predict?${query}`, { body, signal, onSent });
+  return persist('POST', `predict?${query}`, { body, signal, onSent, onWait });
 }

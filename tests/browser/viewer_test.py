@@ -644,13 +644,17 @@ class Problems(Viewer):
         self.shot(page, "problem")
 
     def test_of_the_service(self):
-        for rung, status, words in (("full", 503, ("queue is full", "Try again")), ("headless", 409, ("no heads", "Choose another model")),
-                                    ("lost", 503, ("device was lost", "Try again"))):
-            with Service(FAKE, "--rung", rung) as service:
-                page = self.page(service)
-                page.expected_errors += [str(status)]
-                self.choose(page, self.file("a.png", png(100, 100)))
-                self.problem(page, *words)
+        with Service(FAKE, "--rung", "headless") as service:
+            page = self.page(service)
+            page.expected_errors += ["409"]
+            self.choose(page, self.file("a.png", png(100, 100)))
+            self.problem(page, "no heads", "Choose another model")
+        with Service(FAKE, "--rung", "full") as service:
+            page = self.page(service)
+            page.expected_errors += ["503"]
+            page.choose_files("#files", self.file("a.png", png(100, 100)))
+            page.wait("document.getElementById('progress-text').innerText.includes('Waiting')")
+            self.problem(page, "queue is full", "Try again in 2 seconds")
         with Service(FAKE, "--rung", "slow", "--deadline-ms", "100") as service:
             page = self.page(service)
             page.expected_errors += ["504"]
