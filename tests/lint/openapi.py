@@ -6,6 +6,8 @@ rule is proved besides: a copy is broken once for it, and the break must be told
 """
 
 import copy
+import functools
+import json
 import pathlib
 import re
 import sys
@@ -28,6 +30,11 @@ def walk(node, at=()):
     children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for name, child in children:
         yield from walk(child, (*at, name))
+
+
+@functools.lru_cache(maxsize=None)  # a break changes one schema of all
+def schema_errors(text):
+    return [(tuple(error.absolute_path), error.message) for error in SCHEMA(SCHEMA.META_SCHEMA).iter_errors(json.loads(text))]
 
 
 def where(at):
@@ -136,6 +143,28 @@ class Description:
                 if parameter["in"] == "path" and not parameter.get("required"):
                     yield f"{title}: the parameter {parameter['name']} is of a path, and not required"
 
+    def about_defaults(self):
+        """Some clients send a default, and an option that stands in the query and in the body is given twice."""
+        for title, _, operation in self.operations():
+            for parameter in operation.get("parameters", []):
+                parameter = self.follow(parameter)
+                if "requestBody" in operation and "default" in self.follow(parameter["schema"]):
+                    yield f"{title}: {parameter['schema'].get('$ref', parameter['name']).split('/')[-1]} has a default"
+
+    def about_names(self):
+        """Of schemas: generated clients have them beside names that they make themselves."""
+        schemas, values = self.document["components"]["schemas"], {}
+        for title, _, operation in self.operations():
+            name = operation.get("operationId", "")
+            name = name[:1].upper() + name[1:] + "Request"
+            if name in schemas:
+                yield f"{title}: clients call its parameters {name}, as a schema is called"
+        for name, schema in schemas.items():
+            for value in schema.get("enum", []):
+                if value in values:
+                    yield f"{name} and {values[value]} both list '{value}', which is one constant in Go"
+                values[value] = name
+
     def about_components(self):
         text = str(self.document)
         for kind, members in self.document["components"].items():
@@ -148,8 +177,7 @@ class Description:
 
     def wrong_schemas(self):
         for at, schema in self.roots():
-            for error in SCHEMA(SCHEMA.META_SCHEMA).iter_errors(schema):
-                yield f"{where((*at, *error.absolute_path))}: {error.message}"
+            yield from (f"{where((*at, *inside))}: {words}" for inside, words in schema_errors(json.dumps(schema)))
 
     def about_schemas(self):
         for at, schema in self.schemas():
@@ -160,6 +188,8 @@ class Description:
             kinds = [kinds] if isinstance(kinds, str) else kinds
             if ("enum" in schema or "const" in schema) and not kinds:
                 yield f"{where(at)} has values and no type"
+            if "boolean" in kinds and ("enum" in schema or "const" in schema):
+                yield f"{where(at)} is a boolean of one value, which is no Java"
             if "array" in kinds and "items" not in schema:
                 yield f"{where(at)} is an array without items"
             if "properties" in schema:
@@ -182,7 +212,8 @@ class Description:
     def faults(self):
         """What is wrong; values are held against their schemas where those are schemas."""
         for rules in ((self.broken_references,), (self.wrong_schemas,),
-                      (self.about_itself, self.about_paths, self.about_operations, self.about_components, self.about_schemas, self.about_examples)):
+                      (self.about_itself, self.about_paths, self.about_operations, self.about_defaults, self.about_names, self.about_components,
+                       self.about_schemas, self.about_examples)):
             found = [fault for rule in rules for fault in rule()]
             if found:
                 return found
@@ -223,7 +254,11 @@ BREAKS = [
     ("Image/format has values and no type", lambda d: image(d)["format"].pop("type")),
     ("Image/warnings is an array without items", lambda d: image(d)["warnings"].pop("items")),
     ("Image: region is required and not described", lambda d: image(d).pop("region")),
-    ("AttentionForm: 'grid' does not fit", lambda d: d["components"]["schemas"]["AttentionForm"]["enum"].remove("grid")),
+    ("AttentionFor: 3 does not fit", lambda d: d["components"]["schemas"]["AttentionFor"]["examples"].append(3)),
+    ("clients call its parameters EmbedRequest", lambda d: d["components"]["schemas"].update(EmbedRequest={"type": "string"})),
+    ("Identifiers and DicomProfile both list 'voi'", lambda d: d["components"]["schemas"]["Identifiers"]["enum"].append("voi")),
+    ("Prediction/flip is a boolean of one value", lambda d: d["components"]["schemas"]["Prediction"]["properties"]["flip"].update(const=True)),
+    ("Threshold has a default", lambda d: d["components"]["schemas"]["Threshold"].update(default=0.5)),
     ("Image/format lists a value twice", lambda d: image(d)["format"]["enum"].append("png")),
     ("the example class does not fit", lambda d: d["components"]["schemas"]["Embedding"]["required"].append("mean")),
 ]

@@ -181,10 +181,10 @@ START_TEST(every_option_of_a_request_is_described_and_no_other)
         const char *route, *schema;
         const char *const *options;
         const char *images[4];
-    } routes[] = {{"/predict", "PredictRequest", predict_option_names, {"image", "frontal", "lateral"}},
-                  {"/v1/predict", "PredictRequest", predict_option_names, {"image", "frontal", "lateral"}},
-                  {"/embed", "EmbedRequest", embed_option_names, {"image"}},
-                  {"/v1/embed", "EmbedRequest", embed_option_names, {"image"}}};
+    } routes[] = {{"/predict", "PredictBody", predict_option_names, {"image", "frontal", "lateral"}},
+                  {"/v1/predict", "PredictBody", predict_option_names, {"image", "frontal", "lateral"}},
+                  {"/embed", "EmbedBody", embed_option_names, {"image"}},
+                  {"/v1/embed", "EmbedBody", embed_option_names, {"image"}}};
     static const char *const none[] = {NULL}, *const images[] = {"images", NULL};
     const struct json *components = json_member(contract, "components");
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
