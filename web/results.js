@@ -89,9 +89,10 @@ const UNSET_NOTE = 'Nobody has set the thresholds of some of these labels: they 
 export function showRows(root, rows, chosen, { onChoose, onPreview }) {
   const findings = rows.filter((row) => row.kind === 'finding');
   const note = findings.some((row) => row.thresholdSource === UNSET) ? UNSET_NOTE : '';
+  const positive = findings.filter((row) => row.positive);
   const groups = [
-    group('Over the threshold', findings.filter((row) => row.positive), chosen, note),
-    group('Under the threshold', findings.filter((row) => !row.positive), chosen, ''),
+    group('Over the threshold', positive, chosen, note),
+    group('Under the threshold', findings.filter((row) => !row.positive), chosen, positive.length ? '' : note),
     group('Risks', rows.filter((row) => row.kind === 'risk'), chosen, 'A risk is a score; no threshold judges it.'),
   ];
   root.replaceChildren(...groups.filter(Boolean));

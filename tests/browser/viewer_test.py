@@ -615,6 +615,38 @@ class Reach(Viewer):
         self.assertGreater(contrast(*grounds), 8)
 
 
+class Models(Viewer):
+    """Models of other kinds than the demonstration's."""
+
+    @classmethod
+    def start(cls):
+        return Service(FAKE, "--model", "other", "--rung", "views")
+
+    def test_another_model_reads_all_images_again(self):
+        page = self.page()
+        self.assertTrue(page.do("document.getElementById('samples').hidden"), "its drawings are the demonstration's")
+        self.choose(page, self.file("a.png", png(100, 100)), self.file("b.png", png(90, 100)))
+        facts = "document.getElementById('fact-list').textContent"
+        self.assertIn("demo", page.do(facts))
+        page.do("change('model', 'other')")
+        page.wait("document.querySelectorAll('[data-state=done]').length === 2 && " + facts + ".includes('other')")
+        self.assertEqual(page.do("location.hash"), "#model=other")
+        again = self.page(hash="#model=other")
+        self.choose(again, self.root / "a.png")
+        self.assertIn("other", again.do(facts))
+
+    def test_heads_of_two_views_read_one_image_as_both(self):
+        page = self.page()
+        self.choose(page, self.file("a.png", png(100, 100)))
+        self.assertIn("Effusion", self.rows(page))
+        self.assertIn("read this one image as both views", page.text("#cautions"))
+        self.assertIn("Nobody has set the thresholds of some of these labels", page.text("#findings"))
+        self.select(page, "area_lost")  # a risk of a head that has maps
+        page.wait("document.querySelector('#detail h3').textContent === 'area_lost'")
+        self.assertNotIn("linear", page.text("#detail"))
+        self.assertGreater(page.do("mapPeak()")["most"], 100)
+
+
 class Problems(Viewer):
     """Each class of error, in plain words with what to do."""
 
