@@ -66,7 +66,8 @@ function request(method, path, { body, signal, onSent } = {}) {
   return new Promise((resolve, reject) => {
     const exchange = new XMLHttpRequest();
     exchange.open(method, new URL(path, document.baseURI));
-    if (key.get()) exchange.setRequestHeader('Authorization', `Bearer ${key.get()}`);
+    // Authorization may be a proxy's own.
+    if (key.get()) exchange.setRequestHeader('X-API-Key', key.get());
     exchange.upload.addEventListener('progress', (event) => {
       if (event.lengthComputable) onSent?.(event.loaded / event.total);
     });
