@@ -108,8 +108,8 @@ void api_count_failed_reload(struct api *api);
 void api_watch_budget(struct api *api, const struct budget *budget);
 
 /* From now on only the bearers of the keys in this file (api/keys.h) are served; probes, metrics,
- * descriptions and the page stay open. May be called again at any time; when it fails the keys stay as they were. Fails
- * with NOT_FOUND, TOO_LARGE, INVALID_FILE, BAD_REQUEST; sentences name the path. Thread-safe. */
+ * descriptions and the page stay open. May be called again at any time; when it fails the keys stay as they
+ * were. Fails with NOT_FOUND, TOO_LARGE, INVALID_FILE, BAD_REQUEST; sentences name the path. Thread-safe. */
 WARN_UNUSED enum status api_load_keys(struct api *api, const char *path, struct failure *failure);
 
 /* Lets scripts of pages of these origins (api/cors.h) read answers. To be called once, before the first
