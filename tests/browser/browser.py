@@ -178,6 +178,10 @@ class Page:
                        modifiers=modifiers)
         self.mouse("mouseReleased", x + dx, y + dy, button=button, clickCount=1, modifiers=modifiers)
 
+    def touch(self, kind, *places):
+        """Fingers: where they are by now, none once they are gone."""
+        self.call("Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(places)])
+
     def press(self, key, modifiers=0):
         code = KEYS.get(key) or ord(key.upper())
         text = "\r" if key == "Enter" else key if len(key) == 1 else None

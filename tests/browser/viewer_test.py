@@ -334,6 +334,14 @@ class Looking(Viewer):
         for axis, size, moved in (("x", "width", 60), ("y", "height", 40)):
             expected = found[size] / 2 + (peak[axis] - image[size] / 2) * scale + moved
             self.assertAlmostEqual(found[axis], expected, delta=scale * image["region"]["width"] / 12)
+        # The wheel zooms about the pointer: what lies under it stays.
+        left, top = page.do("(({x, y}) => [x, y])(document.querySelector('.pane-canvas').getBoundingClientRect())")
+        before = page.do("hash()")
+        page.mouse("mouseWheel", left + found["x"], top + found["y"], deltaX=0, deltaY=-120)
+        page.wait(f"hash().then((now) => now !== '{before}')")
+        nearer = page.do("mapPeak()")
+        self.assertAlmostEqual(nearer["x"], found["x"], delta=4)
+        self.assertAlmostEqual(nearer["y"], found["y"], delta=4)
         page.do("change('palette', 'viridis')")
         page.do("change('opacity', 85)")
         page.do("change('peak', true)")
@@ -576,6 +584,26 @@ class Reach(Viewer):
         page.wait(f"document.querySelector('#detail h3').textContent === '{rows[-2]}'")
         self.assertNotEqual(page.do("hash()"), before)
         self.assertEqual(self.focused(page), "finding")
+
+    def test_two_fingers_zoom_and_one_moves(self):
+        page = self.page(width=375, height=700, touch=True)
+        self.choose(page, SAMPLES / "pneumothorax.png")
+        x, y = page.middle(".pane-canvas")
+        before = page.do("mapPeak()")
+        page.touch("touchStart", (x - 40, y), (x + 40, y))
+        page.touch("touchMove", (x - 60, y), (x + 60, y))
+        page.touch("touchMove", (x - 80, y), (x + 80, y))
+        page.touch("touchEnd")
+        zoomed = page.do("mapPeak()")
+        for axis, size in (("x", "width"), ("y", "height")):  # twice as far from the middle
+            self.assertAlmostEqual(zoomed[axis] - before[size] / 2, 2 * (before[axis] - before[size] / 2), delta=4)
+        page.touch("touchStart", (x, y))
+        page.touch("touchMove", (x + 15, y - 10))
+        page.touch("touchMove", (x + 30, y - 20))
+        page.touch("touchEnd")
+        moved = page.do("mapPeak()")
+        self.assertAlmostEqual(moved["x"], zoomed["x"] + 30, delta=3)
+        self.assertAlmostEqual(moved["y"], zoomed["y"] - 20, delta=3)
 
     def test_it_fits_a_phone_and_a_wall(self):
         for width, height, touch in ((375, 700, True), (2560, 1440, False), (3840, 2160, False)):
