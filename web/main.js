@@ -56,10 +56,12 @@ function refresh() {
 
 function show() {
   const some = state.items.length > 0;
+  const losesFocus = some && byId('start').contains(document.activeElement);
   byId('start').hidden = some;
   byId('viewer').hidden = !some;
   for (const id of ['add', 'clear']) byId(id).hidden = !some;
   if (!some) return;
+  if (losesFocus) byId('panel-title').focus({ preventScroll: true });
   byId('side-by-side').hidden = state.items.length < 2;
   byId('side-by-side').setAttribute('aria-pressed', state.sideBySide);
   strip.show(state.items, state.chosen);
@@ -139,7 +141,7 @@ function clear() {
     item.want(false);
   }
   Object.assign(state, { items: [], chosen: null, other: null, sideBySide: false });
-  refresh();
+  show();
   byId('choose').focus();
 }
 

@@ -446,7 +446,8 @@ class Several(Viewer):
         page.wait("document.querySelectorAll('.pane-canvas').length === 1")
         self.assertEqual(page.do("hash()"), zoomed)
         page.click("#clear")
-        self.assertTrue(page.wait("!document.getElementById('start').hidden"))
+        page.wait("!document.getElementById('start').hidden")
+        self.assertEqual(page.do("document.activeElement.id"), "choose")
 
     def test_pictures_that_were_let_go_come_back(self):
         page = self.page()
@@ -560,6 +561,9 @@ class Reach(Viewer):
         self.tab_to(page, "sample")
         page.press("Enter")
         page.wait("document.querySelector('.row')")
+        self.assertEqual(page.do("document.activeElement.id"), "panel-title")  # its button is gone: on with the results
+        page.press("Tab")
+        self.assertEqual(self.focused(page), "finding")
         self.tab_to(page, "pane-canvas")
         before = page.do("hash()")
         page.press("+")
