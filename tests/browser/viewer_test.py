@@ -8,6 +8,8 @@ that too looks at each page, as it is at the test's end.
 
 import csv
 import hashlib
+import http.client
+import http.server
 import io
 import json
 import pathlib
@@ -16,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import zlib
 
 import browser
 
@@ -24,7 +27,7 @@ if not browser.program():
     sys.exit(77)
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
-from service import Service, form, FORM, png, png_size, program  # noqa: E402 (found there)
+from service import FORM, Service, form, in_background, png, png_size, program  # noqa: E402 (found there)
 
 CXRD, FAKE, PHANTOM = program(sys.argv.pop(1)), program(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1)).resolve()
 SAMPLES = PHANTOM / "samples"
@@ -240,6 +243,25 @@ class Results(Viewer):
         self.assertEqual(hashes[0], hashes[1])
         self.assertIn("orientation", page.text("#cautions"))
 
+    def test_greys_are_those_of_the_file(self):
+        plain = png(400, 300)
+        gamma = b"gAMA" + (220000).to_bytes(4, "big")  # which would brighten them
+        chunk = (4).to_bytes(4, "big") + gamma + zlib.crc32(gamma).to_bytes(4, "big")
+        for name, data in (("plain.png", plain), ("gamma.png", plain[:33] + chunk + plain[33:])):
+            page = self.page()
+            self.choose(page, self.file(name, data))
+            page.do("mode('none')")
+            page.do("change('region', false)")
+            page.click("#zoom-pixels")
+            wrong = page.do("""pixels().then(({data, width, height}) => {
+                const left = Math.round(width / 2 - 200), top = Math.round(height / 2 - 150);
+                let wrong = 0;
+                for (let y = 0; y < 300; y++)
+                    for (let x = 0; x < 400; x++)
+                        wrong += data[((top + y) * width + left + x) * 4] === (x * 5 + y * 3) % 256 ? 0 : 1;
+                return wrong; })""")
+            self.assertEqual(wrong, 0, name)
+
     def test_a_warning_is_in_sight(self):
         path = self.file("tall.png", png(200, 600))
         page = self.page()
@@ -385,6 +407,55 @@ class Looking(Viewer):
         self.assertGreater(height, 640)
         if SHOTS:
             (SHOTS / "download.png").write_bytes(picture)
+
+
+class Behind(Viewer):
+    """A proxy that gives the service a path of its own."""
+
+    def proxy(self, prefix):
+        service = self.service
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def forward(self):
+                if not self.path.startswith(prefix):
+                    self.send_error(404)
+                    return
+                connection = http.client.HTTPConnection(service.host, service.port, timeout=60)
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                connection.request(self.command, self.path[len(prefix) - 1:], body, dict(self.headers))
+                answer = connection.getresponse()
+                data = answer.read()
+                self.send_response(answer.status)
+                for name, value in answer.getheaders():
+                    if name.lower() not in ("content-length", "connection", "date", "server"):
+                        self.send_header(name, value)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+                connection.close()
+
+            do_GET = do_POST = forward
+
+            def log_message(self, *_):
+                pass
+
+        server = self.enterContext(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        server.daemon_threads = True
+        in_background(server.serve_forever)
+        self.addCleanup(server.shutdown)
+        return server.server_port
+
+    def test_it_works_under_a_path(self):
+        page = self.enterContext(self.browser.page())
+        page.origin, page.expected_errors = f"http://127.0.0.1:{self.proxy('/cxr/')}/cxr/", ["willReadFrequently"]
+        page.open(page.origin)
+        page.wait("!document.getElementById('samples').hidden")
+        page.click(".sample")
+        page.wait("document.querySelector('.row')")
+        self.assertEqual(self.rows(page)[0], "Pneumothorax")
+        self.check_page(page)
 
 
 class Several(Viewer):
