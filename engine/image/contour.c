@@ -144,11 +144,12 @@ static void add_curve(const struct lattice *lattice, const struct square *square
     const double u0 = (w[0] - w[3]) / bend, v0 = (w[0] - w[1]) / bend;
     const double p0 = (from.x - left) / width - u0, p1 = (to.x - left) / width - u0;
     const double q0 = (from.y - top) / height - v0, q1 = (to.y - top) / height - v0;
-    if (fabs(u0) > STRAIGHT || fabs(v0) > STRAIGHT)
+    const bool bends = p0 * p1 > 0 && q0 * q1 > 0, meets = u0 > 0 && u0 < 1 && v0 > 0 && v0 < 1;
+    if (fabs(u0) > STRAIGHT || fabs(v0) > STRAIGHT || (!bends && !meets))
         return;
     for (int i = 1; i < STEPS; i++) {
-        struct contour_point place = {left + u0 * width, top + v0 * height}; /* a corner, where lines meet */
-        if (p0 * p1 > 0 && q0 * q1 > 0) {
+        struct contour_point place = {left + u0 * width, top + v0 * height}; /* where straight lines meet */
+        if (bends) {
             place.x += distance_between(p0, p1, i) * width;
             place.y += distance_between(q0, q1, i) * height;
         }

@@ -195,7 +195,7 @@ END_TEST
 START_TEST(saddles_pair_as_the_interpolated_map_does)
 {
     const float weights[4] = {1, 0.1f, 0.1f, 1}, turned[4] = {0.1f, 1, 1, 0.1f};
-    const float *const both[] = {weights, turned};
+    const float even[4] = {1, 0, 0, 1}, *const both[] = {weights, turned};
     for (size_t i = 0; i < 2; i++) {
         const struct attention_map map = {both[i], 2, 2, {0, 0, 40, 40}};
         trace(&map, 0.54); /* the saddle is at (1 - 0.01) / 1.8 = 0.55 */
@@ -203,6 +203,23 @@ START_TEST(saddles_pair_as_the_interpolated_map_does)
         contours_finish(&contours);
         trace(&map, 0.56);
         ck_assert_uint_eq(contours.ring_count, 2);
+        contours_finish(&contours);
+    }
+    const struct attention_map map = {even, 2, 2, {0, 0, 40, 40}};
+    trace(&map, 0.5); /* of the saddle's own weight: two corners that touch */
+    ck_assert_uint_eq(contours.ring_count, 2);
+    contours_finish(&contours);
+}
+END_TEST
+
+/* Where a line is straight and in the square's middle, the one it would meet is beyond the square. */
+START_TEST(a_straight_line_between_bent_ones_stays_in_its_square)
+{
+    static const float values[][4] = {{0, 1, 0.25f, 0.75f}, {0, 0.25f, 1, 0.75f}, {0.25f, 0.75f, 0, 1}};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        const struct attention_map map = {values[i], 2, 2, {0, 0, 40, 40}};
+        trace(&map, 0.5);
+        ck_assert_uint_eq(contours.ring_count, 1);
         contours_finish(&contours);
     }
 }
@@ -252,6 +269,7 @@ int main(void)
                                   a_flat_map_has_the_regions_border_and_an_empty_one_nothing,
                                   a_hole_has_a_ring_the_other_way,
                                   saddles_pair_as_the_interpolated_map_does,
+                                  a_straight_line_between_bent_ones_stays_in_its_square,
                                   weights_of_the_level_itself_are_no_rings,
                                   noise_is_divided_everywhere};
     return run_cases("image/contour", tests, NULL, sizeof tests / sizeof *tests);
