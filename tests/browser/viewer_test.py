@@ -152,6 +152,10 @@ class Viewer(unittest.TestCase):
         page.choose_files("#files", *paths)
         page.wait(f"document.querySelectorAll('[data-state=done], [data-state=failed]').length === {len(paths)}")
 
+    def wait_for_picture(self, page, pane=0):
+        """Until it is decoded: then something in the pane is bright."""
+        page.wait(f"pixels({pane}).then(({{data}}) => Math.max(...data.filter((_, i) => i % 4000 === 0)) > 200)")
+
     def rows(self, page):
         return page.do("[...document.querySelectorAll('.row')].map((row) => row.querySelector('.row-label').textContent)")
 
@@ -467,7 +471,7 @@ class Several(Viewer):
         for number, name in enumerate(names):
             page.do(f"document.querySelectorAll('.thumbnail input')[{number}].click()")
             page.wait(f"document.querySelector('#panel-title').textContent === '{name}'")
-            page.wait("pixels().then(({data}) => Math.max(...data.filter((_, i) => i % 4000 === 0)) > 200)")
+            self.wait_for_picture(page)
             self.assertTrue(page.do("document.querySelector('.pane-note').hidden"), name)
         self.assertTrue(page.do("[...document.querySelectorAll('.thumbnail canvas')].every((each) => each.width > 50)"))
         page.do("""(async () => {
@@ -500,6 +504,8 @@ class Several(Viewer):
         second = page.do("document.querySelector('.pane select').selectedOptions[0].textContent")
         self.assertEqual(page.text("#panel-title"), "pneumothorax.png")
         self.assertNotEqual(second, "pneumothorax.png")
+        for pane in (0, 1):
+            self.wait_for_picture(page, pane)
         self.check_peak(page, predictions["pneumothorax.png"], "Pneumothorax", 0)
         self.check_peak(page, predictions[second], "Pneumothorax", 1)
         # Moving one moves the other; what one was zoomed to stays when the other comes.
@@ -528,7 +534,7 @@ class Several(Viewer):
         first = page.do("hash()")
         page.click(".thumbnail:nth-child(2)")
         page.wait("document.querySelector('#panel-title').textContent === 'edema_effusion.dcm'")
-        page.wait("pixels().then(({data}) => Math.max(...data.filter((_, i) => i % 4000 === 0)) > 200)")
+        self.wait_for_picture(page)
         self.assertNotEqual(page.do("hash()"), first)
         page.click(".thumbnail:nth-child(1)")
         page.wait(f"hash().then((now) => now === '{first}')")
