@@ -41,8 +41,9 @@ function rowOf(item, withPreview = true) {
 }
 
 function showStage() {
-  const items = [state.chosen, state.sideBySide ? state.other : null];
-  stage.show(items, items.map((item) => rowOf(item)));
+  const row = rowOf(state.chosen);
+  const other = state.sideBySide ? state.other : null;
+  stage.show([state.chosen, other], [row, other?.row(row?.id) ?? rowOf(other)]);
 }
 
 /** Shows what has changed, once before the next frame. */
