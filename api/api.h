@@ -54,6 +54,7 @@ struct api_response {
     char *owned;              /* freed by api_response_finish */
     const char *allow;        /* the Allow header, or NULL */
     int retry_after_s;        /* the Retry-After header; 0: none */
+    bool may_be_kept;         /* by whoever asks each time whether it is still so (no-cache), by its ETag */
     struct api_header headers[API_RESPONSE_HEADERS_MAX]; /* further ones; static or in the arena */
     size_t header_count;
     bool varies_by_origin, varies_by_encoding;
@@ -106,9 +107,9 @@ void api_count_failed_reload(struct api *api);
  */
 void api_watch_budget(struct api *api, const struct budget *budget);
 
-/* From now on only the bearers of the keys in this file (api/keys.h) are served; probes, metrics and
- * descriptions stay open. May be called again at any time; when it fails the keys stay as they were. Fails
- * with NOT_FOUND, TOO_LARGE, INVALID_FILE, BAD_REQUEST; sentences name the path. Thread-safe. */
+/* From now on only the bearers of the keys in this file (api/keys.h) are served; probes, metrics,
+ * descriptions and the page stay open. May be called again at any time; when it fails the keys stay as they
+ * were. Fails with NOT_FOUND, TOO_LARGE, INVALID_FILE, BAD_REQUEST; sentences name the path. Thread-safe. */
 WARN_UNUSED enum status api_load_keys(struct api *api, const char *path, struct failure *failure);
 
 /* Lets scripts of pages of these origins (api/cors.h) read answers. To be called once, before the first

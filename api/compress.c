@@ -50,7 +50,7 @@ bool compress_is_accepted(const char *accept_encoding)
 static bool is_compressible(const struct api_response *response)
 {
     static const char *const types[] = {"application/json", "application/problem+json", "application/yaml",
-                                        "text/plain"};
+                                        "text/", "image/svg+xml"};
     if (!response->content_type || response->body.size <= COMPRESS_BYTES_MIN ||
         response->body.size > COMPRESS_BYTES_MAX)
         return false;

@@ -35,7 +35,9 @@ static const int codes[] = {
 #define CODE_OF(name, code, title) code,
     STATUS_TABLE(CODE_OF)
 #undef CODE_OF
-        204};
+        204, /* of OPTIONS */
+    304,     /* of a page's file that a browser has */
+};
 enum { CODES = sizeof codes / sizeof *codes };
 
 static const char *const rejections[] = {

@@ -10,7 +10,7 @@
 enum method { METHOD_GET = 1, METHOD_POST = 2 };
 
 struct route {
-    const char *pattern; /* "{name}" and "{version}" stand for a piece that is not empty */
+    const char *pattern; /* "{name}", "{version}" and "{file}" stand for a piece that is not empty */
     enum method method;
     api_handler handler;
     enum status (*check)(const struct api_request *,
@@ -30,6 +30,9 @@ static const struct route routes[] = {
     /* Open: it holds counts only, and what scrapes it has no key of a client. */
     {"/metrics", METHOD_GET, handle_metrics, .open = true},
     {"/version", METHOD_GET, handle_version},
+    /* Open: whoever has a key enters it there. */
+    {"/", METHOD_GET, handle_page, .open = true},
+    {"/page/{file}", METHOD_GET, handle_page_file, .open = true},
     {"/openapi.yaml", METHOD_GET, handle_openapi_yaml, .open = true},
     {"/openapi.json", METHOD_GET, handle_openapi_json, .open = true},
     {"/v2", METHOD_GET, handle_v2},
@@ -96,7 +99,7 @@ static bool match(const char *pattern, const struct path *path, struct arguments
             return false;
         size_t length = strcspn(pattern, "/");
         if (*pattern == '{' && *segment)
-            *(pattern[1] == 'n' ? &out->name : &out->version) = segment;
+            *(pattern[1] == 'n' ? &out->name : pattern[1] == 'v' ? &out->version : &out->file) = segment;
         else if (strlen(segment) != length || strncmp(segment, pattern, length))
             return false;
         pattern += length;

@@ -17,7 +17,14 @@ static const char *reason(const struct api_response *response)
         STATUS_TABLE(TITLE)
 #undef TITLE
     };
-    return response->code == 204 ? "No Content" : titles[response->status];
+    switch (response->code) {
+    case 204:
+        return "No Content";
+    case 304:
+        return "Not Modified";
+    default:
+        return titles[response->status];
+    }
 }
 
 static void PRINTF_LIKE(2, 3) add_line(struct buffer *head, const char *format, ...)
@@ -41,7 +48,7 @@ struct buffer response_head(const struct api_request *request, const struct api_
     add_line(&head, "HTTP/1.1 %d %s", response->code, reason(response));
     if (response->content_type)
         add_line(&head, "Content-Type: %s", response->content_type);
-    if (response->code != 204)
+    if (response->code != 204 && response->code != 304)
         add_line(&head, "Content-Length: %zu", response->body.size);
     if (response->allow)
         add_line(&head, "Allow: %s", response->allow);
@@ -51,7 +58,7 @@ struct buffer response_head(const struct api_request *request, const struct api_
         add_line(&head, "%s: %s", response->headers[i].name, response->headers[i].value);
     add_line(&head, "X-Request-Id: %s", request->id);
     add_line(&head, "traceparent: %s", trace);
-    add_line(&head, "Cache-Control: no-store");
+    add_line(&head, "Cache-Control: %s", response->may_be_kept ? "no-cache" : "no-store");
     add_line(&head, "X-Content-Type-Options: nosniff");
     add_line(&head, "Connection: %s", reuse ? "keep-alive" : "close");
     buffer_append(&head, "\r\n", 2);

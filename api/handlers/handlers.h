@@ -4,9 +4,9 @@
 
 #include "api/service.h"
 
-/* What stood in the path for "{name}" and "{version}"; NULL where the pattern has none. */
+/* What stood in the path for "{name}", "{version}" and "{file}"; NULL where the pattern has none. */
 struct arguments {
-    const char *name, *version;
+    const char *name, *version, *file;
 };
 
 typedef void (*api_handler)(struct api *api, const struct api_request *request,
@@ -28,6 +28,10 @@ void handle_metrics(struct api *api, const struct api_request *request, const st
                     struct api_response *response);
 void handle_version(struct api *api, const struct api_request *request, const struct arguments *arguments,
                     struct api_response *response);
+void handle_page(struct api *api, const struct api_request *request, const struct arguments *arguments,
+                 struct api_response *response);
+void handle_page_file(struct api *api, const struct api_request *request, const struct arguments *arguments,
+                      struct api_response *response);
 void handle_openapi_yaml(struct api *api, const struct api_request *request,
                          const struct arguments *arguments, struct api_response *response);
 void handle_openapi_json(struct api *api, const struct api_request *request,

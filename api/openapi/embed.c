@@ -2,6 +2,7 @@
  *
  *   openapi_embed openapi.yaml OUTPUT.c
  */
+#include "api/openapi/array.h"
 #include "engine/base/file.h"
 #include "engine/base/yaml_json.h"
 
@@ -13,11 +14,11 @@ enum { DOCUMENT_BYTES_MAX = 1 << 20 };
 
 static void write_document(FILE *out, const char *name, struct bytes document)
 {
-    fprintf(out, "\nstatic const uint8_t %s_data[] = {", name);
-    for (size_t i = 0; i < document.size; i++)
-        fprintf(out, "%s%u,", i % 24 ? "" : "\n    ", document.data[i]);
-    fprintf(out, "\n};\n\nstruct bytes %s(void)\n{\n", name);
-    fprintf(out, "    return (struct bytes){%s_data, sizeof %s_data};\n}\n", name, name);
+    char array[32];
+    snprintf(array, sizeof array, "%s_data", name);
+    array_write(out, array, document);
+    fprintf(out, "\nstruct bytes %s(void)\n{\n    return (struct bytes){%s, %zu};\n}\n", name, array,
+            document.size);
 }
 
 int main(int argc, char **argv)

@@ -41,8 +41,22 @@ class Routes(unittest.TestCase):
             self.assertEqual(self.service.request("OPTIONS", target).code, 204)
 
     def test_what_is_not_described_is_not_there(self):
-        for target in ("/", "/metric", "/v2/", "/v2/models", "/docs", "/healthz/", "/../healthz", "/models/none"):
+        for target in ("//", "/page", "/page/none.js", "/page/../page/main.js", "/metric", "/v2/", "/v2/models", "/docs", "/healthz/",
+                       "/../healthz", "/models/none"):
             self.assertEqual(self.service.get(target).code, 404, target)
+
+    def test_a_file_of_the_page_is_kept_until_it_changes(self):
+        whole = self.service.get("/page/main.js")
+        self.assertEqual(whole.body, (service.ROOT / "web/main.js").read_bytes())
+        self.assertEqual(whole.headers["cache-control"], "no-cache")
+        with self.service.connect() as connection:
+            connection.sendall(f"GET /page/main.js HTTP/1.1\r\nHost: a\r\nIf-None-Match: {whole.headers['etag']}\r\n\r\n"
+                               "GET /version HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+            received = receive_all(connection)
+        self.assertEqual(codes(received), [304, 200])
+        self.assertTrue(received.startswith(b"HTTP/1.1 304 Not Modified\r\n"))
+        self.assertNotIn(b"Content-Length", received.split(b"\r\n\r\n")[0])
+        self.assertEqual(self.service.get("/models").headers["cache-control"], "no-store")
 
     def test_the_description_is_served_whole(self):
         text = (service.ROOT / "openapi.yaml").read_bytes()

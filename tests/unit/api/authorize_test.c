@@ -85,7 +85,8 @@ END_TEST
 
 START_TEST(what_is_open_stays_open)
 {
-    static const char *const open[] = {"/healthz", "/readyz", "/metrics", "/openapi.yaml", "/openapi.json"};
+    static const char *const open[] = {"/healthz",      "/readyz", "/metrics",     "/openapi.yaml",
+                                       "/openapi.json", "/",       "/page/main.js"};
     for (size_t i = 0; i < sizeof open / sizeof *open; i++) {
         expect(open[i], NULL, NULL, 200);
         expect(open[i], "X-API-Key", "nobody's", 200);

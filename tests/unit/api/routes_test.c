@@ -26,12 +26,29 @@ static void expect(const char *method, const char *target, int code)
 
 START_TEST(paths_match_exactly)
 {
-    static const char *const found[] = {"/models",       "/models/demo", "/models/d%65mo", "/healthz",
-                                        "/readyz",       "/version",     "/metrics",       "/openapi.yaml",
-                                        "/openapi.json", "/healthz?x=1"};
-    static const char *const missing[] = {
-        "/",       "",    "/health", "/healthz/", "/healthzz", "/models/",   "/models/x",
-        "/embeds", "/v3", "/docs",   "//healthz", "/Healthz",  "/v1/models", "/%2e%2e/healthz"};
+    static const char *const found[] = {
+        "/models",       "/models/demo",  "/models/d%65mo", "/healthz", "/readyz", "/version",     "/metrics",
+        "/openapi.yaml", "/openapi.json", "/healthz?x=1",   "/",        "/?x=1",   "/page/main.js"};
+    static const char *const missing[] = {"",
+                                          "/health",
+                                          "/healthz/",
+                                          "/healthzz",
+                                          "/models/",
+                                          "/models/x",
+                                          "/embeds",
+                                          "/v3",
+                                          "/docs",
+                                          "//healthz",
+                                          "/Healthz",
+                                          "/v1/models",
+                                          "/%2e%2e/healthz",
+                                          "//",
+                                          "/page",
+                                          "/page/",
+                                          "/page/none.js",
+                                          "/page/../main.js",
+                                          "/page/%2e%2e%2fmain.js",
+                                          "/main.js"};
     for (size_t i = 0; i < sizeof found / sizeof *found; i++) {
         expect("GET", found[i], 200);
         call_end(&call);
