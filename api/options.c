@@ -11,9 +11,9 @@
 
 enum { QUOTE_BYTES = 60, LIST_BYTES = 150, TOP_MAX = 100000 };
 
-const char *const predict_option_names[] = {"heads", "attention", "attention_for", "size",        "threshold",
-                                            "flip",  "views",     "dicom_profile", "identifiers", "model",
-                                            NULL};
+const char *const predict_option_names[] = {
+    "heads",         "attention",   "attention_for",   "size",  "threshold", "flip", "views",
+    "dicom_profile", "identifiers", "require_quality", "model", NULL};
 static_assert(sizeof predict_option_names / sizeof *predict_option_names == OPTION_COUNT_MAX + 1,
               "option_list has room for all");
 const char *const embed_option_names[] = {"tokens", "dicom_profile", "identifiers", "model", NULL};
@@ -268,17 +268,17 @@ static enum status resolve_size(struct arena *arena, const struct option_list *l
     return STATUS_OK;
 }
 
-static enum status resolve_flip(struct arena *arena, const struct option_list *list, struct failure *failure,
-                                bool *out)
+static enum status resolve_flag(struct arena *arena, const struct option_list *list, const char *name,
+                                struct failure *failure, bool *out)
 {
     const char *value = NULL;
-    enum status status = option_value(list, "flip", failure, &value);
+    enum status status = option_value(list, name, failure, &value);
     if (status || !value)
         return status;
     *out = !strcmp(value, "true");
     if (!*out && strcmp(value, "false"))
         return failure_set(failure, STATUS_BAD_REQUEST, "%s must be true or false, not '%s'.",
-                           option_title(list, "flip").text, text_quote(arena, value, QUOTE_BYTES));
+                           option_title(list, name).text, text_quote(arena, value, QUOTE_BYTES));
     return STATUS_OK;
 }
 
@@ -330,7 +330,9 @@ enum status options_resolve(struct arena *arena, const struct model_card *card,
     if (!status)
         status = resolve_threshold(arena, list, failure, &options);
     if (!status)
-        status = resolve_flip(arena, list, failure, &options.flip);
+        status = resolve_flag(arena, list, "flip", failure, &options.flip);
+    if (!status)
+        status = resolve_flag(arena, list, "require_quality", failure, &options.require_quality);
     if (!status)
         status = resolve_views(arena, card, list, failure, &options);
     if (!status)

@@ -13,7 +13,7 @@ struct given_option {
     struct text_list values;
 };
 
-enum { OPTION_COUNT_MAX = 10 };
+enum { OPTION_COUNT_MAX = 11 };
 
 /* The options there are, NULL after the last: of POST /predict and of POST /embed. */
 extern const char *const predict_option_names[];
@@ -59,8 +59,8 @@ struct options {
     size_t top;         /* of ATTENTION_TOP */
     const bool *labels; /* [all labels], of ATTENTION_LABELS */
     bool has_threshold;
-    double threshold; /* instead of the labels' own */
-    bool flip;        /* the mean with the image's mirror (struct predict_options) */
+    double threshold;           /* instead of the labels' own */
+    bool flip, require_quality; /* as in struct predict_options */
     enum pairing pairing;
     struct image_options image; /* of DICOM files */
 };
@@ -70,8 +70,9 @@ WARN_UNUSED enum status options_need_heads(struct arena *arena, const struct mod
                                            struct failure *failure);
 
 /* Resolves what was given against a model; the rest gets its default: all heads, attention grid for the
- * positive labels, pictures of PICTURE_SIDE, each label's own threshold, no flip, each image a study of its
- * own. Fails with BAD_REQUEST, naming what is wrong and what there is, and as options_need_heads. */
+ * positive labels, pictures of PICTURE_SIDE, each label's own threshold, no flip, no required quality, each
+ * image a study of its own. Fails with BAD_REQUEST, naming what is wrong and what there is, and as
+ * options_need_heads. */
 WARN_UNUSED enum status options_resolve(struct arena *arena, const struct model_card *card,
                                         const struct option_list *list, struct failure *failure,
                                         struct options *out);

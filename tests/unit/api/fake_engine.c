@@ -272,6 +272,7 @@ static bool look_at(const struct engine *engine, struct bytes encoded, const str
     const struct target target = {&engine->card.profile, FAKE_SIDE, FAKE_SIDE};
     struct image_info *info = lateral ? &out->lateral : &out->image;
     struct region *region = lateral ? &out->lateral_region : &out->region;
+    struct quality *quality = lateral ? &out->lateral_quality : &out->quality;
     struct frame frame = {0};
     struct failure failure = {0};
     if (image_pool_decode(engine->decoders, encoded, &options->image, NULL, &failure, &loan, info))
@@ -279,6 +280,9 @@ static bool look_at(const struct engine *engine, struct bytes encoded, const str
     if (info->width == FAKE_FAULT_WIDTH)
         failure_set(&failure, STATUS_DEVICE, "The driver said no.");
     if (failure.status || image_prepare(&loan.image, &target, &failure, &frame, region))
+        goto end;
+    quality->reasons = quality_look(info, &frame);
+    if (options->require_quality && quality_require(quality, &failure))
         goto end;
     if (options->keep_side && !lateral &&
         region_picture(&loan.image, region, options->keep_side, &failure, &out->picture))

@@ -75,7 +75,7 @@ START_TEST(what_is_wrong_is_named_with_what_there_is)
 {
     static const char *const wrong[][2] = {
         {"headz=x", "Unknown option 'headz'; there are: heads, attention, attention_for, size, threshold, "
-                    "flip, views, dicom_profile, identifiers, model."},
+                    "flip, views, dicom_profile, identifiers, require_quality, model."},
         {"dicom_profile=x", "The option 'dicom_profile' cannot be 'x'; there are: mimic, voi."},
         {"identifiers=name", "The option 'identifiers' cannot be 'name'; there are: uids."},
         {"heads=findings,lungs", "Unknown head 'lungs'; there are: findings, cardiac, extra."},
