@@ -109,7 +109,7 @@ double options_threshold(const struct options *options, const struct label *labe
 
 enum status options_need_heads(struct arena *arena, const struct model_card *card, struct failure *failure)
 {
-    if (card->head_count)
+    if (card_answering_heads(card))
         return STATUS_OK;
     return failure_set(
         failure, STATUS_NO_HEADS,
@@ -121,18 +121,21 @@ enum status options_need_heads(struct arena *arena, const struct model_card *car
 static enum status resolve_heads(struct arena *arena, const struct model_card *card,
                                  const struct given_option *option, struct failure *failure, bool *heads)
 {
-    for (size_t head = 0; head < card->head_count; head++)
-        heads[head] = !option;
     const char **names = arena_allocate(arena, card->head_count + 1, sizeof *names);
-    for (size_t head = 0; head < card->head_count; head++)
-        names[head] = card->heads[head].name;
+    size_t count = 0;
+    for (size_t head = 0; head < card->head_count; head++) {
+        const bool answers = card->heads[head].kind != HEAD_QUALITY;
+        heads[head] = !option && answers;
+        if (answers)
+            names[count++] = card->heads[head].name;
+    }
     for (size_t i = 0; option && i < option->values.count; i++) {
         size_t head = 0;
-        while (head < card->head_count && strcmp(names[head], option->values.items[i]))
+        while (head < card->head_count && (card->heads[head].kind == HEAD_QUALITY ||
+                                           strcmp(card->heads[head].name, option->values.items[i])))
             head++;
         if (head == card->head_count)
-            return option_refuse(arena, failure, "Unknown head", option->values.items[i], names,
-                                 card->head_count);
+            return option_refuse(arena, failure, "Unknown head", option->values.items[i], names, count);
         heads[head] = true;
     }
     return STATUS_OK;

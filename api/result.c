@@ -98,7 +98,7 @@ struct json *result_image(const char *id, const char *profile, const char *view,
 struct json *result_quality(const struct quality *quality)
 {
     struct json *json = json_object();
-    json_add(json, "score", json_null());
+    json_add(json, "score", quality->scored ? json_number_value(quality->score) : json_null());
     json_add_boolean(json, "acceptable", !quality->reasons);
     struct json *reasons = json_add(json, "reasons", json_array());
     const char *code, *detail;

@@ -11,11 +11,11 @@ void predict_write_csv_head(FILE *out, const struct options *options)
 {
     fprintf(out,
             "image,head,label,logit,probability,threshold,positive,warnings,error,package_sha256,"
-            "acceptable,quality_reasons%s%s\n",
+            "acceptable,quality_score,quality_reasons%s%s\n",
             options->flip ? ",flip" : "",
-            options->pairing != PAIRING_NONE
-                ? ",views,lateral_image,lateral_warnings,lateral_acceptable,lateral_quality_reasons"
-                : "");
+            options->pairing != PAIRING_NONE ? ",views,lateral_image,lateral_warnings,lateral_acceptable,"
+                                               "lateral_quality_score,lateral_quality_reasons"
+                                             : "");
 }
 
 /* CSV quotes a field that needs it by doubling its quotes (RFC 4180). */
@@ -56,11 +56,14 @@ static void write_warnings(FILE *out, const struct image_info *image)
     free(warnings);
 }
 
-/* Two fields; both are empty where a study failed. */
+/* Three fields, all empty where a study failed. */
 static void write_quality(FILE *out, const struct quality *quality, bool failed)
 {
     char *reasons = quality_join(quality);
     fprintf(out, ",%s,", failed ? "" : *reasons ? "false" : "true");
+    if (quality->scored && !failed)
+        fprintf(out, "%.9g", quality->score);
+    putc(',', out);
     if (*reasons && !failed)
         write_quoted(out, reasons);
     free(reasons);
@@ -130,6 +133,8 @@ static void write_image(FILE *out, const char *id, const struct image_info *imag
     const char *sentence;
     for (uint32_t left = image->warnings; (sentence = image_warning_next(&left));)
         fprintf(out, "  ! %s\n", sentence);
+    if (quality->scored)
+        fprintf(out, "  input quality %.3f\n", quality->score);
     const char *code, *detail;
     for (uint32_t left = quality->reasons; quality_next(&left, &code, &detail);)
         fprintf(out, "  ! not acceptable, %s: %s\n", code, detail);

@@ -361,6 +361,7 @@ enum status engine_predict(struct engine *engine, const struct bytes *images, si
             continue;
         merge_passes(engine, options, answer);
         take_answer(engine, answer, &out[i]);
+        prediction_judge(options, &out[i]);
         answer += passes;
     }
     for (size_t i = 0; status && i < studies; i++)

@@ -110,7 +110,7 @@ struct prediction {
         failure; /* status OK when the rest is valid (image is valid as soon as the header was read) */
     struct image_info image;
     struct region region;
-    struct quality quality;
+    struct quality quality;    /* with what a quality head says, which looks at no lateral */
     struct image_info lateral; /* this, its region and quality: of PAIRING_VIEWS, as image is */
     struct region lateral_region;
     struct quality lateral_quality;

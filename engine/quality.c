@@ -92,6 +92,28 @@ uint32_t quality_look(const struct image_info *info, const struct frame *frame)
     return found;
 }
 
+/* The reason that a head's label is. */
+static uint32_t reason_seen(const char *label)
+{
+    unsigned place = QUALITY_PLACE_SEEN_INVERTED;
+    while (place < QUALITY_REASONS && strcmp(reasons[place].code, label))
+        place++;
+    assert(place < QUALITY_REASONS); /* card_read knows the names, too */
+    return 1u << place;
+}
+
+void quality_hear(const struct head_card *head, const float *probabilities, struct quality *quality)
+{
+    quality->scored = true;
+    quality->score = 1;
+    for (size_t i = 0; i < head->label_count; i++) {
+        const double probability = (double)probabilities[i];
+        quality->score *= 1 - probability;
+        if (probability >= head->labels[i].threshold)
+            quality->reasons |= reason_seen(head->labels[i].name);
+    }
+}
+
 bool quality_next(uint32_t *left, const char **code, const char **detail)
 {
     if (!*left)

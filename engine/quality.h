@@ -5,6 +5,7 @@
 #define CXRD_ENGINE_QUALITY_H
 
 #include "engine/image/image.h"
+#include "engine/package/card.h"
 
 /* X(NAME, code, detail): why a picture may not be acceptable, in the order of answers. Codes are stable. Rows
  * of one code are one fault that is told from different things, from the file, the pixels or a head. */
@@ -30,7 +31,16 @@
     X(PIXELS_EXPOSURE, "exposure",                                                                           \
       "Over two thirds of what the network sees is black or white: it is under- or overexposed, or a page.") \
     X(PIXELS_PROPORTIONS, "proportions",                                                                     \
-      "One side of the picture is over twice as long as the other, which no chest radiograph is.")
+      "One side of the picture is over twice as long as the other, which no chest radiograph is.")           \
+    X(SEEN_INVERTED, "inverted", "To the model its greys look inverted: bone has to be bright.")             \
+    X(SEEN_ROTATED_90, "rotated_90", "To the model it looks turned clockwise by 90 degrees.")                \
+    X(SEEN_ROTATED_180, "rotated_180", "To the model it looks upside down.")                                 \
+    X(SEEN_ROTATED_270, "rotated_270", "To the model it looks turned anticlockwise by 90 degrees.")          \
+    X(SEEN_MIRRORED, "mirrored",                                                                             \
+      "To the model left and right look exchanged: it is mirrored, or the heart lies on the right.")         \
+    X(SEEN_LATERAL, "lateral", "To the model it looks like a lateral view; frontal ones are read here.")     \
+    X(SEEN_NOT_A_CHEST, "not_a_chest", "To the model it does not look like a chest radiograph.")             \
+    X(SEEN_CROPPED, "cropped", "To the model it looks like a part of a chest.")
 
 enum quality_reason {
 #define QUALITY_PLACE(name, code, detail) QUALITY_PLACE_##name,
@@ -45,12 +55,18 @@ enum quality_reason {
 /* What is told of one picture, which is acceptable without reasons. */
 struct quality {
     uint32_t reasons; /* of enum quality_reason */
+    bool scored;      /* by a head */
+    double score;     /* 0 to 1: the product of what each of the head's probabilities lacks to 1 */
 };
 
 /* The reasons in what a file says, as its warnings have it, and in the pixels: its proportions, and of what
  * the network sees the range (from the 1st to the 99th percentile of the channels' mean), the share of pixels
  * at most 2 from either end of it, and that of pixels with channels over 32 apart. */
 uint32_t quality_look(const struct image_info *info, const struct frame *frame);
+
+/* Adds what a quality head says: a reason for each label whose probability is at its threshold or over it,
+ * and the score. probabilities: [labels]. */
+void quality_hear(const struct head_card *head, const float *probabilities, struct quality *quality);
 
 /* Takes the first reason out of *left and gives its code and detail, in static storage; false: there is none.
  */

@@ -188,11 +188,13 @@ static void add_warnings(struct json *parameters, struct arena *arena, size_t nu
     free(text);
 }
 
-/* And one where it is not acceptable. */
+/* Its score, where a head gives one, and one where it is not acceptable. */
 static void add_quality(struct json *parameters, struct arena *arena, size_t number,
                         const struct quality *quality)
 {
     char *text = quality_join(quality);
+    if (quality->scored)
+        json_add_number(parameters, arena_format(arena, "quality_score_%zu", number), quality->score);
     if (*text)
         json_add_text(parameters, arena_format(arena, "quality_reasons_%zu", number), text);
     free(text);

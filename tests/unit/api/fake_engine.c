@@ -49,6 +49,18 @@ static const struct label extra_labels[] = {{.name = "Tuberculosis",
 
 static const struct label paired_labels[] = {PLAIN("Effusion")};
 
+/* Of a picture over three fifths of white. */
+static const struct label quality_labels[] = {
+    {.name = "inverted", .threshold = 0.2, .threshold_source = "default"}};
+
+static const struct head_card quality_heads[] = {
+    {.name = "gate", .kind = HEAD_QUALITY, .type = HEAD_LINEAR, .labels = quality_labels, .label_count = 1},
+    {.name = "findings",
+     .kind = HEAD_FINDINGS,
+     .type = HEAD_GLORI,
+     .labels = finding_labels,
+     .label_count = 4}};
+
 static const struct head_card heads[] = {
     {.name = "findings",
      .kind = HEAD_FINDINGS,
@@ -71,7 +83,7 @@ static const struct head_card heads[] = {
 
 const char *head_kind_name(enum head_kind kind)
 {
-    return kind == HEAD_FINDINGS ? "findings" : "risk";
+    return kind == HEAD_FINDINGS ? "findings" : kind == HEAD_RISK ? "risk" : "quality";
 }
 
 const char *head_type_name(enum head_type type)
@@ -108,10 +120,12 @@ enum status engine_create(const struct engine_options *options, struct failure *
                      .image_height = FAKE_SIDE,
                      .image_width = FAKE_SIDE,
                      .width = FAKE_WIDTH},
-        .heads = heads,
-        .head_count = !strcmp(behaviour, "headless") ? 0
-                      : !strcmp(behaviour, "views")  ? 4
-                                                     : 3,
+        .heads = !strcmp(behaviour, "gate") || !strcmp(behaviour, "gate alone") ? quality_heads : heads,
+        .head_count = !strcmp(behaviour, "headless")     ? 0
+                      : !strcmp(behaviour, "gate alone") ? 1
+                      : !strcmp(behaviour, "gate")       ? 2
+                      : !strcmp(behaviour, "views")      ? 4
+                                                         : 3,
     };
     memset(engine->card.weights_sha256, 'a', 64);
     memset(engine->card.package_sha256, 'b', 64);
@@ -250,7 +264,7 @@ static void embed(double mean, bool patches, struct embedding *out)
  */
 static void spoil(struct prediction *prediction)
 {
-    if (!prediction->head_count)
+    if (prediction->head_count < 2)
         return;
     const struct head_prediction *risk = &prediction->heads[1];
     float *const numbers[FAKE_NOT_FINITE_PLACES] = {&risk->logits[0],
@@ -308,21 +322,23 @@ static void predict_one(struct engine *engine, const struct bytes *encoded,
         (void)look_at(engine, encoded[view], options, view > 0, out, &means[view]); /* the failure has it */
     if (out->failure.status)
         return;
+    const struct head_card *cards = engine->card.heads;
     out->head_count = engine->card.head_count;
     out->heads = memory_allocate(out->head_count, sizeof *out->heads);
-    for (size_t i = 0, first = 0; i < out->head_count; first += heads[i++].label_count) {
-        if (!heads[i].two_views)
-            answer_head(&heads[i], first, means[0], &out->heads[i]);
+    for (size_t i = 0, first = 0; i < out->head_count; first += cards[i++].label_count) {
+        if (!cards[i].two_views)
+            answer_head(&cards[i], first, means[0], &out->heads[i]);
         else if (options->pairing == PAIRING_NONE)
-            out->heads[i].head = &heads[i];
+            out->heads[i].head = &cards[i];
         else
-            answer_pair(&heads[i], means[0], means[options->pairing == PAIRING_VIEWS], &out->heads[i]);
+            answer_pair(&cards[i], means[0], means[options->pairing == PAIRING_VIEWS], &out->heads[i]);
         if (options->flip)
             flip_head(&out->heads[i]);
     }
     embed(means[0], options->patches, &out->embedding);
     spoil(out);
     engine->not_finite += !prediction_check(&engine->card, "none", "fake", out);
+    prediction_judge(options, out);
 }
 
 static enum status check_device(const struct engine *engine, struct failure *failure)

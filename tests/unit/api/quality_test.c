@@ -1,6 +1,7 @@
 /* The input gate in answers, and the option `require_quality`: in every form of a request. The picture with a
  * fault is four times as wide as high. */
 #include "api/base64.h"
+#include "engine/image/overlay.h"
 #include "tests/unit/api/inference.h"
 #include "tests/unit/suite.h"
 
@@ -13,8 +14,20 @@
 #define REFUSED \
     "The picture is not acceptable (proportions), as require_quality asks. One side of the picture"
 
-static struct bytes wide;
+static struct bytes wide, bright;
 static char *wide_base64;
+
+/* A picture that the head of the fake engine "gate" finds inverted. */
+static struct bytes draw_bright(void)
+{
+    enum { SIDE = 100 };
+    uint8_t pixels[SIDE * SIDE];
+    struct buffer out = {.maximum = 1 << 20};
+    for (int i = 0; i < SIDE * SIDE; i++)
+        pixels[i] = (uint8_t)(150 + i % SIDE);
+    ck_assert_int_eq(image_write_png(pixels, SIDE, SIDE, 1, NULL, NULL, &out), STATUS_OK);
+    return (struct bytes){out.data, out.size};
+}
 
 static void begin(void)
 {
@@ -30,8 +43,24 @@ static void begin_views(void)
     service_begin(&service, "views");
 }
 
+static void begin_gate(void)
+{
+    begin();
+    bright = draw_bright();
+    service_end(&service);
+    service_begin(&service, "gate");
+}
+
+static void begin_gate_alone(void)
+{
+    begin();
+    service_end(&service);
+    service_begin(&service, "gate alone");
+}
+
 static void end(void)
 {
+    free((void *)bright.data);
     free((void *)wide.data);
     free(wide_base64);
     inference_end();
@@ -157,9 +186,78 @@ START_TEST(tensors_have_it_as_parameters)
 }
 END_TEST
 
+static double score(void)
+{
+    return json_value(json_member(json_member(prediction(0), "input_quality"), "score"));
+}
+
+/* Of the fake's head: sigmoid(mean / 255 - 2). */
+START_TEST(a_quality_head_gives_the_score_and_is_no_finding)
+{
+    run("/predict?attention=none", "image/png", bright);
+    ck_assert_int_eq(call.response.code, 200);
+    ck_assert_str_eq(codes_of(json_member(prediction(0), "input_quality")), "inverted");
+    const double low = score();
+    ck_assert(low > 0.76 && low < 0.8);
+    ck_assert_uint_eq(json_length(json_member(prediction(0), "findings")), 4);
+    ck_assert_uint_eq(json_length(json_member(prediction(0), "risk_scores")), 0);
+    call_end(&call);
+    run("/predict?attention=none&threshold=0&flip=true", "image/png", png);
+    ck_assert_str_eq(codes_of(json_member(prediction(0), "input_quality")), "");
+    ck_assert(score() > 0.8 && score() < 0.89);
+    ck_assert_uint_eq(json_length(json_member(prediction(0), "findings")), 4);
+    call_end(&call);
+    call_refused(&call, service.api, "/predict?attention=all&heads=gate", "image/png", png, 400,
+                 "Unknown head 'gate'; there are: findings.");
+    call_refused(&call, service.api, "/predict?attention_for=inverted", "image/png", png, 400,
+                 "finds no label 'inverted'; there are: Normal, Edema, Mass, Nodule.");
+}
+END_TEST
+
+START_TEST(what_a_quality_head_finds_is_refused_where_required)
+{
+    call_refused(&call, service.api, "/predict?require_quality=true", "image/png", bright, 422,
+                 "The picture is not acceptable (inverted), as require_quality asks. To the model");
+    run("/predict?require_quality=true", "image/png", png);
+    ck_assert_int_eq(call.response.code, 200);
+    call_end(&call);
+}
+END_TEST
+
+START_TEST(a_quality_head_has_no_tensors)
+{
+    infer(INFER, INPUT("[1]", "[\"%s\"]") "}");
+    ck_assert_msg(call.response.code == 200, "%s", inference_error());
+    ck_assert_uint_eq(json_length(json_member(call.json, "outputs")), 2);
+    ck_assert_ptr_nonnull(inference_output("findings.logits"));
+    const struct json *parameters = json_member(call.json, "parameters");
+    ck_assert_str_eq(json_names(parameters), "package_sha256,quality_score_0");
+    const double value = json_value(json_member(parameters, "quality_score_0"));
+    ck_assert(value > 0.8 && value < 0.89);
+    call_end(&call);
+    infer(INFER, INPUT("[1]", "[\"%s\"]") ",\"outputs\":[{\"name\":\"gate.logits\"}]}");
+    ck_assert_int_eq(call.response.code, 400);
+    call_end(&call);
+    call_run(&call, service.api, "GET", "/models/demo", NULL, TEXT(""));
+    const struct json *head = json_first(json_member(call.json, "heads"));
+    ck_assert_str_eq(json_text(json_member(head, "kind")), "quality");
+    call_end(&call);
+}
+END_TEST
+
+START_TEST(a_package_with_no_other_head_only_embeds)
+{
+    call_refused(&call, service.api, "/predict", "image/png", png, 409, "has no heads");
+    run("/embed", "image/png", png);
+    ck_assert_int_eq(call.response.code, 200);
+    call_end(&call);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("one view"), *pairs = tcase_create("pairs");
+    TCase *gate = tcase_create("a quality head"), *alone = tcase_create("nothing else");
     tcase_add_checked_fixture(cases, begin, end);
     tcase_add_test(cases, an_answer_says_whether_its_picture_is_acceptable);
     tcase_add_test(cases, required_it_is_refused_in_every_form);
@@ -167,7 +265,15 @@ int main(void)
     tcase_add_test(cases, tensors_have_it_as_parameters);
     tcase_add_checked_fixture(pairs, begin_views, end);
     tcase_add_test(pairs, each_view_is_judged);
+    tcase_add_checked_fixture(gate, begin_gate, end);
+    tcase_add_test(gate, a_quality_head_gives_the_score_and_is_no_finding);
+    tcase_add_test(gate, what_a_quality_head_finds_is_refused_where_required);
+    tcase_add_test(gate, a_quality_head_has_no_tensors);
+    tcase_add_checked_fixture(alone, begin_gate_alone, end);
+    tcase_add_test(alone, a_package_with_no_other_head_only_embeds);
     Suite *suite = suite_create("api/quality");
+    suite_add_tcase(suite, gate);
+    suite_add_tcase(suite, alone);
     suite_add_tcase(suite, cases);
     suite_add_tcase(suite, pairs);
     SRunner *runner = srunner_create(suite);

@@ -128,6 +128,33 @@ START_TEST(colour_is_a_photograph)
 }
 END_TEST
 
+/* Each label alone at its threshold; all that a quality head may have. */
+START_TEST(a_head_gives_a_score_and_a_reason_a_label)
+{
+    enum { LABELS = 8 };
+    struct label labels[LABELS];
+    const struct head_card head = {.kind = HEAD_QUALITY, .labels = labels, .label_count = LABELS};
+    for (size_t i = 0; i < LABELS; i++)
+        labels[i] = (struct label){.name = quality_label_names[i], .threshold = 0.5};
+    ck_assert_ptr_null(quality_label_names[LABELS]);
+    for (size_t i = 0; i < LABELS; i++) {
+        float probabilities[LABELS] = {0};
+        struct quality quality = {.reasons = QUALITY_FILE_LATERAL};
+        const char *code, *detail;
+        probabilities[(i + 1) % LABELS] = 0.25f;
+        probabilities[i] = 0.5f;
+        quality_hear(&head, probabilities, &quality);
+        ck_assert(quality.scored);
+        ck_assert_double_eq_tol(quality.score, 0.375, 1e-12);
+        ck_assert(quality.reasons & QUALITY_FILE_LATERAL);
+        uint32_t left = quality.reasons & ~(uint32_t)QUALITY_FILE_LATERAL;
+        ck_assert(quality_next(&left, &code, &detail));
+        ck_assert_str_eq(code, labels[i].name);
+        ck_assert_uint_eq(left, 0);
+    }
+}
+END_TEST
+
 START_TEST(each_reason_has_a_code_and_a_detail)
 {
     uint32_t left = (1u << QUALITY_REASONS) - 1;
@@ -158,7 +185,8 @@ END_TEST
 START_TEST(what_is_required_is_refused_with_all_codes)
 {
     const struct quality none = {0}, all = {.reasons = (1u << QUALITY_REASONS) - 1},
-                         two = {.reasons = QUALITY_FILE_LATERAL | QUALITY_PIXELS_INVERTED};
+                         two = {.reasons =
+                                    QUALITY_FILE_LATERAL | QUALITY_PIXELS_INVERTED | QUALITY_SEEN_LATERAL};
     struct failure failure = {0};
     ck_assert_int_eq(quality_require(&none, &failure), STATUS_OK);
     ck_assert_int_eq(quality_require(&two, &failure), STATUS_UNPROCESSABLE);
@@ -180,6 +208,7 @@ int main(void)
     tcase_add_test(cases, a_narrow_range_is_low_contrast);
     tcase_add_test(cases, mostly_black_or_white_is_a_wrong_exposure);
     tcase_add_test(cases, colour_is_a_photograph);
+    tcase_add_test(cases, a_head_gives_a_score_and_a_reason_a_label);
     tcase_add_test(cases, each_reason_has_a_code_and_a_detail);
     tcase_add_test(cases, reasons_are_joined_in_their_order);
     tcase_add_test(cases, what_is_required_is_refused_with_all_codes);
