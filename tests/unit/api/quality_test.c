@@ -1,6 +1,7 @@
 /* The input gate in answers, and the option `require_quality`: in every form of a request. The picture with a
  * fault is four times as wide as high. */
 #include "api/base64.h"
+#include "api/openapi/openapi.h"
 #include "engine/image/overlay.h"
 #include "tests/unit/api/inference.h"
 #include "tests/unit/suite.h"
@@ -254,6 +255,38 @@ START_TEST(a_package_with_no_other_head_only_embeds)
 }
 END_TEST
 
+/* A code may be that of several reasons, and stands once in the list. */
+START_TEST(every_code_is_in_the_contract_and_no_other)
+{
+    const struct json_limits limits = {.depth = 64, .values = 1 << 20};
+    struct json *contract = NULL;
+    uint32_t left = (1u << QUALITY_REASONS) - 1;
+    const char *code, *detail, *codes[QUALITY_REASONS];
+    size_t different = 0;
+    double most = 0;
+    ck_assert(!json_parse(openapi_json(), limits, NULL, &contract));
+    const struct json *schemas = json_member(json_member(contract, "components"), "schemas");
+    const struct json *properties = json_member(json_member(schemas, "InputQuality"), "properties");
+    const struct json *reasons = json_member(properties, "reasons");
+    const struct json *reason = json_member(json_member(reasons, "items"), "properties");
+    const struct json *list = json_member(json_member(reason, "code"), "enum");
+    while (quality_next(&left, &code, &detail)) {
+        size_t i = 0;
+        const struct json *at = json_first(list);
+        while (at && strcmp(json_text(at), code))
+            at = json_next(at);
+        ck_assert_msg(at != NULL, "%s", code);
+        while (i < different && strcmp(codes[i], code))
+            i++;
+        codes[i] = code;
+        different += i == different;
+    }
+    ck_assert_uint_eq(json_length(list), different);
+    ck_assert(json_number(json_member(reasons, "maxItems"), &most) && most == QUALITY_REASONS);
+    json_destroy(&contract);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("one view"), *pairs = tcase_create("pairs");
@@ -263,6 +296,7 @@ int main(void)
     tcase_add_test(cases, required_it_is_refused_in_every_form);
     tcase_add_test(cases, among_several_it_fails_alone);
     tcase_add_test(cases, tensors_have_it_as_parameters);
+    tcase_add_test(cases, every_code_is_in_the_contract_and_no_other);
     tcase_add_checked_fixture(pairs, begin_views, end);
     tcase_add_test(pairs, each_view_is_judged);
     tcase_add_checked_fixture(gate, begin_gate, end);
