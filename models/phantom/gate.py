@@ -8,7 +8,7 @@ backbone makes of its pictures.
     gate.py choose --package PACKAGE DIR                      thresholds, into model.json, to be sealed afterwards
     gate.py score --package PACKAGE --answers FILE.jsonl DIR  a table, with what `cxrd predict --format jsonl DIR` said
 
-Each label is a logistic regression of its own. Its threshold is what no more than one of the good pictures of DIR reaches;
+Each label is a logistic regression of its own, with good pictures counting so often that one in ten is spoilt. Its threshold is what no more than one of the good pictures of DIR reaches;
 where most that have the fault lie far above that, midway between (of logits).
 """
 
@@ -23,7 +23,8 @@ from evaluate import auroc
 from spoil import LABELS
 
 HEAD = "quality"
-PENALTY = 1.0  # on squared weights of standardised features
+PENALTY = 3.0  # on squared weights of standardised features
+SPOILT_SHARE = 0.1  # of pictures, as far as probabilities go: fewer are spoilt than in what is drawn to train on
 SOURCE = "reached by at most one of {:,} good validation drawings"
 
 
@@ -66,15 +67,15 @@ def load(folder):
     return features, numpy.array([[label in kinds[name] for label in LABELS] for name in names]), names
 
 
-def regress(features, truth):
-    """Logistic regression by Newton's method; the last feature is 1 and free."""
+def regress(features, truth, counts):
+    """Logistic regression by Newton's method, each picture counting so often; the last feature is 1 and free."""
     weights = numpy.zeros(features.shape[1])
     penalty = numpy.full(features.shape[1], PENALTY)
     penalty[-1] = 1e-6
     for _ in range(40):
         p = 1 / (1 + numpy.exp(-features @ weights))
-        gradient = features.T @ (p - truth) + penalty * weights
-        curvature = (features * (p * (1 - p))[:, None]).T @ features + numpy.diag(penalty)
+        gradient = features.T @ (counts * (p - truth)) + penalty * weights
+        curvature = (features * (counts * p * (1 - p))[:, None]).T @ features + numpy.diag(penalty)
         step = numpy.linalg.solve(curvature, gradient)
         weights -= step
         if numpy.abs(step).max() < 1e-7:
@@ -87,7 +88,9 @@ def fit(options):
     features, truth = (numpy.concatenate(list(part)) for part in zip(*parts))
     mean, deviation = features.mean(0), features.std(0)
     standard = numpy.concatenate([(features - mean) / deviation, numpy.ones((len(features), 1))], 1)
-    fitted = numpy.array([regress(standard, truth[:, i].astype(float)) for i in range(len(LABELS))])
+    good = ~truth.any(1)
+    counts = numpy.where(good, (1 - SPOILT_SHARE) / SPOILT_SHARE * (~good).sum() / good.sum(), 1.0)
+    fitted = numpy.array([regress(standard, truth[:, i].astype(float), counts) for i in range(len(LABELS))])
     weights = fitted[:, :-1] / deviation
     write_head(options.output, weights, fitted[:, -1] - weights @ mean)
 

@@ -18,6 +18,10 @@ import dicom_files as files
 from service import FORM, Service, form, program
 
 BINARY, MODEL = program(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1)).resolve()
+sys.path.insert(0, str(MODEL))
+import spoil  # pylint: disable=wrong-import-position
+
+GOOD_DRAWN, SPOILT_DRAWN, SEED = 12, 12, 77
 GOOD = MODEL / "samples/normal.png"
 # What every picture is flagged with at least.
 WRONG = {
@@ -62,6 +66,9 @@ def setUpModule():
     dicom("hand.dcm", BodyPartExamined="HAND")
     dicom("turned.dcm", PatientOrientation=["P", "F"])
     dicom("raw.dcm", PresentationIntentType="FOR PROCESSING")
+    for index in range(GOOD_DRAWN + SPOILT_DRAWN):
+        kind, drawn = spoil.picture(SEED, index, GOOD_DRAWN)
+        Image.fromarray(numpy.ascontiguousarray(drawn)).save(FOLDER / f"{'+'.join(kind) or 'nothing'}.{index}.png")
     (FOLDER / "cut.bad").write_bytes(GOOD.read_bytes()[:999])
     done = run("--format", "jsonl", FOLDER, MODEL / "samples")
     assert done.returncode == 0, done.stderr
@@ -87,17 +94,33 @@ class CommandLine(unittest.TestCase):
             with self.subTest(name):
                 self.assertEqual((SAID[name]["acceptable"], SAID[name]["reasons"]), (True, []))
 
+    def test_the_head_tells_upright_frontal_chests_from_other_pictures(self):
+        drawn = {name: quality for name, quality in SAID.items() if name.count(".") == 2}
+        self.assertEqual(len(drawn), GOOD_DRAWN + SPOILT_DRAWN)
+        for name, quality in drawn.items():
+            with self.subTest(name):
+                kind = name.split(".")[0]
+                self.assertTrue(0 <= quality["score"] <= 1)
+                if kind == "nothing":
+                    self.assertEqual(quality["reasons"], [])
+                    self.assertGreater(quality["score"], 0.5)
+                elif kind not in ("mirrored", "cropped"):  # which it finds too rarely
+                    self.assertIs(quality["acceptable"], False)
+                    self.assertLess(quality["score"], 0.5)
+
     def test_tables_and_csv_say_it_too(self):
         done = run(FOLDER / "sideways.jpg", GOOD)
         first, second = done.stdout.split(str(GOOD))
         self.assertIn("\n  ! not acceptable, exif_orientation: The file asks to be rotated", first)
+        self.assertRegex(second, r"\n  input quality 0\.9\d\d\n")
         self.assertNotIn("not acceptable", second)
         done = run("--format", "csv", "--heads", "risk", FOLDER / "sideways.jpg", GOOD, FOLDER / "cut.bad")
         bad, good, failed = csv.DictReader(io.StringIO(done.stdout))
         self.assertEqual(bad["acceptable"], "false")
         self.assertIn("exif_orientation: The file asks", bad["quality_reasons"])
         self.assertEqual((good["acceptable"], good["quality_reasons"]), ("true", ""))
-        self.assertEqual((failed["acceptable"], failed["quality_reasons"]), ("", ""))
+        self.assertAlmostEqual(float(good["quality_score"]), SAID["good.png"]["score"], 5)
+        self.assertEqual((failed["acceptable"], failed["quality_score"], failed["quality_reasons"]), ("", "", ""))
 
     def test_required_the_others_are_answered(self):
         done = run("--format", "jsonl", "--require-quality", GOOD, FOLDER / "lateral.dcm", FOLDER / "right.dcm")
@@ -119,7 +142,9 @@ class Http(unittest.TestCase):
         for name in (*WRONG, "good.png"):
             with self.subTest(name):
                 answer = self.service.post("/predict?attention=none", "application/octet-stream", (FOLDER / name).read_bytes())
-                self.assertEqual(answer.predictions[0]["input_quality"], SAID[name])
+                found = answer.predictions[0]["input_quality"]
+                self.assertEqual((found["acceptable"], found["reasons"]), (SAID[name]["acceptable"], SAID[name]["reasons"]))
+                self.assertAlmostEqual(found["score"], SAID[name]["score"], 5)
 
     def test_required_it_is_a_422_that_says_why(self):
         path = "/predict?attention=none&require_quality=true"
