@@ -87,6 +87,10 @@ void api_drain(struct api *api);
  * busy. To be called before api_publish, if at all. */
 void api_limit_requests(struct api *api, size_t max_requests);
 
+/* From now on neither attention maps nor pictures of images leave: answers have none where none was asked
+ * for, and who asks gets SWITCHED_OFF. To be called before the first request, if at all. */
+void api_withhold_pictures(struct api *api);
+
 /* Connections of clients, how many there may be, and whether for longer than a moment no further client could
  * be served. */
 struct api_room {

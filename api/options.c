@@ -5,73 +5,10 @@
 
 #include <assert.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { QUOTE_BYTES = 60, LIST_BYTES = 150, TOP_MAX = 100000 };
-
-const char *const predict_option_names[] = {
-    "heads",         "attention",   "attention_for",   "size",  "threshold", "flip", "views",
-    "dicom_profile", "identifiers", "require_quality", "model", NULL};
-static_assert(sizeof predict_option_names / sizeof *predict_option_names == OPTION_COUNT_MAX + 1,
-              "option_list has room for all");
-const char *const embed_option_names[] = {"tokens", "dicom_profile", "identifiers", "model", NULL};
-static_assert(sizeof embed_option_names <= sizeof predict_option_names, "it is of the most there are");
-
-const struct given_option *option_find(const struct option_list *list, const char *name)
-{
-    for (size_t i = 0; i < list->count; i++)
-        if (!strcmp(list->items[i].name, name))
-            return &list->items[i];
-    return NULL;
-}
-
-struct option_title option_title(const struct option_list *list, const char *name)
-{
-    struct option_title title;
-    snprintf(title.text, sizeof title.text, list->command_line ? "--%s" : "The option '%s'", name);
-    for (char *at = title.text; *at && list->command_line; at++)
-        *at = *at == '_' ? '-' : *at;
-    return title;
-}
-
-enum status option_refuse(struct arena *arena, struct failure *failure, const char *what, const char *given,
-                          const char *const *there, size_t count)
-{
-    return failure_set(failure, STATUS_BAD_REQUEST, "%s '%s'; there are: %s.", what,
-                       text_quote(arena, given, QUOTE_BYTES), text_join(arena, there, count, LIST_BYTES));
-}
-
-enum status option_add(struct option_list *list, struct arena *arena, const char *name,
-                       struct text_list values, struct failure *failure)
-{
-    const char *const *known = list->known;
-    size_t i = 0, count = 0;
-    while (known[count])
-        count++;
-    while (i < count && strcmp(known[i], name))
-        i++;
-    if (i == count)
-        return option_refuse(arena, failure, "Unknown option", name, known, count);
-    if (option_find(list, name))
-        return failure_set(failure, STATUS_BAD_REQUEST, "%s is given twice.", option_title(list, name).text);
-    if (!values.count)
-        return failure_set(failure, STATUS_BAD_REQUEST, "%s has no value.", option_title(list, name).text);
-    list->items[list->count++] = (struct given_option){known[i], values};
-    return STATUS_OK;
-}
-
-enum status option_value(const struct option_list *list, const char *name, struct failure *failure,
-                         const char **out)
-{
-    const struct given_option *option = option_find(list, name);
-    if (option && option->values.count != 1)
-        return failure_set(failure, STATUS_BAD_REQUEST, "%s takes one value, not %zu.",
-                           option_title(list, name).text, option->values.count);
-    *out = option ? option->values.items[0] : NULL;
-    return STATUS_OK;
-}
+enum { QUOTE_BYTES = 60, TOP_MAX = 100000 };
 
 size_t options_label_count(const struct model_card *card)
 {
@@ -84,6 +21,11 @@ size_t options_label_count(const struct model_card *card)
 bool options_draw(const struct options *options)
 {
     return options->attention == ATTENTION_PNG || options->attention == ATTENTION_OVERLAY;
+}
+
+bool options_picture(const struct options *options)
+{
+    return options_draw(options) || options->render_side;
 }
 
 size_t options_map_count(const struct options *options, const struct model_card *card)
@@ -223,7 +165,8 @@ static enum status resolve_attention(struct arena *arena, const struct option_li
     static const char *const forms[] = {[ATTENTION_NONE] = "none",
                                         [ATTENTION_GRID] = "grid",
                                         [ATTENTION_PNG] = "png",
-                                        [ATTENTION_OVERLAY] = "overlay"};
+                                        [ATTENTION_OVERLAY] = "overlay",
+                                        [ATTENTION_CONTOUR] = "contour"};
     static_assert(sizeof forms / sizeof *forms == ATTENTION_FORMS, "a name a form");
     const char *value = NULL;
     enum status status = option_value(list, "attention", failure, &value);
@@ -253,6 +196,21 @@ static enum status resolve_threshold(struct arena *arena, const struct option_li
     return STATUS_OK;
 }
 
+static enum status resolve_level(struct arena *arena, const struct option_list *list, struct failure *failure,
+                                 double *out)
+{
+    const char *value = NULL;
+    *out = 0.5;
+    enum status status = option_value(list, "level", failure, &value);
+    if (status || !value)
+        return status;
+    if (!text_number(value, out) || *out <= 0 || *out >= 1)
+        return failure_set(failure, STATUS_BAD_REQUEST,
+                           "%s must be a number over 0 and under 1, a part of the map's maximum, not '%s'.",
+                           option_title(list, "level").text, text_quote(arena, value, QUOTE_BYTES));
+    return STATUS_OK;
+}
+
 static enum status resolve_size(struct arena *arena, const struct option_list *list, struct failure *failure,
                                 uint32_t *out)
 {
@@ -268,6 +226,21 @@ static enum status resolve_size(struct arena *arena, const struct option_list *l
                            option_title(list, "size").text, PICTURE_SIDE_MIN, PICTURE_SIDE_MAX,
                            text_quote(arena, value, QUOTE_BYTES));
     *out = (uint32_t)side;
+    return STATUS_OK;
+}
+
+/* Images are as large as maps, where that was said. */
+static enum status resolve_render(struct arena *arena, const struct option_list *list,
+                                  struct failure *failure, struct options *out)
+{
+    static const char *const forms[] = {"png"};
+    const char *value = NULL;
+    enum status status = option_value(list, "render", failure, &value);
+    if (status || !value)
+        return status;
+    if (strcmp(value, forms[0]))
+        return option_refuse(arena, failure, cannot_be(arena, list, "render"), value, forms, 1);
+    out->render_side = option_find(list, "size") ? out->picture_side : PICTURE_SIDE_MAX;
     return STATUS_OK;
 }
 
@@ -329,7 +302,11 @@ enum status options_resolve(struct arena *arena, const struct model_card *card,
     if (!status)
         status = resolve_choice(arena, card, list, failure, &options);
     if (!status)
+        status = resolve_level(arena, list, failure, &options.level);
+    if (!status)
         status = resolve_size(arena, list, failure, &options.picture_side);
+    if (!status)
+        status = resolve_render(arena, list, failure, &options);
     if (!status)
         status = resolve_threshold(arena, list, failure, &options);
     if (!status)

@@ -1,60 +1,30 @@
-/* The options of a request with images: collected by name from query, form or JSON, then resolved against a
- * model. */
+/* The options of a request with images, as a model resolves what was given. */
 #ifndef CXRD_API_OPTIONS_H
 #define CXRD_API_OPTIONS_H
 
-#include "api/text.h"
+#include "api/option_list.h"
 #include "engine/engine.h"
 
-/* One option as it was given. A text is one value or several with commas between them; a JSON array is
- * several. */
-struct given_option {
-    const char *name;
-    struct text_list values;
+enum attention_form {
+    ATTENTION_NONE,
+    ATTENTION_GRID,
+    ATTENTION_PNG,
+    ATTENTION_OVERLAY,
+    ATTENTION_CONTOUR,
+    ATTENTION_FORMS
 };
-
-enum { OPTION_COUNT_MAX = 11 };
-
-/* The options there are, NULL after the last: of POST /predict and of POST /embed. */
-extern const char *const predict_option_names[];
-extern const char *const embed_option_names[];
-
-struct option_list {
-    const char *const *known; /* one of those above */
-    bool command_line;        /* where they were given, in whose words sentences are */
-    struct given_option items[OPTION_COUNT_MAX];
-    size_t count;
-};
-
-/* "The option 'attention_for'", or "--attention-for" of a command line: as sentences begin. */
-struct option_title {
-    char text[40];
-};
-struct option_title option_title(const struct option_list *list, const char *name);
-
-/* Adds an option. Fails with BAD_REQUEST when its name is unknown, it was given before, or it is empty. */
-WARN_UNUSED enum status option_add(struct option_list *list, struct arena *arena, const char *name,
-                                   struct text_list values, struct failure *failure);
-/* An option; NULL when it was not given. */
-const struct given_option *option_find(const struct option_list *list, const char *name);
-/* Refuses a value with what there is instead: BAD_REQUEST, "WHAT 'GIVEN'; there are: ...". */
-enum status option_refuse(struct arena *arena, struct failure *failure, const char *what, const char *given,
-                          const char *const *there, size_t count);
-/* The single value of an option; NULL when it was not given. Fails with BAD_REQUEST when it has several. */
-WARN_UNUSED enum status option_value(const struct option_list *list, const char *name,
-                                     struct failure *failure, const char **out);
-
-enum attention_form { ATTENTION_NONE, ATTENTION_GRID, ATTENTION_PNG, ATTENTION_OVERLAY, ATTENTION_FORMS };
 enum attention_choice { ATTENTION_POSITIVE, ATTENTION_ALL, ATTENTION_TOP, ATTENTION_LABELS };
 
-/* The longer side of a drawn map, in pixels. */
+/* The longer side of a picture, in pixels; that of a map where nothing is said, of an image the most. */
 enum { PICTURE_SIDE_MIN = 16, PICTURE_SIDE_MAX = 2048, PICTURE_SIDE = 1024 };
 
 /* Labels are numbered through all heads, in the model's order; heads that were not asked for count too. */
 struct options {
     const bool *heads; /* [heads]: which ones to report */
     enum attention_form attention;
+    double level;          /* of contours: a part of the map's maximum */
     uint32_t picture_side; /* how large maps are drawn at most */
+    uint32_t render_side;  /* how large the images themselves are answered at most; 0: they are not */
     enum attention_choice choice;
     size_t top;         /* of ATTENTION_TOP */
     const bool *labels; /* [all labels], of ATTENTION_LABELS */
@@ -70,9 +40,9 @@ WARN_UNUSED enum status options_need_heads(struct arena *arena, const struct mod
                                            struct failure *failure);
 
 /* Resolves what was given against a model; the rest gets its default: all heads, attention grid for the
- * positive labels, pictures of PICTURE_SIDE, each label's own threshold, no flip, no required quality, each
- * image a study of its own. Fails with BAD_REQUEST, naming what is wrong and what there is, and as
- * options_need_heads. */
+ * positive labels, contours at half of the maximum, pictures of PICTURE_SIDE, none of images, each label's
+ * own threshold, no flip, no required quality, each image a study of its own. Fails with BAD_REQUEST, naming
+ * what is wrong and what there is, and as options_need_heads. */
 WARN_UNUSED enum status options_resolve(struct arena *arena, const struct model_card *card,
                                         const struct option_list *list, struct failure *failure,
                                         struct options *out);
@@ -84,6 +54,8 @@ WARN_UNUSED enum status options_image(struct arena *arena, const struct option_l
 
 /* Whether maps are drawn. */
 bool options_draw(const struct options *options);
+/* Whether the answer has pictures, of maps or of images. */
+bool options_picture(const struct options *options);
 /* How many maps of one image are drawn at least, as far as that is known before it is predicted. */
 size_t options_map_count(const struct options *options, const struct model_card *card);
 

@@ -1,4 +1,4 @@
-/* The drawn maps of one answer: bounded before work begins, drawn in turns, paid for. */
+/* The pictures of one answer, of maps and of images: bounded before work begins, drawn in turns, paid for. */
 #ifndef CXRD_API_PICTURES_H
 #define CXRD_API_PICTURES_H
 
@@ -14,9 +14,10 @@ struct pictures {
     size_t pixels_left, bytes_left;  /* what further ones may have; counted down */
 };
 
-/* Before images are predicted: judges by their headers what drawing their maps will be, and charges the arena
- * with the pictures an engine keeps for overlays, *kept_bytes, until the caller refunds it. Fails with
- * TOO_LARGE when the maps certain to be drawn have more pixels than are left, and as arena_charge. */
+/* Before images are predicted, all of a request: judges by their headers what drawing their maps and
+ * themselves will be, and charges the arena with the pictures an engine keeps for it, *kept_bytes, until the
+ * caller refunds it. Fails with TOO_LARGE when the pictures certain to be drawn have more pixels than are
+ * left, and as arena_charge. */
 WARN_UNUSED enum status pictures_expect(const struct pictures *pictures, const struct options *options,
                                         const struct model_card *card, const struct bytes *images,
                                         size_t count, struct failure *failure, size_t *kept_bytes);
@@ -32,5 +33,11 @@ WARN_UNUSED enum status pictures_canvas(struct pictures *pictures, const struct 
 WARN_UNUSED enum status pictures_draw(struct pictures *pictures, const struct attention_map *map,
                                       const struct image *canvas, struct failure *failure,
                                       struct json *object);
+/* The same of an image as it is, no side of it over `side`; counts its pixels, too. */
+WARN_UNUSED enum status pictures_show(struct pictures *pictures, const struct image *picture, uint32_t side,
+                                      struct failure *failure, struct json *object);
+
+/* What is told where neither maps nor pictures may leave the service. */
+enum status pictures_withheld(struct failure *failure);
 
 #endif

@@ -39,6 +39,7 @@ static enum rejection rejection_of(struct api *api, enum status status)
         }
     case STATUS_OK: /* no refusals, or of what cannot be done */
     case STATUS_BAD_REQUEST:
+    case STATUS_SWITCHED_OFF:
     case STATUS_NOT_FOUND:
     case STATUS_METHOD_NOT_ALLOWED:
     case STATUS_NO_HEADS:

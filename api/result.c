@@ -2,9 +2,12 @@
 
 #include "api/problem.h"
 #include "api/views.h"
+#include "engine/image/contour.h"
 #include "engine/image/overlay.h"
 
+#include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct json *result_model(const struct model_card *card)
@@ -110,20 +113,36 @@ struct json *result_quality(const struct quality *quality)
     return json;
 }
 
+/* Adds "render" to an image, where it is to be seen. */
+static enum status add_render(struct result_context *context, const struct image *render,
+                              struct failure *failure, struct json *image)
+{
+    if (!render->pixels)
+        return STATUS_OK;
+    return pictures_show(&context->pictures, render, context->options->render_side, failure,
+                         json_add(image, "render", json_object()));
+}
+
 /* Adds the images of a study, and what was said of their views. */
-static void add_images(struct json *result, const struct result_context *context, const char *const *ids,
-                       const struct prediction *prediction)
+static enum status add_images(struct json *result, struct result_context *context, const char *const *ids,
+                              const struct prediction *prediction, struct failure *failure)
 {
     const enum pairing pairing = context->options->pairing;
     const char *profile = context->card->profile.name;
-    json_add(result, "image",
-             result_image(ids[0], profile, pairing == PAIRING_NONE ? NULL : "frontal", prediction));
-    if (pairing == PAIRING_VIEWS)
-        json_add(result, "lateral_image",
-                 image_json(ids[1], profile, "lateral", &prediction->lateral, &prediction->lateral_region,
-                            prediction->failure.status != STATUS_OK));
+    const bool failed = prediction->failure.status != STATUS_OK;
+    struct json *image =
+        json_add(result, "image",
+                 result_image(ids[0], profile, pairing == PAIRING_NONE ? NULL : "frontal", prediction));
+    enum status status = failed ? STATUS_OK : add_render(context, &prediction->render, failure, image);
+    if (pairing == PAIRING_VIEWS && !status) {
+        image = json_add(result, "lateral_image",
+                         image_json(ids[1], profile, "lateral", &prediction->lateral,
+                                    &prediction->lateral_region, failed));
+        status = failed ? STATUS_OK : add_render(context, &prediction->lateral_render, failure, image);
+    }
     if (pairing != PAIRING_NONE)
         json_add_text(result, "views", views_name(pairing));
+    return status;
 }
 
 struct json *result_codes(const struct label *label)
@@ -174,7 +193,34 @@ static struct json *risk_json(const struct head_prediction *head, size_t i)
     return risk;
 }
 
-/* `canvas`: NULL for grids. */
+/* [[[x, y], ...], ...], to a hundredth of a pixel. */
+static struct json *contours_json(const struct attention_map *map, double level)
+{
+    enum { POINT_BYTES = 40 };
+    struct contours contours;
+    attention_contours(map, level, &contours);
+    struct buffer text = {.maximum = (contours.point_count + 1) * POINT_BYTES};
+    const struct contour_point *point = contours.points;
+    bool whole = buffer_append(&text, "[", 1);
+    for (size_t ring = 0; ring < contours.ring_count; ring++)
+        for (size_t i = 0; i < contours.sizes[ring]; i++, point++) {
+            char one[POINT_BYTES];
+            int length = snprintf(one, sizeof one, "%s[%.2f,%.2f]%s",
+                                  i      ? ","
+                                  : ring ? ",["
+                                         : "[",
+                                  point->x, point->y, i + 1 < contours.sizes[ring] ? "" : "]");
+            whole = whole && buffer_append(&text, one, (size_t)length);
+        }
+    whole = whole && buffer_append(&text, "]", 2);
+    assert(whole);
+    struct json *rings = json_printed((const char *)text.data);
+    buffer_finish(&text);
+    contours_finish(&contours);
+    return rings;
+}
+
+/* `canvas`: NULL for maps that are not drawn. */
 static enum status map_json(struct result_context *context, const struct prediction *prediction,
                             const struct head_prediction *head, size_t i, const struct image *canvas,
                             struct failure *failure, struct json *object)
@@ -187,6 +233,9 @@ static enum status map_json(struct result_context *context, const struct predict
     json_add_text(object, "label", head->head->labels[i].name);
     if (canvas) {
         status = pictures_draw(&context->pictures, &map, canvas, failure, object);
+    } else if (context->options->attention == ATTENTION_CONTOUR) {
+        json_add_number(object, "level", context->options->level);
+        json_add(object, "contours", contours_json(&map, context->options->level));
     } else {
         json_add_number(object, "rows", map.rows);
         json_add_number(object, "columns", map.columns);
@@ -228,7 +277,7 @@ enum status result_prediction(struct result_context *context, const char *const 
                               const struct prediction *prediction, struct failure *failure, struct json **out)
 {
     struct json *result = json_object();
-    add_images(result, context, ids, prediction);
+    enum status status = add_images(result, context, ids, prediction, failure);
     if (prediction->failure.status) {
         json_add(result, "error", problem_json(&prediction->failure, context->request_id));
         *out = result;
@@ -251,8 +300,7 @@ enum status result_prediction(struct result_context *context, const char *const 
                 json_append(risks, risk_json(head, label));
         }
     }
-    enum status status = STATUS_OK;
-    if (context->options->attention != ATTENTION_NONE)
+    if (!status && context->options->attention != ATTENTION_NONE)
         status = maps_json(context, prediction, failure, maps);
     if (status)
         json_destroy(&result);

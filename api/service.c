@@ -68,6 +68,11 @@ void api_limit_requests(struct api *api, size_t max_requests)
     api->max_requests = max_requests;
 }
 
+void api_withhold_pictures(struct api *api)
+{
+    api->withholds_pictures = true;
+}
+
 void api_watch_room(struct api *api, struct api_room (*room)(void *context), void *context)
 {
     api->room = room;

@@ -35,10 +35,11 @@ struct api {
     unsigned place;
     size_t users[2];
     struct metrics *metrics;
-    struct gate gate;       /* requests for predictions, until they are predicted */
-    size_t max_requests;    /* its limit; 0: what the engines say */
-    struct gate heavy_gate; /* those of them that are heavy, until they are answered: half as many */
-    struct turns turns;     /* at drawing */
+    struct gate gate;        /* requests for predictions, until they are predicted */
+    size_t max_requests;     /* its limit; 0: what the engines say */
+    struct gate heavy_gate;  /* those of them that are heavy, until they are answered: half as many */
+    struct turns turns;      /* at drawing */
+    bool withholds_pictures; /* as maps; who asks for them is told so */
     struct api_room (*room)(void *context); /* of the connections; NULL: not known */
     void *room_context;
     pthread_mutex_t keys_lock;

@@ -19,9 +19,11 @@ static const char usage[] =
     "\n" ENGINE_CHOICE_USAGE
     "  --format F             table (default), json, jsonl (one prediction a line) or csv\n"
     "  --heads NAME,...       only these heads\n"
-    "  --attention A          none, grid (default but for tables and csv), png or overlay; of GLoRI heads,\n"
-    "                         linear ones have no maps\n"
+    "  --attention A          none, grid (default but for tables and csv), png, overlay or contour; of "
+    "GLoRI\n"
+    "                         heads, linear ones have no maps\n"
     "  --attention-for WHICH  positive (default), all, top:K or LABEL,...\n"
+    "  --level L              of contours: a part of the map's maximum, 0.5 by default\n"
     "  --size N               the longer side of a drawn map: 16 to 2048 pixels, 1024 by default\n"
     "  --threshold T          instead of each label's own\n"
     "  --flip                 the mean of each image and of its left-right mirror, in twice the time: of\n"
@@ -92,6 +94,8 @@ static enum status read_option(void *context, int option, struct failure *failur
         return read_choice(settings, "attention", optarg, failure);
     case 'A':
         return read_choice(settings, "attention_for", optarg, failure);
+    case 'L':
+        return read_choice(settings, "level", optarg, failure);
     case 's':
         return read_choice(settings, "size", optarg, failure);
     case 'F':
@@ -125,6 +129,7 @@ static int read_options(struct settings *settings, int argc, char **argv)
                                             {"heads", required_argument, NULL, 'H'},
                                             {"attention", required_argument, NULL, 'a'},
                                             {"attention-for", required_argument, NULL, 'A'},
+                                            {"level", required_argument, NULL, 'L'},
                                             {"size", required_argument, NULL, 's'},
                                             {"threshold", required_argument, NULL, 't'},
                                             {"flip", no_argument, NULL, 'F'},

@@ -98,9 +98,10 @@ static enum status check_attention(const struct predict_output *output, const st
         return failure_set(failure, STATUS_BAD_REQUEST,
                            "No head that is asked for has attention maps, which GLoRI heads have and linear "
                            "ones do not: leave --attention and --attention-for out.");
-    if ((asked || chosen) && !is_json(output) && options->attention == ATTENTION_GRID)
+    if ((asked || chosen) && !is_json(output) && !options_draw(options))
         return failure_set(failure, STATUS_BAD_REQUEST,
-                           "Grids have no place in this form: give --format json or jsonl.");
+                           "%s have no place in this form: give --format json or jsonl.",
+                           options->attention == ATTENTION_GRID ? "Grids" : "Contours");
     if (!is_json(output) && !output->folder && options_draw(options))
         return failure_set(
             failure, STATUS_BAD_REQUEST,

@@ -224,6 +224,9 @@ static bool prepare(const struct engine *engine, struct bytes encoded, const str
     }
     if (!status && options->keep_side && !lateral)
         status = region_picture(&loan.image, region, options->keep_side, failure, &prediction->picture);
+    if (!status && options->render_side)
+        status = image_picture(&loan.image, options->render_side, failure,
+                               lateral ? &prediction->lateral_render : &prediction->render);
     image_loan_return(&loan);
     if (status) {
         frame_finish(&frame);

@@ -114,7 +114,8 @@ struct prediction {
     struct image_info lateral; /* this, its region and quality: of PAIRING_VIEWS, as image is */
     struct region lateral_region;
     struct quality lateral_quality;
-    struct image picture; /* of the region, when asked for with keep_side (region_picture) */
+    struct image picture;                /* of the region, when asked for with keep_side (region_picture) */
+    struct image render, lateral_render; /* whole, when asked for with render_side (image_picture) */
     struct head_prediction *heads;
     size_t head_count;
     struct embedding embedding;
@@ -122,8 +123,9 @@ struct prediction {
 };
 
 struct predict_options {
-    uint32_t keep_side; /* keep the region's picture, no side over this: overlays need it; 0: keep none */
-    bool patches;       /* fill embedding.patches: 4 MiB an image for a ViT-L at 512 x 512 */
+    uint32_t keep_side;   /* keep the region's picture, no side over this: overlays need it; 0: keep none */
+    uint32_t render_side; /* the same of each whole image */
+    bool patches;         /* fill embedding.patches: 4 MiB an image for a ViT-L at 512 x 512 */
     /* Logits and maps are the means of those of the image and of its left-right mirror, probabilities those
      * of the mean logits (flip.h); each image counts as two in the queue. The embedding is the image's own.
      */

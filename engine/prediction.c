@@ -52,6 +52,13 @@ static void release_numbers(struct prediction *prediction)
     prediction->embedding = (struct embedding){0};
 }
 
+static void release_pictures(struct prediction *prediction)
+{
+    image_finish(&prediction->picture);
+    image_finish(&prediction->render);
+    image_finish(&prediction->lateral_render);
+}
+
 bool prediction_check(const struct model_card *card, const char *device, const char *rung,
                       struct prediction *prediction)
 {
@@ -70,7 +77,7 @@ bool prediction_check(const struct model_card *card, const char *device, const c
         "service that %.64s %.32s, or its computing on %s, %.100s, is at fault.",
         lacks, *head ? " of " : "", head, card->name, card->version, rung, device);
     release_numbers(prediction);
-    image_finish(&prediction->picture);
+    release_pictures(prediction);
     return false;
 }
 
@@ -89,6 +96,6 @@ void prediction_judge(const struct predict_options *options, struct prediction *
 void prediction_finish(struct prediction *prediction)
 {
     release_numbers(prediction);
-    image_finish(&prediction->picture);
+    release_pictures(prediction);
     *prediction = (struct prediction){0};
 }

@@ -199,6 +199,8 @@ enum status server_run(struct settings *settings, struct failure *failure)
                                          .addresses = &addresses};
     api_limit_requests(api, settings->max_requests);
     api_watch_budget(api, &budget);
+    if (!settings->attention)
+        api_withhold_pictures(api);
     status = address_read_proxies(settings->trusted_proxies, failure, &addresses);
     if (!status && settings->api_keys)
         status = api_load_keys(api, settings->api_keys, failure);

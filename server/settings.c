@@ -110,6 +110,7 @@ static const struct setting table[] = {
            "for a device with work to make progress before /healthz fails; 0: for ever"),
     NUMBER("lose-device-after", lose_device_after, "0", 0, 999999999,
            "a drill: acts as if the device were lost after N batches, once"),
+    CHOICE("attention", attention, "on", "on|off", "off: neither attention maps nor pictures leave the service", "off", "on"),
     CHOICE("log-level", log_level, "info", "error|warning|info|debug", "how much to log",
            "error", "warning", "info", "debug"),
     CHOICE("log-format", log_format, "json", "text|json", "of the log", "text", "json"),

@@ -32,6 +32,7 @@ struct settings {
     uint32_t max_requests;       /* for predictions, worked on at once; 0: what keeps all devices busy */
     uint32_t head_timeout_ms, body_timeout_ms, deadline_ms, grace_ms, drain_timeout_ms;
     uint32_t stuck_after_ms;
+    uint32_t attention;             /* 0: neither maps nor pictures leave */
     uint32_t lose_device_after;     /* batches; 0: no drill */
     uint32_t log_level, log_format; /* enum log_level, enum log_format */
     uint32_t log_client_address;    /* 1: with each request */

@@ -127,6 +127,15 @@ static enum status choose_tensors(struct arena *arena, const struct model_card *
     return arena_charge(arena, values * sizeof(float), failure);
 }
 
+static enum status check_withheld(const struct api *api, const struct tensor_list *tensors,
+                                  struct failure *failure)
+{
+    for (size_t i = 0; i < tensors->count && api->withholds_pictures; i++)
+        if (tensors->items[i].kind == TENSOR_ATTENTION)
+            return pictures_withheld(failure);
+    return STATUS_OK;
+}
+
 /* What is answered where studies fail, which are images unless those pair: of one among several its number,
  * of several all their numbers, and why the first does. */
 static enum status refuse_studies(struct arena *arena, const struct infer_request *asked,
@@ -306,6 +315,8 @@ void handle_v2_infer(struct api *api, const struct api_request *request, const s
         status = infer_read(request, &failure, asked);
     if (!status)
         status = choose_tensors(request->arena, engine_card(engine), asked, &failure, &tensors);
+    if (!status)
+        status = check_withheld(api, &tensors, &failure);
     if (!status)
         status = service_weigh(api, response, false, asked->images, asked->count, &failure);
     if (!status && asked->flip)

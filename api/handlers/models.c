@@ -69,6 +69,7 @@ void handle_models(struct api *api, const struct api_request *request, const str
     struct json *root = json_object();
     struct json *models = json_add(root, "models", json_array());
     struct engine_set set = service_engines(api);
+    json_add_boolean(root, "attention", !api->withholds_pictures);
     for (size_t i = 0; i < set.count; i++)
         json_append(models, model_json(set.engines[i]));
     respond_json(response, 200, &root);

@@ -10,35 +10,37 @@ static enum status make_result(void *context, const char *const *ids, const stru
     return result_prediction(context, ids, prediction, failure, out);
 }
 
-/* The images that maps are drawn of: one of each study. */
-static const struct bytes *frontals_of(const struct image_job *job, size_t *count)
-{
-    const size_t views = pairing_images(job->options.pairing);
-    *count = job->input->count / views;
-    struct bytes *frontals = arena_allocate(job->request->arena, *count, sizeof *frontals);
-    for (size_t i = 0; i < *count; i++)
-        frontals[i] = job->input->images[i * views];
-    return frontals;
-}
-
-/* Predicts with maps that are to be drawn, which is done outside the gate: no prediction waits for it. */
+/* Predicts with pictures that are to be drawn, which is done outside the gate: no prediction waits for it. */
 static enum status predict_and_draw(struct api *api, struct image_job *job, struct result_context *context,
                                     struct failure *failure, struct api_response *response, struct json **out)
 {
     const struct options *options = context->options;
-    size_t kept_bytes = 0, count = 0;
-    const struct bytes *frontals = frontals_of(job, &count);
-    enum status status =
-        pictures_expect(&context->pictures, options, context->card, frontals, count, failure, &kept_bytes);
+    size_t kept_bytes = 0;
+    enum status status = pictures_expect(&context->pictures, options, context->card, job->input->images,
+                                         job->input->count, failure, &kept_bytes);
     if (status)
         return status;
     job->options.keep_side = options->attention == ATTENTION_OVERLAY ? options->picture_side : 0;
+    job->options.render_side = options->render_side;
     status = images_predict(job, failure);
     service_leave_gate(api, response);
     if (!status)
         status = images_results(job, failure, out);
     arena_refund(job->request->arena, kept_bytes);
     return status;
+}
+
+/* Where maps and pictures do not leave, an answer has none, and who asks for them is told. */
+static enum status check_withheld(const struct api *api, const struct option_list *given,
+                                  struct failure *failure, struct options *options)
+{
+    if (!api->withholds_pictures)
+        return STATUS_OK;
+    const bool asked = option_find(given, "attention") || option_find(given, "attention_for");
+    if (options->render_side || (asked && options->attention != ATTENTION_NONE))
+        return pictures_withheld(failure);
+    options->attention = ATTENTION_NONE;
+    return STATUS_OK;
 }
 
 void handle_predict(struct api *api, const struct api_request *request, const struct arguments *arguments,
@@ -63,9 +65,11 @@ void handle_predict(struct api *api, const struct api_request *request, const st
         status = options_resolve(request->arena, context.card, &job.input->options, &failure, &options);
     }
     if (!status)
+        status = check_withheld(api, &job.input->options, &failure, &options);
+    if (!status)
         status = views_count(request->arena, options.pairing, job.input->ids, job.input->count, &failure);
     if (!status)
-        status = service_weigh(api, response, options_draw(&options), job.input->images, job.input->count,
+        status = service_weigh(api, response, options_picture(&options), job.input->images, job.input->count,
                                &failure);
     if (!status) {
         job.options.pairing = options.pairing;
@@ -76,7 +80,7 @@ void handle_predict(struct api *api, const struct api_request *request, const st
         job.options.flip = true;
         service_count_twice(api, response);
     }
-    if (!status && options_draw(&options))
+    if (!status && options_picture(&options))
         status = predict_and_draw(api, &job, &context, &failure, response, &root);
     else if (!status && !(status = images_predict(&job, &failure)))
         status = images_results(&job, &failure, &root);

@@ -66,7 +66,8 @@ void handle_v2_model(struct api *api, const struct api_request *request, const s
     json_append_number(json_add(input, "shape", json_array()), -1);
     struct json *outputs = json_add(root, "outputs", json_array());
     for (size_t i = 0; i < tensors.count; i++)
-        json_append(outputs, tensor_json(&tensors.items[i]));
+        if (tensors.items[i].kind != TENSOR_ATTENTION || !api->withholds_pictures)
+            json_append(outputs, tensor_json(&tensors.items[i]));
     struct json *properties = json_add(root, "properties", json_object());
     json_add_text(properties, "weights_sha256", card->weights_sha256);
     json_add_text(properties, "package_sha256", card->package_sha256);

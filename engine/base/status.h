@@ -15,6 +15,7 @@
     X(BAD_REQUEST, 400, "Bad request")                  /* malformed body or option */                    \
     X(UNAUTHORIZED, 401, "API key required")            /* no key */                                      \
     X(FORBIDDEN, 403, "API key refused")                /* wrong key */                                   \
+    X(SWITCHED_OFF, 403, "Switched off")                /* who runs the service does not give it */       \
     X(NOT_FOUND, 404, "Not found")                      /* no such route, model, file */                  \
     X(METHOD_NOT_ALLOWED, 405, "Method not allowed")    /* route exists, method does not */               \
     X(REQUEST_TIMEOUT, 408, "Request timeout")          /* head or body came too slowly */                \

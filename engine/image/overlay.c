@@ -134,7 +134,7 @@ enum status attention_render(const struct attention_map *map, const struct image
 {
     uint32_t channels = canvas->pixels ? 3 : 1;
     assert(map->rows > 0 && map->columns > 0);
-    enum status status = patience_check(patience, "its maps were drawn", failure);
+    enum status status = patience_check(patience, "its pictures were drawn", failure);
     if (status)
         return status;
     uint8_t *pixels = malloc((size_t)canvas->width * canvas->height * channels);

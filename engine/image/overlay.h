@@ -1,5 +1,5 @@
-/* Attention maps as pictures of the region the network saw, and their peaks in the pixels of the original
- * image. */
+/* Attention maps as pictures of the region the network saw, their peaks in the pixels of the original image,
+ * and pictures of images themselves. */
 #ifndef CXRD_ENGINE_IMAGE_OVERLAY_H
 #define CXRD_ENGINE_IMAGE_OVERLAY_H
 
@@ -27,6 +27,10 @@ void picture_size(const struct region *region, uint32_t side, uint32_t *width, u
 WARN_UNUSED enum status region_picture(const struct image *image, const struct region *region, uint32_t side,
                                        struct failure *failure, struct image *out);
 
+/* The same of the whole image. */
+WARN_UNUSED enum status image_picture(const struct image *image, uint32_t side, struct failure *failure,
+                                      struct image *out);
+
 /* Draws the map on `canvas`, a picture of its region, and appends a PNG to *out: bilinear upsampling
  * (align_corners false), divided by the map's maximum, to the power 0.5 for display. With the canvas's
  * pixels, these blended with a colour map whose lightness rises with the weight; without, 8-bit grey of its
@@ -40,6 +44,10 @@ WARN_UNUSED enum status attention_render(const struct attention_map *map, const 
 WARN_UNUSED enum status image_write_png(const uint8_t *pixels, uint32_t width, uint32_t height,
                                         uint32_t channels, const struct patience *patience,
                                         struct failure *failure, struct buffer *out);
+
+/* The same of a picture as it is: in grey where no pixel has a colour. */
+WARN_UNUSED enum status picture_write_png(const struct image *picture, const struct patience *patience,
+                                          struct failure *failure, struct buffer *out);
 
 /* The centre of the patch with the largest weight (the first of equals), in original pixels. */
 void attention_peak(const struct attention_map *map, double *x, double *y);

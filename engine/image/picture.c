@@ -102,3 +102,34 @@ enum status region_picture(const struct image *image, const struct region *regio
     *out = picture;
     return STATUS_OK;
 }
+
+enum status image_picture(const struct image *image, uint32_t side, struct failure *failure,
+                          struct image *out)
+{
+    const struct region whole = {0, 0, image->width, image->height};
+    return region_picture(image, &whole, side, failure, out);
+}
+
+static bool is_grey(const struct image *picture)
+{
+    const uint8_t *pixel = picture->pixels, *end = pixel + (size_t)picture->width * picture->height * 3;
+    while (pixel < end && pixel[0] == pixel[1] && pixel[0] == pixel[2])
+        pixel += 3;
+    return pixel == end;
+}
+
+enum status picture_write_png(const struct image *picture, const struct patience *patience,
+                              struct failure *failure, struct buffer *out)
+{
+    const size_t count = (size_t)picture->width * picture->height;
+    if (!is_grey(picture))
+        return image_write_png(picture->pixels, picture->width, picture->height, 3, patience, failure, out);
+    uint8_t *grey = malloc(count);
+    if (!grey)
+        return failure_set(failure, STATUS_OUT_OF_MEMORY, "There is no memory to encode the picture.");
+    for (size_t i = 0; i < count; i++)
+        grey[i] = picture->pixels[3 * i];
+    enum status status = image_write_png(grey, picture->width, picture->height, 1, patience, failure, out);
+    free(grey);
+    return status;
+}

@@ -72,7 +72,7 @@ static enum status rows_pack(struct writer *writer, const uint8_t *row, uint32_t
     const uint8_t *above = zeros;
     enum status status = STATUS_OK;
     for (uint32_t y = 0; y < count && !writer->full; y++, above = row, row += size) {
-        if (y % BAND_ROWS == 0 && (status = patience_check(patience, "its maps were drawn", failure)))
+        if (y % BAND_ROWS == 0 && (status = patience_check(patience, "its pictures were drawn", failure)))
             break;
         row_filter(row, above, size, step, filtered);
         pack(writer, filtered, size + 1, Z_NO_FLUSH);
@@ -109,7 +109,7 @@ enum status image_write_png(const uint8_t *pixels, uint32_t width, uint32_t heig
         status =
             failure_set(failure, STATUS_TOO_LARGE,
                         "The pictures of this answer pass its limit; ask for fewer images or labels, for "
-                        "a smaller 'size', or for 'attention' grid.");
+                        "a smaller 'size', or for 'attention' grid and no 'render'.");
 free_writer:
     free(writer);
     return status;

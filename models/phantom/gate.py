@@ -8,7 +8,7 @@ backbone makes of its pictures.
     gate.py choose --package PACKAGE DIR                      thresholds, into model.json, to be sealed afterwards
     gate.py score --package PACKAGE --answers FILE.jsonl DIR  a table, with what `cxrd predict --format jsonl DIR` said
 
-Each label is a logistic regression of its own, with good pictures counting so often that one in ten is spoilt. Its threshold is what no more than one of the good pictures of DIR reaches;
+Each label is a logistic regression of its own, with good pictures counting so often that one in ten is spoilt. Its threshold is what no more than two of the good pictures of DIR reaches;
 where most that have the fault lie far above that, midway between (of logits).
 """
 
@@ -25,7 +25,7 @@ from spoil import LABELS
 HEAD = "quality"
 PENALTY = 3.0  # on squared weights of standardised features
 SPOILT_SHARE = 0.1  # of pictures, as far as probabilities go: fewer are spoilt than in what is drawn to train on
-SOURCE = "reached by at most one of {:,} good validation drawings"
+SOURCE = "reached by at most two of {:,} good validation drawings"
 
 
 def read_tensors(path):
@@ -110,8 +110,7 @@ def choose(options):
     features, truth, _ = load(options.folder)
     logits, good = logits_of(features), ~truth.any(1)
     for i, label in enumerate(head["labels"]):
-        highest = numpy.sort(logits[good, i])[-2:]
-        threshold = highest.mean()  # one reaches it
+        threshold = numpy.sort(logits[good, i])[-3:-1].mean()  # two reach it
         threshold = max(threshold, (threshold + numpy.percentile(logits[truth[:, i], i], 5)) / 2)
         label["threshold"] = round(float(1 / (1 + numpy.exp(-threshold))), 4)
         label["threshold_source"] = SOURCE.format(good.sum())

@@ -3,6 +3,7 @@
 
 import base64
 import csv
+import io
 import json
 import os
 import pathlib
@@ -93,6 +94,48 @@ class Http(Folder):
             answer = self.predict(packed)
             self.assertEqual(answer["image"]["transfer_syntax"], syntax)
             self.assertEqual(answer["findings"], picture["findings"])
+
+    def rendered(self, data, kind, query=""):
+        """The image that comes back, with the answer's `image`."""
+        answer = self.service.post("/predict?attention=none&render=png" + query, kind, data)
+        self.assertEqual(answer.code, 200, answer.body)
+        image = answer.predictions[0]["image"]
+        picture = Image.open(io.BytesIO(base64.b64decode(image["render"]["png"])))
+        self.assertEqual(picture.size, (image["render"]["width"], image["render"]["height"]))
+        return picture, image
+
+    def test_an_image_comes_back_as_it_is_presented(self):
+        path = self.file()
+        same = Image.open(self.folder / "same.png")
+        picture, image = self.rendered(path.read_bytes(), KIND)
+        self.assertEqual((picture.mode, picture.size), ("L", (image["width"], image["height"])))
+        self.assertEqual(picture.tobytes(), same.tobytes())
+        dark = self.file("dark.dcm", PhotometricInterpretation="MONOCHROME1")
+        picture, _ = self.rendered(dark.read_bytes(), KIND)
+        self.assertEqual(picture.tobytes(), bytes(255 - value for value in same.tobytes()))  # bone bright
+        equalised, _ = self.rendered(path.read_bytes(), KIND, "&dicom_profile=mimic")
+        self.assertNotEqual(equalised.tobytes(), same.tobytes())
+        small, _ = self.rendered(path.read_bytes(), KIND, "&size=150")
+        self.assertEqual(small.size, (150, 130))
+        box = same.reduce(2)  # Pillow's average of each 2 x 2
+        self.assertLessEqual(max(abs(a - b) for a, b in zip(small.tobytes(), box.tobytes())), 1)
+
+    def test_a_picture_keeps_its_colours_its_orientation_and_16_bits_their_order(self):
+        colours = Image.merge("RGB", [Image.linear_gradient("L").rotate(angle).resize((200, 120)) for angle in (0, 90, 180)])
+        exif = Image.Exif()
+        exif[0x0112] = 6  # a quarter turn, which is not made
+        colours.save(self.folder / "turned.jpg", exif=exif, quality=95)
+        stored = Image.open(self.folder / "turned.jpg")
+        picture, image = self.rendered((self.folder / "turned.jpg").read_bytes(), "image/jpeg")
+        self.assertEqual((picture.mode, picture.size), ("RGB", (200, 120)))
+        self.assertEqual((image["width"], image["height"]), (200, 120))
+        self.assertEqual(picture.tobytes(), stored.convert("RGB").tobytes())
+        deep = Image.new("I;16", (100, 90))
+        deep.putdata([1000 + 100 * (place % 100) + place // 100 for place in range(9000)])
+        deep.save(self.folder / "deep.png")
+        picture, _ = self.rendered((self.folder / "deep.png").read_bytes(), "image/png")
+        self.assertEqual(picture.mode, "L")
+        self.assertEqual(picture.tobytes(), bytes(int((100 * (place % 100) + place // 100) / 9989 * 255) for place in range(9000)))
 
     def test_the_request_chooses_the_profile(self):
         path = self.file()

@@ -156,7 +156,7 @@ class Embed(unittest.TestCase):
             service.wait_until(lambda: after().get(key, 0) == before.get(key, 0) + 1)
 
     def test_the_described_example_is_one(self):
-        content = service.DESCRIPTION.operation("POST", "/embed")["responses"]["200"]["content"]["application/json"]
+        content = service.DESCRIPTION.follow(service.DESCRIPTION.operation("POST", "/embed")["responses"]["200"])["content"]["application/json"]
         for example in content["examples"].values():
             service.DESCRIPTION.validate(example["value"], content["schema"])
 

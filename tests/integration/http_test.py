@@ -97,6 +97,27 @@ class Routes(unittest.TestCase):
             self.assertEqual((entry["route"], entry["code"], entry["images"], entry["failed"]), (route, 200, 3, 2))
 
 
+class Withheld(unittest.TestCase):
+    def test_a_site_may_keep_maps_and_pictures_in(self):
+        with Service(BINARY, "--attention", "off") as running:
+            self.assertIs(running.get("/models").json["attention"], False)
+            answer = running.post("/predict", "image/png", PICTURE).predictions[0]
+            self.assertTrue(answer["findings"])
+            self.assertEqual(answer["attention_maps"], [])
+            for query in ("attention=grid", "attention=contour", "attention_for=all", "render=png"):
+                refused = running.post("/predict?" + query, "image/png", PICTURE)
+                self.assertEqual((refused.code, refused.json["type"]), (403, "urn:cxrd:problem:switched-off"), query)
+            outputs = running.get("/v2/models/demo").json["outputs"]
+            self.assertFalse([one for one in outputs if one["name"].endswith(".attention")])
+
+    def test_maps_and_pictures_leave_unless_it_does(self):
+        with Service(BINARY) as running:
+            self.assertIs(running.get("/models").json["attention"], True)
+            answer = running.post("/predict?attention=contour&render=png", "image/png", PICTURE).predictions[0]
+            self.assertEqual((answer["image"]["render"]["width"], answer["image"]["render"]["height"]), (100, 80))
+            self.assertTrue(answer["attention_maps"][0]["contours"])
+
+
 class Lifetime(unittest.TestCase):
     def test_a_request_in_flight_is_answered_after_sigterm(self):
         with Service(BINARY, "--rung", "slow") as running:

@@ -29,6 +29,16 @@ def numbers(prediction):
     return {**prediction, "image": {**prediction["image"], "id": ""}}
 
 
+def interpolated(values, rows, columns, x, y):
+    """A map between the middles of its cells."""
+    x, y = min(max(x, 0), columns - 1), min(max(y, 0), rows - 1)
+    left, top = min(int(x), columns - 2), min(int(y), rows - 2)
+    u, v = x - left, y - top
+    at = top * columns + left
+    return ((values[at] * (1 - u) + values[at + 1] * u) * (1 - v)
+            + (values[at + columns] * (1 - u) + values[at + columns + 1] * u) * v)
+
+
 class Predict(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -148,6 +158,28 @@ class Attention(Predict):
         large = png(1500, 1300, lambda x, y: (x // 9 + y // 7) % 256)
         prediction = self.service.post("/predict?attention=overlay", "image/png", large).predictions[0]
         self.assertEqual(max(png_size(base64.b64decode(prediction["attention_maps"][0]["png"]))), 1024)
+
+    def test_contours_go_around_what_has_more_than_the_weight(self):
+        grids = self.predict(PNG, "?attention_for=all")["attention_maps"]
+        for level in (0.2, 0.5, 0.8):
+            prediction = self.predict(PNG, f"?attention=contour&attention_for=all&level={level}")
+            region = prediction["image"]["region"]
+            self.assertEqual(len(prediction["attention_maps"]), len(grids))
+            for one, grid in zip(prediction["attention_maps"], grids):
+                self.assertEqual((one["label"], one["peak"], one["level"]), (grid["label"], grid["peak"], level))
+                rows, columns, weight = grid["rows"], grid["columns"], level * max(grid["values"])
+                turns = 0
+                for ring in one["contours"]:
+                    self.assertEqual(ring[0], ring[-1])
+                    for (x0, y0), (x1, y1) in zip(ring, ring[1:]):
+                        across, down = (x0 - region["x"]) / region["width"], (y0 - region["y"]) / region["height"]
+                        self.assertTrue(-1e-4 < across < 1 + 1e-4 and -1e-4 < down < 1 + 1e-4, (across, down))
+                        if 1e-4 < across < 1 - 1e-4 and 1e-4 < down < 1 - 1e-4:
+                            found = interpolated(grid["values"], rows, columns, across * columns - 0.5, down * rows - 0.5)
+                            self.assertAlmostEqual(found / weight, 1, 2)
+                        side = (x1 - x0) * (one["peak"]["y"] - y0) - (one["peak"]["x"] - x0) * (y1 - y0)
+                        turns += (y0 <= one["peak"]["y"] < y1 and side > 0) - (y1 <= one["peak"]["y"] < y0 and side < 0)
+                self.assertEqual(turns, 1, one["label"])  # the peak is within
 
     def test_more_pictures_than_an_answer_may_have_are_refused(self):
         large = png(2048, 1024, lambda x, y: (x // 9 + y // 7) % 256)
@@ -303,6 +335,8 @@ class CommandLine(unittest.TestCase):
                                (["--threshold", "0.1", "--threshold", "0.2"], b"cxrd predict: --threshold is given twice."),
                                (["--attention", "grid"], b"Grids have no place in this form: give --format json or jsonl."),
                                (["--format", "csv", "--attention-for", "all"], b"Grids have no place in this form"),
+                               (["--attention", "contour"], b"Contours have no place in this form"),
+                               (["--level", "2"], b"cxrd predict: --level must be a number over 0 and under 1"),
                                (["--attention", "png"], b"Pictures have no place in this form: give --output DIR")):
             out, said = self.run_cxrd(*command, *options, code=2)
             self.assertIn(words, said)

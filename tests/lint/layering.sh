@@ -27,7 +27,7 @@ BEGIN {
     may["engine/kernels"]    = "engine/base/ engine/gpu/ engine/reference/ shaders/"
     may["engine/model"]      = "engine/base/ shaders/params/ engine/weights/ engine/package/ engine/gpu/ engine/kernels/"
     may["engine"]            = "engine/base/ engine/image/ engine/sandbox/ engine/weights/ engine/package/ engine/gpu/ engine/kernels/ engine/model/"
-    may["api"]               = "engine/base/ engine/engine.h engine/image/overlay.h"
+    may["api"]               = "engine/base/ engine/engine.h engine/image/contour.h engine/image/overlay.h"
     may["server"]            = "engine/base/ engine/engine.h engine/sandbox/pool.h api/"
     may["cli"]               = "engine/base/ engine/engine.h engine/sandbox/pool.h engine/checkpoint/ engine/weights/ engine/package/ engine/gpu/ engine/kernels/ engine/model/ api/ server/"
     may["shaders"]           = ""

@@ -31,6 +31,36 @@ static const struct json *property(const char *schema, const char *name)
     return json_member(json_member(json_member(schemas, schema), "properties"), name);
 }
 
+/* What a "$ref" points at, "#/components/KIND/NAME"; a value without one is itself. */
+static const struct json *follow(const struct json *value)
+{
+    const char *at = json_text(json_member(value, "$ref"));
+    if (!at)
+        return value;
+    value = contract;
+    while ((at = strchr(at, '/'))) {
+        char name[64];
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(at + 1, "/"), at + 1);
+        value = json_member(value, name);
+        at++;
+    }
+    ck_assert_ptr_nonnull(value);
+    return value;
+}
+
+/* POST of a path, and what its bodies may be. */
+static const struct json *post_of(const char *path)
+{
+    const struct json *post = json_member(json_member(json_member(contract, "paths"), path), "post");
+    ck_assert_msg(post != NULL, "%s", path);
+    return post;
+}
+
+static const struct json *content_of(const char *path)
+{
+    return json_member(follow(json_member(post_of(path), "requestBody")), "content");
+}
+
 static bool lists(const struct json *array, const char *word)
 {
     const struct json *item = json_first(array);
@@ -55,14 +85,12 @@ START_TEST(every_format_is_listed_and_no_other)
 }
 END_TEST
 
-/* The types that bodies may have, of both routes that take files as they are. */
+/* The types that bodies may have, of all routes that take files as they are. */
 START_TEST(media_types_of_formats_that_are_read_are_listed)
 {
-    static const char *const routes[] = {"predict", "embed"};
-    const struct json *items = json_member(json_member(contract, "components"), "pathItems");
+    static const char *const routes[] = {"/predict", "/v1/predict", "/embed", "/v1/embed"};
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
-        const struct json *post = json_member(json_member(items, routes[i]), "post");
-        const struct json *content = json_member(json_member(post, "requestBody"), "content");
+        const struct json *content = content_of(routes[i]);
         bool listed[IMAGE_FORMATS] = {false};
         for (const struct json *at = json_first(content); at; at = json_next(at))
             listed[image_format_by_media_type(json_name(at))] = true;
@@ -153,20 +181,21 @@ START_TEST(every_option_of_a_request_is_described_and_no_other)
         const char *route, *schema;
         const char *const *options;
         const char *images[4];
-    } routes[] = {{"predict", "PredictRequest", predict_option_names, {"image", "frontal", "lateral"}},
-                  {"embed", "EmbedRequest", embed_option_names, {"image"}}};
+    } routes[] = {{"/predict", "PredictBody", predict_option_names, {"image", "frontal", "lateral"}},
+                  {"/v1/predict", "PredictBody", predict_option_names, {"image", "frontal", "lateral"}},
+                  {"/embed", "EmbedBody", embed_option_names, {"image"}},
+                  {"/v1/embed", "EmbedBody", embed_option_names, {"image"}}};
     static const char *const none[] = {NULL}, *const images[] = {"images", NULL};
     const struct json *components = json_member(contract, "components");
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
         const char *names[32];
         size_t count = 0;
-        const struct json *item = json_member(json_member(components, "pathItems"), routes[i].route);
-        const struct json *post = json_member(item, "post");
-        for (const struct json *at = json_first(json_member(post, "parameters")); at; at = json_next(at))
-            if (!strcmp(json_text(json_member(at, "in")), "query"))
-                names[count++] = json_text(json_member(at, "name"));
+        const struct json *given = json_member(post_of(routes[i].route), "parameters");
+        for (const struct json *at = json_first(given); at; at = json_next(at))
+            if (!strcmp(json_text(json_member(follow(at), "in")), "query"))
+                names[count++] = json_text(json_member(follow(at), "name"));
         check_options("the query", names, count, routes[i].options, none);
-        const struct json *content = json_member(json_member(post, "requestBody"), "content");
+        const struct json *content = content_of(routes[i].route);
         const struct json *form = json_member(json_member(content, "multipart/form-data"), "schema");
         count = names_of(json_member(form, "properties"), names);
         check_options("the form", names, count, routes[i].options, routes[i].images);

@@ -53,15 +53,9 @@ static const struct label paired_labels[] = {PLAIN("Effusion")};
 static const struct label quality_labels[] = {
     {.name = "inverted", .threshold = 0.2, .threshold_source = "default"}};
 
-static const struct head_card quality_heads[] = {
-    {.name = "gate", .kind = HEAD_QUALITY, .type = HEAD_LINEAR, .labels = quality_labels, .label_count = 1},
-    {.name = "findings",
-     .kind = HEAD_FINDINGS,
-     .type = HEAD_GLORI,
-     .labels = finding_labels,
-     .label_count = 4}};
-
+/* The first is the behaviours' "gate" and "gate alone". */
 static const struct head_card heads[] = {
+    {.name = "gate", .kind = HEAD_QUALITY, .type = HEAD_LINEAR, .labels = quality_labels, .label_count = 1},
     {.name = "findings",
      .kind = HEAD_FINDINGS,
      .type = HEAD_GLORI,
@@ -120,7 +114,7 @@ enum status engine_create(const struct engine_options *options, struct failure *
                      .image_height = FAKE_SIDE,
                      .image_width = FAKE_SIDE,
                      .width = FAKE_WIDTH},
-        .heads = !strcmp(behaviour, "gate") || !strcmp(behaviour, "gate alone") ? quality_heads : heads,
+        .heads = heads + (strncmp(behaviour, "gate", 4) ? 1 : 0),
         .head_count = !strcmp(behaviour, "headless")     ? 0
                       : !strcmp(behaviour, "gate alone") ? 1
                       : !strcmp(behaviour, "gate")       ? 2
@@ -300,6 +294,9 @@ static bool look_at(const struct engine *engine, struct bytes encoded, const str
         goto end;
     if (options->keep_side && !lateral &&
         region_picture(&loan.image, region, options->keep_side, &failure, &out->picture))
+        goto end;
+    if (options->render_side && image_picture(&loan.image, options->render_side, &failure,
+                                              lateral ? &out->lateral_render : &out->render))
         goto end;
     *mean = mean_pixel(&frame);
 end:

@@ -65,6 +65,16 @@ START_TEST(what_is_given_is_taken)
     ck_assert(!options.flip);
     ck_assert(!RESOLVE(NULL, &options, "flip=true") && options.flip);
     ck_assert(!RESOLVE(NULL, &options, "flip=false") && !options.flip);
+    ck_assert_double_eq(options.level, 0.5);
+    ck_assert(!RESOLVE(NULL, &options, "level=0.25", "attention=contour"));
+    ck_assert_int_eq(options.attention, ATTENTION_CONTOUR);
+    ck_assert_double_eq(options.level, 0.25);
+    ck_assert(!options_picture(&options));
+    ck_assert(!options.render_side && !options_picture(&options));
+    ck_assert(!RESOLVE(NULL, &options, "render=png") && options_picture(&options));
+    ck_assert_uint_eq(options.render_side, 2048);
+    ck_assert_uint_eq(options.picture_side, 1024);
+    ck_assert(!RESOLVE(NULL, &options, "render=png", "size=99") && options.render_side == 99);
     ck_assert(!RESOLVE(NULL, &options, "attention_for=Mass,area_lost"));
     const bool wanted[6] = {false, false, true, false, true, false};
     ck_assert(!memcmp(options.labels, wanted, sizeof wanted));
@@ -74,13 +84,18 @@ END_TEST
 START_TEST(what_is_wrong_is_named_with_what_there_is)
 {
     static const char *const wrong[][2] = {
-        {"headz=x", "Unknown option 'headz'; there are: heads, attention, attention_for, size, threshold, "
-                    "flip, views, dicom_profile, identifiers, require_quality, model."},
+        {"headz=x", "Unknown option 'headz'; there are: heads, attention, attention_for, level, size, "
+                    "threshold, flip, views, render, dicom_profile, identifiers, require_quality, model."},
+        {"render=jpg", "The option 'render' cannot be 'jpg'; there are: png."},
         {"dicom_profile=x", "The option 'dicom_profile' cannot be 'x'; there are: mimic, voi."},
         {"identifiers=name", "The option 'identifiers' cannot be 'name'; there are: uids."},
         {"heads=findings,lungs", "Unknown head 'lungs'; there are: findings, cardiac, extra."},
         {"heads=", "The option 'heads' has no value."},
-        {"attention=map", "cannot be 'map'; there are: none, grid, png, overlay."},
+        {"attention=map", "cannot be 'map'; there are: none, grid, png, overlay, contour."},
+        {"level=0", "'level' must be a number over 0 and under 1, a part of the map's maximum, not '0'."},
+        {"level=1", "not '1'."},
+        {"level=half", "not 'half'."},
+        {"level=0.2,0.4", "The option 'level' takes one value, not 2."},
         {"attention=grid,png", "The option 'attention' takes one value, not 2."},
         {"attention_for=Oedema",
          "finds no label 'Oedema'; there are: Normal, Edema, Mass, Nodule, area_lost."},

@@ -203,7 +203,7 @@ START_TEST(drawing_ends_with_the_clients_patience)
     refused("/predict?attention=overlay&attention_for=all", "image/png", large, 499, "closed its connection");
     ck_assert_int_eq(looks, -1);
     call_patience = (struct patience){.deadline_ns = 1};
-    refused("/predict?attention=overlay", "image/png", large, 504, "while its maps were drawn");
+    refused("/predict?attention=overlay", "image/png", large, 504, "while its pictures were drawn");
     call_patience = (struct patience){0};
     free((void *)large.data);
 }

@@ -48,6 +48,7 @@ START_TEST(nothing_given_means_the_defaults)
     ck_assert_uint_eq(settings.threads, 256);
     ck_assert_uint_eq(settings.decoders, 0);
     ck_assert_uint_eq(settings.decoder_sandbox, 1);
+    ck_assert_uint_eq(settings.attention, 1);
     ck_assert_uint_eq(settings.head_timeout_ms, 20000);
     ck_assert_ptr_null(settings.api_keys);
     ck_assert_ptr_null(settings.cors_origins);
@@ -61,7 +62,7 @@ START_TEST(the_command_line_wins_over_environment_over_file)
     struct settings settings;
     struct failure failure = {0};
     write_file("model: [file, second]\nthreads: 1\nmax-batch: 2\nmax-queue: '3'\nlog-level: debug\n"
-               "decoder-sandbox: off\n");
+               "decoder-sandbox: off\nattention: off\n");
     setenv("CXRD_THREADS", "10", 1);
     setenv("CXRD_MAX_BATCH", "20", 1);
     setenv("CXRD_DECODERS", "3", 1);
@@ -70,6 +71,7 @@ START_TEST(the_command_line_wins_over_environment_over_file)
     ck_assert_uint_eq(settings.max_batch, 20);
     ck_assert_uint_eq(settings.decoders, 3);
     ck_assert_uint_eq(settings.decoder_sandbox, 0);
+    ck_assert_uint_eq(settings.attention, 0);
     ck_assert_uint_eq(settings.max_queue, 3);
     ck_assert_uint_eq(settings.log_level, LOG_DEBUG);
     ck_assert_uint_eq(settings.model_count, 2);
@@ -77,12 +79,16 @@ START_TEST(the_command_line_wins_over_environment_over_file)
     settings_finish(&settings);
     setenv("CXRD_MODEL", "a,b,c", 1);
     setenv("CXRD_CONFIG", path, 1);
+    setenv("CXRD_ATTENTION", "on", 1);
     ck_assert(!READ(&failure, &settings, "--precision", "fp32"));
+    ck_assert_uint_eq(settings.attention, 1);
     ck_assert_uint_eq(settings.model_count, 3);
     ck_assert_uint_eq(settings.precision, 2);
     ck_assert_uint_eq(settings.max_queue, 3);
     settings_finish(&settings);
-    ck_assert(!READ(&failure, &settings, "--model", "x", "--model", "y", "--device", "1", "--device", "0"));
+    ck_assert(!READ(&failure, &settings, "--model", "x", "--model", "y", "--device", "1", "--device", "0",
+                    "--attention", "off"));
+    ck_assert_uint_eq(settings.attention, 0);
     ck_assert_uint_eq(settings.model_count, 2);
     ck_assert_uint_eq(settings.device_count, 2);
     ck_assert_str_eq(settings.devices[1], "0");
@@ -110,6 +116,7 @@ START_TEST(what_is_wrong_is_named)
     REFUSED("--threads must be a whole number", "--model", "m", "--threads", "4x");
     REFUSED("--decoders must be a whole number from 0 to 64", "--model", "m", "--decoders", "65");
     REFUSED("--decoder-sandbox must be one of on|off", "--model", "m", "--decoder-sandbox", "no");
+    REFUSED("--attention must be one of on|off", "--model", "m", "--attention", "none");
     REFUSED("--threads must be a whole number", "--model", "m", "--threads", "-1");
     REFUSED("--threads must be a whole number", "--model", "m", "--threads", "99999999999999999999");
     REFUSED("--precision must be one of auto|fp16|fp32", "--model", "m", "--precision", "int8");
