@@ -138,8 +138,6 @@ def score(options):
     print(f"| nothing | {good.sum()} | | {100 * flagged[good].mean():.1f} % | |")
     scores = numpy.array([said[name]["score"] for name in names])
     print(f"score: AUROC of anything {auroc(~good, 1 - scores):.4f}; median {numpy.median(scores[good]):.3f} of good pictures")
-    brier = numpy.mean((scores - good) ** 2)
-    print(f"Brier score {brier:.4f}; good among those over 0.5: {good[scores > 0.5].mean():.3f}")
 
 
 def main():
