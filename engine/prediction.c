@@ -83,6 +83,8 @@ bool prediction_check(const struct model_card *card, const char *device, const c
 
 void prediction_judge(const struct predict_options *options, struct prediction *prediction)
 {
+    if (prediction->failure.status)
+        return;
     for (size_t i = 0; i < prediction->head_count; i++)
         if (prediction->heads[i].head->kind == HEAD_QUALITY)
             quality_hear(prediction->heads[i].head, prediction->heads[i].probabilities, &prediction->quality);

@@ -195,6 +195,23 @@ START_TEST(a_layer_of_ones_own_has_labels_of_its_own)
 }
 END_TEST
 
+/* Answers have codes for them. */
+START_TEST(a_quality_head_has_the_names_of_faults)
+{
+    struct package *package = NULL;
+    asked.kind = IMPORT_QUALITY;
+    write_linear();
+    refused("lateral, not_a_chest and cropped: it judges pictures.");
+    file_put(labels, "inverted\nlateral\n", 17);
+    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
+    ck_assert_int_eq(open_last(&package)->kind, HEAD_QUALITY);
+    ck_assert_uint_eq(card_answering_heads(package_card(package)), 0);
+    package_close(&package);
+    asked.name = "second";
+    refused("a list with no more than one head of kind \"quality\".");
+}
+END_TEST
+
 int main(void)
 {
     TCase *all = tcase_create("all");
@@ -205,5 +222,6 @@ int main(void)
     tcase_add_test(all, labels_of_a_packages_head_stay);
     tcase_add_test(all, a_classifiers_configuration_is_followed);
     tcase_add_test(all, a_layer_of_ones_own_has_labels_of_its_own);
+    tcase_add_test(all, a_quality_head_has_the_names_of_faults);
     return suite_run("head_labels", all);
 }
