@@ -123,18 +123,19 @@ void predict_write_csv(FILE *out, const struct model_card *card, const struct op
     }
 }
 
-/* An image's line, and those of its warnings and of why it is not acceptable. */
+/* An image's line, which ends with its score, and those of its warnings and of why it is not acceptable. */
 static void write_image(FILE *out, const char *id, const struct image_info *image,
                         const struct quality *quality, const char *view, const char *remark)
 {
     const char *profile = dicom_profile_name(image->dicom.profile);
-    fprintf(out, "%s  %u x %u %s%s%s%s%s%s\n", id, image->width, image->height,
+    fprintf(out, "%s  %u x %u %s%s%s%s%s%s", id, image->width, image->height,
             image_format_name(image->format), *profile ? " " : "", profile, *view ? "  " : "", view, remark);
+    if (quality->scored)
+        fprintf(out, "  input quality %.3f", quality->score);
+    putc('\n', out);
     const char *sentence;
     for (uint32_t left = image->warnings; (sentence = image_warning_next(&left));)
         fprintf(out, "  ! %s\n", sentence);
-    if (quality->scored)
-        fprintf(out, "  input quality %.3f\n", quality->score);
     const char *code, *detail;
     for (uint32_t left = quality->reasons; quality_next(&left, &code, &detail);)
         fprintf(out, "  ! not acceptable, %s: %s\n", code, detail);
