@@ -123,7 +123,7 @@ CONTRADICTIONS = {
         ("config.json", {"mlp_ratio": 4}, "mlp_ratio: 4, a feed-forward 256 wide, but the weights' is 128"),
         ("config.json", {"layerscale_value": 0}, "by layerscale_value that there is no 'blocks.0.ls1.gamma'"),
         ("config.json", {"hidden_size": 128}, "hidden_size: 128 but the weights have 64"),
-        ("config.json", {"layer_norm_eps": 0.5}, "layer_norm_epsilon"),
+        ("config.json", {"layer_norm_eps": 0.5}, "layer_norm_eps is not a number from 1e-12 to 0.01"),
         ("preprocessor_config.json", {"resample": 0}, "a filter that is not supported"),
         ("preprocessor_config.json", {"do_pad": True}, "padding is not supported"),
         ("preprocessor_config.json", {"do_hist_equalize": True}, "a step that this program does not know"),

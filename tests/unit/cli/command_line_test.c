@@ -155,7 +155,7 @@ START_TEST(a_wrong_choice_names_what_there_is)
     ck_assert_int_eq(run("predict --model %s --attention-for Gout a.png", package), 2);
     check_says(errors, "Gout");
     ck_assert_int_eq(run("predict --model %s --device 99 a.png", package), 1);
-    ck_assert_int_eq(run("predict --model %s --rung warp a.png", package), 1);
+    ck_assert_int_eq(run("predict --model %s --rung warp a.png", package), 2);
     check_says(errors, "There is no rung \"warp\"");
     ck_assert_int_eq(run("predict --model nowhere a.png"), 1);
     check_says(errors, "nowhere/model.json");
