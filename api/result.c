@@ -185,6 +185,7 @@ static struct json *finding_json(const struct options *options, const struct hea
 static struct json *risk_json(const struct head_prediction *head, size_t i)
 {
     struct json *risk = json_object();
+    json_add_text(risk, "head", head->head->name);
     json_add_text(risk, "name", head->head->labels[i].name);
     json_add_float(risk, "logit", head->logits[i]);
     json_add_float(risk, "probability", head->probabilities[i]);

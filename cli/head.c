@@ -2,6 +2,7 @@
 #include "cli/command.h"
 #include "cli/head_option.h"
 #include "cli/progress.h"
+#include "cli/summary.h"
 #include "cli/table.h"
 
 #include "engine/checkpoint/add_heads.h"
@@ -109,6 +110,22 @@ static int read_options(struct request *request, int argc, char **argv)
     return failure.status ? command_fail(request->command, &failure, EXIT_USAGE) : -1;
 }
 
+/* What they are and read, and what their outputs are called, which files may have said. */
+static enum status show_added(const struct request *request, struct failure *failure)
+{
+    struct package *package = NULL;
+    enum status status = package_open(request->model, failure, &package);
+    if (status)
+        return status;
+    const struct model_card *card = package_card(package);
+    for (size_t i = card->head_count - request->head_count; i < card->head_count; i++) {
+        summary_head(&card->heads[i]);
+        summary_labels(&card->heads[i]);
+    }
+    package_close(&package);
+    return STATUS_OK;
+}
+
 static enum status add(const struct request *request, struct failure *failure)
 {
     char sha256[SHA256_HEX_BYTES], note[IMPORT_NOTE_BYTES];
@@ -120,6 +137,8 @@ static enum status add(const struct request *request, struct failure *failure)
     progress_clear();
     if (!status && *note)
         command_say(request->command, "note: %s", note);
+    if (!status)
+        status = show_added(request, failure);
     if (!status)
         command_print("%s: %zu head%s added. package_sha256 %s", request->model, request->head_count,
                       request->head_count == 1 ? "" : "s", sha256);

@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IMAGE_SIDE_MAX = 65536, LABELS_BYTES = 150 };
-
 static const char usage[] =
     "Usage: cxrd import --backbone FILE|FOLDER --output DIR [--image-size N|HxW] [--config FILE]\n"
     "                   [--preprocessor FILE | --profile NAME] [--layout NAME] [--precision fp16|fp32] "
@@ -62,15 +60,15 @@ static const char more_usage[] =
 static enum status read_image_size(const char *text, struct failure *failure, struct import_options *out)
 {
     char *end = NULL;
-    bool valid = command_read_number(text, IMAGE_SIDE_MAX, &end, &out->image_height);
+    bool valid = command_read_number(text, IMAGE_SIZE_MAX, &end, &out->image_height);
     out->image_width = out->image_height;
     if (valid && *end == 'x')
-        valid = command_read_number(end + 1, IMAGE_SIDE_MAX, &end, &out->image_width);
-    if (valid && !*end)
+        valid = command_read_number(end + 1, IMAGE_SIZE_MAX, &end, &out->image_width);
+    if (valid && !*end && out->image_height >= IMAGE_SIZE_MIN && out->image_width >= IMAGE_SIZE_MIN)
         return STATUS_OK;
     return failure_set(failure, STATUS_BAD_REQUEST,
-                       "--image-size is a number of pixels from 1 to %d, or HEIGHTxWIDTH, not '%.40s'.",
-                       IMAGE_SIDE_MAX, text);
+                       "--image-size is a number of pixels from %d to %d, or HEIGHTxWIDTH, not '%.40s'.",
+                       IMAGE_SIZE_MIN, IMAGE_SIZE_MAX, text);
 }
 
 static enum status read_alpha(const char *text, struct failure *failure, double *out)
@@ -175,17 +173,6 @@ static void add_file(struct table *table, const char *name, const struct safeten
     table_add(table, "%zu bytes", safetensors_content(file).size);
 }
 
-/* The labels' names, the first of many. */
-static void print_labels(const struct head_card *head)
-{
-    struct arena *arena = arena_create();
-    const char **names = arena_allocate(arena, head->label_count, sizeof *names);
-    for (size_t i = 0; i < head->label_count; i++)
-        names[i] = head->labels[i].name;
-    command_print("  %s", text_join(arena, names, head->label_count, LABELS_BYTES));
-    arena_destroy(&arena);
-}
-
 /* What the package is, as the loader finds it, and what its files did not say. */
 static enum status show_made(const struct import_options *options, const struct import_facts *facts,
                              struct failure *failure)
@@ -209,7 +196,7 @@ static enum status show_made(const struct import_options *options, const struct 
     table_print(&table);
     for (size_t i = 0; i < card->head_count; i++) {
         summary_head(&card->heads[i]);
-        print_labels(&card->heads[i]);
+        summary_labels(&card->heads[i]);
     }
     package_close(&package);
     return STATUS_OK;

@@ -7,6 +7,7 @@
 
 #include "engine/base/utf8.h"
 #include "engine/checkpoint/candidates.h"
+#include "engine/checkpoint/head_backbone.h"
 #include "engine/checkpoint/import_backbone.h"
 #include "engine/checkpoint/import_head.h"
 #include "engine/package/create.h"

@@ -34,7 +34,11 @@ void record_add_run(struct json *object, const struct record_fact facts[RECORD_F
 enum status record_check_run(const char *path, const struct json *object,
                              const struct record_fact facts[RECORD_FACTS], struct failure *failure)
 {
-    for (size_t i = 0; i < RECORD_FACTS; i++) {
+    /* another package has other facts besides, and is what is to be said */
+    for (size_t k = 0; k < 2 * RECORD_FACTS; k++) {
+        const size_t i = k % RECORD_FACTS;
+        if (k < RECORD_FACTS && strcmp(facts[i].name, "package_sha256"))
+            continue;
         const char *was = json_text(json_member(object, facts[i].name)), *is = facts[i].text;
         if (was == is || (was && is && !strcmp(was, is)))
             continue;

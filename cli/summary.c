@@ -1,5 +1,10 @@
 #include "cli/summary.h"
 
+#include "cli/command.h"
+
+#include "api/text.h"
+#include "engine/base/memory.h"
+
 #include <stdio.h>
 
 void summary_backbone(const struct backbone_card *backbone, const struct profile *profile,
@@ -37,4 +42,15 @@ void summary_head(const struct head_card *head)
         printf("mean patch token");
     printf("%s, %zu label%s\n", head->two_views ? ", of a frontal and a lateral view" : "", head->label_count,
            head->label_count == 1 ? "" : "s");
+}
+
+void summary_labels(const struct head_card *head)
+{
+    enum { LABELS_BYTES = 150 };
+    struct arena *arena = arena_create();
+    const char **names = arena_allocate(arena, head->label_count, sizeof *names);
+    for (size_t i = 0; i < head->label_count; i++)
+        names[i] = head->labels[i].name;
+    command_print("  %s", text_join(arena, names, head->label_count, LABELS_BYTES));
+    arena_destroy(&arena);
 }

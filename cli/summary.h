@@ -14,5 +14,7 @@ void summary_backbone(const struct backbone_card *backbone, const struct profile
 
 /* Prints "head NAME: KIND, TYPE, what it reads, so many labels" and a line feed. */
 void summary_head(const struct head_card *head);
+/* Prints the first of its labels' names on a line of their own. */
+void summary_labels(const struct head_card *head);
 
 #endif

@@ -3,6 +3,7 @@
 #include "engine/base/file.h"
 #include "engine/checkpoint/config.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,6 +147,15 @@ static enum status check_features(const struct json *document, struct failure *f
     return status;
 }
 
+/* Classes of other libraries may have any name. */
+static void read_class(const struct json *mapping, char out[ADAPTER_CLASS_BYTES])
+{
+    const char *class = json_text(json_member(mapping, "base_model_class")),
+               *library = json_text(json_member(mapping, "parent_library"));
+    const bool known = class && library && name_behind(library, "transformers.");
+    snprintf(out, ADAPTER_CLASS_BYTES, "%s", known ? class : "");
+}
+
 enum status adapter_parse(struct bytes text, struct failure *failure, struct adapter_config *out)
 {
     struct json *document;
@@ -167,6 +177,7 @@ enum status adapter_parse(struct bytes text, struct failure *failure, struct ada
     (void)!json_boolean(json_member(document, "use_rslora"), &config.root_of_rank);
     const char *base = json_text(json_member(document, "base_model_name_or_path"));
     snprintf(config.base, sizeof config.base, "%s", base ? base : "");
+    read_class(json_member(document, "auto_mapping"), config.class);
     json_destroy(&document);
     if (!status)
         *out = config;
@@ -197,6 +208,28 @@ static bool is_published_name(const char *text)
 bool adapter_is_of_another(const struct adapter_config *config, const char *model)
 {
     return is_published_name(config->base) && is_published_name(model) && strcasecmp(config->base, model);
+}
+
+enum status adapter_check_class(const struct adapter_config *config, const char *model_type,
+                                struct failure *failure)
+{
+    const char *type = model_type, *name = config->class;
+    if (!*name || !*type)
+        return STATUS_OK;
+    while (*type &&
+           tolower((unsigned char)*name) == *type) { /* "Dinov2WithRegisters", "dinov2_with_registers" */
+        name++;
+        do
+            type++;
+        while (*type == '_' || *type == '-');
+    }
+    if (!*type && (name_behind(name, "Model") || name_behind(name, "For") || name_behind(name, "Backbone")))
+        return STATUS_OK;
+    return failure_set(
+        failure, STATUS_INVALID_FILE,
+        "adapter_config.json says that the adapter was trained on a %.60s, and the configuration of "
+        "the weights says model_type: %.60s: they do not belong together.",
+        config->class, model_type);
 }
 
 /* Every network has a class token: what has none is not the adapted model, or not all of it. */

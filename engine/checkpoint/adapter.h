@@ -12,13 +12,16 @@
 #include "engine/checkpoint/names.h"
 #include "engine/checkpoint/selection.h"
 
+enum { ADAPTER_CLASS_BYTES = 64 };
+
 struct adapter_config {
     double alpha; /* 0: not known */
     int64_t rank; /* 0: not known */
     bool root_of_rank;
-    bool changes_base;  /* training began by changing the weights that it adapts, */
-    char beginning[41]; /* as this names it, cut to fit */
-    char base[128];     /* the model that it was trained on, cut to fit; empty: not said */
+    bool changes_base;               /* training began by changing the weights that it adapts, */
+    char beginning[41];              /* as this names it, cut to fit */
+    char base[128];                  /* the model that it was trained on, cut to fit; empty: not said */
+    char class[ADAPTER_CLASS_BYTES]; /* of transformers that this was of; the same */
     struct adapter_targets targets;
 };
 
@@ -41,6 +44,11 @@ WARN_UNUSED enum status adapter_attach(struct selection *selection, const struct
 /* Whether the adapter says that it was trained on a model published under another name than this one. A path
  * on somebody's disk says nothing. */
 bool adapter_is_of_another(const struct adapter_config *config, const char *model);
+
+/* Fails with INVALID_FILE when it says that it was trained on a class of transformers of another kind of
+ * network than this "model_type" of a config.json, which may be empty. */
+WARN_UNUSED enum status adapter_check_class(const struct adapter_config *config, const char *model_type,
+                                            struct failure *failure);
 
 /* Checks that the adapters noted are of exactly the modules that the settings name, that of those that were
  * trained whole beside them the trained ones are there, and that nothing else of the network is in the

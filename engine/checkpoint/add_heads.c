@@ -13,6 +13,7 @@ struct work {
     const char **paths;        /* [count] of their new files */
     size_t count;
     enum import_precision precision;
+    bool is_chosen; /* and is for all heads */
     struct import_meter meter;
 };
 
@@ -42,6 +43,11 @@ static enum status load_head(struct work *work, const struct import_head *asked,
     return package_edit_add(work->edit, &head->card, import_head_source(head), failure);
 }
 
+static enum import_precision precision_of(const struct work *work, const struct head_import *head)
+{
+    return work->is_chosen ? work->precision : import_head_precision(head, work->precision);
+}
+
 /* All that can be refused is, before anything is written. */
 static enum status check(struct work *work, const struct import_head *asked, struct failure *failure)
 {
@@ -54,8 +60,9 @@ static enum status check(struct work *work, const struct import_head *asked, str
         work->meter.total_bytes += import_weights_work(&work->heads[i].selection);
     for (size_t i = 0; i < work->count && !status; i++) {
         struct head_import *head = &work->heads[i];
-        status =
-            import_weights_check(head->checkpoint, &head->selection, work->precision, &work->meter, failure);
+        const enum import_precision precision = precision_of(work, head);
+        head->rounds = precision == IMPORT_FP16 && import_head_precision(head, precision) == IMPORT_FP32;
+        status = import_weights_check(head->checkpoint, &head->selection, precision, &work->meter, failure);
         if (status)
             failure_prefix(failure, "%s", head->asked->weights);
     }
@@ -68,7 +75,8 @@ static enum status write_heads(struct work *work, struct failure *failure)
     for (size_t i = 0; i < work->count && !status; i++) {
         char hash[SHA256_HEX_BYTES];
         struct head_import *head = &work->heads[i];
-        status = import_head_write(head, work->paths[i], work->precision, &work->meter, failure, hash);
+        status =
+            import_head_write(head, work->paths[i], precision_of(work, head), &work->meter, failure, hash);
         if (!status)
             package_edit_hash(work->edit, head->card.weights, hash);
     }
@@ -86,6 +94,7 @@ enum status checkpoint_add_heads(const char *folder, const struct import_head *h
         status = package_edit_begin(folder, failure, &work.edit);
     if (status)
         return status;
+    work.is_chosen = precision != NULL;
     work.precision = precision ? *precision : stored_precision(package_edit_package(work.edit));
     work.arena = arena_create();
     work.heads = memory_allocate(count, sizeof *work.heads);

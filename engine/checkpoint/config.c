@@ -181,8 +181,8 @@ static enum status read_interpolation(const struct json *document, struct failur
     for (size_t i = 0; i < sizeof sections / sizeof *sections && !status; i++) {
         const struct json *offset = look_up(document, sections[i], "interpolate_offset");
         double number;
-        if (offset && (!json_number(offset, &number) || !(number >= -1 && number <= 1)))
-            return wrong(failure, sections[i], "interpolate_offset", "a number from -1 to 1");
+        if (offset && (!json_number(offset, &number) || !(number >= 0 && number <= 1)))
+            return wrong(failure, sections[i], "interpolate_offset", "a number from 0 to 1");
         if (offset && config->interpolate_offset > CONFIG_NOT_SAID && config->interpolate_offset != number)
             return wrong(failure, sections[i], "interpolate_offset", ELSEWHERE);
         if (offset)

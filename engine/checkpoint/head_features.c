@@ -126,11 +126,13 @@ static enum status ask(size_t inputs, size_t units, const struct readings *all, 
 /* The candidate's name says it, "...:blocks=4:avgpool=False:...", and the inputs whether it is of two views.
  */
 static enum status check_named(size_t inputs, uint32_t width, struct head_features *named,
-                               const struct import_head *asked, struct failure *failure)
+                               const struct head_source *source, const struct import_head *asked,
+                               struct failure *failure)
 {
+    const bool pairs = source->form == FORM_AUTHORS || asked->views == 2; /* DINOv2's training has no pairs */
     char text[READING_BYTES];
     const size_t needed = ((size_t)named->blocks + named->average_pool) * width;
-    named->two_views = inputs == 2 * needed;
+    named->two_views = pairs && inputs == 2 * needed;
     if (inputs != needed && !named->two_views)
         return failure_set(
             failure, STATUS_INVALID_FILE,
@@ -178,7 +180,7 @@ enum status head_features_choose(size_t inputs, const struct backbone_card *back
     }
     if (candidate_blocks(source->candidate, &named.blocks) &&
         candidate_average_pool(source->candidate, &named.average_pool)) {
-        status = check_named(inputs, backbone->width, &named, asked, failure);
+        status = check_named(inputs, backbone->width, &named, source, asked, failure);
         if (!status)
             *out = named;
         return status;

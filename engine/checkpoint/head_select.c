@@ -2,6 +2,7 @@
 
 #include "engine/checkpoint/candidates.h"
 #include "engine/checkpoint/foreign.h"
+#include "engine/checkpoint/head_backbone.h"
 #include "engine/checkpoint/module_buffer.h"
 #include "engine/checkpoint/results.h"
 
@@ -99,7 +100,16 @@ static enum status select_tensors(const struct value *state, struct head_import 
         bool of_wanted = !strcmp(of, head->candidate);
         if (kind == NAME_KNOWN) {
             *others_have_bias |= !of_wanted && !strcmp(name, "linear.bias");
-            if (of_wanted && (*of || (form == FORM_AUTHORS) == (head->form == FORM_AUTHORS)))
+            const bool taken = of_wanted && (*of || (form == FORM_AUTHORS) == (head->form == FORM_AUTHORS));
+            if (taken && selection_item(&head->selection, name))
+                return failure_set(
+                    failure, STATUS_INVALID_FILE,
+                    "'%.80s' and another tensor of the file are both '%s', of the one linear layer "
+                    "that is read: work what lies before it into its weights, or save the one that "
+                    "is meant alone.",
+                    key->text.data, name);
+            head->behind_layer |= taken && !with_backbone && name_behind(key->text.data, "1.");
+            if (taken)
                 status = selection_add(&head->selection, name, value, failure);
             else if (!of_wanted && !*of)
                 status = foreign_value(key, key->text.data, value, false, failure);
@@ -147,6 +157,10 @@ static enum status select_of(const struct value *state, const char *wanted, stru
     enum status status = check_forms(state, failure);
     if (!status)
         status = candidates_find(state, failure, candidates);
+    if (!status && !candidates->count && import_holds_backbone(state))
+        status =
+            failure_set(failure, STATUS_INVALID_FILE,
+                        "It holds a backbone and no head that is known here: import takes it as --backbone.");
     if (!status)
         status = candidates_choose(candidates, wanted, failure, head->candidate);
     if (!status) {

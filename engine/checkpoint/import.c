@@ -84,6 +84,7 @@ static enum status check_values(struct work *work, struct failure *failure)
         failure_prefix(failure, "%s", work->options->backbone);
     for (size_t i = 0; i < work->card.head_count && !status; i++) {
         struct head_import *head = &work->heads[i];
+        head->rounds = precision == IMPORT_FP16 && import_head_precision(head, precision) == IMPORT_FP32;
         status = import_weights_check(head->checkpoint, &head->selection, precision, meter, failure);
         if (status)
             failure_prefix(failure, "%s", head->asked->weights);

@@ -2,6 +2,7 @@
 
 #include "engine/checkpoint/agreement.h"
 #include "engine/checkpoint/backbone_select.h"
+#include "engine/checkpoint/candidates.h"
 #include "engine/checkpoint/import_beside.h"
 #include "engine/checkpoint/names.h"
 #include "engine/checkpoint/origin.h"
@@ -250,6 +251,17 @@ static enum status choose_layout(const struct backbone_options *options, unsigne
     return status;
 }
 
+/* Whether what has a head's name is one that can be taken. */
+static bool holds_head(struct checkpoint *checkpoint)
+{
+    const struct value *state = NULL;
+    struct candidates *candidates = memory_allocate(1, sizeof *candidates);
+    const bool holds = !checkpoint_state(checkpoint, NULL, &state) &&
+                       !candidates_find(state, NULL, candidates) && candidates->count;
+    free(candidates);
+    return holds;
+}
+
 static void note_adapter(const struct backbone_selection *found, const struct adapter_config *adapter,
                          const struct config *config, char note[IMPORT_NOTE_BYTES])
 {
@@ -310,10 +322,12 @@ enum status import_backbone_open(const struct backbone_options *options, struct 
         status = read_adapter(options, folder, failure, &adapter);
     if (status)
         goto finish;
-    status = backbone_select(backbone.checkpoint, &adapter, failure, &found);
+    status = adapter_check_class(&adapter, config.parts.model_type, failure);
+    if (!status)
+        status = backbone_select(backbone.checkpoint, &adapter, failure, &found);
     if (!status) {
         backbone.selection = found.selection;
-        backbone.has_head = found.traits & TRAIT_HEAD;
+        backbone.has_head = found.traits & TRAIT_HEAD && holds_head(backbone.checkpoint);
         status = choose_layout(options, found.traits | (config.timm ? TRAIT_TIMM : 0), failure, &backbone);
         note_adapter(&found, &adapter, &config, backbone.note);
         take_note(options, folder, &found, &preprocessor, backbone.note);

@@ -199,9 +199,10 @@ enum status import_card_head(const struct import_head *asked, enum head_form for
         HEAD_RISK) /* what the score is, and is not: the published heads define no time horizon */
         head->definition =
             arena_format(arena,
-                         "Sigmoid of the output of a head trained on the label '%s'; a score for "
+                         "Sigmoid of the output of a head trained on the label%s%s%s; a score for "
                          "ranking, not the probability of an event within any stated time.",
-                         names.count == 1 ? labels[0].name : asked->name);
+                         names.count == 1 ? " '" : "s of its outputs", names.count == 1 ? labels[0].name : "",
+                         names.count == 1 ? "'" : "");
     labels_finish(&names);
     return STATUS_OK;
 }

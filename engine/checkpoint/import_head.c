@@ -2,6 +2,7 @@
 
 #include "engine/base/text.h"
 #include "engine/checkpoint/candidates.h"
+#include "engine/checkpoint/head_backbone.h"
 #include "engine/checkpoint/head_features.h"
 #include "engine/checkpoint/head_select.h"
 #include "engine/checkpoint/import_beside.h"
@@ -33,57 +34,6 @@ enum status import_heads_check(const struct import_head *asked, size_t count, st
                 return failure_set(failure, STATUS_BAD_REQUEST, "Two heads have the name '%s'.", name);
     }
     return STATUS_OK;
-}
-
-/* How many tensors are a backbone's own, and how many an adapter's of one. */
-static void count_backbone(const struct value *state, size_t *own, size_t *adapters)
-{
-    *own = *adapters = 0;
-    for (size_t i = 0; i < state->sequence.count; i += 2) {
-        struct backbone_name name;
-        const struct value *key = state->sequence.items[i];
-        if (key->kind == VALUE_TEXT && name_of_backbone(key->text.data, &name) == NAME_KNOWN)
-            ++*(name.adapter ? adapters : own);
-    }
-}
-
-bool import_holds_backbone(const struct value *state)
-{
-    size_t own, adapters;
-    count_backbone(state, &own, &adapters);
-    return own + adapters > 0;
-}
-
-/* Whether the head lies in the file that the backbone was imported from. */
-static bool is_own(const struct head_import *head, const struct backbone_files *from)
-{
-    const char *const files[] = {from->weights, from->adapter};
-    bool own = false;
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        own = own || (files[i] && !strcmp(files[i], head->source_sha256));
-    return own;
-}
-
-/* A head that was trained together with a backbone gives other answers on any other. */
-static enum status check_own_backbone(const struct head_import *head, const struct backbone_files *from,
-                                      struct failure *failure)
-{
-    size_t own, adapters;
-    const struct value *state;
-    enum status status = checkpoint_state(head->checkpoint, failure, &state);
-    if (status || is_own(head, from))
-        return status;
-    count_backbone(state, &own, &adapters);
-    if (!own && !adapters)
-        return STATUS_OK;
-    if (adapters > own)
-        return failure_set(failure, STATUS_INVALID_FILE,
-                           "The head was trained with the LoRA adapter beside it: copy both files of the "
-                           "adapter into the folder of the model that it adapts, and give that folder as "
-                           "--backbone of cxrd import and as weights= of its --head.");
-    return failure_set(failure, STATUS_INVALID_FILE,
-                       "It holds a backbone, too, which the head was trained with: give this file as "
-                       "--backbone of cxrd import.");
 }
 
 static enum status describe_glori(const struct head_import *head, size_t width, struct failure *failure,
@@ -209,12 +159,14 @@ static char *config_of(const struct head_import *head, const char *given)
     return folder->config_json ? memory_copy_text(folder->config_json) : NULL;
 }
 
-/* Fills what the card says besides shapes. */
+/* Fills what the card says besides shapes. A configuration of transformers or timm names outputs of their
+ * classifiers, and not those of a layer that somebody put beside it. */
 static enum status name_outputs(struct head_import *head, const char *config, struct arena *arena,
                                 struct failure *failure)
 {
-    const struct label_source source = {config, metadata_labels(checkpoint_metadata(head->checkpoint)),
-                                        head->candidate};
+    const bool described = head->form == FORM_TRANSFORMERS || head->form == FORM_TIMM;
+    const struct label_source source = {
+        described ? config : NULL, metadata_labels(checkpoint_metadata(head->checkpoint)), head->candidate};
     return import_card_head(head->asked, head->form, &source, arena, failure, &head->card,
                             &head->labels_differ);
 }
@@ -232,12 +184,12 @@ enum status import_head_open(const struct import_head *asked, const struct backb
     checkpoint_sha256(out->checkpoint, out->source_sha256);
     status = head_select(out, failure);
     if (!status)
-        status = check_own_backbone(out, from, failure);
+        status = head_check_backbone(out, from, failure);
     if (!status)
-        status = describe(out, backbone, is_own(out, from) ? from->config : NULL, failure);
+        status = describe(out, backbone, head_is_own(out, from) ? from->config : NULL, failure);
     if (status)
         return failure_prefix(failure, "%s", asked->weights);
-    char *config = config_of(out, is_own(out, from) ? from->config_path : NULL);
+    char *config = config_of(out, head_is_own(out, from) ? from->config_path : NULL);
     status = name_outputs(out, config, arena, failure);
     if (!status && config && out->form == FORM_TRANSFORMERS)
         status = classifier_config_read(config, failure, &out->classifier);
@@ -306,11 +258,24 @@ void import_head_finish(struct head_import *head)
     checkpoint_close(&head->checkpoint);
 }
 
+static bool is_of_float32(const struct head_import *head)
+{
+    bool all = head->form == FORM_PACKAGE;
+    for (size_t i = 0; i < head->selection.count; i++)
+        all = all && head->selection.items[i].source->type == TENSOR_F32;
+    return all;
+}
+
+enum import_precision import_head_precision(const struct head_import *head, enum import_precision precision)
+{
+    return is_of_float32(head) ? IMPORT_FP32 : precision;
+}
+
 enum status import_head_write(const struct head_import *head, const char *path,
                               enum import_precision precision, struct import_meter *meter,
                               struct failure *failure, char sha256[SHA256_HEX_BYTES])
 {
-    struct json *metadata = head_metadata(&head->card);
+    struct json *metadata = head_metadata(&head->card, head->trained_with, head->beside);
     enum status status = import_weights_write(path, head->checkpoint, &head->selection, precision, metadata,
                                               meter, failure, sha256);
     json_destroy(&metadata);
@@ -329,11 +294,28 @@ void import_head_note(const struct head_import *head, char note[IMPORT_NOTE_BYTE
                  "Head '%s' is a convolution of 1 x 1, which is computed as a linear layer of what it reads.",
                  head->asked->name);
     if (head->form == FORM_PACKAGE)
-        note_add(
-            note,
-            "Head '%s' is a package's: thresholds and a risk's definition are in that package's model.json "
-            "and do not come with the file.",
-            head->asked->name);
+        note_add(note,
+                 "Head '%s' is a package's: thresholds, calibration, codes of your own and a risk's "
+                 "definition are "
+                 "in that package's model.json and do not come with the file.",
+                 head->asked->name);
+    if (head->moved)
+        note_add(note,
+                 "Head '%s' comes from a package of another backbone: unless it was trained on this one, its "
+                 "answers "
+                 "mean nothing.",
+                 head->asked->name);
+    if (head->behind_layer)
+        note_add(note,
+                 "Head '%s' is the second layer of a sequence, of whose first the file has no values: that "
+                 "is taken "
+                 "to do nothing, as dropout does.",
+                 head->asked->name);
+    if (head->rounds)
+        note_add(note,
+                 "Head '%s' has matrices of float32 in its package, which are rounded to float16 here: "
+                 "--precision fp32 keeps them.",
+                 head->asked->name);
     if (head->no_bias)
         note_add(note, "Head '%s' has no bias: zeros are added.", head->asked->name);
     if (head->classifier.one_choice)

@@ -16,11 +16,16 @@ struct head_import {
     enum head_form form;
     char candidate[NAME_BYTES]; /* empty when the file names none */
     char source_sha256[SHA256_HEX_BYTES];
-    struct head_card card; /* but for the weights' file and hash */
-    bool replaces;         /* it was saved with a LoRA adapter, and the weights beside have another one */
-    bool convolution;      /* of 1 x 1: its weight was [outputs, inputs, 1, 1] */
-    bool no_bias;          /* it has none: zeros are added */
-    bool labels_differ;    /* those that were given are not the configuration's */
+    struct head_card card;               /* but for the weights' file and hash */
+    char trained_with[SHA256_HEX_BYTES]; /* the source of the backbone that it goes with alone; "": any */
+    char beside[SHA256_HEX_BYTES];       /* the source of the backbone that it is put on; "": not known */
+    bool moved;                          /* a package's, which was put on another there */
+    bool behind_layer;                   /* "1.weight", alone: a layer without values stands before it */
+    bool rounds;                         /* a package's, of float32, whose matrices become float16 */
+    bool replaces;      /* it was saved with a LoRA adapter, and the weights beside have another one */
+    bool convolution;   /* of 1 x 1: its weight was [outputs, inputs, 1, 1] */
+    bool no_bias;       /* it has none: zeros are added */
+    bool labels_differ; /* those that were given are not the configuration's */
     struct classifier_config classifier; /* of transformers' forms; what matters here of it */
     size_t losses;                       /* tensors of losses and metrics, which are left out, */
     char loss[NAME_BYTES];               /* and the first of them */
@@ -37,9 +42,6 @@ struct backbone_files {
     const struct config *config; /* what was said of the backbone, and of a head in its file */
     const char *config_path;     /* --config of the import, or NULL */
 };
-
-/* Whether a state dict holds a part of a backbone: its own tensors, or an adapter's. */
-bool import_holds_backbone(const struct value *state);
 
 /* Where nothing is in the way but what must be said (BAD_REQUEST), values are looked at, too: fails then as
  * import_weights_examine, which sets *fp16.
@@ -64,6 +66,9 @@ WARN_UNUSED enum status import_head_open(const struct import_head *asked,
                                          const struct backbone_files *from, struct arena *arena,
                                          struct failure *failure, struct head_import *out);
 void import_head_finish(struct head_import *head);
+
+/* The precision to write it in where `precision` is nobody's choice: a package's head of float32 keeps it. */
+enum import_precision import_head_precision(const struct head_import *head, enum import_precision precision);
 
 /* Writes the head's file, which says what its outputs mean. As import_weights_write; the sentence names the
  * source. */

@@ -129,7 +129,18 @@ static enum status refuse_others(struct bytes text, struct failure *failure)
     return STATUS_OK;
 }
 
-/* "0 Edema", "1 Mass", or from 1 on. */
+/* What tables and notes have above a list. */
+static bool is_heading(const char *line)
+{
+    static const char *const headings[] = {"label", "labels",  "name",    "names",
+                                           "class", "classes", "finding", "findings"};
+    bool heading = *line == '#';
+    for (size_t i = 0; i < sizeof headings / sizeof *headings; i++)
+        heading = heading || !strcasecmp(line, headings[i]);
+    return heading;
+}
+
+/* "0 Edema", "1 Mass", or from 1 on; or down to there. */
 static bool are_numbered(const struct label_list *labels)
 {
     bool numbered = labels->count > 1;
@@ -139,7 +150,8 @@ static bool are_numbered(const struct label_list *labels)
         const unsigned long number = strtoul(labels->names[i], &end, 10);
         first = i ? first : number;
         numbered = isdigit((unsigned char)*labels->names[i]) && *end && strchr(" \t,;:.", *end) &&
-                   first <= 1 && number == first + i;
+                   ((first <= 1 && number == first + i) ||
+                    (first + 2 > labels->count && first <= labels->count && number == first - i));
     }
     return numbered;
 }
@@ -157,6 +169,12 @@ enum status labels_parse(struct bytes text, struct failure *failure, struct labe
         status = add_label(&labels, text.data + start, line_length(text.data + start, end - start), failure);
         start = end + 1;
     }
+    if (!status && labels.count > 1 && is_heading(labels.names[0]))
+        status = failure_set(
+            failure, STATUS_INVALID_FILE,
+            "Line 1, '%.80s', is a heading and no label: take it out, as each line is the label of "
+            "one output.",
+            labels.names[0]);
     if (!status && are_numbered(&labels))
         status = failure_set(failure, STATUS_INVALID_FILE,
                              "Each line begins with its number: leave the numbers out, as a label is what "

@@ -58,13 +58,21 @@ static bool read_channels(const struct value *value, float out[CHANNELS])
     return valid;
 }
 
+/* A bare "mean" of one number is anybody's: an initialiser has one. */
+static bool says_channels(const char *name, const struct value *value)
+{
+    const bool list = value->kind == VALUE_LIST || value->kind == VALUE_TUPLE;
+    return strchr(name, '_') || (list && value->sequence.count == CHANNELS);
+}
+
 static void take_settings(struct module_buffers *buffers, const struct value *settings, int depth)
 {
     for (size_t i = 0; settings->kind == VALUE_DICT && i < settings->sequence.count; i += 2) {
         const struct value *key = settings->sequence.items[i], *value = settings->sequence.items[i + 1];
         float numbers[CHANNELS];
-        const enum module_buffer_kind kind =
-            value_is_name(key) ? kind_of_pictures(key->text.data) : BUFFER_NONE;
+        const enum module_buffer_kind kind = value_is_name(key) && says_channels(key->text.data, value)
+                                                 ? kind_of_pictures(key->text.data)
+                                                 : BUFFER_NONE;
         if (depth < SETTINGS_DEPTH_MAX)
             take_settings(buffers, value, depth + 1);
         if (kind == BUFFER_NONE || !read_channels(value, numbers) || buffers->count == MODULE_BUFFERS_MAX)

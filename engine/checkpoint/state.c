@@ -2,6 +2,7 @@
 
 #include "engine/base/text.h"
 #include "engine/checkpoint/names.h"
+#include "engine/checkpoint/scaling.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -129,7 +130,20 @@ static bool holds_tensor(const struct value *value, size_t *left)
     return holds_more(value, KEEPS_NOTHING, 0, left, &key);
 }
 
-/* The name under which an optimizer keeps an average of the weights (NeMo's EMAOptimizer), or NULL. */
+/* Under which optimizers keep weights that answer in the place of those in the state dict: NeMo's
+ * EMAOptimizer, and others' averages, Lookahead's slow weights. */
+static bool is_of_average(const char *name)
+{
+    static const char *const names[] = {"ema_params",  "shadow",      "shadow_params",      "swa_buffer",
+                                        "slow_buffer", "slow_params", "lookahead_slow_buff"};
+    bool listed = owner_of(name) == OWNER_AVERAGE;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        listed = listed || !strcmp(names[i], name);
+    return listed;
+}
+
+/* The name under which an optimizer keeps an average of the weights, or says that the weights are where
+ * training goes on and not what answers (schedule-free ones: train_mode), or NULL. */
 static const char *average_within(const struct value *value, int depth, size_t *left)
 {
     const char *found = NULL;
@@ -139,8 +153,9 @@ static const char *average_within(const struct value *value, int depth, size_t *
         const struct value *key = i % 2 && value->kind == VALUE_DICT ? value->sequence.items[i - 1] : NULL,
                            *item = value->sequence.items[i];
         --*left;
-        if (key && key->kind == VALUE_TEXT && owner_of(key->text.data) == OWNER_AVERAGE &&
-            holds_tensor(item, left))
+        if (key && value_is_name(key) &&
+            ((is_of_average(key->text.data) && holds_tensor(item, left)) ||
+             (!strcmp(key->text.data, "train_mode") && item->kind == VALUE_BOOLEAN && item->boolean)))
             return key->text.data;
         found = average_within(item, depth + 1, left);
     }
@@ -318,6 +333,10 @@ static enum status check_members(const struct state *state, const struct value *
                 "The file holds weights under '%s' and their running average in '%s' ('%s'), and "
                 "does not say which answer. Save those that are meant alone, as a state dict.",
                 state->name, name, average);
+        const struct value *scaling =
+            value == except || keeps == KEEPS_ALL ? NULL : scaling_within(value, &within);
+        if (scaling || (value != except && keeps != KEEPS_ALL && scaling_is(name, value)))
+            return refuse_kept(state, name, scaling, failure);
         if (value == except || keeps == KEEPS_ALL || (except && is_copy(state, owner_of(name))) ||
             (!except && (value_is_tensor(value) || is_array(value))) ||
             !holds_more(value, keeps, 0, left, &more))

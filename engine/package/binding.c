@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char MEMBER[] = "labels", READS_MEMBER[] = "reads", BACKBONE_MEMBER[] = "cxrd";
+static const char MEMBER[] = "labels", READS_MEMBER[] = "reads", KIND_MEMBER[] = "kind",
+                  TRAINED_WITH_MEMBER[] = "backbone", BESIDE_MEMBER[] = "beside", BACKBONE_MEMBER[] = "cxrd";
 /* One array of names: more of them than a head may have labels. */
 static const struct json_limits names_limits = {.depth = 1, .values = 1 << 13};
 
@@ -16,12 +17,17 @@ static void add_printed(struct json *metadata, const char *member, struct json *
     json_destroy(&value);
 }
 
-struct json *head_metadata(const struct head_card *head)
+struct json *head_metadata(const struct head_card *head, const char *backbone, const char *beside)
 {
     struct json *names = json_array(), *metadata = json_object();
     for (size_t i = 0; i < head->label_count; i++)
         json_append_text(names, head->labels[i].name);
     add_printed(metadata, MEMBER, names);
+    json_add_text(metadata, KIND_MEMBER, head_kind_name(head->kind));
+    if (backbone && *backbone)
+        json_add_text(metadata, TRAINED_WITH_MEMBER, backbone);
+    if (beside && *beside)
+        json_add_text(metadata, BESIDE_MEMBER, beside);
     if (head->type != HEAD_LINEAR)
         return metadata;
     struct json *reads = json_object();
@@ -62,6 +68,21 @@ struct json *backbone_metadata(void)
     struct json *metadata = json_object();
     json_add_text(metadata, BACKBONE_MEMBER, "a backbone's weights, to be computed as model.json says");
     return metadata;
+}
+
+const char *metadata_kind(const struct json *metadata)
+{
+    return json_text(json_member(metadata, KIND_MEMBER));
+}
+
+const char *metadata_backbone(const struct json *metadata)
+{
+    return json_text(json_member(metadata, TRAINED_WITH_MEMBER));
+}
+
+const char *metadata_beside(const struct json *metadata)
+{
+    return json_text(json_member(metadata, BESIDE_MEMBER));
 }
 
 bool metadata_is_backbones(const struct json *metadata)

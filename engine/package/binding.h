@@ -15,8 +15,14 @@ bool metadata_is_backbones(const struct json *metadata);
 
 /* A head's file says what each of its outputs means: "labels" of its __metadata__, a JSON array of the names
  * in the order of the outputs; and a linear head's what its inputs are, which its shapes leave open: "reads",
- * a JSON object of model.json's blocks, average_pool and views. The caller owns what is made. */
-struct json *head_metadata(const struct head_card *head);
+ * a JSON object of model.json's blocks, average_pool and views. "kind" is model.json's; "backbone" the hash
+ * of what the backbone was imported from that the head was trained together with, and "beside" of the one
+ * that it was put on; NULL or "": not known. The caller owns what is made. */
+struct json *head_metadata(const struct head_card *head, const char *backbone, const char *beside);
+/* NULL: the file does not say it. */
+const char *metadata_kind(const struct json *metadata);
+const char *metadata_backbone(const struct json *metadata);
+const char *metadata_beside(const struct json *metadata);
 
 /* The array's text, or NULL. */
 const char *metadata_labels(const struct json *metadata);
@@ -24,7 +30,7 @@ const char *metadata_labels(const struct json *metadata);
  * says is not of that form. *says: whether it does, which older packages' files do not. */
 WARN_UNUSED enum status metadata_reads(const struct json *metadata, struct failure *failure, bool *says,
                                        struct head_card *out);
-/* Whether the file says it. */
+/* Whether the file says its labels. */
 bool labels_are_bound(const struct safetensors *file);
 
 /* INVALID_FILE when the file's labels are not the card's, in this order, or it does not say; or when it says

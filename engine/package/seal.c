@@ -53,7 +53,7 @@ static enum status bind_labels(struct sealing *sealing, const struct head_card *
     length = length ? length : strlen(head->weights);
     const char *stem = arena_copy_text(sealing->arena, head->weights, length), *name;
     const char *path = package_free_file(sealing->arena, sealing->folder, stem, &name);
-    struct json *metadata = head_metadata(head);
+    struct json *metadata = head_metadata(head, NULL, NULL);
     char hash[SHA256_HEX_BYTES];
     enum status status = safetensors_write(path, tensors, count, metadata, NULL, NULL, failure);
     if (!status) {
@@ -91,8 +91,14 @@ static bool same_labels(const struct head_card *head, const struct head_card *ot
     return same;
 }
 
-/* One file has one list of labels; where it does not say which, heads that share it and differ leave none to
- * write. */
+static bool same_reads(const struct head_card *head, const struct head_card *other)
+{
+    return head->type == other->type && head->blocks == other->blocks &&
+           head->average_pool == other->average_pool && head->two_views == other->two_views;
+}
+
+/* One file has one list of labels and one thing that it reads; where it does not say which, heads that share
+ * it and differ leave none to write. */
 static enum status check_shared_files(const struct package *package, struct failure *failure)
 {
     const struct model_card *card = package_card(package);
@@ -100,8 +106,14 @@ static enum status check_shared_files(const struct package *package, struct fail
         for (size_t j = 0; j < i; j++) {
             const struct head_card *head = &card->heads[i], *other = &card->heads[j];
             if (strcmp(head->weights, other->weights) || labels_are_bound(package_head(package, i)) ||
-                same_labels(head, other))
+                (same_labels(head, other) && same_reads(head, other)))
                 continue;
+            if (same_labels(head, other))
+                return failure_set(
+                    failure, STATUS_INVALID_FILE,
+                    "Heads '%.40s' and '%.40s' share %.60s, which does not say what it reads, and "
+                    "read different tokens: give each a file of its own.",
+                    other->name, head->name, head->weights);
             return failure_set(failure, STATUS_INVALID_FILE,
                                "Heads '%.40s' and '%.40s' share %.60s, which does not say which labels its "
                                "outputs have, and name them differently: give both the same labels, or each "
@@ -163,10 +175,24 @@ static enum status write_seal(struct sealing *sealing, const struct model_card *
     return status;
 }
 
+/* Opens the package as everyone else will. */
+static enum status check_seal(const char *folder, struct failure *failure, char out[SHA256_HEX_BYTES])
+{
+    struct package *package = NULL;
+    enum status status = package_open(folder, failure, &package);
+    if (!status)
+        status = package_verify(package, failure);
+    if (!status)
+        memcpy(out, package_card(package)->package_sha256, SHA256_HEX_BYTES);
+    package_close(&package);
+    return status;
+}
+
 /* The parts of sealing that write. The package was opened and verified, so that what it says may be trusted.
- * Until model.json is renamed over the old one all that it names is as it was. */
+ * Until model.json is renamed over the old one all that it names is as it was; the files that the old one
+ * names go when the new one has been seen to open. */
 static enum status bind_and_write(const char *folder, const struct package *package, struct bytes text,
-                                  struct json *root, struct failure *failure)
+                                  struct json *root, struct failure *failure, char out[SHA256_HEX_BYTES])
 {
     struct sealing sealing = {.folder = folder, .package = package, .arena = arena_create(), .root = root};
     struct model_card card;
@@ -181,6 +207,8 @@ static enum status bind_and_write(const char *folder, const struct package *pack
             text = (struct bytes){(const uint8_t *)printed, strlen(printed)};
         status = write_seal(&sealing, &card, text, failure);
     }
+    if (!status)
+        status = check_seal(folder, failure, out);
     remove_unused(&sealing, !status);
     free(printed);
     arena_destroy(&sealing.arena);
@@ -196,19 +224,6 @@ static enum status refuse_unread(const struct model_card *card, struct failure *
                        "Nothing reads \"%s\" of " CARD_FILE
                        "; correct its name, or move what is for people into \"provenance\".",
                        card->unread[0]);
-}
-
-/* Opens the package as everyone else will. */
-static enum status check_seal(const char *folder, struct failure *failure, char out[SHA256_HEX_BYTES])
-{
-    struct package *package = NULL;
-    enum status status = package_open(folder, failure, &package);
-    if (!status)
-        status = package_verify(package, failure);
-    if (!status)
-        memcpy(out, package_card(package)->package_sha256, SHA256_HEX_BYTES);
-    package_close(&package);
-    return status;
 }
 
 enum status package_seal(const char *folder, struct failure *failure, char out[SHA256_HEX_BYTES])
@@ -229,9 +244,9 @@ enum status package_seal(const char *folder, struct failure *failure, char out[S
     if (!status)
         status = card_parse(text, failure, &root);
     if (!status)
-        status = bind_and_write(folder, package, text, root, failure);
+        status = bind_and_write(folder, package, text, root, failure, out);
     json_destroy(&root);
     free((void *)text.data);
     package_close(&package);
-    return status ? status : check_seal(folder, failure, out);
+    return status;
 }

@@ -201,7 +201,7 @@ class Heads(unittest.TestCase):
                 (("head", "remove", "--head", "x"), "--model is needed; see cxrd head --help."),
                 (("head", "list", "--model", "x", "--precision", "fp16"), "unknown option --precision; see cxrd head list --help."),
                 (("head", "list", "--model", "x", "--format", "csv"), "--format is table or json, not 'csv'."),
-                (("import", "--image-size", "512x"), "from 1 to 65536, or HEIGHTxWIDTH, not '512x'."),
+                (("import", "--image-size", "512x"), "from 16 to 4096, or HEIGHTxWIDTH, not '512x'."),
                 (("import", "--lora-alpha", "0"), "--lora-alpha is a number above 0, not '0'."),
                 (("import", "--backbone", "x"), "--output is needed; see cxrd import --help."),
                 (("import", "--backbone", self.backbone, "--output", "nowhere", "--layout", "x"),

@@ -78,7 +78,7 @@ START_TEST(the_answer_has_the_shape_of_the_contract)
                      "head,label,logit,probability,threshold,threshold_source,positive,codes");
     const struct json *risks = json_member(prediction(0), "risk_scores");
     ck_assert_uint_eq(json_length(risks), 1);
-    ck_assert_str_eq(json_names(json_first(risks)), "name,logit,probability,definition");
+    ck_assert_str_eq(json_names(json_first(risks)), "head,name,logit,probability,definition");
     const struct json *maps = json_member(prediction(0), "attention_maps");
     ck_assert_uint_eq(json_length(maps), 5);
     ck_assert_str_eq(json_names(json_first(maps)), "head,label,rows,columns,values,peak");

@@ -274,7 +274,7 @@ START_TEST(wrong_values_are_named)
          "student.num_register_tokens is not a whole number from 0 to 1000000."},
         {"crops: {global_crops_size: 1.5}",
          "crops.global_crops_size is not a whole number from 0 to 1000000."},
-        {"student: {interpolate_offset: nan}", "student.interpolate_offset is not a number from -1 to 1."},
+        {"student: {interpolate_offset: nan}", "student.interpolate_offset is not a number from 0 to 1."},
         {"student: {interpolate_antialias: maybe}", "student.interpolate_antialias is not true or false."},
         {"a: 1\nb: [1, 2\n", "Line 3: the YAML is malformed."},
         {"{\"a\": 1", "It is neither valid JSON nor valid YAML."},

@@ -112,7 +112,7 @@ START_TEST(usage_errors_exit_2_and_say_what_to_do)
         {"bench --arch vits16-512 --runs -18446744073709551612", "whole number from 1 to 1000, not"},
         {"bench --arch vits16-512 --format csv", "--format is table or json, not \"csv\"."},
         {"import --frobnicate", "unknown option --frobnicate"},
-        {"import --image-size 0", "from 1 to 65536, or HEIGHTxWIDTH, not '0'."},
+        {"import --image-size 0", "from 16 to 4096, or HEIGHTxWIDTH, not '0'."},
         {"import --head name=a,file=b", "blocks and views, not 'file'."},
         {"inspect", "cxrd inspect"},
         {"devices --format csv", "cxrd devices"},
