@@ -175,6 +175,13 @@ static enum status check_kind(const struct import_head *asked, enum head_form fo
         asked->name, head_form_name(form), classes);
 }
 
+enum head_kind import_card_kind(const struct import_head *asked)
+{
+    return asked->kind == IMPORT_RISK      ? HEAD_RISK
+           : asked->kind == IMPORT_QUALITY ? HEAD_QUALITY
+                                           : HEAD_FINDINGS;
+}
+
 enum status import_card_head(const struct import_head *asked, enum head_form form,
                              const struct label_source *source, struct arena *arena, struct failure *failure,
                              struct head_card *head, bool *labels_differ)
@@ -191,9 +198,7 @@ enum status import_card_head(const struct import_head *asked, enum head_form for
     for (size_t i = 0; i < names.count; i++)
         labels[i] = label_of(arena, names.names[i]);
     head->name = asked->name;
-    head->kind = asked->kind == IMPORT_RISK      ? HEAD_RISK
-                 : asked->kind == IMPORT_QUALITY ? HEAD_QUALITY
-                                                 : HEAD_FINDINGS;
+    head->kind = import_card_kind(asked);
     head->labels = labels;
     if (head->kind ==
         HEAD_RISK) /* what the score is, and is not: the published heads define no time horizon */

@@ -206,9 +206,14 @@ START_TEST(a_quality_head_has_the_names_of_faults)
     ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
     ck_assert_int_eq(open_last(&package)->kind, HEAD_QUALITY);
     ck_assert_uint_eq(card_answering_heads(package_card(package)), 0);
+    char *file = file_join(output, package_card(package)->heads[0].weights);
     package_close(&package);
-    asked.name = "second";
-    refused("a list with no more than one head of kind \"quality\".");
+    asked = (struct import_head){.name = "second", .weights = file, .kind = IMPORT_QUALITY};
+    refused("a list with no more than one head of kind \"quality\"."); /* and for nothing else */
+    asked.kind = IMPORT_FINDINGS;
+    ck_assert_int_eq(add(&asked, 1), STATUS_BAD_REQUEST);
+    ck_assert_msg(strstr(failure.sentence, "of kind=quality: say that."), "%s", failure.sentence);
+    free(file);
 }
 END_TEST
 
