@@ -272,6 +272,48 @@ class Published(InFolder):
             print(f"{name}: largest difference {worst:.1e} of a token's root mean square")
 
 
+class Moved(InFolder):
+    """What a package's head says of itself, when its file goes elsewhere."""
+
+    def package(self, name, backbone, *options):
+        done = run("import", "--backbone", backbone, "--output", self.folder / name, *options)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return self.folder / name
+
+    def add(self, package, name, weights, *options, kind="findings", code=0):
+        done = run("head", "add", "--model", package, *options, "--head", f"name={name},kind={kind},weights={weights}")
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done.stderr
+
+    def test_a_head_that_was_trained_with_a_backbone_goes_with_no_other(self):
+        for number, folder in enumerate(("hf_classifier", self.together("hf_dinov2+hf_lora_classifier"))):
+            own = self.package(f"own{number}", folder, "--head", f"name=c,kind=findings,weights={folder},{LABELS}")
+            other = self.package(f"other{number}", "hf_dinov2")
+            self.assertIn("It was trained together with the backbone of its own package", self.add(other, "c", own / "head.c.safetensors", code=1))
+            self.assertIn("It was a package's head of kind=findings", self.add(own, "d", own / "head.c.safetensors", kind="risk", code=2))
+            again = self.package(f"again{number}", folder, "--precision", "fp32")
+            self.add(again, "c", own / "head.c.safetensors")
+            self.assertIn("It was trained together", self.add(other, "c", again / "head.c.safetensors", code=1))
+
+    def test_a_head_of_another_backbone_is_named(self):
+        labels = self.folder / "labels.txt"
+        labels.write_text("".join(f"label {i}\n" for i in range(3)))
+        head = f"name=a,kind=findings,weights=dinov2_linear_head.pth,labels={labels}"
+        first, other = self.package("first", "dinov2_pretrain.pth", "--head", head), self.package("second", "dinov2_reg4_pretrain.pth")
+        self.assertIn("Head 'a' comes from a package of another backbone", self.add(other, "a", first / "head.a.safetensors"))
+        self.assertNotIn("another backbone", self.add(first, "b", first / "head.a.safetensors"))
+
+    def test_float32_stays(self):
+        package = self.package("wide", "hf_classifier")
+        self.add(package, "a", "hf_classifier", "--precision", "fp32")
+        kept = self.folder / "kept.safetensors"
+        kept.write_bytes((package / "head.a.safetensors").read_bytes())
+        self.assertEqual(run("head", "remove", "--model", package, "--head", "a").returncode, 0)
+        self.assertNotIn("rounded", self.add(package, "a", kept))
+        self.assertEqual((package / "head.a.safetensors").read_bytes(), kept.read_bytes())
+        self.assertIn("Head 'b' has matrices of float32 in its package, which are rounded to float16", self.add(package, "b", kept, "--precision", "fp16"))
+
+
 class Refused(InFolder):
     """Nothing of these is written, and what is said is of use to a stranger."""
 

@@ -3,6 +3,7 @@
 #include "tests/unit/suite.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct failure failure;
@@ -34,6 +35,42 @@ START_TEST(what_is_off_is_merged)
                   "%s", failure.sentence);
     ck_assert_int_eq(out.rank, 4);
     ck_assert(out.root_of_rank);
+}
+END_TEST
+
+/* Of classes of transformers; others may have any name. */
+START_TEST(an_adapter_of_another_class_is_refused)
+{
+    static const struct {
+        const char *class, *library, *type;
+        bool fits;
+    } cases[] = {
+        {"Dinov2Model", "transformers.models.dinov2.modeling_dinov2", "dinov2", true},
+        {"Dinov2ForImageClassification", "transformers.models.dinov2.modeling_dinov2", "dinov2", true},
+        {"Dinov2WithRegistersModel", "transformers.x", "dinov2_with_registers", true},
+        {"Dinov2WithRegistersModel", "transformers.x", "dinov2-with-registers", true},
+        {"Dinov2WithRegistersModel", "transformers.x", "dinov2", false},
+        {"Dinov2Model", "transformers.x", "dinov2_with_registers", false},
+        {"LlamaModel", "transformers.models.llama.modeling_llama", "dinov2", false},
+        {"MyProbe", "probes", "dinov2", true},
+        {"LlamaModel", "transformers.models.llama.modeling_llama", "", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[256];
+        struct adapter_config out = {0};
+        const int length = snprintf(text, sizeof text,
+                                    "{\"r\": 4, \"lora_alpha\": 4, \"auto_mapping\": {\"base_model_class\": "
+                                    "\"%s\", \"parent_library\": \"%s\"}}",
+                                    cases[i].class, cases[i].library);
+        ck_assert_msg(!adapter_parse((struct bytes){(const uint8_t *)text, (size_t)length}, &failure, &out),
+                      "%s", failure.sentence);
+        const enum status status = adapter_check_class(&out, cases[i].type, &failure);
+        ck_assert_msg(status == (cases[i].fits ? STATUS_OK : STATUS_INVALID_FILE), "%zu", i);
+    }
+    ck_assert_str_eq(failure.sentence,
+                     "adapter_config.json says that the adapter was trained on a LlamaModel, and the "
+                     "configuration of the weights says model_type: dinov2: they do not belong "
+                     "together.");
 }
 END_TEST
 
@@ -121,5 +158,6 @@ int main(void)
     TCase *all = tcase_create("all");
     tcase_add_test(all, what_is_off_is_merged);
     tcase_add_test(all, what_is_not_merged_is_named);
+    tcase_add_test(all, an_adapter_of_another_class_is_refused);
     return suite_run("adapter_config", all);
 }

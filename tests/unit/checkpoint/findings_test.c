@@ -100,6 +100,15 @@ START_TEST(pictures_are_no_labels_and_numbers_may_be_part_of_them)
         labels_parse((struct bytes){(const uint8_t *)picture, sizeof picture - 1}, &failure, &labels),
         STATUS_INVALID_FILE);
     ck_assert_str_eq(failure.sentence, "It is no text, and a list of labels is one, with one a line.");
+    static const char *const wrong[] = {"2 A\n1 B\n0 C\n", "3. A\n2. B\n1. C\n", "label\nEdema\nMass\n",
+                                        "# findings\nEdema\nMass\n", "Class\nEdema\n"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        ck_assert_int_eq(
+            labels_parse((struct bytes){(const uint8_t *)wrong[i], strlen(wrong[i])}, &failure, &labels),
+            STATUS_INVALID_FILE);
+    ck_assert_str_eq(failure.sentence,
+                     "Line 1, 'Class', is a heading and no label: take it out, as each line is the "
+                     "label of one output.");
     static const char *const good[] = {"0 lines\n2 lines\n", "1 rib\n", "2 ribs\n3 ribs\n", "10\n11\n"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         ck_assert_msg(

@@ -217,6 +217,10 @@ START_TEST(what_does_not_fit_is_refused)
         "The candidate's name and its weights say features=class,blocks=2, and --head something else: leave "
         "it out.");
     ck_assert_int_eq(choose(2 * 64, FORM_AUTHORS, named, &two, &features), STATUS_BAD_REQUEST);
+    static const char of_dinov2[] =
+        "classifier_1_blocks_avgpool_False_lr_0_01"; /* which trains on one view */
+    ck_assert_int_eq(choose(2 * 64, FORM_DINOV2, of_dinov2, NULL, &features), STATUS_INVALID_FILE);
+    ck_assert(!choose(2 * 64, FORM_DINOV2, of_dinov2, &two, &features) && features.two_views);
 }
 END_TEST
 

@@ -180,6 +180,58 @@ START_TEST(a_classifiers_configuration_is_followed)
 }
 END_TEST
 
+/* Somebody's layer beside another's classifier has not its labels. */
+START_TEST(a_configuration_names_its_own_classifier_alone)
+{
+    static const char json[] = "{\"id2label\": {\"0\": \"Mass\", \"1\": \"Nodule\"}}";
+    char *config = file_join(folder, "config.json");
+    static const char *const names[] = {"weight", "linear.weight", "classifier.weight"};
+    file_put(config, json, sizeof json - 1);
+    asked.labels = NULL;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct pth pth;
+        char bias[32];
+        snprintf(bias, sizeof bias, "%.*sbias", (int)(strlen(names[i]) - strlen("weight")), names[i]);
+        pth_begin(&pth, NULL);
+        pth_tensor(&pth, names[i], 2, (size_t[]){2, 2 * WIDTH}, 1);
+        pth_tensor(&pth, bias, 1, (size_t[]){2}, 1);
+        pth_end(&pth, head);
+        ck_assert_int_eq(add(&asked, 1), i == 2 ? STATUS_OK : STATUS_BAD_REQUEST);
+    }
+    free(config);
+}
+END_TEST
+
+/* Dropout has no values, and other layers before it may have none, too. */
+START_TEST(a_layer_before_the_head_is_said_to_do_nothing)
+{
+    for (int i = 0; i < 2; i++) {
+        struct pth pth;
+        pth_begin(&pth, NULL);
+        pth_tensor(&pth, i ? "1.weight" : "weight", 2, (size_t[]){2, 2 * WIDTH}, 1);
+        pth_tensor(&pth, i ? "1.bias" : "bias", 1, (size_t[]){2}, 1);
+        if (i)
+            pth_tensor(&pth, "0.weight", 2, (size_t[]){2, 2 * WIDTH}, 1);
+        pth_end(&pth, head);
+        asked.name = i ? "b" : "a";
+        if (i)
+            refused("and another tensor of the file are both 'linear.weight', of the one linear layer that "
+                    "is read");
+        else
+            ck_assert_msg(!add(&asked, 1) && !strstr(note, "sequence"), "%s %s", failure.sentence, note);
+    }
+    struct pth pth;
+    pth_begin(&pth, NULL);
+    pth_tensor(&pth, "1.weight", 2, (size_t[]){2, 2 * WIDTH}, 1);
+    pth_tensor(&pth, "1.bias", 1, (size_t[]){2}, 1);
+    pth_end(&pth, head);
+    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
+    ck_assert_msg(
+        strstr(note, "Head 'b' is the second layer of a sequence, of whose first the file has no values"),
+        "%s", note);
+}
+END_TEST
+
 /* The 40 findings are those of the authors' heads: of a layer of somebody's own nobody knows them. */
 START_TEST(a_layer_of_ones_own_has_labels_of_its_own)
 {
@@ -226,6 +278,8 @@ int main(void)
     tcase_add_test(all, labels_in_another_order_than_the_configurations_are_refused);
     tcase_add_test(all, labels_of_a_packages_head_stay);
     tcase_add_test(all, a_classifiers_configuration_is_followed);
+    tcase_add_test(all, a_configuration_names_its_own_classifier_alone);
+    tcase_add_test(all, a_layer_before_the_head_is_said_to_do_nothing);
     tcase_add_test(all, a_layer_of_ones_own_has_labels_of_its_own);
     tcase_add_test(all, a_quality_head_has_the_names_of_faults);
     return suite_run("head_labels", all);

@@ -149,6 +149,64 @@ START_TEST(an_optimizers_average_may_be_meant)
 }
 END_TEST
 
+/* Schedule-free ones keep what answers apart while they train. */
+START_TEST(where_an_optimizer_trains_is_not_what_answers)
+{
+    struct value on = {.kind = VALUE_BOOLEAN, .boolean = true};
+    struct dict inner = make(), root = make(), group = make();
+    put(&inner, "norm.weight", &tensor);
+    put(&group, "train_mode", &on);
+    put(&root, "model", &inner.value);
+    put(&root, "optimizer", &group.value);
+    struct state state = state_find(&root.value);
+    ck_assert_int_eq(state_check_rest(&state, &failure), STATUS_INVALID_FILE);
+    ck_assert_ptr_nonnull(
+        strstr(failure.sentence, "in 'optimizer' ('train_mode'), and does not say which answer"));
+    on.boolean = false;
+    ck_assert_int_eq(state_check_rest(&state, &failure), STATUS_OK);
+    put(&group, "slow_buffer", &tensor);
+    ck_assert_int_eq(state_check_rest(&state, &failure), STATUS_INVALID_FILE);
+}
+END_TEST
+
+/* A scaler's numbers as Python has them. */
+START_TEST(scales_that_are_no_tensors_are_not_dropped)
+{
+    static struct value half = {.kind = VALUE_NUMBER, .number = 0.5},
+                        one = {.kind = VALUE_INTEGER, .integer = 1},
+                        two = {.kind = VALUE_INTEGER, .integer = 2};
+    static struct value *four_of[] = {&half, &half, &half, &half};
+    static struct value four = {.kind = VALUE_LIST, .sequence = {.items = four_of, .count = 4}},
+                        three = {.kind = VALUE_TUPLE, .sequence = {.items = four_of, .count = 3}};
+    static const struct {
+        const char *name;
+        struct value *value;
+        bool taken;
+    } cases[] = {{"scaler_mean", &four, false}, {"var_", &four, false},       {"feature_std", &four, false},
+                 {"temperature", &half, false}, {"temperature", &two, false}, {"temperature", &one, true},
+                 {"mean", &three, true},        {"losses", &four, true},      {"epoch", &two, true},
+                 {"scale", &two, true}};
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        struct dict inner = make(), within = make(), root = make();
+        const size_t k = i / 2;
+        put(&inner, "norm.weight", &tensor);
+        put(&within, cases[k].name, cases[k].value);
+        put(&root, "model", &inner.value);
+        if (i % 2)
+            put(&root, "hyper_parameters", &within.value);
+        else
+            put(&root, cases[k].name, cases[k].value);
+        struct state state = state_find(&root.value);
+        ck_assert_msg(state_check_rest(&state, &failure) ==
+                          (cases[k].taken ? STATUS_OK : STATUS_INVALID_FILE),
+                      "%zu", i);
+    }
+    ck_assert_ptr_nonnull(strstr(failure.sentence,
+                                 "The file holds values under 'hyper_parameters' ('temperature') that "
+                                 "answers may need"));
+}
+END_TEST
+
 /* What scales features, prepares pictures or averages the weights is no optimizer's. */
 START_TEST(what_may_answer_is_not_taken_for_trainings)
 {
@@ -309,6 +367,8 @@ int main(void)
     tcase_add_test(all, circles_end);
     tcase_add_test(all, of_two_networks_neither_is_chosen);
     tcase_add_test(all, an_optimizers_average_may_be_meant);
+    tcase_add_test(all, where_an_optimizer_trains_is_not_what_answers);
+    tcase_add_test(all, scales_that_are_no_tensors_are_not_dropped);
     tcase_add_test(all, a_tensor_beside_the_state_dict_is_refused);
     tcase_add_test(all, what_may_answer_is_not_taken_for_trainings);
     tcase_add_test(all, whose_weights_they_are_is_said_by_the_first_name);
