@@ -252,6 +252,8 @@ enum status infer_read(const struct api_request *request, struct failure *failur
     if (!status)
         status = read_flag(root, "flip", failure, &out->flip);
     if (!status)
+        status = read_flag(root, "require_quality", failure, &out->require_quality);
+    if (!status)
         status = read_views(arena, root, failure, out);
     if (!status)
         status = read_dicom_profile(root, failure, &out->dicom_profile);

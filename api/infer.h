@@ -24,7 +24,7 @@ struct infer_request {
     struct wanted_output *outputs; /* NULL: none are named */
     size_t output_count;
     bool binary;                      /* of outputs that do not say so themselves */
-    bool flip;                        /* the mean with each image's mirror (struct predict_options) */
+    bool flip, require_quality;       /* as in struct predict_options */
     enum pairing pairing;             /* the parameter "views"; count is of whole studies */
     enum dicom_profile dicom_profile; /* the parameter of that name */
     struct json *document;            /* in whose texts all of the above are */

@@ -7,8 +7,8 @@
 enum { QUOTE_BYTES = 60, LIST_BYTES = 150 };
 
 const char *const predict_option_names[] = {
-    "heads", "attention", "attention_for", "level",       "size",  "threshold", "flip",
-    "views", "render",    "dicom_profile", "identifiers", "model", NULL};
+    "heads",  "attention",     "attention_for", "level",           "size",  "threshold", "flip", "views",
+    "render", "dicom_profile", "identifiers",   "require_quality", "model", NULL};
 static_assert(sizeof predict_option_names / sizeof *predict_option_names == OPTION_COUNT_MAX + 1,
               "option_list has room for all");
 const char *const embed_option_names[] = {"tokens", "dicom_profile", "identifiers", "model", NULL};

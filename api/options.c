@@ -51,7 +51,7 @@ double options_threshold(const struct options *options, const struct label *labe
 
 enum status options_need_heads(struct arena *arena, const struct model_card *card, struct failure *failure)
 {
-    if (card->head_count)
+    if (card_answering_heads(card))
         return STATUS_OK;
     return failure_set(
         failure, STATUS_NO_HEADS,
@@ -63,18 +63,21 @@ enum status options_need_heads(struct arena *arena, const struct model_card *car
 static enum status resolve_heads(struct arena *arena, const struct model_card *card,
                                  const struct given_option *option, struct failure *failure, bool *heads)
 {
-    for (size_t head = 0; head < card->head_count; head++)
-        heads[head] = !option;
     const char **names = arena_allocate(arena, card->head_count + 1, sizeof *names);
-    for (size_t head = 0; head < card->head_count; head++)
-        names[head] = card->heads[head].name;
+    size_t count = 0;
+    for (size_t head = 0; head < card->head_count; head++) {
+        const bool answers = card->heads[head].kind != HEAD_QUALITY;
+        heads[head] = !option && answers;
+        if (answers)
+            names[count++] = card->heads[head].name;
+    }
     for (size_t i = 0; option && i < option->values.count; i++) {
         size_t head = 0;
-        while (head < card->head_count && strcmp(names[head], option->values.items[i]))
+        while (head < card->head_count && (card->heads[head].kind == HEAD_QUALITY ||
+                                           strcmp(card->heads[head].name, option->values.items[i])))
             head++;
         if (head == card->head_count)
-            return option_refuse(arena, failure, "Unknown head", option->values.items[i], names,
-                                 card->head_count);
+            return option_refuse(arena, failure, "Unknown head", option->values.items[i], names, count);
         heads[head] = true;
     }
     return STATUS_OK;
@@ -241,17 +244,17 @@ static enum status resolve_render(struct arena *arena, const struct option_list 
     return STATUS_OK;
 }
 
-static enum status resolve_flip(struct arena *arena, const struct option_list *list, struct failure *failure,
-                                bool *out)
+static enum status resolve_flag(struct arena *arena, const struct option_list *list, const char *name,
+                                struct failure *failure, bool *out)
 {
     const char *value = NULL;
-    enum status status = option_value(list, "flip", failure, &value);
+    enum status status = option_value(list, name, failure, &value);
     if (status || !value)
         return status;
     *out = !strcmp(value, "true");
     if (!*out && strcmp(value, "false"))
         return failure_set(failure, STATUS_BAD_REQUEST, "%s must be true or false, not '%s'.",
-                           option_title(list, "flip").text, text_quote(arena, value, QUOTE_BYTES));
+                           option_title(list, name).text, text_quote(arena, value, QUOTE_BYTES));
     return STATUS_OK;
 }
 
@@ -307,7 +310,9 @@ enum status options_resolve(struct arena *arena, const struct model_card *card,
     if (!status)
         status = resolve_threshold(arena, list, failure, &options);
     if (!status)
-        status = resolve_flip(arena, list, failure, &options.flip);
+        status = resolve_flag(arena, list, "flip", failure, &options.flip);
+    if (!status)
+        status = resolve_flag(arena, list, "require_quality", failure, &options.require_quality);
     if (!status)
         status = resolve_views(arena, card, list, failure, &options);
     if (!status)

@@ -29,8 +29,8 @@ struct options {
     size_t top;         /* of ATTENTION_TOP */
     const bool *labels; /* [all labels], of ATTENTION_LABELS */
     bool has_threshold;
-    double threshold; /* instead of the labels' own */
-    bool flip;        /* the mean with the image's mirror (struct predict_options) */
+    double threshold;           /* instead of the labels' own */
+    bool flip, require_quality; /* as in struct predict_options */
     enum pairing pairing;
     struct image_options image; /* of DICOM files */
 };
@@ -41,8 +41,8 @@ WARN_UNUSED enum status options_need_heads(struct arena *arena, const struct mod
 
 /* Resolves what was given against a model; the rest gets its default: all heads, attention grid for the
  * positive labels, contours at half of the maximum, pictures of PICTURE_SIDE, none of images, each label's
- * own threshold, no flip, each image a study of its own. Fails with BAD_REQUEST, naming what is wrong and
- * what there is, and as options_need_heads. */
+ * own threshold, no flip, no required quality, each image a study of its own. Fails with BAD_REQUEST, naming
+ * what is wrong and what there is, and as options_need_heads. */
 WARN_UNUSED enum status options_resolve(struct arena *arena, const struct model_card *card,
                                         const struct option_list *list, struct failure *failure,
                                         struct options *out);

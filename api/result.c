@@ -98,6 +98,21 @@ struct json *result_image(const char *id, const char *profile, const char *view,
                       prediction->failure.status != STATUS_OK);
 }
 
+struct json *result_quality(const struct quality *quality)
+{
+    struct json *json = json_object();
+    json_add(json, "score", quality->scored ? json_number_value(quality->score) : json_null());
+    json_add_boolean(json, "acceptable", !quality->reasons);
+    struct json *reasons = json_add(json, "reasons", json_array());
+    const char *code, *detail;
+    for (uint32_t left = quality->reasons; quality_next(&left, &code, &detail);) {
+        struct json *reason = json_append(reasons, json_object());
+        json_add_text(reason, "code", code);
+        json_add_text(reason, "detail", detail);
+    }
+    return json;
+}
+
 /* Adds "render" to an image, where it is to be seen. */
 static enum status add_render(struct result_context *context, const struct image *render,
                               struct failure *failure, struct json *image)
@@ -271,6 +286,9 @@ enum status result_prediction(struct result_context *context, const char *const 
     }
     if (context->options->flip)
         json_add_boolean(result, "flip", true);
+    json_add(result, "input_quality", result_quality(&prediction->quality));
+    if (context->options->pairing == PAIRING_VIEWS)
+        json_add(result, "lateral_input_quality", result_quality(&prediction->lateral_quality));
     struct json *findings = json_add(result, "findings", json_array());
     struct json *risks = json_add(result, "risk_scores", json_array());
     struct json *maps = json_add(result, "attention_maps", json_array());

@@ -24,16 +24,18 @@ void result_add_timing(struct prediction_timing *sum, const struct prediction_ti
 struct json *result_image(const char *id, const char *profile, const char *view,
                           const struct prediction *prediction);
 
+/* {"score", "acceptable", "reasons": [{"code", "detail"}]} */
+struct json *result_quality(const struct quality *quality);
 /* [{"system", "code"}] of a label. */
 struct json *result_codes(const struct label *label);
 /* Adds "calibration": {"scale", "offset"} when the label's probability is not the plain sigmoid. */
 void result_add_calibration(struct json *object, const struct label *label);
 
-/* One element of "predictions": {"image", "findings", "risk_scores", "attention_maps"}, with "lateral_image",
- * "views" and "flip" where they were asked for, or {"image", "error"} when the study failed. ids: of its
- * images, a second where pairing_images says so. Overlays need prediction->picture, and images that are to be
- * rendered prediction->render and lateral_render. Fails as pictures_canvas and pictures_draw do. The caller
- * owns *out. */
+/* One element of "predictions": {"image", "input_quality", "findings", "risk_scores", "attention_maps"}, with
+ * "lateral_image", "lateral_input_quality", "views" and "flip" where they were asked for, or {"image",
+ * "error"} when the study failed. ids: of its images, a second where pairing_images says so. Overlays need
+ * prediction->picture, and images that are to be rendered prediction->render and lateral_render. Fails as
+ * pictures_canvas and pictures_draw do. The caller owns *out. */
 WARN_UNUSED enum status result_prediction(struct result_context *context, const char *const *ids,
                                           const struct prediction *prediction, struct failure *failure,
                                           struct json **out);

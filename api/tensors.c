@@ -36,7 +36,8 @@ struct tensor_list tensors_of(struct arena *arena, const struct model_card *card
     size_t most = (card->head_count + 1) * 3;
     struct tensor_list list = {arena_allocate(arena, most, sizeof *list.items), 0};
     for (size_t i = 0; i < card->head_count; i++)
-        for (enum tensor_kind kind = 0; kind <= TENSOR_ATTENTION; kind++) {
+        for (enum tensor_kind kind = 0; kind <= TENSOR_ATTENTION && card->heads[i].kind != HEAD_QUALITY;
+             kind++) {
             const struct head_card *head = &card->heads[i];
             bool map = kind == TENSOR_ATTENTION;
             if (map && head->type != HEAD_GLORI)

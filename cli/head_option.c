@@ -11,7 +11,8 @@
 
 const char head_option_help[] =
     "        name=NAME             letters, digits, '-' and '_'\n"
-    "        kind=findings|risk\n"
+    "        kind=findings|risk|quality\n"
+    "                              a quality head judges pictures: input_quality in answers\n"
     "        weights=FILE          a GLoRI head or a linear one, a file or a folder, in the form "
     "of\n" FORM_LINES
     "        labels=FILE           one label a line (default: those that a package's head has, id2label or\n"
@@ -70,9 +71,9 @@ static enum status read_keys(char *text, struct failure *failure, struct keys *o
 
 static enum status read_kind(const char *text, struct failure *failure, enum import_kind *out)
 {
-    if (strcmp(text, "findings") && strcmp(text, "risk"))
-        return refuse(failure, "A head's kind is findings or risk, not '%.80s'.", text);
-    *out = strcmp(text, "risk") ? IMPORT_FINDINGS : IMPORT_RISK;
+    if (strcmp(text, "findings") && strcmp(text, "risk") && strcmp(text, "quality"))
+        return refuse(failure, "A head's kind is findings, risk or quality, not '%.80s'.", text);
+    *out = !strcmp(text, "risk") ? IMPORT_RISK : !strcmp(text, "quality") ? IMPORT_QUALITY : IMPORT_FINDINGS;
     return STATUS_OK;
 }
 

@@ -33,6 +33,7 @@ static const char usage[] =
     "                         frontal has such heads read each image as both\n"
     "  --dicom-profile P      how the greys of DICOM files become the network's: mimic or voi; the\n"
     "                         package's own by default\n"
+    "  --require-quality      an image that is no upright frontal chest radiograph that can be read fails\n"
     "  --identifiers uids     DICOM's study, series and instance UIDs in json and jsonl\n"
     "  --quiet                shows no progress on standard error\n"
     "  --shard I/N            only every N-th image, or pair, from number I of 1 to N on: N machines share "
@@ -105,6 +106,8 @@ static enum status read_option(void *context, int option, struct failure *failur
         return read_choice(settings, "identifiers", optarg, failure);
     case 'V':
         return read_choice(settings, "views", optarg, failure);
+    case 'Q':
+        return read_choice(settings, "require_quality", "true", failure);
     case 't':
         return read_choice(settings, "threshold", optarg, failure);
     default:
@@ -133,6 +136,7 @@ static int read_options(struct settings *settings, int argc, char **argv)
                                             {"views", required_argument, NULL, 'V'},
                                             {"dicom-profile", required_argument, NULL, 'D'},
                                             {"identifiers", required_argument, NULL, 'I'},
+                                            {"require-quality", no_argument, NULL, 'Q'},
                                             {"shard", required_argument, NULL, 'S'},
                                             {"resume", no_argument, NULL, 'R'},
                                             {"quiet", no_argument, NULL, 'q'},
@@ -185,6 +189,7 @@ static size_t predict_chunk(struct engine *engine, struct predict_output *output
     size_t failed = 0;
     struct predict_options options = {.keep_side = predict_output_keep_side(output),
                                       .flip = output->options.flip,
+                                      .require_quality = output->options.require_quality,
                                       .pairing = output->options.pairing,
                                       .image = output->options.image};
     const size_t views = pairing_images(options.pairing);

@@ -9,9 +9,13 @@
 
 void predict_write_csv_head(FILE *out, const struct options *options)
 {
-    fprintf(out, "image,head,label,logit,probability,threshold,positive,warnings,error,package_sha256%s%s\n",
+    fprintf(out,
+            "image,head,label,logit,probability,threshold,positive,warnings,error,package_sha256,"
+            "acceptable,quality_score,quality_reasons%s%s\n",
             options->flip ? ",flip" : "",
-            options->pairing != PAIRING_NONE ? ",views,lateral_image,lateral_warnings" : "");
+            options->pairing != PAIRING_NONE ? ",views,lateral_image,lateral_warnings,lateral_acceptable,"
+                                               "lateral_quality_score,lateral_quality_reasons"
+                                             : "");
 }
 
 /* CSV quotes a field that needs it by doubling its quotes (RFC 4180). */
@@ -52,11 +56,27 @@ static void write_warnings(FILE *out, const struct image_info *image)
     free(warnings);
 }
 
+/* Three fields, all empty where a study failed. */
+static void write_quality(FILE *out, const struct quality *quality, bool failed)
+{
+    char *reasons = quality_join(quality);
+    fprintf(out, ",%s,", failed ? "" : *reasons ? "false" : "true");
+    if (quality->scored && !failed)
+        fprintf(out, "%.9g", quality->score);
+    putc(',', out);
+    if (*reasons && !failed)
+        write_quoted(out, reasons);
+    free(reasons);
+}
+
 /* What a row ends with, the same in each of a study's. */
 static void end_row(FILE *out, const struct model_card *card, const struct options *options,
                     const char *const *ids, const struct prediction *prediction)
 {
-    fprintf(out, ",%s%s", card->package_sha256, options->flip ? ",true" : "");
+    const bool failed = prediction->failure.status != STATUS_OK;
+    fprintf(out, ",%s", card->package_sha256);
+    write_quality(out, &prediction->quality, failed);
+    fputs(options->flip ? ",true" : "", out);
     if (options->pairing != PAIRING_NONE) {
         putc(',', out);
         write_field(out, views_name(options->pairing));
@@ -64,8 +84,9 @@ static void end_row(FILE *out, const struct model_card *card, const struct optio
         if (options->pairing == PAIRING_VIEWS)
             write_path(out, ids[1]);
         putc(',', out);
-        if (options->pairing == PAIRING_VIEWS && !prediction->failure.status)
+        if (options->pairing == PAIRING_VIEWS && !failed)
             write_warnings(out, &prediction->lateral);
+        write_quality(out, &prediction->lateral_quality, failed || options->pairing != PAIRING_VIEWS);
     }
     putc('\n', out);
 }
@@ -102,16 +123,22 @@ void predict_write_csv(FILE *out, const struct model_card *card, const struct op
     }
 }
 
-/* An image's line, and those of its warnings. */
-static void write_image(FILE *out, const char *id, const struct image_info *image, const char *view,
-                        const char *remark)
+/* An image's line, which ends with its score, and those of its warnings and of why it is not acceptable. */
+static void write_image(FILE *out, const char *id, const struct image_info *image,
+                        const struct quality *quality, const char *view, const char *remark)
 {
     const char *profile = dicom_profile_name(image->dicom.profile);
-    fprintf(out, "%s  %u x %u %s%s%s%s%s%s\n", id, image->width, image->height,
+    fprintf(out, "%s  %u x %u %s%s%s%s%s%s", id, image->width, image->height,
             image_format_name(image->format), *profile ? " " : "", profile, *view ? "  " : "", view, remark);
+    if (quality->scored)
+        fprintf(out, "  input quality %.3f", quality->score);
+    putc('\n', out);
     const char *sentence;
     for (uint32_t left = image->warnings; (sentence = image_warning_next(&left));)
         fprintf(out, "  ! %s\n", sentence);
+    const char *code, *detail;
+    for (uint32_t left = quality->reasons; quality_next(&left, &code, &detail);)
+        fprintf(out, "  ! not acceptable, %s: %s\n", code, detail);
 }
 
 /* What a table says of an image that is a study's frontal. */
@@ -128,10 +155,10 @@ void predict_write_table(FILE *out, const struct options *options, const char *c
                 prediction->failure.sentence);
         return;
     }
-    write_image(out, ids[0], &prediction->image, frontal_words[options->pairing],
+    write_image(out, ids[0], &prediction->image, &prediction->quality, frontal_words[options->pairing],
                 options->flip ? "  mean of the image and its mirror" : "");
     if (pairs)
-        write_image(out, ids[1], &prediction->lateral, "lateral", "");
+        write_image(out, ids[1], &prediction->lateral, &prediction->lateral_quality, "lateral", "");
     for (size_t h = 0; h < prediction->head_count; h++) {
         const struct head_prediction *head = &prediction->heads[h];
         if (options->heads[h])

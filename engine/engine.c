@@ -202,6 +202,7 @@ static bool prepare(const struct engine *engine, struct bytes encoded, const str
 {
     struct image_info *info = lateral ? &prediction->lateral : &prediction->image;
     struct region *region = lateral ? &prediction->lateral_region : &prediction->region;
+    struct quality *quality = lateral ? &prediction->lateral_quality : &prediction->quality;
     struct image_loan loan = {0};
     struct frame frame = {0};
     struct image_options wanted = options->image;
@@ -217,6 +218,10 @@ static bool prepare(const struct engine *engine, struct bytes encoded, const str
     info->warnings |= image_crop_warning(loan.image.width, loan.image.height, &engine->target);
     start_ns = clock_now_ns();
     status = image_prepare(&loan.image, &engine->target, failure, &frame, region);
+    if (!status) {
+        quality->reasons = quality_look(info, &frame);
+        status = options->require_quality ? quality_require(quality, failure) : STATUS_OK;
+    }
     if (!status && options->keep_side && !lateral)
         status = region_picture(&loan.image, region, options->keep_side, failure, &prediction->picture);
     if (!status && options->render_side)
@@ -359,6 +364,7 @@ enum status engine_predict(struct engine *engine, const struct bytes *images, si
             continue;
         merge_passes(engine, options, answer);
         take_answer(engine, answer, &out[i]);
+        prediction_judge(options, &out[i]);
         answer += passes;
     }
     for (size_t i = 0; status && i < studies; i++)

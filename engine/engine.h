@@ -15,6 +15,7 @@
 #include "engine/kernels/precision.h"
 #include "engine/model/health.h"
 #include "engine/package/card.h"
+#include "engine/quality.h"
 
 enum { ENGINE_DEVICES_MAX = 16 };
 
@@ -109,8 +110,10 @@ struct prediction {
         failure; /* status OK when the rest is valid (image is valid as soon as the header was read) */
     struct image_info image;
     struct region region;
-    struct image_info lateral; /* this and its region: of PAIRING_VIEWS, as image is */
+    struct quality quality;    /* with what a quality head says, which looks at no lateral */
+    struct image_info lateral; /* this, its region and quality: of PAIRING_VIEWS, as image is */
     struct region lateral_region;
+    struct quality lateral_quality;
     struct image picture;                /* of the region, when asked for with keep_side (region_picture) */
     struct image render, lateral_render; /* whole, when asked for with render_side (image_picture) */
     struct head_prediction *heads;
@@ -127,6 +130,7 @@ struct predict_options {
      * of the mean logits (flip.h); each image counts as two in the queue. The embedding is the image's own.
      */
     bool flip;
+    bool require_quality; /* a picture that is not acceptable fails, as quality_require says */
     enum pairing pairing;
     struct image_options image; /* of DICOM files: UNSAID is the package's profile */
     struct patience patience;

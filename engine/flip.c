@@ -53,6 +53,8 @@ void flip_merge(const struct model_card *card, struct answer *answer, struct ans
     size_t rows = backbone_rows(&card->backbone), columns = backbone_columns(&card->backbone);
     bool finite = true;
     for (size_t i = 0; i < answer->head_count; i++) {
+        if (card->heads[i].kind == HEAD_QUALITY) /* it judges the image as it is, which is not mirrored */
+            continue;
         size_t outputs = head_outputs(&card->heads[i]);
         finite = flip_mean(answer->logits[i], mirrored->logits[i], outputs) && finite;
         if (answer->attention[i])

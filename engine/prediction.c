@@ -1,5 +1,7 @@
 #include "engine/prediction.h"
 
+#include "engine/study.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +79,20 @@ bool prediction_check(const struct model_card *card, const char *device, const c
     release_numbers(prediction);
     release_pictures(prediction);
     return false;
+}
+
+void prediction_judge(const struct predict_options *options, struct prediction *prediction)
+{
+    if (prediction->failure.status)
+        return;
+    for (size_t i = 0; i < prediction->head_count; i++)
+        if (prediction->heads[i].head->kind == HEAD_QUALITY)
+            quality_hear(prediction->heads[i].head, prediction->heads[i].probabilities, &prediction->quality);
+    if (!options->require_quality || !quality_require(&prediction->quality, &prediction->failure))
+        return;
+    study_blame(options->pairing, false, &prediction->failure);
+    release_numbers(prediction);
+    image_finish(&prediction->picture);
 }
 
 void prediction_finish(struct prediction *prediction)

@@ -10,4 +10,8 @@
 bool prediction_check(const struct model_card *card, const char *device, const char *rung,
                       struct prediction *prediction);
 
+/* Adds what a quality head says of the image to the quality of a prediction that has not failed. One that is
+ * not acceptable fails where options->require_quality, and its numbers are released. */
+void prediction_judge(const struct predict_options *options, struct prediction *prediction);
+
 #endif

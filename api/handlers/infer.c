@@ -169,6 +169,7 @@ static enum status predict(struct engine *engine, const struct api_request *requ
                            struct prediction *predictions)
 {
     struct predict_options options = {.flip = asked->flip,
+                                      .require_quality = asked->require_quality,
                                       .pairing = asked->pairing,
                                       .image = {.dicom_profile = asked->dicom_profile},
                                       .patience = {request->deadline_ns, request->gone, request->client}};
@@ -196,6 +197,18 @@ static void add_warnings(struct json *parameters, struct arena *arena, size_t nu
     free(text);
 }
 
+/* Its score, where a head gives one, and one where it is not acceptable. */
+static void add_quality(struct json *parameters, struct arena *arena, size_t number,
+                        const struct quality *quality)
+{
+    char *text = quality_join(quality);
+    if (quality->scored)
+        json_add_number(parameters, arena_format(arena, "quality_score_%zu", number), quality->score);
+    if (*text)
+        json_add_text(parameters, arena_format(arena, "quality_reasons_%zu", number), text);
+    free(text);
+}
+
 /* The profile of a request's DICOM files, which all have the same; "" where there is none. */
 static const char *profile_used(const struct infer_request *asked, const struct prediction *predictions)
 {
@@ -207,8 +220,8 @@ static const char *profile_used(const struct infer_request *asked, const struct 
     return name;
 }
 
-/* What has no place in tensors: which package answered, whether mirrors count, how images paired, and what
- * each image's warnings are. */
+/* What has no place in tensors: which package answered, whether mirrors count, how images paired, and of
+ * each image its warnings and why it is not acceptable. */
 static void add_parameters(struct json *root, struct arena *arena, const struct model_card *card,
                            const struct infer_request *asked, const struct prediction *predictions)
 {
@@ -224,8 +237,11 @@ static void add_parameters(struct json *root, struct arena *arena, const struct 
     const size_t views = pairing_images(asked->pairing);
     for (size_t i = 0; i < study_count(asked); i++) {
         add_warnings(parameters, arena, i * views, predictions[i].image.warnings);
-        if (views > 1)
-            add_warnings(parameters, arena, i * views + 1, predictions[i].lateral.warnings);
+        add_quality(parameters, arena, i * views, &predictions[i].quality);
+        if (views == 1)
+            continue;
+        add_warnings(parameters, arena, i * views + 1, predictions[i].lateral.warnings);
+        add_quality(parameters, arena, i * views + 1, &predictions[i].lateral_quality);
     }
 }
 

@@ -74,6 +74,7 @@ void handle_predict(struct api *api, const struct api_request *request, const st
     if (!status) {
         job.options.pairing = options.pairing;
         job.options.image = options.image;
+        job.options.require_quality = options.require_quality;
     }
     if (!status && options.flip) {
         job.options.flip = true;

@@ -1,5 +1,6 @@
 #include "engine/checkpoint/head_backbone.h"
 
+#include "engine/checkpoint/import_card.h"
 #include "engine/package/binding.h"
 
 #include <stdio.h>
@@ -56,7 +57,7 @@ static enum status check_remembered(struct head_import *head, const struct backb
             "It was trained together with the backbone of its own package, which was imported from "
             "another file (SHA-256 %.12s...): it goes with no other.",
             backbone);
-    if (kind && strcmp(kind, head->asked->kind == IMPORT_RISK ? "risk" : "findings"))
+    if (kind && strcmp(kind, head_kind_name(import_card_kind(head->asked))))
         return failure_set(failure, STATUS_BAD_REQUEST, "It was a package's head of kind=%.20s: say that.",
                            kind);
     snprintf(head->trained_with, sizeof head->trained_with, "%s", backbone ? backbone : "");

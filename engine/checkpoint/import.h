@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 enum import_precision { IMPORT_FP16, IMPORT_FP32 };
-enum import_kind { IMPORT_FINDINGS, IMPORT_RISK };
+enum import_kind { IMPORT_FINDINGS, IMPORT_RISK, IMPORT_QUALITY };
 enum import_features { IMPORT_ANY, IMPORT_CLASS, IMPORT_CLASS_MEAN, IMPORT_MEAN };
 
 struct import_head {

@@ -166,13 +166,20 @@ static struct label label_of(struct arena *arena, const char *name)
 static enum status check_kind(const struct import_head *asked, enum head_form form, size_t classes,
                               struct failure *failure)
 {
-    if (form == FORM_AUTHORS || form == FORM_PACKAGE || classes == 1 || asked->kind == IMPORT_FINDINGS)
+    if (form == FORM_AUTHORS || form == FORM_PACKAGE || classes == 1 || asked->kind != IMPORT_RISK)
         return STATUS_OK;
     return failure_set(
         failure, STATUS_BAD_REQUEST,
         "Head '%s' is %s with %zu outputs, of which softmax makes one choice: they are no risk "
         "scores. Give kind=findings and labels=FILE; each output is then a sigmoid of its own.",
         asked->name, head_form_name(form), classes);
+}
+
+enum head_kind import_card_kind(const struct import_head *asked)
+{
+    return asked->kind == IMPORT_RISK      ? HEAD_RISK
+           : asked->kind == IMPORT_QUALITY ? HEAD_QUALITY
+                                           : HEAD_FINDINGS;
 }
 
 enum status import_card_head(const struct import_head *asked, enum head_form form,
@@ -191,7 +198,7 @@ enum status import_card_head(const struct import_head *asked, enum head_form for
     for (size_t i = 0; i < names.count; i++)
         labels[i] = label_of(arena, names.names[i]);
     head->name = asked->name;
-    head->kind = asked->kind == IMPORT_RISK ? HEAD_RISK : HEAD_FINDINGS;
+    head->kind = import_card_kind(asked);
     head->labels = labels;
     if (head->kind ==
         HEAD_RISK) /* what the score is, and is not: the published heads define no time horizon */

@@ -21,6 +21,9 @@ struct label_source {
     const char *candidate; /* "": the file names none */
 };
 
+/* The kind that is asked for, as a card has it. */
+enum head_kind import_card_kind(const struct import_head *asked);
+
 /* Fills name, kind, labels (head->label_count of them, at the default threshold) and a risk's definition. The
  * labels are those that the file is bound to, and no others; or of asked->labels; or of the config.json; or
  * of one of the authors' heads (GLoRI, or a candidate) with as many classes the 40 findings; or of a head

@@ -3,10 +3,15 @@
 #include <assert.h>
 #include <string.h>
 
-static const char *const kind_names[] = {[HEAD_FINDINGS] = "findings", [HEAD_RISK] = "risk"};
+static const char *const kind_names[] = {
+    [HEAD_FINDINGS] = "findings", [HEAD_RISK] = "risk", [HEAD_QUALITY] = "quality"};
 static_assert(sizeof kind_names / sizeof *kind_names == HEAD_KINDS, "a name a kind");
 static const char *const type_names[] = {[HEAD_GLORI] = "glori", [HEAD_LINEAR] = "linear"};
 static_assert(sizeof type_names / sizeof *type_names == HEAD_TYPES, "a name a type");
+
+const char *const quality_label_names[] = {"inverted",    "rotated_90", "rotated_180",
+                                           "rotated_270", "mirrored",   "lateral",
+                                           "not_a_chest", "cropped",    NULL};
 
 const char *head_kind_name(enum head_kind kind)
 {

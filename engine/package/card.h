@@ -27,7 +27,8 @@ struct label {
 
 enum { PACKAGE_HEADS_MAX = 32, HEAD_LABELS_MAX = 4096 };
 
-enum head_kind { HEAD_FINDINGS, HEAD_RISK, HEAD_KINDS };
+/* A quality head judges pictures (engine/quality.h) and not what they show: no request asks for it. */
+enum head_kind { HEAD_FINDINGS, HEAD_RISK, HEAD_QUALITY, HEAD_KINDS };
 enum head_type { HEAD_GLORI, HEAD_LINEAR, HEAD_TYPES };
 
 struct head_card {
@@ -91,7 +92,7 @@ struct model_card {
     size_t unread_count;
 };
 
-const char *head_kind_name(enum head_kind kind); /* "findings", "risk" */
+const char *head_kind_name(enum head_kind kind); /* "findings", "risk", "quality" */
 const char *head_type_name(enum head_type type); /* "glori", "linear" */
 
 /* "swiglu" or "gelu", as model.json has it. */
@@ -108,6 +109,18 @@ bool card_names_weights(const struct model_card *card, const char *file);
 static inline size_t head_outputs(const struct head_card *head)
 {
     return head->label_count * (head->two_views ? 2 : 1);
+}
+
+/* The names of a quality head's labels, which are faults of a picture; NULL after the last. */
+extern const char *const quality_label_names[];
+
+/* How many heads of a package answer requests. */
+static inline size_t card_answering_heads(const struct model_card *card)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < card->head_count; i++)
+        count += card->heads[i].kind != HEAD_QUALITY;
+    return count;
 }
 
 /* Patches from top to bottom and from left to right: attention maps are rows x columns. */

@@ -55,12 +55,37 @@ static void read_labels(struct reader *reader, const struct json *object, struct
     head->labels = labels;
 }
 
+static enum head_kind read_kind(struct reader *reader, const struct json *object, const char *head)
+{
+    const char *text = reader_text(reader, object, head, "kind");
+    for (enum head_kind kind = 0; kind < HEAD_KINDS; kind++)
+        if (!strcmp(text, head_kind_name(kind)))
+            return kind;
+    reader_refuse(reader, head, "kind", "\"findings\", \"risk\" or \"quality\"");
+    return HEAD_FINDINGS;
+}
+
+/* What a quality head may be: it reads one image, linearly, for faults that answers have codes for. */
+static void check_quality(struct reader *reader, const struct head_card *head)
+{
+    if (head->type != HEAD_LINEAR || head->two_views)
+        reader_refuse(reader, head->name, "type", "\"linear\", of one view: it judges pictures");
+    for (size_t i = 0; i < head->label_count; i++) {
+        const char *const *name = quality_label_names;
+        while (*name && strcmp(*name, head->labels[i].name))
+            name++;
+        if (!*name)
+            reader_refuse(reader, head->name, "labels",
+                          "a list of names out of inverted, rotated_90, rotated_180, rotated_270, mirrored, "
+                          "lateral, not_a_chest and cropped: it judges pictures");
+    }
+}
+
 static void read_head(struct reader *reader, const struct json *object, uint32_t depth,
                       struct head_card *head)
 {
     head->name = reader_text(reader, object, "a head", "name");
-    head->kind =
-        reader_choice(reader, object, head->name, "kind", "findings", "risk") ? HEAD_RISK : HEAD_FINDINGS;
+    head->kind = read_kind(reader, object, head->name);
     head->type =
         reader_choice(reader, object, head->name, "type", "glori", "linear") ? HEAD_LINEAR : HEAD_GLORI;
     head->weights = reader_file_name(reader, object, head->name);
@@ -77,6 +102,8 @@ static void read_head(struct reader *reader, const struct json *object, uint32_t
     if (head->kind == HEAD_RISK && !head->definition)
         reader_refuse(reader, head->name, "definition", "a text: what the risk score means");
     read_labels(reader, object, head);
+    if (head->kind == HEAD_QUALITY)
+        check_quality(reader, head);
 }
 
 /* The array stays open for what follows. A package without heads embeds only, and says so by an empty list.
@@ -96,6 +123,8 @@ static struct head_card *read_heads(struct reader *reader, const struct json *ro
                 reader_refuse(reader, "model.json", "heads", "a list without a name that stands twice");
     }
     card->heads = heads;
+    if (card->head_count > card_answering_heads(card) + 1)
+        reader_refuse(reader, "model.json", "heads", "a list with no more than one head of kind \"quality\"");
     return heads;
 }
 

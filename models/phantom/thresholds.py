@@ -37,8 +37,10 @@ def main():
     path = os.path.join(options.package, "model.json")
     with open(path, encoding="utf-8") as file:
         model = json.load(file)
-    model["name"], model["version"], model["intended_use"] = "phantom", "1.1.0", INTENDED_USE
+    model["name"], model["version"], model["intended_use"] = "phantom", "1.2.0", INTENDED_USE
     for head in model["heads"]:
+        if head["kind"] == "quality":  # gate.py chooses these
+            continue
         if head["kind"] == "risk":
             head["definition"] = DEFINITION
         for label in head["labels"]:

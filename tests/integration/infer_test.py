@@ -78,6 +78,8 @@ class Infer(unittest.TestCase):
         for number, path in enumerate(SAMPLES):
             predicted = self.service.post("/predict?attention=none", KINDS[path.suffix], IMAGES[number]).predictions[0]
             for head in self.model["heads"]:
+                if head["kind"] == "quality":  # no output
+                    continue
                 width = len(head["labels"])
                 found = (predicted["findings"] if head["kind"] == "findings" else predicted["risk_scores"])
                 names = [label["name"] for label in head["labels"]]
@@ -145,9 +147,11 @@ class Infer(unittest.TestCase):
         package = self.service.get("/models").json["models"][0]["package_sha256"]
         for binary_in in (False, True):
             document, _ = self.infer(images, binary_in, parameters={"binary_data_output": binary_in})
+            scores = [document["parameters"].pop(f"quality_score_{number}") for number in range(2)]
+            self.assertTrue(all(0 <= score <= 1 for score in scores), scores)
             self.assertEqual(document["parameters"], {"package_sha256": package, "warnings_1": said[0]})
         document, _ = self.infer(images[:1])
-        self.assertEqual(document["parameters"], {"package_sha256": package})
+        self.assertEqual(list(document["parameters"]), ["package_sha256", "quality_score_0"])
 
     def test_metadata_describes_what_comes(self):
         metadata = self.service.get(f"{self.target}/versions/{self.model['version']}").json

@@ -49,7 +49,13 @@ static const struct label extra_labels[] = {{.name = "Tuberculosis",
 
 static const struct label paired_labels[] = {PLAIN("Effusion")};
 
+/* Of a picture over three fifths of white. */
+static const struct label quality_labels[] = {
+    {.name = "inverted", .threshold = 0.2, .threshold_source = "default"}};
+
+/* The first is the behaviours' "gate" and "gate alone". */
 static const struct head_card heads[] = {
+    {.name = "gate", .kind = HEAD_QUALITY, .type = HEAD_LINEAR, .labels = quality_labels, .label_count = 1},
     {.name = "findings",
      .kind = HEAD_FINDINGS,
      .type = HEAD_GLORI,
@@ -71,7 +77,7 @@ static const struct head_card heads[] = {
 
 const char *head_kind_name(enum head_kind kind)
 {
-    return kind == HEAD_FINDINGS ? "findings" : "risk";
+    return kind == HEAD_FINDINGS ? "findings" : kind == HEAD_RISK ? "risk" : "quality";
 }
 
 const char *head_type_name(enum head_type type)
@@ -108,10 +114,12 @@ enum status engine_create(const struct engine_options *options, struct failure *
                      .image_height = FAKE_SIDE,
                      .image_width = FAKE_SIDE,
                      .width = FAKE_WIDTH},
-        .heads = heads,
-        .head_count = !strcmp(behaviour, "headless") ? 0
-                      : !strcmp(behaviour, "views")  ? 4
-                                                     : 3,
+        .heads = heads + (strncmp(behaviour, "gate", 4) ? 1 : 0),
+        .head_count = !strcmp(behaviour, "headless")     ? 0
+                      : !strcmp(behaviour, "gate alone") ? 1
+                      : !strcmp(behaviour, "gate")       ? 2
+                      : !strcmp(behaviour, "views")      ? 4
+                                                         : 3,
     };
     memset(engine->card.weights_sha256, 'a', 64);
     memset(engine->card.package_sha256, 'b', 64);
@@ -250,7 +258,7 @@ static void embed(double mean, bool patches, struct embedding *out)
  */
 static void spoil(struct prediction *prediction)
 {
-    if (!prediction->head_count)
+    if (prediction->head_count < 2)
         return;
     const struct head_prediction *risk = &prediction->heads[1];
     float *const numbers[FAKE_NOT_FINITE_PLACES] = {&risk->logits[0],
@@ -272,6 +280,7 @@ static bool look_at(const struct engine *engine, struct bytes encoded, const str
     const struct target target = {&engine->card.profile, FAKE_SIDE, FAKE_SIDE};
     struct image_info *info = lateral ? &out->lateral : &out->image;
     struct region *region = lateral ? &out->lateral_region : &out->region;
+    struct quality *quality = lateral ? &out->lateral_quality : &out->quality;
     struct frame frame = {0};
     struct failure failure = {0};
     if (image_pool_decode(engine->decoders, encoded, &options->image, NULL, &failure, &loan, info))
@@ -279,6 +288,9 @@ static bool look_at(const struct engine *engine, struct bytes encoded, const str
     if (info->width == FAKE_FAULT_WIDTH)
         failure_set(&failure, STATUS_DEVICE, "The driver said no.");
     if (failure.status || image_prepare(&loan.image, &target, &failure, &frame, region))
+        goto end;
+    quality->reasons = quality_look(info, &frame);
+    if (options->require_quality && quality_require(quality, &failure))
         goto end;
     if (options->keep_side && !lateral &&
         region_picture(&loan.image, region, options->keep_side, &failure, &out->picture))
@@ -307,21 +319,23 @@ static void predict_one(struct engine *engine, const struct bytes *encoded,
         (void)look_at(engine, encoded[view], options, view > 0, out, &means[view]); /* the failure has it */
     if (out->failure.status)
         return;
+    const struct head_card *cards = engine->card.heads;
     out->head_count = engine->card.head_count;
     out->heads = memory_allocate(out->head_count, sizeof *out->heads);
-    for (size_t i = 0, first = 0; i < out->head_count; first += heads[i++].label_count) {
-        if (!heads[i].two_views)
-            answer_head(&heads[i], first, means[0], &out->heads[i]);
+    for (size_t i = 0, first = 0; i < out->head_count; first += cards[i++].label_count) {
+        if (!cards[i].two_views)
+            answer_head(&cards[i], first, means[0], &out->heads[i]);
         else if (options->pairing == PAIRING_NONE)
-            out->heads[i].head = &heads[i];
+            out->heads[i].head = &cards[i];
         else
-            answer_pair(&heads[i], means[0], means[options->pairing == PAIRING_VIEWS], &out->heads[i]);
+            answer_pair(&cards[i], means[0], means[options->pairing == PAIRING_VIEWS], &out->heads[i]);
         if (options->flip)
             flip_head(&out->heads[i]);
     }
     embed(means[0], options->patches, &out->embedding);
     spoil(out);
     engine->not_finite += !prediction_check(&engine->card, "none", "fake", out);
+    prediction_judge(options, out);
 }
 
 static enum status check_device(const struct engine *engine, struct failure *failure)

@@ -42,7 +42,8 @@ static void check_flipped(const char *target, const char *type, struct bytes bod
     bool flip = false;
     call_run(&call, service.api, "POST", target, type, body);
     ck_assert_msg(call.response.code == 200, "%s: %s", target, call_detail(&call));
-    ck_assert_str_eq(json_names(prediction()), "image,flip,findings,risk_scores,attention_maps");
+    ck_assert_str_eq(json_names(prediction()),
+                     "image,flip,input_quality,findings,risk_scores,attention_maps");
     ck_assert(json_boolean(json_member(prediction(), "flip"), &flip) && flip);
     for (size_t map = 0; map < FAKE_GRID; map++) {
         ck_assert_double_eq_tol(cell(map, map), 0.325, 1e-6);
@@ -70,7 +71,7 @@ START_TEST(without_it_nothing_is_said)
     struct buffer buffer = form("false");
     call_run(&call, service.api, "POST", "/predict?attention_for=all", FORM,
              (struct bytes){buffer.data, buffer.size});
-    ck_assert_str_eq(json_names(prediction()), "image,findings,risk_scores,attention_maps");
+    ck_assert_str_eq(json_names(prediction()), "image,input_quality,findings,risk_scores,attention_maps");
     ck_assert_double_eq_tol(cell(0, 0), 0.625, 1e-6);
     call_end(&call);
     buffer_finish(&buffer);

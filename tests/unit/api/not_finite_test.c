@@ -77,10 +77,10 @@ START_TEST(an_image_fails_alone_whatever_is_not_finite)
 {
     if (_i != PATCH_PLACE) {
         run("/predict", TWO_IMAGES, good, spoiled[_i]);
-        fails_alone("predictions", "image,findings,risk_scores,attention_maps");
+        fails_alone("predictions", "image,input_quality,findings,risk_scores,attention_maps");
     }
     run("/predict?attention=overlay&heads=findings", TWO_IMAGES, good, spoiled[_i == PATCH_PLACE ? 0 : _i]);
-    fails_alone("predictions", "image,findings,risk_scores,attention_maps");
+    fails_alone("predictions", "image,input_quality,findings,risk_scores,attention_maps");
     run("/embed?tokens=class,patch", TWO_IMAGES, good, spoiled[_i]);
     fails_alone("embeddings", "image,class,patch");
 }

@@ -85,7 +85,7 @@ START_TEST(what_is_wrong_is_named_with_what_there_is)
 {
     static const char *const wrong[][2] = {
         {"headz=x", "Unknown option 'headz'; there are: heads, attention, attention_for, level, size, "
-                    "threshold, flip, views, render, dicom_profile, identifiers, model."},
+                    "threshold, flip, views, render, dicom_profile, identifiers, require_quality, model."},
         {"render=jpg", "The option 'render' cannot be 'jpg'; there are: png."},
         {"dicom_profile=x", "The option 'dicom_profile' cannot be 'x'; there are: mimic, voi."},
         {"identifiers=name", "The option 'identifiers' cannot be 'name'; there are: uids."},

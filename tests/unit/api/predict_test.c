@@ -68,7 +68,7 @@ START_TEST(the_answer_has_the_shape_of_the_contract)
                      "name,version,weights_sha256,package_sha256,intended_use");
     ck_assert_str_eq(json_names(json_member(call.json, "timing_ms")),
                      "decode,preprocess,queue,inference,total");
-    ck_assert_str_eq(json_names(prediction(0)), "image,findings,risk_scores,attention_maps");
+    ck_assert_str_eq(json_names(prediction(0)), "image,input_quality,findings,risk_scores,attention_maps");
     const struct json *image = json_member(prediction(0), "image");
     ck_assert_str_eq(json_names(image), "id,format,width,height,profile,warnings,region");
     ck_assert_str_eq(json_names(json_member(image, "region")), "x,y,width,height");
@@ -249,7 +249,7 @@ START_TEST(an_image_that_fails_among_several_fails_alone)
     ck_assert_str_eq(json_text(json_member(json_member(prediction(0), "image"), "id")), "0.png");
     double code = 0;
     ck_assert(json_number(json_member(json_member(prediction(0), "error"), "status"), &code) && code == 415);
-    ck_assert_str_eq(json_names(prediction(1)), "image,findings,risk_scores,attention_maps");
+    ck_assert_str_eq(json_names(prediction(1)), "image,input_quality,findings,risk_scores,attention_maps");
     ck_assert_str_eq(json_text(json_member(json_member(prediction(1), "image"), "id")), "1.png");
     call_end(&call);
     buffer_finish(&buffer);

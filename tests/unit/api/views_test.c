@@ -119,8 +119,9 @@ static void check_pair(const char *how)
 {
     ck_assert_msg(call.response.code == 200, "%s: %s", how, call_detail(&call));
     ck_assert_uint_eq(json_length(json_member(call.json, "predictions")), 1);
-    ck_assert_str_eq(json_names(prediction(0)),
-                     "image,lateral_image,views,findings,risk_scores,attention_maps");
+    ck_assert_str_eq(
+        json_names(prediction(0)),
+        "image,lateral_image,views,input_quality,lateral_input_quality,findings,risk_scores,attention_maps");
     ck_assert_str_eq(json_names(json_member(prediction(0), "lateral_image")),
                      "id,view,format,width,height,profile,warnings,region");
     ck_assert_str_eq(text_of(0, "image", "view"), "frontal");
@@ -178,7 +179,8 @@ START_TEST(the_frontal_is_read_twice_when_asked_for)
         post_form(QUIET "&views=frontal&flip=true", parts[i]);
         ck_assert_msg(call.response.code == 200, "%s", call_detail(&call));
         ck_assert_uint_eq(json_length(json_member(call.json, "predictions")), 2);
-        ck_assert_str_eq(json_names(prediction(0)), "image,views,flip,findings,risk_scores,attention_maps");
+        ck_assert_str_eq(json_names(prediction(0)),
+                         "image,views,flip,input_quality,findings,risk_scores,attention_maps");
         ck_assert_str_eq(json_text(json_member(prediction(0), "views")), "frontal");
         ck_assert_str_eq(text_of(0, "image", "view"), "frontal");
         check_logits(0, A, A);
@@ -195,7 +197,7 @@ START_TEST(heads_of_one_view_are_asked_for_alone)
 {
     call_run(&call, service.api, "POST", QUIET "&heads=findings,cardiac,extra", "image/png", pictures[A]);
     ck_assert_int_eq(call.response.code, 200);
-    ck_assert_str_eq(json_names(prediction(0)), "image,findings,risk_scores,attention_maps");
+    ck_assert_str_eq(json_names(prediction(0)), "image,input_quality,findings,risk_scores,attention_maps");
     ck_assert_uint_eq(json_length(json_member(prediction(0), "findings")), 5);
     call_end(&call);
 }

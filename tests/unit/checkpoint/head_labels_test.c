@@ -247,6 +247,28 @@ START_TEST(a_layer_of_ones_own_has_labels_of_its_own)
 }
 END_TEST
 
+/* Answers have codes for them. */
+START_TEST(a_quality_head_has_the_names_of_faults)
+{
+    struct package *package = NULL;
+    asked.kind = IMPORT_QUALITY;
+    write_linear();
+    refused("lateral, not_a_chest and cropped: it judges pictures.");
+    file_put(labels, "inverted\nlateral\n", 17);
+    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
+    ck_assert_int_eq(open_last(&package)->kind, HEAD_QUALITY);
+    ck_assert_uint_eq(card_answering_heads(package_card(package)), 0);
+    char *file = file_join(output, package_card(package)->heads[0].weights);
+    package_close(&package);
+    asked = (struct import_head){.name = "second", .weights = file, .kind = IMPORT_QUALITY};
+    refused("a list with no more than one head of kind \"quality\"."); /* and for nothing else */
+    asked.kind = IMPORT_FINDINGS;
+    ck_assert_int_eq(add(&asked, 1), STATUS_BAD_REQUEST);
+    ck_assert_msg(strstr(failure.sentence, "of kind=quality: say that."), "%s", failure.sentence);
+    free(file);
+}
+END_TEST
+
 int main(void)
 {
     TCase *all = tcase_create("all");
@@ -259,5 +281,6 @@ int main(void)
     tcase_add_test(all, a_configuration_names_its_own_classifier_alone);
     tcase_add_test(all, a_layer_before_the_head_is_said_to_do_nothing);
     tcase_add_test(all, a_layer_of_ones_own_has_labels_of_its_own);
+    tcase_add_test(all, a_quality_head_has_the_names_of_faults);
     return suite_run("head_labels", all);
 }

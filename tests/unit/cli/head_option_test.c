@@ -39,6 +39,8 @@ START_TEST(every_key_is_read)
     ck_assert_int_eq(head.features, IMPORT_MEAN);
     ck_assert(!parse("weights=w,name=a,kind=findings", copy, &head));
     ck_assert_int_eq(head.features, IMPORT_ANY);
+    ck_assert(!parse("weights=w,name=a,kind=quality", copy, &head));
+    ck_assert_int_eq(head.kind, IMPORT_QUALITY);
 }
 END_TEST
 
@@ -53,7 +55,7 @@ START_TEST(what_is_wrong_is_named)
         {"name=a,kind=risk,weights=w,", "'' of --head is not KEY=VALUE."},
         {"name", "'name' of --head is not KEY=VALUE."},
         {"name=a,name=b,kind=risk,weights=w", "--head has 'name' twice."},
-        {"name=a,kind=embedding,weights=w", "A head's kind is findings or risk, not 'embedding'."},
+        {"name=a,kind=embedding,weights=w", "A head's kind is findings, risk or quality, not 'embedding'."},
         {"name=a,kind=risk,weights=w,features=max",
          "A head's features are class, class+mean or mean, not 'max'."},
         {"name=a,kind=risk,weights=w,blocks=0", "A head's blocks are a whole number from 1 to 128, not '0'."},

@@ -108,6 +108,22 @@ START_TEST(two_answers_become_one)
 }
 END_TEST
 
+START_TEST(a_quality_head_judges_the_image_as_it_is)
+{
+    const struct head_card heads[] = {{.type = HEAD_GLORI, .label_count = 1},
+                                      {.kind = HEAD_QUALITY, .type = HEAD_LINEAR, .label_count = 1}};
+    const struct model_card card = {.backbone = {.patch_size = 16, .image_height = 16, .image_width = 64},
+                                    .heads = heads,
+                                    .head_count = 2};
+    struct answer answer = answer_of((float[]){1, 5}, (float[]){1, 0, 0, 0}, 0, 3);
+    struct answer mirrored = answer_of((float[]){2, 7}, (float[]){0, 0, 0, 1}, 1, 4);
+    flip_merge(&card, &answer, &mirrored);
+    ck_assert_float_eq(answer.logits[0][0], 1.5f);
+    ck_assert_float_eq(answer.logits[1][0], 5);
+    answer_finish(&answer);
+}
+END_TEST
+
 START_TEST(each_image_needs_two_places)
 {
     struct failure failure;
@@ -128,6 +144,7 @@ int main(void)
     tcase_add_test(cases, maps_are_mirrored_back);
     tcase_add_test(cases, a_number_of_the_mirror_that_is_not_finite_is_told);
     tcase_add_test(cases, two_answers_become_one);
+    tcase_add_test(cases, a_quality_head_judges_the_image_as_it_is);
     tcase_add_test(cases, each_image_needs_two_places);
     return suite_run("engine/flip", cases);
 }

@@ -136,9 +136,39 @@ END_TEST
     "\"heads\":[{\"name\":\"f\",\"kind\":\"findings\",\"type\":\"linear\",\"weights\":\"i.safetensors\"," \
     "\"blocks\":1,\"labels\":[{\"name\":\"Edema\",\"threshold\":0.5,\"threshold_source\":\"default\"}]},"
 
+/* Two heads that judge pictures before the one behind them. */
+#define GATE(name)                                                                                   \
+    "{\"name\":\"" name "\",\"kind\":\"quality\",\"type\":\"linear\",\"weights\":\"h.safetensors\"," \
+    "\"blocks\":1,\"average_pool\":true,\"labels\":[{\"name\":\"mirrored\",\"threshold\":0.5,"       \
+    "\"threshold_source\":\"default\"}]},"
+
+START_TEST(reads_a_quality_head)
+{
+    struct arena *arena = arena_create();
+    struct model_card card;
+    ck_assert_int_eq(read_changed("\"heads\":[", "\"heads\":[" GATE("g"), NULL, arena, &card), STATUS_OK);
+    ck_assert_uint_eq(card.head_count, 2);
+    ck_assert_uint_eq(card_answering_heads(&card), 1);
+    ck_assert_int_eq(card.heads[0].kind, HEAD_QUALITY);
+    ck_assert_uint_eq(card.unread_count, 0);
+    arena_destroy(&arena);
+}
+END_TEST
+
 static const struct {
     const char *from, *to, *sentence;
 } BAD[] = {
+    {"\"heads\":[", "\"heads\":[" GATE("g") GATE("h"),
+     "\"heads\" of model.json must be a list with no more than one head of kind \"quality\"."},
+    {"\"kind\":\"findings\"", "\"kind\":\"other\"",
+     "\"kind\" of f must be \"findings\", \"risk\" or \"quality\"."},
+    {"\"kind\":\"findings\"", "\"kind\":\"quality\"",
+     "\"type\" of f must be \"linear\", of one view: it judges pictures."},
+    {"\"kind\":\"findings\",\"type\":\"glori\"", "\"kind\":\"quality\",\"type\":\"linear\",\"views\":2",
+     "\"type\" of f must be \"linear\", of one view: it judges pictures."},
+    {"\"kind\":\"findings\",\"type\":\"glori\"", "\"kind\":\"quality\",\"type\":\"linear\"",
+     "\"labels\" of f must be a list of names out of inverted, rotated_90, rotated_180, rotated_270, "
+     "mirrored, lateral, not_a_chest and cropped: it judges pictures."},
     {"\"format\":1", "\"format\":2", "\"format\" of model.json must be a whole number from 1 to 1."},
     {"\"name\":\"m\",", "", "\"name\" of model.json must be a text."},
     {"\"width\":128", "\"width\":192", "\"width\" of \"backbone\" must be 64 times \"heads\"."},
@@ -310,6 +340,7 @@ int main(void)
     tcase_add_test(cases, reads_every_member);
     tcase_add_test(cases, a_package_may_have_no_heads);
     tcase_add_test(cases, reads_how_many_views);
+    tcase_add_test(cases, reads_a_quality_head);
     tcase_add_test(cases, reads_a_rectangle);
     tcase_add_test(cases, reads_a_profile_of_its_own);
     tcase_add_test(cases, lists_what_nothing_reads);
