@@ -148,7 +148,7 @@ export function showCautions(root, prediction) {
   if (quality) {
     const reasons = quality.reasons.map((reason) => element('li', { textContent: reason.detail }));
     said.push(element('div', { className: quality.acceptable ? 'caution good' : 'caution bad' },
-      element('h3', { textContent: `Input quality ${percent(quality.score)}: ${quality.acceptable ? 'acceptable' : 'not acceptable'}` }),
+      element('h3', { textContent: `Input quality${quality.score === null ? '' : ` ${percent(quality.score)}`}: ${quality.acceptable ? 'acceptable' : 'not acceptable'}` }),
       reasons.length ? element('ul', {}, ...reasons) : null));
   }
   const notes = [...image.warnings];
