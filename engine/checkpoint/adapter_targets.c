@@ -86,6 +86,13 @@ enum status adapter_targets_read(const struct json *document, struct failure *fa
         status = wrong(failure, "modules_to_save", "is no list of texts");
     if (!status && saved)
         status = read_names(saved, "modules_to_save", failure, &targets.saved);
+    /* PEFT takes names by their ends: "patch_embeddings" within is wrapped as well, and what it saves of the
+     * two is not what it trained */
+    for (size_t i = 0; i < targets.saved.count && !status; i++)
+        if (!strcmp(targets.saved.items[i], "embeddings"))
+            status = wrong(failure, "modules_to_save",
+                           "names 'embeddings', of which PEFT does not save all: merge the adapter in PEFT "
+                           "(merge_and_unload) and save the model");
     if (!status)
         status = read_layers(document, failure, &targets);
     if (!status)

@@ -331,17 +331,23 @@ enum status config_document(struct bytes text, struct failure *failure, struct j
     return STATUS_OK;
 }
 
+enum status config_take(const struct json *document, struct failure *failure, struct config *out)
+{
+    struct config config;
+    config_init(&config);
+    enum status status = read_document(document, failure, &config);
+    if (!status)
+        *out = config;
+    return status;
+}
+
 enum status config_parse(struct bytes text, struct failure *failure, struct config *out)
 {
     struct json *document;
     enum status status = config_document(text, failure, &document);
     if (status)
         return status;
-    struct config config;
-    config_init(&config);
-    status = read_document(document, failure, &config);
-    if (!status)
-        *out = config;
+    status = config_take(document, failure, out);
     json_destroy(&document);
     return status;
 }

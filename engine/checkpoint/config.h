@@ -48,6 +48,9 @@ bool config_ffn_is_gated(const char *ffn_layer);
 /* What an absent file says. */
 void config_init(struct config *config);
 
+/* The same as config_parse of a document that is read already. */
+WARN_UNUSED enum status config_take(const struct json *document, struct failure *failure, struct config *out);
+
 /* Reads the keys above under each of their names. Fails with INVALID_FILE when the text is neither JSON nor
  * YAML, says nothing of a network, a key's value is not of its kind, says another thing than another key
  * does, or it describes a network of another kind or with an activation or a part that is not supported. */

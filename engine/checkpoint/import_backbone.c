@@ -6,6 +6,7 @@
 #include "engine/checkpoint/import_beside.h"
 #include "engine/checkpoint/names.h"
 #include "engine/checkpoint/origin.h"
+#include "engine/checkpoint/settings.h"
 #include "engine/checkpoint/shards.h"
 
 #include <stdio.h>
@@ -333,6 +334,9 @@ enum status import_backbone_open(const struct backbone_options *options, struct 
         take_note(options, folder, &found, &preprocessor, backbone.note);
         if (!status)
             status = describe(options, &config, &preprocessor, failure, &backbone);
+        if (!status)
+            status = settings_check(checkpoint_state_place(backbone.checkpoint), &backbone.card,
+                                    &backbone.selection, options->config || folder->config, failure);
         if (!status)
             status = module_buffers_check(
                 &found.buffers, backbone.checkpoint,

@@ -3,6 +3,7 @@
 #include "engine/base/text.h"
 #include "engine/checkpoint/candidates.h"
 #include "engine/checkpoint/head_backbone.h"
+#include "engine/checkpoint/head_classes.h"
 #include "engine/checkpoint/head_features.h"
 #include "engine/checkpoint/head_select.h"
 #include "engine/checkpoint/import_beside.h"
@@ -159,6 +160,29 @@ static char *config_of(const struct head_import *head, const char *given)
     return folder->config_json ? memory_copy_text(folder->config_json) : NULL;
 }
 
+/* Labels that are given, against those that the checkpoint has beside the weights: in another order every
+ * score would be another finding's. */
+static enum status check_classes(struct head_import *head, struct failure *failure)
+{
+    struct label_list own = {0}, given = {.count = head->card.label_count};
+    const char *name = head_classes_read(checkpoint_state_place(head->checkpoint), given.count, &own);
+    if (!name)
+        return STATUS_OK;
+    given.names = memory_allocate(given.count, sizeof *given.names);
+    for (size_t i = 0; i < given.count; i++)
+        given.names[i] = (char *)head->card.labels[i].name;
+    const enum labels_order order = labels_compare(&given, &own);
+    free(given.names);
+    labels_finish(&own);
+    head->classes_differ = order == LABELS_OTHER;
+    return order != LABELS_REORDERED
+               ? STATUS_OK
+               : failure_set(failure, STATUS_INVALID_FILE,
+                             "%s: it names labels of the '%s' in %.200s at other places: give "
+                             "them in that order.",
+                             head->asked->labels, name, head->asked->weights);
+}
+
 /* Fills what the card says besides shapes. A configuration of transformers or timm names outputs of their
  * classifiers, and not those of a layer that somebody put beside it. */
 static enum status name_outputs(struct head_import *head, const char *config, struct arena *arena,
@@ -167,8 +191,9 @@ static enum status name_outputs(struct head_import *head, const char *config, st
     const bool described = head->form == FORM_TRANSFORMERS || head->form == FORM_TIMM;
     const struct label_source source = {
         described ? config : NULL, metadata_labels(checkpoint_metadata(head->checkpoint)), head->candidate};
-    return import_card_head(head->asked, head->form, &source, arena, failure, &head->card,
-                            &head->labels_differ);
+    enum status status =
+        import_card_head(head->asked, head->form, &source, arena, failure, &head->card, &head->labels_differ);
+    return status || !head->asked->labels ? status : check_classes(head, failure);
 }
 
 enum status import_head_open(const struct import_head *asked, const struct backbone_card *backbone,
@@ -331,6 +356,9 @@ void import_head_note(const struct head_import *head, char note[IMPORT_NOTE_BYTE
                  head->asked->name);
     if (head->labels_differ)
         note_add(note, "Head '%s' has other labels than the id2label of its config.json.", head->asked->name);
+    if (head->classes_differ)
+        note_add(note, "Head '%s' has other labels than its checkpoint says beside the weights.",
+                 head->asked->name);
     note_add_losses(note, head->losses, head->loss);
     import_weights_note(&head->selection, note);
 }

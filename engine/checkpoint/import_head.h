@@ -22,10 +22,11 @@ struct head_import {
     bool moved;                          /* a package's, which was put on another there */
     bool behind_layer;                   /* "1.weight", alone: a layer without values stands before it */
     bool rounds;                         /* a package's, of float32, whose matrices become float16 */
-    bool replaces;      /* it was saved with a LoRA adapter, and the weights beside have another one */
-    bool convolution;   /* of 1 x 1: its weight was [outputs, inputs, 1, 1] */
-    bool no_bias;       /* it has none: zeros are added */
-    bool labels_differ; /* those that were given are not the configuration's */
+    bool replaces;       /* it was saved with a LoRA adapter, and the weights beside have another one */
+    bool convolution;    /* of 1 x 1: its weight was [outputs, inputs, 1, 1] */
+    bool no_bias;        /* it has none: zeros are added */
+    bool classes_differ; /* nor those that the checkpoint has beside the weights */
+    bool labels_differ;  /* those that were given are not the configuration's */
     struct classifier_config classifier; /* of transformers' forms; what matters here of it */
     size_t losses;                       /* tensors of losses and metrics, which are left out, */
     char loss[NAME_BYTES];               /* and the first of them */

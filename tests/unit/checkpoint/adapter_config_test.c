@@ -107,6 +107,10 @@ START_TEST(what_is_not_merged_is_named)
          "Its \"layers_to_transform\" is no number of a block, nor a list of them."},
         {"{\"r\": 4, \"lora_alpha\": 8, \"layers_pattern\": \"h\"}",
          "Its \"layers_pattern\" names no list of blocks that this program knows."},
+        {"{\"r\": 4, \"lora_alpha\": 8, \"modules_to_save\": [\"embeddings\"]}",
+         "Its \"modules_to_save\" names 'embeddings', of which PEFT does not save all: merge the adapter in "
+         "PEFT "
+         "(merge_and_unload) and save the model."},
         {"{\"peft_type\": \"IA3\"}", "Its \"peft_type\" is 'IA3', and only LORA is merged."},
         {"{\"peft_type\": 3}", "Its \"peft_type\" is no text."},
         {"{\"bias\": true}", "Its \"bias\" is no text."},

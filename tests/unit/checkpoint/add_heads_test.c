@@ -345,6 +345,10 @@ START_TEST(what_cannot_be_answered_from_is_refused_before_it_is_written)
     refused(
         STATUS_INVALID_FILE,
         "head.pth: Tensor 'linear.weight' holds -750000, too large for fp16. Import with --precision fp32.");
+    write_linear(0, 2, 65520 / 0.75f); /* which rounds to infinity */
+    refused(
+        STATUS_INVALID_FILE,
+        "head.pth: Tensor 'linear.weight' holds -65520, too large for fp16. Import with --precision fp32.");
     write_linear(0, 3, 1);
     refused(STATUS_INVALID_FILE, "labels.txt: it has 2 labels for the 3 classes of head 'findings'.");
     sample_glori(head, 2, 3 * WIDTH, false);

@@ -62,6 +62,9 @@ START_TEST(configuration_and_weights_must_agree)
                               "but the weights have one: they "
                               "do not belong together."},
         {"init_values: some", "init_values is no number."},
+        {"num_heads: 0",
+         "The configuration says 0 attention heads for a width of 64; only heads of size 64 are "
+         "supported, 1 here."},
         {"mlp_ratio: wide", "mlp_ratio is not a number over 0 and up to 64."},
         {"in_chans: 1", "in_chans is 1, and only 3 are supported."},
         {"num_channels: three", "num_channels is not a whole number from 0 to 1000000."},

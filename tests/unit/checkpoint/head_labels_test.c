@@ -202,6 +202,41 @@ START_TEST(a_configuration_names_its_own_classifier_alone)
 }
 END_TEST
 
+/* {"state_dict": {...}, "classes": [...]}, and by numbers. */
+START_TEST(labels_beside_the_weights_are_in_the_order_of_the_outputs)
+{
+    static const char list[] = "X\x07\x00\x00\x00"
+                               "classes](X\x04\x00\x00\x00MassX\x06\x00\x00\x00Nodulee",
+                      numbers[] = "X\x0c\x00\x00\x00"
+                                  "class_to_idx}(X\x06\x00\x00\x00NoduleK\x01"
+                                  "X\x04\x00\x00\x00MassK\x00u";
+    for (int i = 0; i < 2; i++) {
+        const struct bytes said = {(const uint8_t *)(i ? numbers : list),
+                                   i ? sizeof numbers - 1 : sizeof list - 1};
+        struct pth pth;
+        char name[2][8];
+        pth_begin(&pth, "state_dict");
+        pth_tensor(&pth, "weight", 2, (size_t[]){2, 2 * WIDTH}, 1);
+        pth_tensor(&pth, "bias", 1, (size_t[]){2}, 1);
+        pickle_bytes(&pth.pickle, "s", 1);
+        pickle_bytes(&pth.pickle, (const char *)said.data, said.size);
+        pth_beside(&pth, "optimizer");
+        pth_end(&pth, head);
+        snprintf(name[0], sizeof name[0], "a%d", i);
+        snprintf(name[1], sizeof name[1], "b%d", i);
+        asked.name = name[0];
+        file_put(labels, "Nodule\nMass\n", 12);
+        refused(i ? "it names labels of the 'class_to_idx' in" : "it names labels of the 'classes' in");
+        file_put(labels, "Mass\nNodule\n", 12);
+        ck_assert_msg(!add(&asked, 1) && !strstr(note, "other labels"), "%s %s", failure.sentence, note);
+        asked.name = name[1];
+        file_put(labels, "Mass\nEdema\n", 11);
+        ck_assert_msg(!add(&asked, 1) && strstr(note, "other labels than its checkpoint says"), "%s %s",
+                      failure.sentence, note);
+    }
+}
+END_TEST
+
 /* Dropout has no values, and other layers before it may have none, too. */
 START_TEST(a_layer_before_the_head_is_said_to_do_nothing)
 {
@@ -279,6 +314,7 @@ int main(void)
     tcase_add_test(all, labels_of_a_packages_head_stay);
     tcase_add_test(all, a_classifiers_configuration_is_followed);
     tcase_add_test(all, a_configuration_names_its_own_classifier_alone);
+    tcase_add_test(all, labels_beside_the_weights_are_in_the_order_of_the_outputs);
     tcase_add_test(all, a_layer_before_the_head_is_said_to_do_nothing);
     tcase_add_test(all, a_layer_of_ones_own_has_labels_of_its_own);
     tcase_add_test(all, a_quality_head_has_the_names_of_faults);

@@ -141,6 +141,9 @@ START_TEST(chooses_among_candidates)
     asked.candidate = "x";
     expect(STATUS_INVALID_FILE,
            "head.pth: No candidate 'x'; there are linear:blocks=1:avgpool=True:lr=0_{1, 2, 3}.");
+    asked.candidate = "linear:blocks=1:avgpool=True:lr=0x2"; /* a dot may stand for '_', and nothing else */
+    expect(STATUS_INVALID_FILE, "No candidate 'linear:blocks=1:avgpool=True:lr=0x2'; there are "
+                                "linear:blocks=1:avgpool=True:lr=0_{1, 2, 3}.");
     char *results = file_join(folder, "results");
     file_put(results, best, sizeof best - 1);
     asked.candidate = NULL;
