@@ -3,7 +3,6 @@
 #include "engine/base/file.h"
 #include "engine/checkpoint/config.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -213,17 +212,7 @@ bool adapter_is_of_another(const struct adapter_config *config, const char *mode
 enum status adapter_check_class(const struct adapter_config *config, const char *model_type,
                                 struct failure *failure)
 {
-    const char *type = model_type, *name = config->class;
-    if (!*name || !*type)
-        return STATUS_OK;
-    while (*type &&
-           tolower((unsigned char)*name) == *type) { /* "Dinov2WithRegisters", "dinov2_with_registers" */
-        name++;
-        do
-            type++;
-        while (*type == '_' || *type == '-');
-    }
-    if (!*type && (name_behind(name, "Model") || name_behind(name, "For") || name_behind(name, "Backbone")))
+    if (!*config->class || !*model_type || config_class_fits(config->class, model_type))
         return STATUS_OK;
     return failure_set(
         failure, STATUS_INVALID_FILE,

@@ -4,8 +4,10 @@
 #include "engine/base/yaml_json.h"
 #include "engine/checkpoint/document.h"
 #include "engine/checkpoint/format.h"
+#include "engine/checkpoint/names.h"
 #include "engine/package/card.h"
 
+#include <ctype.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -238,6 +240,18 @@ static enum status read_ffn(const struct json *document, struct failure *failure
 /* Heads of a Dinov2Config that does not say how many (transformers/models/dinov2/configuration_dinov2.py). */
 enum { HEADS_OF_DINOV2 = 12 };
 
+bool config_class_fits(const char *class, const char *model_type)
+{
+    while (*model_type && tolower((unsigned char)*class) == *model_type) {
+        class ++;
+        do
+            model_type++;
+        while (*model_type == '_' || *model_type == '-');
+    }
+    return !*model_type &&
+           (name_behind(class, "Model") || name_behind(class, "For") || name_behind(class, "Backbone"));
+}
+
 /* Refuses by name what describes a network of another kind. */
 static enum status check_kind(const struct json *document, struct failure *failure)
 {
@@ -252,6 +266,10 @@ static enum status check_kind(const struct json *document, struct failure *failu
             failure, STATUS_INVALID_FILE,
             "It describes a network of the kind '%.60s'; dinov2 and dinov2_with_registers are supported.",
             type);
+    const char *class = json_text(json_first(look_up(document, NULL, "architectures")));
+    if (type && class && name_behind(class, "Dinov2") && !config_class_fits(class, type))
+        return failure_set(failure, STATUS_INVALID_FILE,
+                           "architectures is '%.60s', which is no class of model_type: %.60s.", class, type);
     if (channels && !json_integer(channels, 0, NUMBER_MAX, &count))
         return wrong(failure, NULL, argument ? "in_chans" : "num_channels",
                      "a whole number from 0 to 1000000");

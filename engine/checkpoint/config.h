@@ -42,6 +42,10 @@ struct config {
 
 enum { CONFIG_BYTES_MAX = 1 << 20 };
 
+/* Whether a class of transformers is of this "model_type": "Dinov2WithRegistersModel" of
+ * dinov2_with_registers. */
+bool config_class_fits(const char *class, const char *model_type);
+
 /* Whether an "ffn_layer" is SwiGLU, under either of its names. */
 bool config_ffn_is_gated(const char *ffn_layer);
 

@@ -62,6 +62,8 @@ START_TEST(configuration_and_weights_must_agree)
                               "but the weights have one: they "
                               "do not belong together."},
         {"init_values: some", "init_values is no number."},
+        {"model_type: dinov2\narchitectures: [Dinov2WithRegistersModel]",
+         "architectures is 'Dinov2WithRegistersModel', which is no class of model_type: dinov2."},
         {"num_heads: 0",
          "The configuration says 0 attention heads for a width of 64; only heads of size 64 are "
          "supported, 1 here."},
