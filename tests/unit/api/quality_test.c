@@ -64,6 +64,8 @@ static void end(void)
     free((void *)bright.data);
     free((void *)wide.data);
     free(wide_base64);
+    bright = wide = (struct bytes){0};
+    wide_base64 = NULL;
     inference_end();
 }
 
