@@ -95,6 +95,7 @@ static const struct {
      "write the names of the modules as a list, or merge the adapter in PEFT (merge_and_unload) and save the "
      "model."},
     {NULL, "\"target_modules\": null", NULL},
+    {NULL, "\"target_modules\": [\"uery\", \"value\"]", NOT_NAMED(QUERY)}, /* no end of a word */
 };
 
 START_TEST(exactly_the_named_modules_are_adapted)

@@ -177,6 +177,20 @@ START_TEST(refuses_contradictions_under_right_sums)
 }
 END_TEST
 
+/* As older packages had them, of which a sealed one has none: the backbone decides the output, too. */
+START_TEST(refuses_a_threshold_that_is_bound_to_the_head_alone)
+{
+    struct failure failure = {0};
+    char hash[SHA256_HEX_BYTES], to[160], *path = sample_path("head.findings.safetensors");
+    ck_assert(!sha256_file(path, &failure, hash));
+    snprintf(to, sizeof to, "\"threshold_source\":\t\"us\",\"threshold_weights_sha256\":\"%s\"", hash);
+    sample_edit("\"threshold_source\":\t\"default\"", to);
+    sample_sum();
+    sample_check_refused(STATUS_INVALID_FILE, "The threshold of 'Label 0' was set on other weights.");
+    free(path);
+}
+END_TEST
+
 START_TEST(refuses_reversed_labels_under_right_sums)
 {
     sample_edit("\"Label 0\"", "\"Label X\"");
@@ -337,6 +351,7 @@ int main(int argc, char **argv)
     tcase_add_test(cases, refuses_sums_of_other_files);
     tcase_add_loop_test(cases, refuses_contradictions_under_right_sums, 0,
                         sizeof contradictions / sizeof *contradictions);
+    tcase_add_test(cases, refuses_a_threshold_that_is_bound_to_the_head_alone);
     tcase_add_test(cases, refuses_reversed_labels_under_right_sums);
     tcase_add_loop_test(cases, refuses_a_head_that_reads_what_it_was_not_trained_on, 0, 6);
     tcase_add_test(cases, refuses_a_tensor_that_nothing_uses);
