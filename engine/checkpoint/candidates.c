@@ -86,9 +86,11 @@ enum status candidates_choose(const struct candidates *candidates, const char *w
 {
     char list[FAILURE_SENTENCE_BYTES - 64], examples[HEAD_EXAMPLES_BYTES];
     if (candidates->count == 0)
-        return failure_set(failure, STATUS_INVALID_FILE,
-                           "No tensor of a head is in it (%s): is it a head's file?",
-                           head_form_examples(examples));
+        return failure_set(
+            failure, STATUS_INVALID_FILE,
+            "No tensor of a head is in it (%s): is it a head's file? A linear layer of another name is "
+            "read where its tensors are called 'weight' and 'bias'.",
+            head_form_examples(examples));
     if (!wanted && candidates->count == 1) {
         memcpy(out, candidates->names[0], NAME_BYTES);
         return STATUS_OK;

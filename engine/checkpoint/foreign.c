@@ -58,6 +58,17 @@ static const struct {
     {"layer1.0.", "this is a convolutional network (ResNet), " NOT_SUPPORTED},
 };
 
+/* The same of what lies beside a linear layer. */
+static const struct {
+    const char *part, *what;
+} beside_head[] = {
+    {"running_",
+     "a BatchNorm beside the linear layer is not supported: work its numbers into that layer's weights"},
+    {"num_batches",
+     "a BatchNorm beside the linear layer is not supported: work its numbers into that layer's weights"},
+    {"logit_scale", "a scale of the logits is not supported: work it into the weights"},
+};
+
 /* What is behind a prefix that is no wrapper's, where it would be known: the embeddings' or a block's, as a
  * norm may be anything's. NULL: nothing is. */
 static const char *behind_prefix(const char *key)
@@ -75,6 +86,10 @@ static const char *behind_prefix(const char *key)
 static enum status refuse_tensor(const char *key, bool of_backbone, struct failure *failure)
 {
     char nearest[NAME_BYTES];
+    for (size_t i = 0; !of_backbone && i < sizeof beside_head / sizeof *beside_head; i++)
+        if (strstr(key, beside_head[i].part))
+            return failure_set(failure, STATUS_INVALID_FILE, "Tensor '%.100s': %s.", key,
+                               beside_head[i].what);
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
         if (strstr(key, foreign[i].part))
             return failure_set(failure, STATUS_INVALID_FILE, "Tensor '%.100s': %s.", key, foreign[i].what);

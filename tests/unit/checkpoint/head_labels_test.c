@@ -267,6 +267,24 @@ START_TEST(a_layer_before_the_head_is_said_to_do_nothing)
 }
 END_TEST
 
+/* Which a probe may have, and which no linear layer is. */
+START_TEST(what_lies_beside_the_layer_is_called_what_it_is)
+{
+    static const char *const names[][2] = {
+        {"bn.running_mean", "a BatchNorm beside the linear layer is not supported"},
+        {"logit_scale", "a scale of the logits is not supported: work it into"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct pth pth;
+        pth_begin(&pth, NULL);
+        pth_tensor(&pth, "weight", 2, (size_t[]){2, 2 * WIDTH}, 1);
+        pth_tensor(&pth, "bias", 1, (size_t[]){2}, 1);
+        pth_tensor(&pth, names[i][0], 1, (size_t[]){2 * WIDTH}, 1);
+        pth_end(&pth, head);
+        refused(names[i][1]);
+    }
+}
+END_TEST
+
 /* The 40 findings are those of the authors' heads: of a layer of somebody's own nobody knows them. */
 START_TEST(a_layer_of_ones_own_has_labels_of_its_own)
 {
@@ -315,6 +333,7 @@ int main(void)
     tcase_add_test(all, a_classifiers_configuration_is_followed);
     tcase_add_test(all, a_configuration_names_its_own_classifier_alone);
     tcase_add_test(all, labels_beside_the_weights_are_in_the_order_of_the_outputs);
+    tcase_add_test(all, what_lies_beside_the_layer_is_called_what_it_is);
     tcase_add_test(all, a_layer_before_the_head_is_said_to_do_nothing);
     tcase_add_test(all, a_layer_of_ones_own_has_labels_of_its_own);
     tcase_add_test(all, a_quality_head_has_the_names_of_faults);
