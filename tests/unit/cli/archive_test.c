@@ -3,8 +3,9 @@
  * are at one shard, as where a node is lost that goes on. Whatever happens, each image is answered once,
  * whole.
  *
- * The engine alone is none (empty_engine.h). `cli_archive_test SHARDS IMAGES` tries so many, and has the
- * folder listed once for all shards, since that would be most of the work. */
+ * The engine alone is none (empty_engine.h). `TMPDIR=/dev/shm cli_archive_test SHARDS IMAGES` tries so many,
+ * without a wait for a disk, and has the folder listed once for all shards, which would be most of the work.
+ */
 #include "cli/command.h"
 #include "cli/inputs.h"
 #include "engine/base/clock.h"
@@ -31,7 +32,7 @@ enum { PODS = 8, KILLED_IN_1000 = 400, TWINS_IN_1000 = 15, TRIES_MAX = 100, ANSW
 static size_t shard_count = 40, image_count = 100;
 static bool list_once;
 
-static char folder[] = "/tmp/archive_test.XXXXXX";
+static char folder[256];
 static struct inputs listed;
 static struct empty_engine *shared;
 
@@ -67,6 +68,8 @@ static void begin(void)
 {
     struct failure failure;
     char *const images[] = {"images"};
+    const char *above = getenv("TMPDIR");
+    snprintf(folder, sizeof folder, "%s/archive_test.XXXXXX", above ? above : "/tmp");
     ck_assert_ptr_nonnull(mkdtemp(folder));
     ck_assert(!chdir(folder) && !mkdir("images", 0777) && !mkdir("results", 0777));
     for (size_t i = 0; i < image_count; i++) {
@@ -84,7 +87,7 @@ static void begin(void)
 
 static void end(void)
 {
-    char command[64];
+    char command[300];
     inputs_finish(&listed);
     munmap(shared, sizeof *shared);
     snprintf(command, sizeof command, "cd / && rm -rf %s", folder);
