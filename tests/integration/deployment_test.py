@@ -266,6 +266,10 @@ class Cluster(unittest.TestCase):
             self.assertLessEqual({mount["name"] for mount in one["volumeMounts"]}, volumes)
             self.assertEqual(one["securityContext"], self.container["securityContext"])
         self.assertEqual(pod["securityContext"], self.pod["securityContext"])
+        # A drained node costs none of a shard's tries; the first rule that fits counts.
+        ignored, given_up = job["podFailurePolicy"]["rules"]
+        self.assertEqual((ignored["action"], ignored["onPodConditions"]), ("Ignore", [{"type": "DisruptionTarget"}]))
+        self.assertEqual((given_up["action"], given_up["onExitCodes"]["values"]), ("FailIndex", [2]))
         mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
         for name in ("--model", "--output"):
             self.assertIn(words[words.index(name) + 1], mounts)
