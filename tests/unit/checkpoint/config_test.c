@@ -102,14 +102,14 @@ START_TEST(reads_all_that_timm_says)
         ck_assert(config.timm);
         ck_assert_int_eq(config.pooling, cases[i].pooling);
     }
-    ck_assert_int_eq(parse("{\"architecture\": \"vit_small_patch14_reg4_dinov2\", \"num_classes\": 3, "
+    ck_assert_int_eq(parse("{\"architecture\": \"vit_huge_patch14_reg4_dinov2\", \"num_classes\": 3, "
                            "\"num_features\": 384, \"model_args\": {\"num_heads\": 6, \"depth\": 12, "
                            "\"embed_dim\": 384, \"patch_size\": 14, \"reg_tokens\": 4, \"act_layer\": "
                            "\"gelu_tanh\", \"norm_layer\": \"layernorm\", \"img_size\": [168, 112], "
                            "\"qk_norm\": false, \"pool_include_prefix\": false}}",
                            &config),
                      STATUS_OK);
-    ck_assert_int_eq(config.attention_heads, 6);
+    ck_assert_int_eq(config.attention_heads, 6); /* said, and so not those of the name */
     ck_assert_int_eq(config.depth, 12);
     ck_assert_int_eq(config.width, 384);
     ck_assert_int_eq(config.patch_size, 14);
@@ -131,6 +131,7 @@ START_TEST(two_files_say_the_same_or_are_refused)
     } cases[] = {
         {"student: {patch_size: 14}", "{\"hidden_size\": 64, \"layer_norm_eps\": 1e-5}", NULL},
         {"student: {patch_size: 14}", "{\"patch_size\": 16}", "patch_size"},
+        {"student: {num_register_tokens: 4}", "{\"num_register_tokens\": 0}", "num_register_tokens"},
         {"student: {interpolate_offset: 0.1}", "{\"interpolate_offset\": 0}", "interpolate_offset"},
         {"student: {interpolate_antialias: false}", "{\"interpolate_antialias\": true}",
          "interpolate_antialias"},
@@ -243,13 +244,13 @@ START_TEST(what_one_file_says_twice_is_the_same)
         {"{\"architecture\": \"vit_base_patch14_dinov2\", \"pretrained_cfg\": {\"architecture\": "
          "\"vit_large_patch14_dinov2\"}}",
          "It names two architectures, 'vit_base_patch14_dinov2' and 'vit_large_patch14_dinov2': remove the "
-         "one "
-         "that is wrong."},
+         "one that is wrong."},
         {"student: {layer_norm_eps: 1.0e-5}\nlayer_norm_eps: 1.0e-6",
          "layer_norm_eps is not what the file says of it elsewhere."},
         {"student: {num_heads: 6}\nteacher: {num_heads: 12}",
          "teacher.num_heads is not what the file says of it elsewhere."},
         {"student: {embed_dim: 384}\nembed_dim: 768", "embed_dim is not what the file says of it elsewhere."},
+        {"student: {depth: 0}\ndepth: 12", "depth is not what the file says of it elsewhere."},
         {"student: {depth: 12}\nteacher: {depth: 24}",
          "teacher.depth is not what the file says of it elsewhere."},
     };
@@ -304,8 +305,7 @@ START_TEST(wrong_values_are_named)
          "Download the file again."},
         {"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n",
          "It is a Git LFS pointer, a note of where the file lies: fetch the file itself with 'git lfs pull', "
-         "or "
-         "download it from the model's page."},
+         "or download it from the model's page."},
         {"PK\x03\x04", "It is a file of weights, and no configuration."},
         {"a: 1\n",
          "It says nothing of a network ('patch_size', 'hidden_size', 'embed_dim', 'student', ...): is "

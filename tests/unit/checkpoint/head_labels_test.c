@@ -322,6 +322,20 @@ START_TEST(a_quality_head_has_the_names_of_faults)
 }
 END_TEST
 
+/* The last of them is where it should be, and the first has another name. */
+START_TEST(one_other_label_of_several_is_noted)
+{
+    static const char json[] = "{\"id2label\": {\"0\": \"Mass\", \"1\": \"Nodule\"}}";
+    char *config = file_join(folder, "config.json");
+    write_linear();
+    file_put(config, json, sizeof json - 1);
+    file_put(labels, "Edema\nNodule\n", 13);
+    ck_assert_msg(!add(&asked, 1), "%s", failure.sentence);
+    ck_assert_msg(strstr(note, "Head 'findings' has other labels than the id2label"), "%s", note);
+    free(config);
+}
+END_TEST
+
 int main(void)
 {
     TCase *all = tcase_create("all");
@@ -337,5 +351,6 @@ int main(void)
     tcase_add_test(all, a_layer_before_the_head_is_said_to_do_nothing);
     tcase_add_test(all, a_layer_of_ones_own_has_labels_of_its_own);
     tcase_add_test(all, a_quality_head_has_the_names_of_faults);
+    tcase_add_test(all, one_other_label_of_several_is_noted);
     return suite_run("head_labels", all);
 }

@@ -177,6 +177,84 @@ START_TEST(what_is_not_of_a_layout_is_refused)
 }
 END_TEST
 
+/* Whole, and behind it in parts, whichever are there: one of the two would be dropped. */
+START_TEST(a_tensor_and_its_parts_are_two)
+{
+    static const char *const parts[] = {"encoder.layer.0.mlp.gate_proj.bias",
+                                        "encoder.layer.0.mlp.up_proj.bias"};
+    struct published published;
+    published_begin(&published);
+    published_add(&published, "encoder.layer.0.mlp.weights_in.bias", "a", 0, 1,
+                  (size_t[]){2 * PUBLISHED_HIDDEN});
+    published_network(&published, &(struct published_form){PUBLISHED_NEWER, 0, true, ""});
+    for (size_t i = 0; i < published.count; i++)
+        if (!strcmp(published.tensors[i].name, parts[_i]))
+            published.tensors[i] = published.tensors[--published.count];
+    published_write(&published, 0, published.count, backbone);
+    published_end(&published);
+    options.head_count = 0;
+    set_image_size(0);
+    expect(STATUS_INVALID_FILE, "Two tensors of the file are both 'blocks.0.mlp.w12.bias'.");
+}
+END_TEST
+
+static void check_title(const char *title, const char *profile, double offset)
+{
+    struct backbone_import imported;
+    const struct backbone_options these = {.path = backbone};
+    ck_assert_msg(!import_backbone_open(&these, &failure, &imported), "%s", failure.sentence);
+    ck_assert_str_eq(imported.layout->title, title);
+    ck_assert_str_eq(imported.profile.name, profile);
+    ck_assert_double_eq(imported.card.interpolate_offset, offset);
+    import_backbone_finish(&imported);
+}
+
+/* timm calls its head so, and others do, too: what timm's networks never have goes before it. */
+START_TEST(a_head_makes_no_other_network_timms)
+{
+    static const struct {
+        struct published_form form;
+        const char *head, *title, *profile;
+    } cases[] = {
+        {{PUBLISHED_CHUNKS, 0, false, ""}, "head.weight", "that of XRay-DINO's hub", "dinov2"},
+        {{PUBLISHED_DINOV2, 0, false, ""}, "head.weight", "that of DINOv2's hub", "dinov2"},
+        {{PUBLISHED_DINOV2, 4, false, "model."}, "model.head.weight", "DINOv2's, of training", "chexfound"},
+        {{PUBLISHED_CHUNKS, 4, true, "backbone."},
+         "backbone.head.weight",
+         "CheXFound's and DINOv2's, of training in chunks",
+         "chexfound"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct published published;
+        published_begin(&published);
+        published_network(&published, &cases[i].form);
+        published_add(&published, cases[i].head, "head", 0, 2, (size_t[]){2, PUBLISHED_WIDTH});
+        published_write(&published, 0, published.count, backbone);
+        published_end(&published);
+        check_title(cases[i].title, cases[i].profile, 0.1);
+    }
+}
+END_TEST
+
+/* DINOv2's hub has networks of patches of 14 pixels alone. */
+START_TEST(patches_of_another_size_are_not_the_hubs)
+{
+    enum { W = PUBLISHED_WIDTH };
+    static const size_t sides[] = {8, 13, 15, 16};
+    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+        struct pth pth;
+        pth_begin(&pth, NULL);
+        pth_claim(&pth, "cls_token", 3, (size_t[]){1, 1, W});
+        pth_claim(&pth, "register_tokens", 3, (size_t[]){1, 4, W});
+        pth_claim(&pth, "pos_embed", 3, (size_t[]){1, 10, W});
+        pth_claim(&pth, "patch_embed.proj.weight", 4, (size_t[]){W, 3, sides[i], sides[i]});
+        pth_claim(&pth, "blocks.0.mlp.fc2.weight", 2, (size_t[]){W, 2 * W});
+        pth_end(&pth, backbone);
+        check_title("DINOv2's, of training", "chexfound", 0.1);
+    }
+}
+END_TEST
+
 START_TEST(positions_of_registers_are_refused)
 {
     const struct published_form timm = {PUBLISHED_TIMM, 4, false, ""};
@@ -231,6 +309,9 @@ int main(void)
     tcase_add_loop_test(all, every_layout_is_the_same_network, 0, sizeof rows / sizeof *rows);
     tcase_add_test(all, what_is_not_of_a_layout_is_refused);
     tcase_add_test(all, query_key_and_value_have_as_many_rows_each);
+    tcase_add_loop_test(all, a_tensor_and_its_parts_are_two, 0, 2);
+    tcase_add_test(all, a_head_makes_no_other_network_timms);
+    tcase_add_test(all, patches_of_another_size_are_not_the_hubs);
     tcase_add_test(all, positions_of_registers_are_refused);
     tcase_add_test(all, of_teacher_and_student_the_teacher_is_taken);
     return suite_run("layouts", all);

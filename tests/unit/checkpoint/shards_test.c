@@ -86,8 +86,9 @@ START_TEST(the_number_of_files_is_bounded)
 }
 END_TEST
 
-/* The network in two files and its index; `index`: what that is instead. */
-static void write_shards(const char *second_name, size_t second_count)
+/* The network in two files and its index, which says of as many of the first file's tensors as are `moved`
+ * that they are in the second. */
+static void write_shards(const char *second_name, size_t second_count, size_t moved)
 {
     struct published published;
     char *first = file_join(folder, "first.safetensors"), *second = file_join(folder, "second.safetensors");
@@ -101,7 +102,7 @@ static void write_shards(const char *second_name, size_t second_count)
     for (size_t i = 0; i < published.count; i++) {
         const char *entry =
             arena_format(published.arena, "%s\"%s\": \"%s\"", i ? ", " : "", published.tensors[i].name,
-                         i < half ? "first.safetensors" : second_name);
+                         i < half - moved ? "first.safetensors" : second_name);
         buffer_append(&index, entry, strlen(entry));
     }
     buffer_append(&index, "}}", 2);
@@ -117,7 +118,7 @@ START_TEST(several_files_are_one_checkpoint)
     struct backbone_import imported;
     const struct backbone_options asked_for = {.path = backbone};
     char hex[SHA256_HEX_BYTES];
-    write_shards("second.safetensors", 0);
+    write_shards("second.safetensors", 0, 0);
     ck_assert_msg(!import_backbone_open(&asked_for, &failure, &imported), "%s", failure.sentence);
     ck_assert_str_eq(checkpoint_kind(imported.checkpoint), "weights in 2 files with an index");
     for (size_t i = 0; i < imported.selection.count; i++) {
@@ -138,15 +139,18 @@ START_TEST(files_and_index_must_belong_together)
 {
     options.head_count = 0;
     set_image_size(0);
-    write_shards("third.safetensors", 0);
+    write_shards("third.safetensors", 0, 0);
     ck_assert_int_eq(checkpoint_import(&options, NULL, NULL, &failure, note, NULL), STATUS_NOT_FOUND);
     ck_assert_ptr_nonnull(strstr(failure.sentence, "third.safetensors: No such file or directory."));
-    write_shards("first.safetensors", 0);
+    write_shards("first.safetensors", 0, 0);
     expect(STATUS_INVALID_FILE,
            "its files have 22 of the 44 tensors that it names: they do not belong together.");
-    write_shards("second.safetensors", 3);
+    write_shards("second.safetensors", 3, 0);
     expect(STATUS_INVALID_FILE,
            "its files have 25 of the 44 tensors that it names: they do not belong together.");
+    write_shards("second.safetensors", 0, 1); /* all are there, and one is not where it should be */
+    expect(STATUS_INVALID_FILE, "' is in it, but not by the index: they do not belong together.");
+    ck_assert_ptr_nonnull(strstr(failure.sentence, "first.safetensors: Tensor '"));
 }
 END_TEST
 

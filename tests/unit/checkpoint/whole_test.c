@@ -5,6 +5,7 @@
 #include "tests/unit/checkpoint/importing.h"
 #include "tests/unit/checkpoint/pth.h"
 #include "tests/unit/checkpoint/published.h"
+#include "tests/unit/checkpoint/sample.h"
 #include "tests/unit/suite.h"
 
 #include <check.h>
@@ -100,6 +101,23 @@ START_TEST(a_student_of_another_kind_may_have_other_parts)
 }
 END_TEST
 
+/* However wide that is, each of the two has as many blocks as it says. */
+START_TEST(a_teacher_without_a_block_of_a_wider_student_is_refused)
+{
+    struct pth pth;
+    pth_begin(&pth, "teacher");
+    pth_claim(&pth, "cls_token", 3, (size_t[]){1, 1, W});
+    pth_claim(&pth, "blocks.0.norm1.bias", 1, (size_t[]){W});
+    pth_beside(&pth, "student");
+    pth_claim(&pth, "cls_token", 3, (size_t[]){1, 1, 2 * W});
+    pth_claim(&pth, "blocks.1.norm1.bias", 1, (size_t[]){2 * W});
+    pth_end(&pth, backbone);
+    options.backbone = backbone;
+    expect(STATUS_INVALID_FILE, "The weights that answer have no 'blocks.1.norm1.bias', and those beside "
+                                "them have ('blocks.1.norm1.bias'): " CUT);
+}
+END_TEST
+
 /* Which would answer as a network of one block. */
 START_TEST(a_teacher_without_its_last_block_is_refused)
 {
@@ -146,6 +164,20 @@ START_TEST(of_an_average_and_a_student_the_average_is_taken)
     open_now(&imported);
     ck_assert_uint_eq(imported.card.registers, 0);
     ck_assert_str_eq(imported.note, "These are the running average of the weights.");
+    import_backbone_finish(&imported);
+}
+END_TEST
+
+START_TEST(of_a_teacher_and_its_average_the_teacher_is_taken)
+{
+    struct published published;
+    struct backbone_import imported;
+    published_begin(&published);
+    published_network(&published, &(struct published_form){PUBLISHED_DINOV2, 0, false, "ema."});
+    published_network(&published, &(struct published_form){PUBLISHED_DINOV2, 0, false, "teacher."});
+    write_all(&published);
+    open_now(&imported);
+    ck_assert_str_eq(imported.note, "");
     import_backbone_finish(&imported);
 }
 END_TEST
@@ -328,6 +360,19 @@ START_TEST(of_two_heads_neither_is_chosen)
 }
 END_TEST
 
+START_TEST(a_head_of_more_blocks_than_there_are_is_refused)
+{
+    struct published published;
+    published_begin(&published);
+    published_network(&published, &(struct published_form){PUBLISHED_DINOV2, 0, false, ""});
+    leave_out(&published, 0, "blocks.1.", true);
+    write_all(&published);
+    sample_glori(head, 2, 2 * W, false);
+    options.head_count = 1;
+    expect(STATUS_INVALID_FILE, "head.pth: The head takes the last 2 blocks of a backbone that has 1.");
+}
+END_TEST
+
 int main(void)
 {
     TCase *all = tcase_create("all");
@@ -339,6 +384,9 @@ int main(void)
     tcase_add_test(all, of_an_average_and_a_student_the_average_is_taken);
     tcase_add_test(all, a_teacher_without_a_part_that_its_student_has_is_refused);
     tcase_add_test(all, a_student_of_another_kind_may_have_other_parts);
+    tcase_add_test(all, a_teacher_without_a_block_of_a_wider_student_is_refused);
+    tcase_add_test(all, of_a_teacher_and_its_average_the_teacher_is_taken);
+    tcase_add_test(all, a_head_of_more_blocks_than_there_are_is_refused);
     tcase_add_test(all, a_dict_says_whose_weights_it_holds);
     tcase_add_test(all, a_prefix_that_is_not_known_is_named);
     tcase_add_test(all, a_dict_around_the_weights_tells_a_training_from_the_hub);
