@@ -177,21 +177,16 @@ START_TEST(what_is_not_of_a_layout_is_refused)
 }
 END_TEST
 
-/* Whole, and behind it in parts, whichever are there: one of the two would be dropped. */
-START_TEST(a_tensor_and_its_parts_are_two)
+/* Whole, and then a part of it, in this order: one of the two would be dropped. */
+START_TEST(a_tensor_and_a_part_of_it_are_two)
 {
-    static const char *const parts[] = {"encoder.layer.0.mlp.gate_proj.bias",
-                                        "encoder.layer.0.mlp.up_proj.bias"};
-    struct published published;
-    published_begin(&published);
-    published_add(&published, "encoder.layer.0.mlp.weights_in.bias", "a", 0, 1,
-                  (size_t[]){2 * PUBLISHED_HIDDEN});
-    published_network(&published, &(struct published_form){PUBLISHED_NEWER, 0, true, ""});
-    for (size_t i = 0; i < published.count; i++)
-        if (!strcmp(published.tensors[i].name, parts[_i]))
-            published.tensors[i] = published.tensors[--published.count];
-    published_write(&published, 0, published.count, backbone);
-    published_end(&published);
+    static const char *const parts[] = {"gate_proj", "up_proj"};
+    struct pth pth;
+    pth_begin(&pth, NULL);
+    pth_claim(&pth, "encoder.layer.0.mlp.weights_in.bias", 1, (size_t[]){2 * PUBLISHED_HIDDEN});
+    pth_claim(&pth, arena_format(pth.arena, "encoder.layer.0.mlp.%s.bias", parts[_i]), 1,
+              (size_t[]){PUBLISHED_HIDDEN});
+    pth_end(&pth, backbone);
     options.head_count = 0;
     set_image_size(0);
     expect(STATUS_INVALID_FILE, "Two tensors of the file are both 'blocks.0.mlp.w12.bias'.");
@@ -309,7 +304,7 @@ int main(void)
     tcase_add_loop_test(all, every_layout_is_the_same_network, 0, sizeof rows / sizeof *rows);
     tcase_add_test(all, what_is_not_of_a_layout_is_refused);
     tcase_add_test(all, query_key_and_value_have_as_many_rows_each);
-    tcase_add_loop_test(all, a_tensor_and_its_parts_are_two, 0, 2);
+    tcase_add_loop_test(all, a_tensor_and_a_part_of_it_are_two, 0, 2);
     tcase_add_test(all, a_head_makes_no_other_network_timms);
     tcase_add_test(all, patches_of_another_size_are_not_the_hubs);
     tcase_add_test(all, positions_of_registers_are_refused);
