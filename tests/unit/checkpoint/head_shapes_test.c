@@ -1,6 +1,11 @@
-/* Linear heads that are saved in another shape than a torch.nn.Linear: without a bias, as a convolution. */
+/* Linear heads that are saved in another shape than a torch.nn.Linear: without a bias, as a convolution; or
+ * that join a backbone of another type. */
+#include "engine/base/file.h"
+#include "engine/checkpoint/add_heads.h"
 #include "engine/package/package.h"
+#include "engine/package/seal.h"
 #include "tests/unit/checkpoint/importing.h"
+#include "tests/unit/checkpoint/pth.h"
 #include "tests/unit/checkpoint/published.h"
 #include "tests/unit/suite.h"
 
@@ -136,6 +141,58 @@ START_TEST(a_convolution_of_more_is_refused)
 }
 END_TEST
 
+/* Puts the package's matrices of float16 down as bfloat16, of which import writes none, and seals it. */
+static void make_brief(void)
+{
+    struct package *package = NULL;
+    struct tensor tensors[PUBLISHED_TENSORS_MAX];
+    struct bytes text;
+    char *file = file_join(output, "backbone.safetensors"), *card = file_join(output, "model.json");
+    char before[SHA256_HEX_BYTES], after[SHA256_HEX_BYTES], sealed[SHA256_HEX_BYTES];
+    ck_assert_msg(!package_open(output, &failure, &package), "%s", failure.sentence);
+    const struct safetensors *weights_now = package_backbone(package);
+    const size_t count = safetensors_count(weights_now);
+    for (size_t i = 0; i < count; i++) {
+        tensors[i] = *safetensors_at(weights_now, i);
+        tensors[i].type = tensors[i].type == TENSOR_F16 ? TENSOR_BF16 : tensors[i].type;
+    }
+    sha256_hex(safetensors_content(weights_now), before);
+    ck_assert_msg(!safetensors_write(file, tensors, count, NULL, NULL, NULL, &failure), "%s",
+                  failure.sentence);
+    package_close(&package);
+    ck_assert_int_eq(sha256_file(file, &failure, after), STATUS_OK);
+    ck_assert_int_eq(file_read(card, 1 << 20, &failure, &text), STATUS_OK);
+    uint8_t *hash = memmem(text.data, text.size, before, strlen(before));
+    ck_assert_ptr_nonnull(hash);
+    memcpy(hash, after, strlen(after));
+    file_put(card, text.data, text.size);
+    ck_assert_msg(!package_seal(output, &failure, sealed), "%s", failure.sentence);
+    free((void *)text.data);
+    free(card);
+    free(file);
+}
+
+START_TEST(a_head_of_a_bfloat16_backbone_is_stored_in_half_precision)
+{
+    struct package *package = NULL;
+    char sha256[SHA256_HEX_BYTES];
+    options.head_count = 0;
+    ck_assert_msg(!import_now(), "%s", failure.sentence);
+    make_brief();
+    add("classifier.weight", 2, (size_t[]){2, 2 * W});
+    add("classifier.bias", 1, (size_t[]){2});
+    write_head();
+    ck_assert_msg(!checkpoint_add_heads(output, &asked, 1, NULL, NULL, NULL, &failure, note, sha256), "%s",
+                  failure.sentence);
+    ck_assert_msg(!package_open(output, &failure, &package), "%s", failure.sentence);
+    const struct safetensors *joined = package_head(package, 0);
+    ck_assert_int_eq(safetensors_find(joined, "linear.weight")->type, TENSOR_F16);
+    ck_assert_int_eq(safetensors_find(joined, "linear.bias")->type, TENSOR_F32);
+    package_close(&package);
+    check_package(2 * W, false);
+}
+END_TEST
+
 int main(void)
 {
     TCase *all = tcase_create("all");
@@ -145,5 +202,6 @@ int main(void)
     tcase_add_test(all, a_bias_that_others_have_is_missing);
     tcase_add_test(all, a_convolution_of_one_pixel_is_a_matrix);
     tcase_add_test(all, a_convolution_of_more_is_refused);
+    tcase_add_test(all, a_head_of_a_bfloat16_backbone_is_stored_in_half_precision);
     return suite_run("head_shapes", all);
 }

@@ -1,5 +1,6 @@
 /* What was trained beside an adapter goes before what stands in its place in the model. */
 #include "engine/base/file.h"
+#include "engine/checkpoint/add_heads.h"
 #include "engine/checkpoint/import_backbone.h"
 #include "engine/package/package.h"
 #include "tests/unit/checkpoint/importing.h"
@@ -109,6 +110,20 @@ START_TEST(an_adapters_classifier_goes_with_its_own_backbone_alone)
            "folder of the model that it adapts, and give that folder as --backbone of cxrd import and as "
            "weights= of its --head.");
     free(other);
+}
+END_TEST
+
+/* A package knows the adapter that was merged into its backbone, and takes its classifier later, too. */
+START_TEST(an_adapters_classifier_joins_the_package_of_its_backbone)
+{
+    char sha256[SHA256_HEX_BYTES];
+    write_adapted("classifier", 2);
+    options.lora_alpha = 4;
+    ck_assert_msg(!import_now(), "%s", failure.sentence);
+    asked.weights = adapter;
+    ck_assert_msg(!checkpoint_add_heads(output, &asked, 1, NULL, NULL, NULL, &failure, note, sha256), "%s",
+                  failure.sentence);
+    check_head("linear.weight", "another");
 }
 END_TEST
 
@@ -239,6 +254,7 @@ int main(void)
     tcase_set_timeout(all, 60);
     tcase_add_test(all, an_adapters_classifier_goes_before_the_models);
     tcase_add_test(all, an_adapters_classifier_goes_with_its_own_backbone_alone);
+    tcase_add_test(all, an_adapters_classifier_joins_the_package_of_its_backbone);
     tcase_add_test(all, an_adapters_own_tensors_go_before_the_models);
     tcase_add_test(all, of_a_whole_models_copies_the_trained_are_taken);
     tcase_add_test(all, what_was_trained_beside_an_adapter_is_there);
