@@ -118,6 +118,9 @@ static bool says_anything(const struct json *document)
 
 #define ELSEWHERE "what the file says of it elsewhere"
 
+/* Of a training, whose student and teacher are one network; and of a constructor's arguments. */
+static const char *const sections[] = {"student", "teacher", NULL};
+
 static enum status wrong(struct failure *failure, const char *section, const char *key, const char *kind)
 {
     return failure_set(failure, STATUS_INVALID_FILE, "%s%s%s is not %s.", section ? section : "",
@@ -178,7 +181,6 @@ enum status config_read_boolean(const struct json *value, const char *section, c
 static enum status read_interpolation(const struct json *document, struct failure *failure,
                                       struct config *config)
 {
-    static const char *const sections[] = {"student", "teacher", NULL};
     enum status status = STATUS_OK;
     for (size_t i = 0; i < sizeof sections / sizeof *sections && !status; i++) {
         const struct json *offset = look_up(document, sections[i], "interpolate_offset");
@@ -203,7 +205,6 @@ bool config_ffn_is_gated(const char *ffn_layer)
 /* Under each of its names; all say the same. */
 static enum status read_ffn(const struct json *document, struct failure *failure, struct config *config)
 {
-    static const char *const sections[] = {"student", "teacher", NULL};
     int gated = -1;
     const char *ffn = "";
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
@@ -282,7 +283,6 @@ static enum status check_kind(const struct json *document, struct failure *failu
 /* Of every LayerNorm: among a constructor's arguments, or in a training's configuration. */
 static enum status read_epsilon(const struct json *document, struct failure *failure, struct config *config)
 {
-    static const char *const sections[] = {"student", "teacher", NULL};
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
         const struct json *value = look_up(document, sections[i], "layer_norm_eps");
         double epsilon;
